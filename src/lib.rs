@@ -1,0 +1,1 @@
+//! Clawback: a Stripe webhook receiver for the money that goes back.

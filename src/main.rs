@@ -1,0 +1,2 @@
+//! The `clawback` binary.
+fn main() {}
