@@ -49,11 +49,10 @@ $$;
 create table clawback.pending_events (
     seq      bigint      not null,
     event_id text        not null,
-    attempts integer     not null default 0,
+    -- Later than now while a failed attempt backs off.
     run_at   timestamptz not null default now(),
     constraint pending_events_pkey primary key (seq),
-    constraint pending_events_event_key unique (event_id),
-    constraint pending_events_attempts check (attempts >= 0)
+    constraint pending_events_event_key unique (event_id)
 ) with (
     -- A queue: as many rows die as are born, so it is swept long before the default twenty per cent.
     autovacuum_vacuum_scale_factor = 0.0,

@@ -1,1 +1,5 @@
 //! Clawback: a Stripe webhook receiver for the money that goes back.
+
+pub mod domain;
+pub mod handlers;
+pub mod stripe;

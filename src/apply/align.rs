@@ -1,0 +1,248 @@
+//! Bringing the queue of follow-ups in line with what is wanted. Pure.
+//!
+//! Nothing is ever asked twice: a follow-up is known by kind, subject and round, for ever. What is
+//! wanted no longer is withdrawn, unless somebody is at it or it is done.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::domain::{RunAt, Wanted};
+
+/// Where a follow-up stands. The order of the variants is how far along it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FollowUpState {
+    /// Wanted no longer.
+    Cancelled,
+    /// To be claimed.
+    Ready,
+    /// All attempts failed.
+    Dead,
+    /// A consumer is at it.
+    Leased,
+    /// A person put an end to it.
+    Discarded,
+    /// Worked off.
+    Done,
+}
+
+/// A follow-up as stored. Times in unix seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct FollowUp {
+    /// The row's id.
+    pub id: i64,
+    /// What is to be done.
+    pub kind: String,
+    /// What it is about.
+    pub subject: String,
+    /// Which asking.
+    pub round: String,
+    /// The order it is for.
+    pub order_id: Option<String>,
+    /// The row of the payment it is for.
+    pub payment_id: String,
+    /// What a consumer needs to know.
+    pub payload: Value,
+    /// Where it stands.
+    pub state: FollowUpState,
+    /// Whether the payment asks for it.
+    pub wanted: bool,
+    /// When work may begin.
+    pub run_at: i64,
+    /// When it must be done.
+    pub due_at: Option<i64>,
+    /// How often it was claimed.
+    pub attempts: i32,
+}
+
+/// The payment and the order a follow-up belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The payment's row.
+    pub payment_id: &'a str,
+    /// None while the payment is unlinked.
+    pub order_id: Option<&'a str>,
+}
+
+/// One wanted follow-up and whose it is.
+#[derive(Clone, Debug)]
+pub struct Asked<'a> {
+    /// By which payment, for which order.
+    pub place: Place<'a>,
+    /// What is wanted.
+    pub wanted: &'a Wanted,
+}
+
+/// A row to insert, or the new content of a stored one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// None: to be inserted.
+    pub id: Option<i64>,
+    /// What is to be done.
+    pub kind: String,
+    /// What it is about.
+    pub subject: String,
+    /// Which asking.
+    pub round: String,
+    /// The order it is for.
+    pub order_id: Option<String>,
+    /// The row of the payment it is for.
+    pub payment_id: String,
+    /// What a consumer needs to know.
+    pub payload: Value,
+    /// Where it stands.
+    pub state: FollowUpState,
+    /// Whether the payment asks for it.
+    pub wanted: bool,
+    /// Work may begin at this unix second; none: as `run_after` says, else as before.
+    pub run_at: Option<i64>,
+    /// Work may begin so many seconds from now.
+    pub run_after: Option<i64>,
+    /// When it must be done.
+    pub due_at: Option<i64>,
+    /// How often it was claimed.
+    pub attempts: i32,
+}
+
+/// What has to be written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Alignment {
+    /// Rows that are missing.
+    pub insert: Vec<Row>,
+    /// Rows that differ.
+    pub update: Vec<Row>,
+    /// Rows of a payment that became part of another, where the other has one further along.
+    pub delete: Vec<i64>,
+}
+
+impl Alignment {
+    /// True when something can be claimed that could not be before.
+    #[must_use]
+    pub fn made_ready(&self) -> bool {
+        !self.insert.is_empty() || self.update.iter().any(|row| row.run_after.is_some())
+    }
+}
+
+type Key = (String, String, String);
+
+/// Compares the stored follow-ups of some payments with all that these payments ask for. `place` tells
+/// where the follow-ups of a payment belong now.
+#[must_use]
+pub fn align<'a>(stored: Vec<FollowUp>, asked: &[Asked], place: impl Fn(&str) -> Option<Place<'a>>) -> Alignment {
+    let mut alignment = Alignment::default();
+    let mut rows: BTreeMap<Key, (FollowUp, Row)> = BTreeMap::new();
+    for row in stored {
+        let original = as_stored(&row);
+        let row = relocated(row, &place);
+        let key = (row.kind.clone(), row.subject.clone(), row.round.clone());
+        let rival = rows.remove(&key);
+        let (kept, dropped) = further((row, original), rival);
+        alignment.delete.extend(dropped);
+        rows.insert(key, kept);
+    }
+    for asked in asked {
+        let wanted = asked.wanted;
+        let key = (wanted.kind.to_owned(), wanted.subject.clone(), wanted.round.clone());
+        match rows.remove(&key) {
+            None => alignment.insert.push(inserted(asked)),
+            Some((row, original)) => alignment.update.extend(differing(still_wanted(&row, asked), &original)),
+        }
+    }
+    let unwanted = rows.into_values().filter_map(|(row, original)| differing(wanted_no_longer(&row), &original));
+    alignment.update.extend(unwanted);
+    alignment.update.sort_by_key(|row| row.id);
+    alignment
+}
+
+/// A follow-up about a payment that became part of another is about the other.
+fn relocated<'a>(row: FollowUp, place: impl Fn(&str) -> Option<Place<'a>>) -> FollowUp {
+    let Some(Place { payment_id, order_id }) = place(&row.payment_id) else { return row };
+    let subject = if row.subject == row.payment_id { payment_id.to_owned() } else { row.subject };
+    FollowUp { subject, payment_id: payment_id.to_owned(), order_id: order_id.map(str::to_owned), ..row }
+}
+
+/// Of two equal follow-ups the one further along, and the id of the other.
+fn further(row: (FollowUp, Row), rival: Option<(FollowUp, Row)>) -> ((FollowUp, Row), Option<i64>) {
+    match rival {
+        None => (row, None),
+        Some(rival) if (rival.0.state, -rival.0.id) >= (row.0.state, -row.0.id) => (rival, Some(row.0.id)),
+        Some(rival) => (row, Some(rival.0.id)),
+    }
+}
+
+fn differing(new: Row, original: &Row) -> Option<Row> {
+    (new != *original).then_some(new)
+}
+
+fn inserted(asked: &Asked) -> Row {
+    let wanted = asked.wanted;
+    let (run_at, run_after) = moment(wanted.run_at);
+    Row {
+        id: None,
+        kind: wanted.kind.to_owned(),
+        subject: wanted.subject.clone(),
+        round: wanted.round.clone(),
+        order_id: asked.place.order_id.map(str::to_owned),
+        payment_id: asked.place.payment_id.to_owned(),
+        payload: wanted.payload.clone(),
+        state: FollowUpState::Ready,
+        wanted: true,
+        run_at,
+        run_after,
+        due_at: wanted.due_at,
+        attempts: 0,
+    }
+}
+
+/// A wanted row: revived when it was withdrawn, kept fresh while it is ready, else only kept with its
+/// order and payment.
+fn still_wanted(row: &FollowUp, asked: &Asked) -> Row {
+    let fresh = Row { id: Some(row.id), ..inserted(asked) };
+    let place = Row { payment_id: fresh.payment_id.clone(), order_id: fresh.order_id.clone(), ..as_stored(row) };
+    match row.state {
+        FollowUpState::Cancelled => fresh,
+        FollowUpState::Ready => {
+            let run_at = fresh.run_at.filter(|at| row.attempts == 0 && *at != row.run_at);
+            Row { wanted: true, payload: fresh.payload, due_at: fresh.due_at, run_at, ..place }
+        }
+        FollowUpState::Dead | FollowUpState::Leased | FollowUpState::Discarded | FollowUpState::Done => {
+            Row { wanted: true, ..place }
+        }
+    }
+}
+
+fn wanted_no_longer(row: &FollowUp) -> Row {
+    let state = match row.state {
+        FollowUpState::Ready | FollowUpState::Dead => FollowUpState::Cancelled,
+        state @ (FollowUpState::Cancelled | FollowUpState::Leased | FollowUpState::Discarded | FollowUpState::Done) => state,
+    };
+    Row { wanted: false, state, ..as_stored(row) }
+}
+
+fn as_stored(row: &FollowUp) -> Row {
+    Row {
+        id: Some(row.id),
+        kind: row.kind.clone(),
+        subject: row.subject.clone(),
+        round: row.round.clone(),
+        order_id: row.order_id.clone(),
+        payment_id: row.payment_id.clone(),
+        payload: row.payload.clone(),
+        state: row.state,
+        wanted: row.wanted,
+        run_at: None,
+        run_after: None,
+        due_at: row.due_at,
+        attempts: row.attempts,
+    }
+}
+
+fn moment(run_at: RunAt) -> (Option<i64>, Option<i64>) {
+    match run_at {
+        RunAt::Now => (None, Some(0)),
+        RunAt::After(seconds) => (None, Some(seconds)),
+        RunAt::At(second) => (Some(second), None),
+    }
+}

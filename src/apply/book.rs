@@ -1,0 +1,220 @@
+//! The payments of one batch in memory: events are posted one after another, and the book says what
+//! changed. Pure; loading and saving is done in [`super`].
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::domain::{Derived, Facts, Order, OrderKey, Payment, State, derive, order};
+
+/// A payment's facts and what they come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What was seen.
+    pub facts: Facts,
+    /// What it adds up to.
+    pub derived: Derived,
+}
+
+/// A change of an order's state, or of a payment's while it is unlinked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// None while the payment is unlinked.
+    pub order_id: Option<String>,
+    /// The payment that the event was about.
+    pub payment_id: String,
+    /// None for the first state.
+    pub from: Option<State>,
+    /// An order that lost its last payment is `unknown`.
+    pub to: State,
+}
+
+/// What posting one event did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posted {
+    /// The payment the event was about; none for an object that names no payment yet.
+    pub payment_id: Option<String>,
+    /// State changes, in the order of their keys.
+    pub transitions: Vec<Transition>,
+}
+
+/// Payments by id, with what is needed to find and compare them.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    entries: BTreeMap<String, Entry>,
+    /// The payment each object belongs to, for objects that are not in the payment of their own id.
+    homes: HashMap<String, String>,
+    orders: BTreeMap<OrderKey, BTreeSet<String>>,
+    loaded: BTreeMap<String, Entry>,
+    loaded_orders: BTreeMap<OrderKey, Order>,
+    touched: BTreeSet<String>,
+}
+
+/// Everything that differs from what was loaded.
+#[derive(Debug)]
+pub struct Changes<'a> {
+    /// Payments that are new or whose facts differ, with what was loaded of them.
+    pub payments: Vec<(&'a Entry, Option<&'a Entry>)>,
+    /// Payments that are no more: what they held belongs to others now.
+    pub gone: Vec<&'a str>,
+    /// Orders that are new or differ.
+    pub orders: Vec<Order>,
+    /// Orders that lost their last payment.
+    pub gone_orders: Vec<&'a OrderKey>,
+}
+
+impl Book {
+    /// A book of stored payments (all that the batch may touch, and all others of their orders), and
+    /// the payment of each object that the batch names.
+    #[must_use]
+    pub fn new(stored: impl IntoIterator<Item = (String, Facts)>, homes: HashMap<String, String>) -> Self {
+        let mut book = Self { homes, ..Self::default() };
+        for (payment_id, facts) in stored {
+            book.insert(&payment_id, Entry::new(&payment_id, facts));
+        }
+        book.loaded = book.entries.clone();
+        book.loaded_orders = book.orders.keys().filter_map(|key| Some((key.clone(), book.order(key)?))).collect();
+        book
+    }
+
+    /// The stored payments that facts may touch, by id: to be loaded before posting.
+    pub fn concerned<'a>(facts: &'a Facts, homes: &'a HashMap<String, String>) -> impl Iterator<Item = &'a str> {
+        facts.ids().into_iter().flat_map(|id| [Some(id), homes.get(id).map(String::as_str)]).flatten()
+    }
+
+    /// Joins the facts of one event about `object_id`.
+    pub fn post(&mut self, object_id: Option<&str>, facts: Facts) -> Posted {
+        let concerned: BTreeSet<String> = Self::concerned(&facts, &self.homes).map(str::to_owned).collect();
+        let before: BTreeMap<String, Entry> =
+            concerned.into_iter().filter_map(|id| Some((id.clone(), self.entries.get(&id)?.clone()))).collect();
+        let mut joined = facts;
+        for entry in before.values() {
+            joined.join(entry.facts.clone());
+        }
+        let after: BTreeMap<String, Entry> =
+            joined.by_payment().into_iter().map(|(id, facts)| (id.clone(), Entry::new(&id, facts))).collect();
+        let orders = self.replace(&before, &after);
+        let home = object_id.and_then(|id| self.homes.get(id)).or_else(|| after.keys().next()).cloned();
+        let home = home.filter(|id| after.get(id).is_some_and(|entry| !entry.derived.payment.orphan));
+        let mut transitions = home.as_deref().map(|home| order_transitions(&orders, home)).unwrap_or_default();
+        transitions.extend(payment_transitions(&before, &after));
+        Posted { payment_id: home, transitions }
+    }
+
+    /// Everything that differs from what was loaded.
+    #[must_use]
+    pub fn changes(&self) -> Changes<'_> {
+        let differs = |id: &&String| self.entries.get(*id) != self.loaded.get(*id);
+        let touched: Vec<&String> = self.touched.iter().filter(differs).collect();
+        let keys: BTreeSet<OrderKey> = (touched.iter())
+            .flat_map(|id| [self.entries.get(*id), self.loaded.get(*id)])
+            .flatten()
+            .filter_map(|entry| entry.derived.payment.order_key())
+            .collect();
+        let orders: Vec<Order> = keys.iter().filter_map(|key| self.order(key)).collect();
+        Changes {
+            payments: touched.iter().filter_map(|id| Some((self.entries.get(*id)?, self.loaded.get(*id)))).collect(),
+            gone: touched.iter().filter(|id| !self.entries.contains_key(**id)).map(|id| id.as_str()).collect(),
+            gone_orders: self.loaded_orders.keys().filter(|key| !self.orders.contains_key(key)).collect(),
+            orders: orders.into_iter().filter(|order| self.loaded_orders.get(&order.key) != Some(order)).collect(),
+        }
+    }
+
+    /// Payments touched by what was posted, as they are now.
+    pub fn touched(&self) -> impl Iterator<Item = &Entry> {
+        self.touched.iter().filter_map(|id| self.entries.get(id))
+    }
+
+    /// The payment that took the place of one that is no more.
+    #[must_use]
+    pub fn successor(&self, payment_id: &str) -> Option<&str> {
+        let home = self.homes.get(payment_id)?;
+        (home != payment_id && !self.entries.contains_key(payment_id)).then_some(home)
+    }
+
+    /// Puts `after` in the place of `before`; returns each order concerned, before and after.
+    fn replace(&mut self, before: &BTreeMap<String, Entry>, after: &BTreeMap<String, Entry>) -> Vec<OrderChange> {
+        let keys: BTreeSet<OrderKey> =
+            before.values().chain(after.values()).filter_map(|entry| entry.derived.payment.order_key()).collect();
+        let old: Vec<Option<State>> = keys.iter().map(|key| self.order(key).map(|order| order.state)).collect();
+        for id in before.keys() {
+            self.remove(id);
+        }
+        for (id, entry) in after {
+            self.insert(id, entry.clone());
+        }
+        self.touched.extend(before.keys().chain(after.keys()).cloned());
+        let new = keys.iter().map(|key| self.order(key).map(|order| order.state));
+        let changes = keys.iter().zip(old).zip(new.collect::<Vec<_>>());
+        changes.map(|((key, from), to)| OrderChange { order_id: key.order_id.clone(), from, to }).collect()
+    }
+
+    fn insert(&mut self, payment_id: &str, entry: Entry) {
+        for object in entry.facts.held_ids() {
+            self.homes.insert(object.clone(), payment_id.to_owned());
+        }
+        if let Some(key) = entry.derived.payment.order_key() {
+            self.orders.entry(key).or_default().insert(payment_id.to_owned());
+        }
+        self.entries.insert(payment_id.to_owned(), entry);
+    }
+
+    fn remove(&mut self, payment_id: &str) {
+        let Some(entry) = self.entries.remove(payment_id) else { return };
+        let Some(key) = entry.derived.payment.order_key() else { return };
+        if let Some(payments) = self.orders.get_mut(&key) {
+            payments.remove(payment_id);
+            if payments.is_empty() {
+                self.orders.remove(&key);
+            }
+        }
+    }
+
+    fn order(&self, key: &OrderKey) -> Option<Order> {
+        let payments: Vec<&Payment> = self.orders.get(key)?.iter().map(|id| &self.entries[id].derived.payment).collect();
+        order(key, &payments)
+    }
+}
+
+impl Entry {
+    fn new(payment_id: &str, facts: Facts) -> Self {
+        Self { derived: derive(payment_id, &facts), facts }
+    }
+}
+
+/// The state of one order key before and after an event; none where it has no payment.
+struct OrderChange {
+    order_id: String,
+    from: Option<State>,
+    to: Option<State>,
+}
+
+/// An order whose currency became known has a new key and lost the old one: that is one change, not two.
+fn order_transitions(changes: &[OrderChange], payment_id: &str) -> Vec<Transition> {
+    let mut lost: Vec<&OrderChange> = changes.iter().filter(|c| c.from.is_some() && c.to.is_none()).collect();
+    let mut steps: Vec<(&str, Option<State>, State)> = Vec::new();
+    for change in changes {
+        let Some(to) = change.to else { continue };
+        let same_order = lost.iter().position(|other| change.from.is_none() && other.order_id == change.order_id);
+        let from = change.from.or_else(|| lost.remove(same_order?).from);
+        steps.push((&change.order_id, from, to));
+    }
+    steps.extend(lost.into_iter().map(|change| (change.order_id.as_str(), change.from, State::Unknown)));
+    let changed = steps.into_iter().filter(|(_, from, to)| *from != Some(*to));
+    changed
+        .map(|(order_id, from, to)| Transition {
+            order_id: Some(order_id.to_owned()),
+            payment_id: payment_id.to_owned(),
+            from,
+            to,
+        })
+        .collect()
+}
+
+fn payment_transitions(before: &BTreeMap<String, Entry>, after: &BTreeMap<String, Entry>) -> Vec<Transition> {
+    let unlinked = |entry: &&Entry| entry.derived.payment.order_id.is_none() && !entry.derived.payment.orphan;
+    let changed = after.iter().filter(|(_, entry)| unlinked(entry)).filter_map(|(id, entry)| {
+        let from = before.get(id).filter(unlinked).map(|entry| entry.derived.payment.state);
+        let to = entry.derived.payment.state;
+        (from != Some(to)).then(|| Transition { order_id: None, payment_id: id.clone(), from, to })
+    });
+    changed.collect()
+}

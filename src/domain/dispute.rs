@@ -1,0 +1,159 @@
+//! One dispute: its phase, its outcome, its money, and whether an answer is awaited.
+
+use serde::Serialize;
+
+use super::facts::{BalanceEntry, Dispute, DisputeFacts};
+
+/// What kind of case it is. An inquiry that escalates enters a new phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The bank asks; no money has moved.
+    Inquiry,
+    /// Money is or will be withdrawn.
+    Chargeback,
+    /// A network's compliance case: answering has a fee of its own.
+    Compliance,
+    /// Settled by a prevention product before it became a chargeback.
+    Prevention,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Decided for the merchant.
+    Won,
+    /// Decided for the cardholder, accepted, or too late.
+    Lost,
+    /// An inquiry that ended.
+    WarningClosed,
+    /// Settled before it became a chargeback.
+    Prevented,
+}
+
+impl Phase {
+    /// The word in tables and rounds.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inquiry => "inquiry",
+            Self::Chargeback => "chargeback",
+            Self::Compliance => "compliance",
+            Self::Prevention => "prevention",
+        }
+    }
+}
+
+/// A dispute's money, in minor units of `currency` (the settlement currency).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Settlement {
+    pub withdrawn: i64,
+    pub reinstated: i64,
+    pub fee: i64,
+    pub currency: Option<String>,
+}
+
+impl Dispute {
+    /// The phase, by status; by `case_type` where the status does not tell.
+    pub(super) fn phase(&self) -> Phase {
+        match (self.status.as_str(), self.case_type.as_deref()) {
+            ("prevented", _) => Phase::Prevention,
+            (status, _) if status.starts_with("warning_") => Phase::Inquiry,
+            (_, Some("compliance")) => Phase::Compliance,
+            (_, Some("block" | "resolution")) => Phase::Prevention,
+            (_, Some("inquiry")) if !self.is_chargeback_status() => Phase::Inquiry,
+            _ => Phase::Chargeback,
+        }
+    }
+
+    fn is_chargeback_status(&self) -> bool {
+        matches!(self.status.as_str(), "needs_response" | "under_review" | "won" | "lost")
+    }
+
+    /// None while it is open, or in a status not known yet.
+    pub(super) fn outcome(&self) -> Option<Outcome> {
+        match self.status.as_str() {
+            // Until 2014-11-20 a dispute won on a refunded charge was called `charge_refunded`.
+            "won" | "charge_refunded" => Some(Outcome::Won),
+            "lost" => Some(Outcome::Lost),
+            "warning_closed" => Some(Outcome::WarningClosed),
+            "prevented" => Some(Outcome::Prevented),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_open_chargeback(&self) -> bool {
+        matches!(self.status.as_str(), "needs_response" | "under_review")
+    }
+
+    pub(super) fn is_open_inquiry(&self) -> bool {
+        matches!(self.status.as_str(), "warning_needs_response" | "warning_under_review")
+    }
+}
+
+impl DisputeFacts {
+    /// The best snapshot.
+    #[must_use]
+    pub fn seen(&self) -> &Dispute {
+        &self.child.best.value
+    }
+
+    /// True while the cardholder's bank waits for an answer that was not given: nothing was submitted
+    /// in this phase, and one is allowed (`due_by` is not 0).
+    pub(super) fn awaits_evidence(&self) -> bool {
+        let dispute = self.seen();
+        let submitted_before = match dispute.phase() {
+            Phase::Inquiry => 0,
+            Phase::Chargeback | Phase::Compliance | Phase::Prevention => self.inquiry_submissions,
+        };
+        matches!(dispute.status.as_str(), "needs_response" | "warning_needs_response")
+            && dispute.due_by != Some(0)
+            && dispute.submission_count <= submitted_before
+    }
+
+    /// The deadline for an answer, in unix seconds: none when it is not known or none is allowed.
+    pub(super) fn due_by(&self) -> Option<i64> {
+        self.seen().due_by.filter(|&due| due > 0)
+    }
+
+    /// Withdrawn, reinstated and fee, from balance transactions only: `funds_reinstated` can come with
+    /// status `lost`, so no event type or status is asked. Entries in another currency than the first
+    /// cannot be added to it and are left out.
+    pub(super) fn settlement(&self) -> Settlement {
+        let Some(first) = self.balance.values().min() else {
+            return Settlement::default();
+        };
+        let sum = |part: fn(&BalanceEntry) -> i64| {
+            (self.balance.values().filter(|e| e.currency == first.currency))
+                .fold(0i64, |sum, e| sum.saturating_add(part(e)))
+        };
+        Settlement {
+            withdrawn: sum(|e| e.amount.min(0).saturating_neg()),
+            reinstated: sum(|e| e.amount.max(0)),
+            fee: sum(|e| e.fee),
+            currency: Some(first.currency.clone()),
+        }
+    }
+
+    /// What of the dispute's amount is gone for good, in minor units of the dispute's currency,
+    /// rounded down: all of a lost one while no withdrawal is known, else the share that stayed away.
+    pub(super) fn amount_lost(&self) -> i64 {
+        let amount = self.seen().amount;
+        let Settlement { withdrawn, reinstated, .. } = self.settlement();
+        match self.seen().outcome() {
+            Some(Outcome::Lost) if withdrawn == 0 => amount,
+            Some(Outcome::Lost | Outcome::Prevented) => share(amount, withdrawn.saturating_sub(reinstated), withdrawn),
+            Some(Outcome::Won | Outcome::WarningClosed) | None => 0,
+        }
+    }
+}
+
+/// `amount` × `part` ÷ `whole`, rounded down; 0 of nothing. In 128 bits: two amounts multiply.
+fn share(amount: i64, part: i64, whole: i64) -> i64 {
+    if whole <= 0 || part <= 0 {
+        return 0;
+    }
+    let share = i128::from(amount) * i128::from(part) / i128::from(whole);
+    i64::try_from(share).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,366 @@
+//! What was seen of Stripe's objects, and how two sightings are joined.
+//!
+//! Holds the best snapshot of each object and the few parts kept beside it. Concludes nothing: amounts
+//! and states are derived in the files beside this one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+/// When and how far along its life an object was seen: a total order over all sightings of one object.
+///
+/// Stripe's `created` has a resolution of one second, so within a second the sighting further along
+/// its life wins, then the one with more refunded, then the larger event id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Stamp {
+    /// `event.created`, in unix seconds.
+    pub at: i64,
+    /// How far along its life the object is; see `rank.rs`.
+    pub rank: u8,
+    /// `amount_refunded` of a charge, in minor units; 0 for everything else.
+    pub amount: i64,
+    /// The id of the event that showed it.
+    pub event_id: String,
+}
+
+/// The latest sighting of something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Latest<T> {
+    /// When it was seen.
+    pub stamp: Stamp,
+    /// What was seen.
+    pub value: T,
+}
+
+impl<T> Latest<T> {
+    fn join(&mut self, other: Self) {
+        if other.stamp > self.stamp {
+            *self = other;
+        }
+    }
+}
+
+/// Whose object it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// The connected account; none for the platform's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// Live or test mode.
+    pub livemode: bool,
+}
+
+/// A charge as one snapshot shows it. Amounts in minor units of `currency`, times in unix seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charge {
+    /// Account and mode.
+    pub scope: Scope,
+    /// What was asked for.
+    pub amount: i64,
+    /// What was captured; 0 for an authorization.
+    pub amount_captured: i64,
+    /// What Stripe shows as refunded: with the released rest of a partial capture, and a void.
+    pub amount_refunded: i64,
+    /// Stripe's word for "nothing is left".
+    pub refunded: bool,
+    /// Lower-case ISO code.
+    pub currency: String,
+    /// `pending`, `succeeded`, `failed`, or a word not known yet.
+    pub status: String,
+    /// When the attempt was made.
+    pub created: i64,
+}
+
+/// All that is known of a charge.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChargeFacts {
+    /// The best snapshot; none while only others speak of the charge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best: Option<Latest<Charge>>,
+    /// The payment intent it belongs to. A later null does not cut it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<Latest<String>>,
+    /// The merchant's order reference. Removing metadata does not unlink.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_ref: Option<Latest<String>>,
+}
+
+/// A payment intent as one snapshot shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Account and mode.
+    pub scope: Scope,
+    /// What is asked for, in minor units.
+    pub amount: i64,
+    /// What was captured over all charges.
+    pub amount_received: i64,
+    /// Lower-case ISO code.
+    pub currency: String,
+    /// Stripe's word.
+    pub status: String,
+    /// Whether the last attempt failed.
+    pub last_attempt_failed: bool,
+}
+
+/// All that is known of a payment intent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntentFacts {
+    /// The best snapshot.
+    pub best: Latest<Intent>,
+    /// The merchant's order reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_ref: Option<Latest<String>>,
+}
+
+/// An object that belongs to a charge or an intent, and never needs to have seen it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Child<T> {
+    /// The best snapshot.
+    pub best: Latest<T>,
+    /// The charge it names. A later null does not cut it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charge: Option<Latest<String>>,
+    /// The payment intent it names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<Latest<String>>,
+}
+
+/// A refund as one snapshot shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refund {
+    /// Account and mode.
+    pub scope: Scope,
+    /// In minor units.
+    pub amount: i64,
+    /// Lower-case ISO code.
+    pub currency: String,
+    /// Stripe's word; a nested refund of the oldest versions has none and has succeeded.
+    pub status: String,
+    /// Why it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_reason: Option<String>,
+    /// When it was made, in unix seconds.
+    pub created: i64,
+}
+
+/// A dispute as one snapshot shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dispute {
+    /// Account and mode.
+    pub scope: Scope,
+    /// In minor units; may be below or above the charge's.
+    pub amount: i64,
+    /// Lower-case ISO code.
+    pub currency: String,
+    /// The cardholder's reason, in Stripe's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The card network's code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_reason_code: Option<String>,
+    /// Stripe's word.
+    pub status: String,
+    /// `chargeback`, `inquiry`, `compliance`, `block`, `resolution`, or a word not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case_type: Option<String>,
+    /// Unix seconds; 0: no response is allowed; none: not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_by: Option<i64>,
+    /// Evidence is staged, which is not the same as sent.
+    pub has_evidence: bool,
+    /// The last submission was late.
+    pub past_due: bool,
+    /// How often evidence was submitted.
+    pub submission_count: i64,
+    /// Whether the charge can still be refunded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_charge_refundable: Option<bool>,
+    /// When it was opened, in unix seconds.
+    pub created: i64,
+}
+
+/// One movement on the balance for a dispute: the money's truth. In minor units of the settlement
+/// currency, which may differ from the dispute's; a withdrawal is negative.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BalanceEntry {
+    /// Unix seconds.
+    pub created: i64,
+    /// Negative when taken, positive when given back.
+    pub amount: i64,
+    /// The fee, positive when charged.
+    pub fee: i64,
+    /// Lower-case ISO code.
+    pub currency: String,
+}
+
+/// All that is known of a dispute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisputeFacts {
+    /// The best snapshot and the links.
+    #[serde(flatten)]
+    pub child: Child<Dispute>,
+    /// Balance transactions by id, from whatever snapshot showed them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub balance: BTreeMap<String, BalanceEntry>,
+    /// The largest `submission_count` seen while it was an inquiry: an escalation asks anew.
+    #[serde(default)]
+    pub inquiry_submissions: i64,
+}
+
+/// A checkout session as one snapshot shows it: only what an order is found by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Account and mode.
+    pub scope: Scope,
+    /// Lower-case ISO code; none in setup mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+}
+
+/// All that is known of a checkout session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionFacts {
+    /// The best snapshot and the link to the intent.
+    #[serde(flatten)]
+    pub child: Child<Session>,
+    /// The order reference in its metadata.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_ref: Option<Latest<String>>,
+    /// `client_reference_id`, unless a payment link let the buyer choose it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_ref: Option<Latest<String>>,
+}
+
+/// What is known of a set of objects, by id: of one event's, of one payment's, of all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Facts {
+    /// Payment intents.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub intents: BTreeMap<String, IntentFacts>,
+    /// Charges.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub charges: BTreeMap<String, ChargeFacts>,
+    /// Refunds.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub refunds: BTreeMap<String, Child<Refund>>,
+    /// Disputes.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub disputes: BTreeMap<String, DisputeFacts>,
+    /// Checkout sessions.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub sessions: BTreeMap<String, SessionFacts>,
+}
+
+impl Facts {
+    /// Adds what `other` knows. Commutative, associative and idempotent: the ground of order
+    /// independence.
+    pub fn join(&mut self, other: Self) {
+        join_maps(&mut self.intents, other.intents, IntentFacts::join);
+        join_maps(&mut self.charges, other.charges, ChargeFacts::join);
+        join_maps(&mut self.refunds, other.refunds, Child::join);
+        join_maps(&mut self.disputes, other.disputes, DisputeFacts::join);
+        join_maps(&mut self.sessions, other.sessions, SessionFacts::join);
+    }
+
+    /// Ids of every object held.
+    pub fn held_ids(&self) -> impl Iterator<Item = &String> {
+        (self.intents.keys())
+            .chain(self.charges.keys())
+            .chain(self.refunds.keys())
+            .chain(self.disputes.keys())
+            .chain(self.sessions.keys())
+    }
+
+    /// Ids of every object held or named.
+    #[must_use]
+    pub fn ids(&self) -> BTreeSet<&str> {
+        let named = (self.charges.values()).flat_map(|c| &c.intent).chain(self.links()).map(|link| &link.value);
+        self.held_ids().chain(named).map(String::as_str).collect()
+    }
+
+    /// Every order reference held, whether or not it is the one that counts.
+    pub fn order_refs(&self) -> impl Iterator<Item = &str> {
+        let intents = self.intents.values().flat_map(|i| &i.order_ref);
+        let charges = self.charges.values().flat_map(|c| &c.order_ref);
+        let sessions = self.sessions.values().flat_map(|s| s.order_ref.iter().chain(&s.client_ref));
+        intents.chain(charges).chain(sessions).map(|latest| latest.value.as_str())
+    }
+
+    /// The charges and intents that children name.
+    pub(super) fn links(&self) -> impl Iterator<Item = &Latest<String>> {
+        let refunds = self.refunds.values().flat_map(Child::links);
+        let disputes = self.disputes.values().flat_map(|d| d.child.links());
+        let sessions = self.sessions.values().flat_map(|s| s.child.links());
+        refunds.chain(disputes).chain(sessions)
+    }
+}
+
+impl<T> Child<T> {
+    fn join(&mut self, other: Self) {
+        self.best.join(other.best);
+        join_latest(&mut self.charge, other.charge);
+        join_latest(&mut self.intent, other.intent);
+    }
+
+    fn links(&self) -> impl Iterator<Item = &Latest<String>> {
+        self.charge.iter().chain(&self.intent)
+    }
+}
+
+impl ChargeFacts {
+    fn join(&mut self, other: Self) {
+        join_latest(&mut self.best, other.best);
+        join_latest(&mut self.intent, other.intent);
+        join_latest(&mut self.order_ref, other.order_ref);
+    }
+}
+
+impl IntentFacts {
+    fn join(&mut self, other: Self) {
+        self.best.join(other.best);
+        join_latest(&mut self.order_ref, other.order_ref);
+    }
+}
+
+impl DisputeFacts {
+    fn join(&mut self, other: Self) {
+        self.child.join(other.child);
+        join_maps(&mut self.balance, other.balance, |mine, theirs| {
+            if theirs > *mine {
+                *mine = theirs;
+            }
+        });
+        self.inquiry_submissions = self.inquiry_submissions.max(other.inquiry_submissions);
+    }
+}
+
+impl SessionFacts {
+    fn join(&mut self, other: Self) {
+        self.child.join(other.child);
+        join_latest(&mut self.order_ref, other.order_ref);
+        join_latest(&mut self.client_ref, other.client_ref);
+    }
+}
+
+fn join_latest<T>(mine: &mut Option<Latest<T>>, theirs: Option<Latest<T>>) {
+    match (mine, theirs) {
+        (_, None) => {}
+        (Some(mine), Some(theirs)) => mine.join(theirs),
+        (mine @ None, theirs) => *mine = theirs,
+    }
+}
+
+fn join_maps<V>(mine: &mut BTreeMap<String, V>, theirs: BTreeMap<String, V>, join: impl Fn(&mut V, V)) {
+    for (id, value) in theirs {
+        match mine.entry(id) {
+            std::collections::btree_map::Entry::Vacant(slot) => {
+                slot.insert(value);
+            }
+            std::collections::btree_map::Entry::Occupied(slot) => join(slot.into_mut(), value),
+        }
+    }
+}

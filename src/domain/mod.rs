@@ -1,0 +1,26 @@
+//! The pure core: what a payment's events add up to.
+//!
+//! Facts go in, state and wanted follow-ups come out. Nothing here is async, reads a clock, knows SQL,
+//! or has heard of Stripe's JSON: [`crate::handlers`] turns the one into the other.
+//!
+//! The heart is a join. Each event yields a small [`Facts`]; joining facts is commutative, associative
+//! and idempotent, [`Facts::by_payment`] and [`derive`] are functions of the joined value. So order
+//! state depends on the set of events, and on nothing else.
+
+mod dispute;
+mod facts;
+mod money;
+mod order;
+mod payment;
+mod payment_id;
+mod rank;
+mod wanted;
+
+pub use dispute::{Outcome, Phase};
+pub use facts::{
+    BalanceEntry, Charge, ChargeFacts, Child, Dispute, DisputeFacts, Facts, Intent, IntentFacts, Latest, Refund, Scope,
+    Session, SessionFacts, Stamp,
+};
+pub use order::{Order, OrderKey, order};
+pub use payment::{Derived, DisputeState, Payment, RefundState, State, derive};
+pub use wanted::{RunAt, Wanted, kinds};

@@ -1,0 +1,345 @@
+//! One payment: everything that is derived from its facts and shown to services.
+
+use serde::{Deserialize, Serialize};
+
+use super::dispute::{Outcome, Phase};
+use super::facts::{Charge, Dispute, DisputeFacts, Facts, Intent, Refund, Scope};
+use super::money::sum;
+use super::wanted::{self, Wanted};
+
+/// What a payment or an order has come to. The order of the variants is the order in which they are
+/// tried: the first that fits. See README, "States".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// A chargeback is open.
+    Disputed,
+    /// An inquiry is open: no money has moved.
+    Inquiry,
+    /// Nothing is left, some of it lost.
+    ChargedBack,
+    /// Some was lost.
+    PartiallyChargedBack,
+    /// Nothing is left.
+    Refunded,
+    /// Some went back.
+    PartiallyRefunded,
+    /// Something was paid. Not: paid in full.
+    Paid,
+    /// Money is held, not taken.
+    Authorized,
+    /// Let go before it was taken.
+    Canceled,
+    /// The last attempt failed and nothing is under way.
+    Failed,
+    /// Something is under way.
+    Pending,
+    /// Neither a charge nor an intent was seen.
+    Unknown,
+}
+
+impl State {
+    /// The word in tables and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Disputed => "disputed",
+            Self::Inquiry => "inquiry",
+            Self::ChargedBack => "charged_back",
+            Self::PartiallyChargedBack => "partially_charged_back",
+            Self::Refunded => "refunded",
+            Self::PartiallyRefunded => "partially_refunded",
+            Self::Paid => "paid",
+            Self::Authorized => "authorized",
+            Self::Canceled => "canceled",
+            Self::Failed => "failed",
+            Self::Pending => "pending",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// The sums and flags that decide the money states: of one payment, or added up over an order's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Balance {
+    /// Null until a charge or an intent was seen.
+    pub amount_paid: Option<i64>,
+    /// Went back, or is on its way.
+    pub amount_refunded: i64,
+    /// In open chargebacks.
+    pub amount_disputed: i64,
+    /// Gone for good in disputes.
+    pub amount_lost: i64,
+    /// Disputes without an outcome.
+    pub open_disputes: i32,
+    /// Do not ship.
+    pub hold: bool,
+    /// The nearest deadline for evidence that is awaited, in unix seconds.
+    pub evidence_due_by: Option<i64>,
+}
+
+impl Balance {
+    /// Refunded and lost together use up what was paid. False while that is unknown.
+    #[must_use]
+    pub fn nothing_left(&self) -> bool {
+        self.amount_paid.is_some_and(|paid| paid > 0 && self.amount_refunded.saturating_add(self.amount_lost) >= paid)
+    }
+
+    /// Part of what was paid is still the merchant's. False while that is unknown.
+    #[must_use]
+    pub fn something_left(&self) -> bool {
+        self.amount_paid.is_some_and(|paid| self.amount_refunded.saturating_add(self.amount_lost) < paid)
+    }
+
+    /// The first money state that fits; none while nothing was paid, returned or lost.
+    pub(super) fn money_state(&self) -> Option<State> {
+        let paid = self.amount_paid.unwrap_or(0);
+        if self.amount_lost > 0 {
+            return Some(if self.nothing_left() { State::ChargedBack } else { State::PartiallyChargedBack });
+        }
+        if self.amount_refunded > 0 {
+            return Some(if self.nothing_left() { State::Refunded } else { State::PartiallyRefunded });
+        }
+        (paid > 0).then_some(State::Paid)
+    }
+}
+
+/// A payment as services see it. Amounts in minor units of `currency`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payment {
+    /// The intent's id, else the charge's.
+    pub payment_id: String,
+    /// No payment of anybody's: an object that names neither charge nor intent.
+    pub orphan: bool,
+    /// The merchant's order; none while the payment is unlinked.
+    pub order_id: Option<String>,
+    /// Account and mode.
+    #[serde(flatten)]
+    pub scope: Scope,
+    /// Lower-case ISO code, once known.
+    pub currency: Option<String>,
+    /// The captured, else the newest charge.
+    pub charge_id: Option<String>,
+    /// What was asked for.
+    pub amount: Option<i64>,
+    /// The sums.
+    #[serde(flatten)]
+    pub balance: Balance,
+    /// The first state that fits.
+    pub state: State,
+}
+
+/// A refund as services see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefundState {
+    /// Stripe's id.
+    pub refund_id: String,
+    /// The row of the payment it belongs to.
+    pub payment_id: String,
+    /// The charge it names, else the payment's.
+    pub charge_id: Option<String>,
+    /// The best snapshot.
+    #[serde(flatten)]
+    pub refund: Refund,
+}
+
+/// A dispute as services see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DisputeState {
+    /// Stripe's id.
+    pub dispute_id: String,
+    /// The row of the payment it belongs to.
+    pub payment_id: String,
+    /// The charge it names, else the payment's.
+    pub charge_id: Option<String>,
+    /// The best snapshot.
+    #[serde(flatten)]
+    pub dispute: Dispute,
+    /// See [`Phase`].
+    pub phase: Phase,
+    /// None while open.
+    pub outcome: Option<Outcome>,
+    /// The deadline for evidence; none when not known or none is allowed.
+    pub evidence_due_by: Option<i64>,
+    /// Taken from the balance, positive, in the settlement currency.
+    pub amount_withdrawn: i64,
+    /// Given back.
+    pub amount_reinstated: i64,
+    /// The dispute's fee.
+    pub fee: i64,
+    /// The currency of the three.
+    pub settlement_currency: Option<String>,
+}
+
+/// Everything derived from one payment's facts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Derived {
+    /// The payment itself.
+    pub payment: Payment,
+    /// Its refunds, by id.
+    pub refunds: Vec<RefundState>,
+    /// Its disputes, by id.
+    pub disputes: Vec<DisputeState>,
+    /// What is to be done.
+    pub wanted: Vec<Wanted>,
+}
+
+/// Derives a payment from its facts. `payment_id` is the key that [`Facts::by_payment`] gave.
+#[must_use]
+pub fn derive(payment_id: &str, facts: &Facts) -> Derived {
+    let payment = payment(payment_id, facts);
+    Derived {
+        refunds: facts.refunds.keys().map(|id| refund_state(payment_id, id, facts)).collect(),
+        disputes: facts.disputes.iter().map(|(id, dispute)| dispute_state(&payment, id, dispute)).collect(),
+        wanted: wanted::wanted(&payment, facts),
+        payment,
+    }
+}
+
+fn payment(payment_id: &str, facts: &Facts) -> Payment {
+    let balance = balance(facts);
+    let disputed = facts.disputes.values().any(|d| d.seen().is_open_chargeback());
+    let inquiry = facts.disputes.values().any(|d| d.seen().is_open_inquiry());
+    let state = match (disputed, inquiry, balance.money_state()) {
+        (true, _, _) => State::Disputed,
+        (false, true, _) => State::Inquiry,
+        (false, false, Some(state)) => state,
+        (false, false, None) => attempt_state(facts),
+    };
+    let intent = facts.intents.values().next().map(|i| &i.best.value);
+    Payment {
+        payment_id: payment_id.to_owned(),
+        orphan: facts.is_orphan(),
+        order_id: facts.order_id().map(str::to_owned),
+        scope: facts.scope(),
+        currency: facts.currency().map(str::to_owned),
+        charge_id: facts.charge_id().map(str::to_owned),
+        amount: intent.map(|i| i.amount).or_else(|| facts.main_charge().map(|(_, c)| c.amount)),
+        balance,
+        state,
+    }
+}
+
+fn balance(facts: &Facts) -> Balance {
+    let disputes = || facts.disputes.values();
+    let summed = || disputes().filter(|d| facts.counts(&d.seen().currency));
+    Balance {
+        amount_paid: facts.amount_paid(),
+        amount_refunded: facts.amount_refunded(),
+        amount_disputed: sum(summed().filter(|d| d.seen().is_open_chargeback()).map(|d| d.seen().amount)),
+        amount_lost: sum(summed().map(DisputeFacts::amount_lost)),
+        open_disputes: i32::try_from(disputes().filter(|d| d.seen().outcome().is_none()).count()).unwrap_or(i32::MAX),
+        // A status not known yet has no outcome, and holds.
+        hold: disputes().any(|d| d.seen().outcome().is_none()),
+        evidence_due_by: disputes().filter(|d| d.awaits_evidence()).filter_map(DisputeFacts::due_by).min(),
+    }
+}
+
+/// The state of a payment that no money tells of.
+fn attempt_state(facts: &Facts) -> State {
+    let intent = facts.intents.values().next().map(|i| &i.best);
+    let status = intent.map(|i| i.value.status.as_str());
+    let charge = facts.main_charge().map(|(_, charge)| charge);
+    let void = charge.is_some_and(Charge::is_void);
+    let held = facts.seen_charges().any(|(_, c)| c.status == "succeeded" && c.amount_captured == 0 && !c.is_void());
+    let charge_failed = charge.is_some_and(|c| c.status == "failed");
+    // An intent seen before the newest attempt was made says nothing of it.
+    let recent = intent.filter(|i| charge.is_none_or(|c| c.created <= i.stamp.at)).map(|i| &i.value);
+    let intent_failed = recent.is_some_and(|i| i.last_attempt_failed);
+    let under_way = recent.is_some_and(Intent::is_under_way);
+
+    if held || (status == Some("requires_capture") && !void) {
+        State::Authorized
+    } else if status == Some("canceled") || void {
+        State::Canceled
+    } else if under_way {
+        State::Pending
+    } else if charge_failed || intent_failed {
+        State::Failed
+    } else if intent.is_some() || charge.is_some() {
+        State::Pending
+    } else {
+        State::Unknown
+    }
+}
+
+impl Intent {
+    /// An attempt goes on. `requires_payment_method` waits for the next one.
+    fn is_under_way(&self) -> bool {
+        matches!(
+            self.status.as_str(),
+            "processing" | "requires_action" | "requires_confirmation" | "requires_source_action"
+        )
+    }
+}
+
+impl Facts {
+    /// The order this payment is for, by precedence and not by arrival: metadata of the intent, else
+    /// of a charge (the captured, then the newest, then the largest id), else of the session, else the
+    /// session's client reference.
+    pub(super) fn order_id(&self) -> Option<&str> {
+        let intent = self.intents.values().find_map(|i| i.order_ref.as_ref());
+        let charge = (self.charges.iter())
+            .filter(|(_, c)| c.order_ref.is_some())
+            .max_by_key(|(id, c)| {
+                (c.best.as_ref().map(|best| (best.value.amount_captured > 0, best.value.created)), *id)
+            })
+            .and_then(|(_, c)| c.order_ref.as_ref());
+        let session = self.sessions.values().filter_map(|s| s.order_ref.as_ref()).max_by_key(|latest| &latest.stamp);
+        let client = self.sessions.values().filter_map(|s| s.client_ref.as_ref()).max_by_key(|latest| &latest.stamp);
+        intent.or(charge).or(session).or(client).map(|latest| latest.value.as_str())
+    }
+
+    /// The main charge; while none was seen, the largest id that was named.
+    fn charge_id(&self) -> Option<&str> {
+        let named = self.refunds.values().filter_map(|r| r.charge.as_ref());
+        let named = named.chain(self.disputes.values().filter_map(|d| d.child.charge.as_ref()));
+        let named = named.map(|link| link.value.as_str()).chain(self.charges.keys().map(String::as_str));
+        self.main_charge().map(|(id, _)| id).or_else(|| named.max())
+    }
+
+    /// Account and mode, as the closest object says.
+    fn scope(&self) -> Scope {
+        let charge = self.main_charge().map(|(_, c)| &c.scope);
+        let intent = self.intents.values().map(|i| &i.best.value.scope);
+        let disputes = self.disputes.values().map(|d| &d.seen().scope);
+        let refunds = self.refunds.values().map(|r| &r.best.value.scope);
+        let sessions = self.sessions.values().map(|s| &s.child.best.value.scope);
+        charge
+            .into_iter()
+            .chain(intent)
+            .chain(disputes)
+            .chain(refunds)
+            .chain(sessions)
+            .next()
+            .cloned()
+            .unwrap_or_default()
+    }
+}
+
+fn refund_state(payment_id: &str, refund_id: &str, facts: &Facts) -> RefundState {
+    RefundState {
+        refund_id: refund_id.to_owned(),
+        payment_id: payment_id.to_owned(),
+        charge_id: facts.charge_of_refund(refund_id).map(str::to_owned),
+        refund: facts.refunds[refund_id].best.value.clone(),
+    }
+}
+
+fn dispute_state(payment: &Payment, dispute_id: &str, facts: &DisputeFacts) -> DisputeState {
+    let settlement = facts.settlement();
+    let named = facts.child.charge.as_ref().map(|link| link.value.clone());
+    DisputeState {
+        dispute_id: dispute_id.to_owned(),
+        payment_id: payment.payment_id.clone(),
+        charge_id: named.or_else(|| payment.charge_id.clone()),
+        phase: facts.seen().phase(),
+        outcome: facts.seen().outcome(),
+        evidence_due_by: facts.due_by(),
+        amount_withdrawn: settlement.withdrawn,
+        amount_reinstated: settlement.reinstated,
+        fee: settlement.fee,
+        settlement_currency: settlement.currency,
+        dispute: facts.seen().clone(),
+    }
+}

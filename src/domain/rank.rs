@@ -1,0 +1,75 @@
+//! How far along its life a status is, so that of two snapshots of one second the later stage wins.
+//!
+//! Ranks order snapshots only; no amount or state is read from them. A word not known yet ranks first:
+//! it never hides a stage that is understood.
+
+use super::facts::{Charge, Dispute, Intent, Refund, Session};
+
+impl Charge {
+    /// `pending` < `failed` < succeeded and uncaptured < captured.
+    #[must_use]
+    pub fn rank(&self) -> u8 {
+        match self.status.as_str() {
+            "pending" => 1,
+            "failed" => 2,
+            "succeeded" if self.amount_captured > 0 => 4,
+            "succeeded" => 3,
+            _ => 0,
+        }
+    }
+}
+
+impl Intent {
+    /// `requires_*` but capture < `processing` < `requires_capture` < `canceled` < `succeeded`.
+    #[must_use]
+    pub fn rank(&self) -> u8 {
+        match self.status.as_str() {
+            "succeeded" => 5,
+            "canceled" => 4,
+            "requires_capture" => 3,
+            "processing" => 2,
+            status if status.starts_with("requires_") => 1,
+            _ => 0,
+        }
+    }
+}
+
+impl Refund {
+    /// `requires_action` < `pending` < `succeeded` < `failed` = `canceled`: a succeeded refund can
+    /// fail weeks later (docs.stripe.com/refunds).
+    #[must_use]
+    pub fn rank(&self) -> u8 {
+        match self.status.as_str() {
+            "requires_action" => 1,
+            "pending" => 2,
+            "succeeded" => 3,
+            "failed" | "canceled" => 4,
+            _ => 0,
+        }
+    }
+}
+
+impl Dispute {
+    /// Inquiry, chargeback, closed, and last the late win: `lost` can become `won`
+    /// (docs.stripe.com/disputes/how-disputes-work).
+    #[must_use]
+    pub fn rank(&self) -> u8 {
+        match self.status.as_str() {
+            "warning_needs_response" => 1,
+            "warning_under_review" => 2,
+            "needs_response" => 3,
+            "under_review" => 4,
+            "warning_closed" | "prevented" | "lost" => 5,
+            "won" | "charge_refunded" => 6,
+            _ => 0,
+        }
+    }
+}
+
+impl Session {
+    /// Nothing of a session's life is read.
+    #[must_use]
+    pub fn rank(&self) -> u8 {
+        0
+    }
+}

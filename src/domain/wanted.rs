@@ -1,0 +1,184 @@
+//! The follow-ups that a payment's facts ask for.
+//!
+//! A pure function: what is wanted now, not what is to be inserted. Bringing the queue in line with it
+//! (insert, withdraw, want again) is done in [`crate::apply`]. "Now" is a word here, not a moment.
+//!
+//! A new follow-up is one entry in `RULES`.
+
+use serde_json::{Value, json};
+
+use super::dispute::Outcome;
+use super::facts::{DisputeFacts, Facts};
+use super::payment::Payment;
+
+/// When the work may begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunAt {
+    /// When it is inserted.
+    Now,
+    /// So many seconds after it is inserted.
+    After(i64),
+    /// At this unix second.
+    At(i64),
+}
+
+/// One piece of work that somebody should do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// What is to be done.
+    pub kind: &'static str,
+    /// The id of what it is about.
+    pub subject: String,
+    /// Tells apart several askings about one subject; empty where there is one only.
+    pub round: String,
+    /// What a consumer needs to know, amounts in minor units.
+    pub payload: Value,
+    /// When the work may begin.
+    pub run_at: RunAt,
+    /// When it must be done, in unix seconds.
+    pub due_at: Option<i64>,
+}
+
+/// So long an endpoint that gets both `charge.refunded` and the refund's own event may take to deliver
+/// the second, in seconds.
+const OVERTAKE: i64 = 60;
+/// So long before the deadline somebody is warned, in seconds.
+const WARNING: i64 = 72 * 3600;
+
+type Rule = fn(&Payment, &Facts) -> Vec<Wanted>;
+
+const RULES: &[(&str, Rule)] = &[
+    ("notify_refund", notify_refund),
+    ("notify_refund", notify_unexplained_refund),
+    ("resolve_failed_refund", resolve_failed_refund),
+    ("cancel_fulfilment", cancel_fulfilment),
+    ("hold_fulfilment", hold_fulfilment),
+    ("release_fulfilment", release_fulfilment),
+    ("collect_evidence", collect_evidence),
+    ("warn_evidence_due", warn_evidence_due),
+    ("record_dispute_won", record_dispute_won),
+    ("record_dispute_lost", record_dispute_lost),
+];
+
+/// Every kind that can be wanted, in the order of the rules.
+#[must_use]
+pub fn kinds() -> Vec<&'static str> {
+    let mut kinds: Vec<_> = RULES.iter().map(|(kind, _)| *kind).collect();
+    kinds.dedup();
+    kinds
+}
+
+/// Everything that this payment asks for.
+pub(super) fn wanted(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
+    let asked = |(kind, rule): &(&'static str, Rule)| {
+        let kind = *kind;
+        rule(payment, facts).into_iter().map(move |wanted| Wanted { kind, ..wanted })
+    };
+    RULES.iter().flat_map(asked).collect()
+}
+
+/// Work on a subject, now, without a deadline. `wanted` fills in the kind.
+fn now(subject: &str, round: &str, payload: Value) -> Wanted {
+    Wanted { kind: "", subject: subject.to_owned(), round: round.to_owned(), payload, run_at: RunAt::Now, due_at: None }
+}
+
+fn notify_refund(_: &Payment, facts: &Facts) -> Vec<Wanted> {
+    let succeeded = (facts.refunds.iter()).map(|(id, refund)| (id, &refund.best.value));
+    succeeded
+        .filter(|(id, refund)| refund.status == "succeeded" && facts.returns_money(id, refund))
+        .map(|(id, _)| now(id, "", refund_payload(id, facts)))
+        .collect()
+}
+
+fn notify_unexplained_refund(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
+    let charges = facts.seen_charges().map(|(id, charge)| (id, charge, facts.refunded(id)));
+    charges
+        .filter(|(_, _, refunded)| refunded.unexplained > 0)
+        .map(|(id, charge, refunded)| {
+            let payload = json!({
+                "charge_id": id, "amount": refunded.unexplained, "amount_refunded": refunded.shown,
+                "amount_paid": payment.balance.amount_paid, "currency": charge.currency,
+            });
+            Wanted { run_at: RunAt::After(OVERTAKE), ..now(id, &refunded.shown.to_string(), payload) }
+        })
+        .collect()
+}
+
+fn resolve_failed_refund(_: &Payment, facts: &Facts) -> Vec<Wanted> {
+    let ended = |status: &str| matches!(status, "failed" | "canceled");
+    let failed = facts.refunds.iter().filter(|(_, refund)| ended(&refund.best.value.status));
+    failed.map(|(id, _)| now(id, "", refund_payload(id, facts))).collect()
+}
+
+fn refund_payload(id: &str, facts: &Facts) -> Value {
+    let refund = &facts.refunds[id].best.value;
+    json!({
+        "refund_id": id, "charge_id": facts.charge_of_refund(id), "amount": refund.amount, "currency": refund.currency,
+        "status": refund.status, "reason": refund.reason, "failure_reason": refund.failure_reason,
+    })
+}
+
+fn cancel_fulfilment(payment: &Payment, _: &Facts) -> Vec<Wanted> {
+    let balance = &payment.balance;
+    let payload = || {
+        json!({
+            "amount_paid": balance.amount_paid, "amount_refunded": balance.amount_refunded,
+            "amount_lost": balance.amount_lost, "currency": payment.currency,
+        })
+    };
+    balance.nothing_left().then(|| now(&payment.payment_id, "", payload())).into_iter().collect()
+}
+
+fn hold_fulfilment(_: &Payment, facts: &Facts) -> Vec<Wanted> {
+    disputes(facts, |dispute| dispute.seen().outcome().is_none())
+}
+
+fn release_fulfilment(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
+    if payment.balance.hold || !payment.balance.something_left() {
+        return Vec::new();
+    }
+    disputes(facts, |dispute| matches!(dispute.seen().outcome(), Some(Outcome::Won | Outcome::WarningClosed)))
+}
+
+fn collect_evidence(_: &Payment, facts: &Facts) -> Vec<Wanted> {
+    disputes(facts, DisputeFacts::awaits_evidence)
+        .into_iter()
+        .map(|wanted| Wanted { due_at: facts.disputes[&wanted.subject].due_by(), ..wanted })
+        .collect()
+}
+
+fn warn_evidence_due(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
+    let awaited = collect_evidence(payment, facts).into_iter();
+    awaited.filter_map(|wanted| Some(Wanted { run_at: RunAt::At(wanted.due_at? - WARNING), ..wanted })).collect()
+}
+
+fn record_dispute_won(_: &Payment, facts: &Facts) -> Vec<Wanted> {
+    record_dispute(facts, Outcome::Won)
+}
+
+fn record_dispute_lost(_: &Payment, facts: &Facts) -> Vec<Wanted> {
+    record_dispute(facts, Outcome::Lost)
+}
+
+fn record_dispute(facts: &Facts, outcome: Outcome) -> Vec<Wanted> {
+    let ended = disputes(facts, |dispute| dispute.seen().outcome() == Some(outcome)).into_iter();
+    ended.map(|wanted| Wanted { round: String::new(), ..wanted }).collect()
+}
+
+/// Work on each dispute that `is_due`, now, a round for each phase.
+fn disputes(facts: &Facts, is_due: impl Fn(&DisputeFacts) -> bool) -> Vec<Wanted> {
+    let due = facts.disputes.iter().filter(|(_, dispute)| is_due(dispute));
+    due.map(|(id, dispute)| now(id, dispute.seen().phase().as_str(), dispute_payload(id, dispute))).collect()
+}
+
+fn dispute_payload(id: &str, facts: &DisputeFacts) -> Value {
+    let dispute = facts.seen();
+    let settlement = facts.settlement();
+    json!({
+        "dispute_id": id, "charge_id": facts.child.charge.as_ref().map(|link| &link.value), "amount": dispute.amount,
+        "currency": dispute.currency, "reason": dispute.reason, "network_reason_code": dispute.network_reason_code,
+        "status": dispute.status, "phase": dispute.phase(), "outcome": dispute.outcome(),
+        "amount_lost": facts.amount_lost(), "amount_withdrawn": settlement.withdrawn,
+        "amount_reinstated": settlement.reinstated, "settlement_currency": settlement.currency,
+    })
+}

@@ -1,0 +1,62 @@
+//! Charges, with the refunds and the dispute that older API versions nest in them.
+
+use super::origin::{Origin, beside};
+use super::{dispute, payment_intent, refund};
+use crate::domain::{Charge, ChargeFacts, Facts};
+use crate::stripe::object::{Object, Unreadable};
+
+/// Reads a charge. Before 2014 it has no `status`, older versions lack `amount_captured`
+/// (docs.stripe.com/api/charges).
+pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
+    let id = object.id("id")?;
+    let charge = snapshot(origin, object)?;
+    let (rank, refunded) = (charge.rank(), charge.amount_refunded);
+    let best = origin.sighting(charge, rank, refunded);
+    let intent = object.link("payment_intent")?;
+    let mut facts = Facts::default();
+    let charge_facts = ChargeFacts {
+        intent: intent.as_ref().map(|link| beside(&best, link.id.clone())),
+        order_ref: origin.order_ref(object)?.map(|reference| beside(&best, reference)),
+        best: Some(best),
+    };
+    facts.charges.insert(id.clone(), charge_facts);
+    if let Some(expanded) = intent.and_then(|link| link.expanded) {
+        facts.join(payment_intent::read(origin, &expanded)?);
+    }
+    for nested in object.objects("refunds")? {
+        facts.join(refund::read_nested(origin, &nested, &id)?);
+    }
+    if let Some(expanded) = object.link("dispute").ok().flatten().and_then(|link| link.expanded) {
+        facts.join(dispute::read(origin, &expanded)?);
+    }
+    Ok(facts)
+}
+
+fn snapshot(origin: &Origin, object: &Object) -> Result<Charge, Unreadable> {
+    let amount = object.amount("amount")?;
+    let captured = object.flag("captured")?.unwrap_or(false);
+    let status = match object.optional_text("status")? {
+        Some(status) => status,
+        None => status_before_2014(object.flag("paid")?, captured).to_owned(),
+    };
+    let whole = if captured && status == "succeeded" { amount } else { 0 };
+    Ok(Charge {
+        scope: origin.scope(),
+        amount,
+        amount_captured: object.optional_amount("amount_captured")?.unwrap_or(whole),
+        amount_refunded: object.optional_amount("amount_refunded")?.unwrap_or(0),
+        refunded: object.flag("refunded")?.unwrap_or(false),
+        currency: object.currency("currency")?,
+        status,
+        created: object.time("created")?,
+    })
+}
+
+fn status_before_2014(paid: Option<bool>, captured: bool) -> &'static str {
+    match paid {
+        Some(true) => "succeeded",
+        Some(false) => "failed",
+        None if captured => "succeeded",
+        None => "pending",
+    }
+}

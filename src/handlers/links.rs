@@ -1,0 +1,36 @@
+//! The charge and the payment intent that a refund, dispute or session names.
+
+use super::origin::Origin;
+use super::{charge, payment_intent};
+use crate::domain::{ChargeFacts, Facts, Latest, Stamp};
+use crate::stripe::object::{Object, Unreadable};
+
+/// What an object names, as seen at one moment.
+pub(super) struct Links {
+    pub charge: Option<Latest<String>>,
+    pub intent: Option<Latest<String>>,
+}
+
+/// Reads `charge` and `payment_intent` of an object, and what was expanded in their place. An object
+/// that names both says of the charge that it belongs to the intent.
+pub(super) fn read(origin: &Origin, object: &Object, stamp: &Stamp) -> Result<(Links, Facts), Unreadable> {
+    let seen = |id: &String| Latest { stamp: stamp.clone(), value: id.clone() };
+    let mut facts = Facts::default();
+    let charge = object.link("charge")?;
+    let intent = object.link("payment_intent")?;
+    let links = Links {
+        charge: charge.as_ref().map(|link| seen(&link.id)),
+        intent: intent.as_ref().map(|link| seen(&link.id)),
+    };
+    if let (Some(charge), Some(_)) = (&links.charge, &links.intent) {
+        let link = ChargeFacts { intent: links.intent.clone(), ..ChargeFacts::default() };
+        facts.charges.insert(charge.value.clone(), link);
+    }
+    if let Some(expanded) = charge.and_then(|link| link.expanded) {
+        facts.join(charge::read(origin, &expanded)?);
+    }
+    if let Some(expanded) = intent.and_then(|link| link.expanded) {
+        facts.join(payment_intent::read(origin, &expanded)?);
+    }
+    Ok((links, facts))
+}

@@ -1,0 +1,64 @@
+//! From Stripe's JSON to facts: one pure reader for each object, found by `data.object.object`.
+//!
+//! The event's type decides nothing about money: a type never heard of is read all the same when it
+//! carries an object that is known. The readers conclude nothing; [`crate::domain`] does.
+
+mod charge;
+mod checkout_session;
+mod dispute;
+mod links;
+mod origin;
+mod payment_intent;
+mod refund;
+
+use crate::domain::Facts;
+use crate::stripe::object::{Object, Unreadable};
+use origin::Origin;
+
+/// One reader: the object it reads and how.
+pub struct Handler {
+    /// The value of `data.object.object`.
+    pub object: &'static str,
+    read: fn(&Origin, &Object) -> Result<Facts, Unreadable>,
+}
+
+/// The dispatch table. A new object is one entry here and one fixture.
+pub const HANDLERS: &[Handler] = &[
+    Handler { object: "charge", read: charge::read },
+    Handler { object: "payment_intent", read: payment_intent::read },
+    Handler { object: "refund", read: refund::read },
+    Handler { object: "dispute", read: dispute::read },
+    Handler { object: "checkout.session", read: checkout_session::read },
+];
+
+/// What an event says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// It tells of objects that order state rests on.
+    Facts(Facts),
+    /// Nothing here reads it, and why.
+    Ignored(String),
+}
+
+/// Reads the body of one event.
+///
+/// `order_key` is the metadata key that holds the merchant's order reference; `event_id` is the id
+/// under which the event was stored.
+///
+/// # Errors
+/// [`Unreadable`] names the field of an object that lacks what it must have: a retry cannot help.
+pub fn read(event_id: &str, body: &str, order_key: &str) -> Result<Reading, Unreadable> {
+    let event = Object::parse(body)?;
+    if event.optional_text("object")?.as_deref() == Some("v2.core.event") {
+        return Ok(Reading::Ignored("a thin event: its object must be fetched, which needs an API key".to_owned()));
+    }
+    let Some(object) = event.object("data")?.map(|data| data.object("object")).transpose()?.flatten() else {
+        return Err(event.wrong("data.object", "is missing"));
+    };
+    let name = object.text("object")?;
+    let Some(handler) = HANDLERS.iter().find(|handler| handler.object == name) else {
+        return Ok(Reading::Ignored(format!("no handler reads objects of type {name}")));
+    };
+    let origin = Origin::of(event_id, &event, order_key)?;
+    (handler.read)(&origin, &object).map(Reading::Facts)
+}

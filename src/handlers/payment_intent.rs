@@ -1,0 +1,41 @@
+//! Payment intents, with the charges that versions before 2022-11-15 nest in them.
+
+use super::charge;
+use super::origin::{Origin, beside};
+use crate::domain::{ChargeFacts, Facts, Intent, IntentFacts};
+use crate::stripe::object::{Object, Unreadable};
+
+/// Reads a payment intent (docs.stripe.com/api/payment_intents).
+pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
+    let id = object.id("id")?;
+    let intent = snapshot(origin, object)?;
+    let rank = intent.rank();
+    let best = origin.sighting(intent, rank, 0);
+    let mut facts = Facts::default();
+    let latest = object.link("latest_charge")?;
+    let nested = latest.as_ref().and_then(|link| link.expanded.as_ref());
+    for charge in nested.into_iter().chain(&object.objects("charges")?) {
+        facts.join(charge::read(origin, charge)?);
+    }
+    let named: Vec<String> = facts.charges.keys().cloned().chain(latest.map(|link| link.id)).collect();
+    for charge in named {
+        let link = ChargeFacts { intent: Some(beside(&best, id.clone())), ..ChargeFacts::default() };
+        facts.join(Facts { charges: [(charge, link)].into(), ..Facts::default() });
+    }
+    let order_ref = origin.order_ref(object)?.map(|reference| beside(&best, reference));
+    facts.join(Facts { intents: [(id, IntentFacts { best, order_ref })].into(), ..Facts::default() });
+    Ok(facts)
+}
+
+fn snapshot(origin: &Origin, object: &Object) -> Result<Intent, Unreadable> {
+    let status = object.text("status")?;
+    let waits_for_method = matches!(status.as_str(), "requires_payment_method" | "requires_source");
+    Ok(Intent {
+        scope: origin.scope(),
+        amount: object.amount("amount")?,
+        amount_received: object.optional_amount("amount_received")?.unwrap_or(0),
+        currency: object.currency("currency")?,
+        last_attempt_failed: waits_for_method && object.has("last_payment_error"),
+        status,
+    })
+}

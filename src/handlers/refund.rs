@@ -1,0 +1,45 @@
+//! Refunds: those that come in events of their own, and those nested in charges.
+
+use super::links;
+use super::origin::{Origin, beside};
+use crate::domain::{Child, Facts, Refund};
+use crate::stripe::object::{Object, Unreadable};
+
+/// Reads a refund (docs.stripe.com/api/refunds). It may name its charge, its intent, both or neither.
+pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
+    read_with_status(origin, object, None)
+}
+
+/// Reads a refund inside a charge: one without a status has succeeded. The oldest versions nest refunds
+/// without an id; their sum is the charge's `amount_refunded`, so nothing is lost by passing them over.
+pub(super) fn read_nested(origin: &Origin, object: &Object, charge_id: &str) -> Result<Facts, Unreadable> {
+    if !object.has("id") {
+        return Ok(Facts::default());
+    }
+    let mut facts = read_with_status(origin, object, Some("succeeded"))?;
+    for refund in facts.refunds.values_mut() {
+        refund.charge = Some(beside(&refund.best, charge_id.to_owned()));
+    }
+    Ok(facts)
+}
+
+fn read_with_status(origin: &Origin, object: &Object, default: Option<&str>) -> Result<Facts, Unreadable> {
+    let id = object.id("id")?;
+    let refund = Refund {
+        scope: origin.scope(),
+        amount: object.amount("amount")?,
+        currency: object.currency("currency")?,
+        status: object
+            .optional_text("status")?
+            .or_else(|| default.map(str::to_owned))
+            .unwrap_or_else(|| "unknown".to_owned()),
+        reason: object.optional_text("reason")?,
+        failure_reason: object.optional_text("failure_reason")?,
+        created: object.time("created")?,
+    };
+    let rank = refund.rank();
+    let best = origin.sighting(refund, rank, 0);
+    let (links, mut facts) = links::read(origin, object, &best.stamp)?;
+    facts.refunds.insert(id, Child { best, charge: links.charge, intent: links.intent });
+    Ok(facts)
+}

@@ -1,0 +1,88 @@
+//! The processor's side of the queue of follow-ups. Consumers go through the functions of `clawback_v1`.
+
+use sqlx::PgConnection;
+use sqlx::types::Json;
+
+use crate::apply::align::{FollowUp, Row};
+
+/// Locks the follow-ups that the state of these payments asks for, in the order of their ids. What
+/// others hold is left out. The service's own kinds (`stripe_…`) are not from the state.
+pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<Vec<FollowUp>> {
+    let rows = sqlx::query_scalar!(
+        r#"select jsonb_build_object('id', f.id, 'kind', f.kind, 'subject', f.subject, 'round', f.round,
+                  'order_id', f.order_id, 'payment_id', f.payment_id, 'payload', f.payload, 'state', f.state,
+                  'wanted', f.wanted, 'run_at', floor(extract(epoch from f.run_at))::bigint,
+                  'due_at', extract(epoch from f.due_at)::bigint, 'attempts', f.attempts) as "row!: Json<FollowUp>"
+           from clawback.follow_ups f
+           where f.payment_id = any($1) and not starts_with(f.kind, 'stripe_')
+           order by f.id
+           for update skip locked"#,
+        payment_ids
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
+}
+
+/// How many follow-ups, of these ids' payments, there are for each payment, locked or not.
+pub async fn counts(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<Vec<(String, i64)>> {
+    let rows = sqlx::query!(
+        r#"select f.payment_id as "payment_id!", count(*) as "count!" from clawback.follow_ups f
+           where f.payment_id = any($1) and not starts_with(f.kind, 'stripe_')
+           group by f.payment_id"#,
+        payment_ids
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.payment_id, row.count)).collect())
+}
+
+/// Adds follow-ups.
+pub async fn insert(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into clawback.follow_ups (kind, subject, round, order_id, payment_id, payload, run_at, due_at)
+         select r.kind, r.subject, r.round, r.order_id, r.payment_id, r.payload,
+                coalesce(to_timestamp(r.run_at), now() + r.run_after * interval '1 second'), to_timestamp(r.due_at)
+         from jsonb_to_recordset($1) as r
+             (kind text, subject text, round text, order_id text, payment_id text, payload jsonb, run_at bigint,
+              run_after bigint, due_at bigint)",
+        Json(rows) as _
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Writes new content to locked rows.
+pub async fn update(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update clawback.follow_ups f
+         set subject = r.subject, order_id = r.order_id, payment_id = r.payment_id, payload = r.payload,
+             state = r.state, wanted = r.wanted, due_at = to_timestamp(r.due_at), attempts = r.attempts,
+             run_at = coalesce(to_timestamp(r.run_at), now() + r.run_after * interval '1 second', f.run_at),
+             finished_at = case when r.state in ('ready', 'leased') then null else coalesce(f.finished_at, now()) end
+         from jsonb_to_recordset($1) as r
+             (id bigint, subject text, order_id text, payment_id text, payload jsonb, state text, wanted boolean,
+              run_at bigint, run_after bigint, due_at bigint, attempts integer)
+         where f.id = r.id",
+        Json(rows) as _
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Removes rows that another says the same as.
+pub async fn delete(conn: &mut PgConnection, ids: &[i64]) -> sqlx::Result<()> {
+    sqlx::query!("delete from clawback.follow_ups where id = any($1)", ids).execute(conn).await.map(drop)
+}
+
+/// Tells listeners that something can be claimed: a hint only, sent with the commit.
+pub async fn notify(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query!("select pg_notify('clawback_follow_ups', '')").execute(conn).await.map(drop)
+}
+
+/// Ends the leases that ran out, for kinds that nobody claims any more. Returns how many there were.
+pub async fn reap(conn: &mut PgConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(r#"select clawback.reap_follow_ups() as "reaped!""#).fetch_one(conn).await
+}

@@ -1,0 +1,145 @@
+//! The processor's side of the ledger: which events wait, and what became of them.
+//!
+//! Events come in by `inbox.rs`. Statements with a fixed limit have it as a literal: a generic plan
+//! does not know a parameter's value and would read whole tables.
+
+use serde::Serialize;
+use sqlx::PgConnection;
+use sqlx::types::Json;
+use time::OffsetDateTime;
+
+/// The advisory lock that one batch holds, over all replicas. The number means nothing.
+const BATCH_LOCK: i64 = 0x636c_6177_6261_636b;
+
+/// An event that waits, in the order received.
+#[derive(Clone, Debug)]
+pub struct PendingEvent {
+    /// The order received.
+    pub seq: i64,
+    /// Stripe's id.
+    pub event_id: String,
+    /// Stripe's type.
+    pub event_type: String,
+    /// `data.object.id`, as the envelope says.
+    pub object_id: Option<String>,
+    /// When it happened, as Stripe says.
+    pub created_at: Option<OffsetDateTime>,
+    /// Failed attempts so far.
+    pub attempts: i32,
+    /// The body as received.
+    pub payload: String,
+}
+
+/// What became of an event.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verdict {
+    /// Stripe's id.
+    pub event_id: String,
+    /// `processed`, `ignored` or `failed`.
+    pub state: &'static str,
+    /// The payment it was about.
+    pub payment_id: Option<String>,
+    /// Why it was ignored or failed.
+    pub last_error: Option<String>,
+}
+
+/// Sets the time-outs of this transaction and asks for the lock that one batch holds; false: another
+/// batch is at work. A frozen replica or a consumer's long transaction cannot stall the others for ever.
+pub async fn try_lock(conn: &mut PgConnection) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"select pg_try_advisory_xact_lock($1) as "locked!"
+           from (select set_config('lock_timeout', '5s', true), set_config('statement_timeout', '30s', true),
+                        set_config('idle_in_transaction_session_timeout', '30s', true)) as time_outs"#,
+        BATCH_LOCK
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// The next events that are due, at most 100, in the order received.
+pub async fn take(conn: &mut PgConnection) -> sqlx::Result<Vec<PendingEvent>> {
+    sqlx::query_as!(
+        PendingEvent,
+        "select p.seq, e.event_id, e.type as event_type, e.object_id, e.created_at, e.attempts, b.payload
+         from (select seq, event_id from clawback.pending_events where run_at <= now() order by seq limit 100) p
+         join clawback.events e on e.event_id = p.event_id
+         join clawback.event_payloads b on b.event_id = p.event_id
+         order by p.seq"
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// One event, if it still waits.
+pub async fn take_one(conn: &mut PgConnection, seq: i64) -> sqlx::Result<Vec<PendingEvent>> {
+    sqlx::query_as!(
+        PendingEvent,
+        "select p.seq, e.event_id, e.type as event_type, e.object_id, e.created_at, e.attempts, b.payload
+         from clawback.pending_events p
+         join clawback.events e on e.event_id = p.event_id
+         join clawback.event_payloads b on b.event_id = p.event_id
+         where p.seq = $1",
+        seq
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// When the next event is due; none when nothing waits.
+pub async fn next_due(conn: &mut PgConnection) -> sqlx::Result<Option<OffsetDateTime>> {
+    sqlx::query_scalar!("select min(run_at) from clawback.pending_events").fetch_one(conn).await
+}
+
+/// Writes down what became of events and takes them off the pending ones.
+pub async fn finish(conn: &mut PgConnection, verdicts: &[Verdict]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "with verdicts as (
+             select * from jsonb_to_recordset($1)
+                 as v (event_id text, state text, payment_id text, last_error text)
+         ), finished as (
+             delete from clawback.pending_events p using verdicts v where p.event_id = v.event_id
+         )
+         update clawback.events e
+         set state = v.state, payment_id = v.payment_id, last_error = v.last_error, attempts = e.attempts + 1,
+             processed_at = now()
+         from verdicts v
+         where e.event_id = v.event_id",
+        Json(verdicts) as _
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Leaves events for a later batch, without an attempt counted.
+pub async fn defer(conn: &mut PgConnection, seqs: &[i64], milliseconds: i32) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update clawback.pending_events
+         set run_at = now() + $2 * interval '1 millisecond'
+         where seq = any($1)",
+        seqs,
+        f64::from(milliseconds)
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Counts a failed attempt of an event and leaves it for later.
+pub async fn retry_later(conn: &mut PgConnection, seq: i64, error: &str, seconds: i32) -> sqlx::Result<()> {
+    sqlx::query!(
+        "with later as (
+             update clawback.pending_events set run_at = now() + $3 * interval '1 second' where seq = $1
+             returning event_id
+         )
+         update clawback.events e set attempts = e.attempts + 1, last_error = $2
+         from later
+         where e.event_id = later.event_id",
+        seq,
+        error,
+        f64::from(seconds)
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}

@@ -1,0 +1,172 @@
+//! Payments, and the refunds and disputes shown beside them: all written from a payment's facts.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use sqlx::PgConnection;
+use sqlx::types::Json;
+
+use crate::domain::{DisputeState, Facts, Payment, RefundState};
+
+/// A payment's row as it is to be written.
+#[derive(Debug, Serialize)]
+pub struct PaymentRow<'a> {
+    /// What services see.
+    #[serde(flatten)]
+    pub payment: &'a Payment,
+    /// What was seen.
+    pub facts: &'a Facts,
+}
+
+/// The payment that each of these objects belongs to; objects not seen before are missing.
+pub async fn homes(conn: &mut PgConnection, object_ids: &[String]) -> sqlx::Result<HashMap<String, String>> {
+    let rows = sqlx::query!(
+        "select object_id, payment_id from clawback.payment_objects where object_id = any($1)",
+        object_ids
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.object_id, row.payment_id)).collect())
+}
+
+/// Locks the stored ones among these payments, in the order of their ids. What others hold is left out.
+pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<Vec<(String, Facts)>> {
+    let rows = sqlx::query!(
+        r#"select payment_id, facts as "facts: Json<Facts>" from clawback.payments
+           where payment_id = any($1)
+           order by payment_id
+           for update skip locked"#,
+        payment_ids
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.payment_id, row.facts.0)).collect())
+}
+
+/// The stored ones among these payments, locked or not. Only the processor adds or removes any.
+pub async fn stored(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!("select payment_id from clawback.payments where payment_id = any($1)", payment_ids)
+        .fetch_all(conn)
+        .await
+}
+
+/// The payments of these orders.
+pub async fn of_orders(conn: &mut PgConnection, order_ids: &[String]) -> sqlx::Result<Vec<(String, Facts)>> {
+    let rows = sqlx::query!(
+        r#"select payment_id, facts as "facts: Json<Facts>" from clawback.payments where order_id = any($1)"#,
+        order_ids
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.payment_id, row.facts.0)).collect())
+}
+
+/// Writes payments, new or changed.
+pub async fn save(conn: &mut PgConnection, rows: &[PaymentRow<'_>]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into clawback.payments as p
+             (payment_id, facts, orphan, order_id, account, livemode, currency, charge_id, amount, amount_paid,
+              amount_refunded, amount_disputed, amount_lost, state, hold, open_disputes, evidence_due_by)
+         select r.payment_id, r.facts, r.orphan, r.order_id, coalesce(r.account, ''), r.livemode,
+                coalesce(r.currency, ''), r.charge_id, r.amount, r.amount_paid, r.amount_refunded, r.amount_disputed,
+                r.amount_lost, r.state, r.hold, r.open_disputes, to_timestamp(r.evidence_due_by)
+         from jsonb_to_recordset($1) as r
+             (payment_id text, facts jsonb, orphan boolean, order_id text, account text, livemode boolean,
+              currency text, charge_id text, amount bigint, amount_paid bigint, amount_refunded bigint,
+              amount_disputed bigint, amount_lost bigint, state text, hold boolean, open_disputes integer,
+              evidence_due_by bigint)
+         on conflict on constraint payments_pkey do update
+         set facts = excluded.facts, orphan = excluded.orphan, order_id = excluded.order_id,
+             account = excluded.account, livemode = excluded.livemode, currency = excluded.currency,
+             charge_id = excluded.charge_id, amount = excluded.amount, amount_paid = excluded.amount_paid,
+             amount_refunded = excluded.amount_refunded, amount_disputed = excluded.amount_disputed,
+             amount_lost = excluded.amount_lost, state = excluded.state, hold = excluded.hold,
+             open_disputes = excluded.open_disputes, evidence_due_by = excluded.evidence_due_by,
+             updated_at = case
+                 when (p.order_id, p.account, p.livemode, p.currency, p.charge_id, p.amount, p.amount_paid,
+                       p.amount_refunded, p.amount_disputed, p.amount_lost, p.state, p.hold, p.evidence_due_by)
+                     is distinct from
+                      (excluded.order_id, excluded.account, excluded.livemode, excluded.currency, excluded.charge_id,
+                       excluded.amount, excluded.amount_paid, excluded.amount_refunded, excluded.amount_disputed,
+                       excluded.amount_lost, excluded.state, excluded.hold, excluded.evidence_due_by)
+                 then excluded.updated_at else p.updated_at end",
+        Json(rows) as _
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Removes payments that became part of others. Everything that pointed to them was moved before.
+pub async fn remove(conn: &mut PgConnection, payment_ids: &[&str]) -> sqlx::Result<()> {
+    sqlx::query!("delete from clawback.payments where payment_id = any($1)", payment_ids as _).execute(conn).await.map(drop)
+}
+
+/// Writes which payment objects belong to, given as parallel lists.
+pub async fn save_homes(conn: &mut PgConnection, object_ids: &[&str], payment_ids: &[&str]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into clawback.payment_objects (object_id, payment_id)
+         select * from unnest($1::text[], $2::text[])
+         on conflict on constraint payment_objects_pkey do update set payment_id = excluded.payment_id",
+        object_ids as _,
+        payment_ids as _
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Writes refunds, new or changed.
+pub async fn save_refunds(conn: &mut PgConnection, refunds: &[&RefundState]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into clawback.refunds
+             (refund_id, payment_id, charge_id, amount, currency, status, reason, failure_reason, created_at)
+         select r.refund_id, r.payment_id, r.charge_id, r.amount, r.currency, r.status, r.reason, r.failure_reason,
+                to_timestamp(r.created)
+         from jsonb_to_recordset($1) as r
+             (refund_id text, payment_id text, charge_id text, amount bigint, currency text, status text, reason text,
+              failure_reason text, created bigint)
+         on conflict on constraint refunds_pkey do update
+         set payment_id = excluded.payment_id, charge_id = excluded.charge_id, amount = excluded.amount,
+             currency = excluded.currency, status = excluded.status, reason = excluded.reason,
+             failure_reason = excluded.failure_reason, created_at = excluded.created_at,
+             updated_at = excluded.updated_at",
+        Json(refunds) as _
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Writes disputes, new or changed.
+pub async fn save_disputes(conn: &mut PgConnection, disputes: &[&DisputeState]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into clawback.disputes
+             (dispute_id, payment_id, charge_id, amount, currency, reason, network_reason_code, status, phase, outcome,
+              evidence_due_by, has_evidence, past_due, submission_count, is_charge_refundable, amount_withdrawn,
+              amount_reinstated, fee, settlement_currency, created_at)
+         select r.dispute_id, r.payment_id, r.charge_id, r.amount, r.currency, r.reason, r.network_reason_code,
+                r.status, r.phase, r.outcome, to_timestamp(r.evidence_due_by), r.has_evidence, r.past_due,
+                r.submission_count, r.is_charge_refundable, r.amount_withdrawn, r.amount_reinstated, r.fee,
+                r.settlement_currency, to_timestamp(r.created)
+         from jsonb_to_recordset($1) as r
+             (dispute_id text, payment_id text, charge_id text, amount bigint, currency text, reason text,
+              network_reason_code text, status text, phase text, outcome text, evidence_due_by bigint,
+              has_evidence boolean, past_due boolean, submission_count bigint, is_charge_refundable boolean,
+              amount_withdrawn bigint, amount_reinstated bigint, fee bigint, settlement_currency text, created bigint)
+         on conflict on constraint disputes_pkey do update
+         set payment_id = excluded.payment_id, charge_id = excluded.charge_id, amount = excluded.amount,
+             currency = excluded.currency, reason = excluded.reason,
+             network_reason_code = excluded.network_reason_code, status = excluded.status, phase = excluded.phase,
+             outcome = excluded.outcome, evidence_due_by = excluded.evidence_due_by,
+             has_evidence = excluded.has_evidence, past_due = excluded.past_due,
+             submission_count = excluded.submission_count, is_charge_refundable = excluded.is_charge_refundable,
+             amount_withdrawn = excluded.amount_withdrawn, amount_reinstated = excluded.amount_reinstated,
+             fee = excluded.fee, settlement_currency = excluded.settlement_currency,
+             created_at = excluded.created_at, updated_at = excluded.updated_at",
+        Json(disputes) as _
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}

@@ -1,0 +1,3 @@
+//! Stripe's side of the wire.
+
+pub mod object;

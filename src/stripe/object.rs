@@ -1,0 +1,244 @@
+//! Tolerant reading of one JSON object of Stripe's, field by field.
+//!
+//! Any field may be missing and any vocabulary may grow: only what is asked for is decoded, so that
+//! nothing elsewhere in a body can make it unreadable. A field that is there and cannot be what it must
+//! be is named. Knows no object in particular: that is [`crate::handlers`].
+
+use std::collections::HashMap;
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+/// Longest id that is read, in bytes. Stripe documents at most 255 characters.
+const MAX_ID: usize = 255;
+/// Longest other text that is read, in bytes: far above Stripe's own limits of 500 characters for metadata.
+const MAX_TEXT: usize = 5000;
+/// 2100-01-01 in unix seconds: a time beyond it is a mistake.
+const MAX_TIME: i64 = 4_102_444_800;
+
+/// A field that cannot be read. Its text goes to operators and names no value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {problem}")]
+pub struct Unreadable {
+    /// The path of the field, as in `data.object.amount`.
+    pub field: String,
+    /// What is wrong with it.
+    pub problem: &'static str,
+}
+
+/// A JSON object, its fields not decoded yet.
+#[derive(Debug)]
+pub struct Object<'a> {
+    path: String,
+    fields: HashMap<String, &'a RawValue>,
+}
+
+/// A field that holds an id, or the whole object in its place.
+#[derive(Debug)]
+pub struct Link<'a> {
+    /// The id.
+    pub id: String,
+    /// The object, where Stripe expanded it.
+    pub expanded: Option<Object<'a>>,
+}
+
+impl<'a> Object<'a> {
+    /// Reads the outermost object of a body.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when the text is no JSON object.
+    pub fn parse(body: &'a str) -> Result<Self, Unreadable> {
+        let fields = serde_json::from_str(body);
+        let fields = fields.map_err(|_| Unreadable { field: "body".to_owned(), problem: "is not a JSON object" })?;
+        Ok(Self { path: String::new(), fields })
+    }
+
+    /// The object in a field; none when it is missing or null.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when the field holds something else.
+    pub fn object(&self, field: &str) -> Result<Option<Self>, Unreadable> {
+        let Some(raw) = self.raw(field) else { return Ok(None) };
+        let fields = serde_json::from_str(raw.get()).map_err(|_| self.wrong(field, "is not an object"))?;
+        Ok(Some(Self { path: self.path_of(field), fields }))
+    }
+
+    /// The objects of a list: a bare array, or Stripe's `{"data": [...]}`. Elements that are no objects
+    /// (ids that were not expanded) are passed over; missing or null is empty.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when the field holds no list.
+    pub fn objects(&self, field: &str) -> Result<Vec<Self>, Unreadable> {
+        let Some(raw) = self.raw(field) else { return Ok(Vec::new()) };
+        let elements = if raw.get().starts_with('{') {
+            self.object(field)?.map_or_else(|| Ok(Vec::new()), |list| list.elements("data"))?
+        } else {
+            self.elements(field)?
+        };
+        let objects = elements.into_iter().enumerate().filter(|(_, raw)| raw.get().starts_with('{'));
+        objects.map(|(at, raw)| Self::element(format!("{}[{at}]", self.path_of(field)), raw)).collect()
+    }
+
+    /// The id in a field that holds an id or an expanded object; none when it is missing or null.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when it is neither.
+    pub fn link(&self, field: &str) -> Result<Option<Link<'a>>, Unreadable> {
+        let Some(raw) = self.raw(field) else { return Ok(None) };
+        if !raw.get().starts_with('{') {
+            return Ok(self.optional_id(field)?.map(|id| Link { id, expanded: None }));
+        }
+        let Some(expanded) = self.object(field)? else { return Ok(None) };
+        Ok(Some(Link { id: expanded.id("id")?, expanded: Some(expanded) }))
+    }
+
+    /// An id that must be there.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when it is missing, empty or no id.
+    pub fn id(&self, field: &str) -> Result<String, Unreadable> {
+        self.optional_id(field)?.ok_or_else(|| self.wrong(field, "is missing"))
+    }
+
+    /// Text that must be there.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when it is missing or no text.
+    pub fn text(&self, field: &str) -> Result<String, Unreadable> {
+        self.optional_text(field)?.ok_or_else(|| self.wrong(field, "is missing"))
+    }
+
+    /// Text; none when it is missing, null or empty.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when it is no text, holds a NUL (which Postgres cannot store) or is too long.
+    pub fn optional_text(&self, field: &str) -> Result<Option<String>, Unreadable> {
+        let text: Option<String> = self.decode(field, "is not text")?;
+        match text {
+            Some(text) if text.contains('\0') => Err(self.wrong(field, "holds a NUL character")),
+            Some(text) if text.len() > MAX_TEXT => Err(self.wrong(field, "is longer than 5000 bytes")),
+            text => Ok(text.filter(|text| !text.is_empty())),
+        }
+    }
+
+    /// An amount that must be there, in minor units, not negative.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when it is missing, negative, fractional or beyond 64 bits.
+    pub fn amount(&self, field: &str) -> Result<i64, Unreadable> {
+        self.optional_amount(field)?.ok_or_else(|| self.wrong(field, "is missing"))
+    }
+
+    /// An amount; none when it is missing or null.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when it is negative, fractional or beyond 64 bits.
+    pub fn optional_amount(&self, field: &str) -> Result<Option<i64>, Unreadable> {
+        match self.optional_integer(field)? {
+            Some(amount) if amount < 0 => Err(self.wrong(field, "is negative")),
+            amount => Ok(amount),
+        }
+    }
+
+    /// A whole number of either sign; none when it is missing or null.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when it is fractional, beyond 64 bits or no number.
+    pub fn optional_integer(&self, field: &str) -> Result<Option<i64>, Unreadable> {
+        self.decode(field, "is not a whole number of 64 bits")
+    }
+
+    /// A time that must be there, in unix seconds.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when it is missing, no whole number, or not between 1970 and 2100.
+    pub fn time(&self, field: &str) -> Result<i64, Unreadable> {
+        self.optional_time(field)?.ok_or_else(|| self.wrong(field, "is missing"))
+    }
+
+    /// A time in unix seconds; none when it is missing or null.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when it is no whole number, or not between 1970 and 2100.
+    pub fn optional_time(&self, field: &str) -> Result<Option<i64>, Unreadable> {
+        match self.optional_integer(field)? {
+            Some(time) if !(0..=MAX_TIME).contains(&time) => {
+                Err(self.wrong(field, "is not a time between 1970 and 2100"))
+            }
+            time => Ok(time),
+        }
+    }
+
+    /// Yes or no; none when it is missing or null.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when it is neither.
+    pub fn flag(&self, field: &str) -> Result<Option<bool>, Unreadable> {
+        self.decode(field, "is neither true nor false")
+    }
+
+    /// A currency that must be there, in lower case.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when it is missing or not three letters.
+    pub fn currency(&self, field: &str) -> Result<String, Unreadable> {
+        self.optional_currency(field)?.ok_or_else(|| self.wrong(field, "is missing"))
+    }
+
+    /// A currency in lower case; none when it is missing or null.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when it is not three letters.
+    pub fn optional_currency(&self, field: &str) -> Result<Option<String>, Unreadable> {
+        match self.optional_text(field)?.map(|code| code.to_ascii_lowercase()) {
+            Some(code) if code.len() != 3 || !code.bytes().all(|b| b.is_ascii_lowercase()) => {
+                Err(self.wrong(field, "is not a currency of three letters"))
+            }
+            code => Ok(code),
+        }
+    }
+
+    /// An [`Unreadable`] for a field of this object.
+    #[must_use]
+    pub fn wrong(&self, field: &str, problem: &'static str) -> Unreadable {
+        Unreadable { field: self.path_of(field), problem }
+    }
+
+    /// Whether the field is there and holds something.
+    #[must_use]
+    pub fn has(&self, field: &str) -> bool {
+        self.raw(field).is_some()
+    }
+
+    fn optional_id(&self, field: &str) -> Result<Option<String>, Unreadable> {
+        match self.optional_text(field)? {
+            Some(id) if id.len() > MAX_ID => Err(self.wrong(field, "is longer than 255 bytes")),
+            id => Ok(id),
+        }
+    }
+
+    fn elements(&self, field: &str) -> Result<Vec<&'a RawValue>, Unreadable> {
+        let Some(raw) = self.raw(field) else { return Ok(Vec::new()) };
+        serde_json::from_str(raw.get()).map_err(|_| self.wrong(field, "is not a list"))
+    }
+
+    fn element(path: String, raw: &'a RawValue) -> Result<Self, Unreadable> {
+        match serde_json::from_str(raw.get()) {
+            Ok(fields) => Ok(Self { path, fields }),
+            Err(_) => Err(Unreadable { field: path, problem: "is not an object" }),
+        }
+    }
+
+    fn decode<T: DeserializeOwned>(&self, field: &str, problem: &'static str) -> Result<Option<T>, Unreadable> {
+        let Some(raw) = self.raw(field) else { return Ok(None) };
+        serde_json::from_str(raw.get()).map(Some).map_err(|_| self.wrong(field, problem))
+    }
+
+    fn raw(&self, field: &str) -> Option<&'a RawValue> {
+        self.fields.get(field).copied().filter(|raw| raw.get() != "null")
+    }
+
+    fn path_of(&self, field: &str) -> String {
+        if self.path.is_empty() { field.to_owned() } else { format!("{}.{field}", self.path) }
+    }
+}
