@@ -1,0 +1,3 @@
+//! The life stories of payments: what Stripe does, as the events it would send.
+
+pub mod delivery;
