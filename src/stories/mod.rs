@@ -28,6 +28,8 @@ mod people;
 mod refunds;
 mod render;
 mod scenarios;
+#[cfg(test)]
+mod tests;
 
 pub use cast::{Amount, AmountOutOfRange, Cast};
 use life::Life;
