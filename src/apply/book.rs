@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::domain::{Derived, Facts, Order, OrderKey, Payment, State, derive, order};
+use crate::domain::{Derived, DisputeState, Facts, Order, OrderKey, Payment, RefundState, State, derive, order};
 
 /// A payment's facts and what they come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,11 +123,16 @@ impl Book {
         self.touched.iter().filter_map(|id| self.entries.get(id))
     }
 
-    /// The payment that took the place of one that is no more.
+    /// Whether something was posted to this payment.
     #[must_use]
-    pub fn successor(&self, payment_id: &str) -> Option<&str> {
-        let home = self.homes.get(payment_id)?;
-        (home != payment_id && !self.entries.contains_key(payment_id)).then_some(home)
+    pub fn was_touched(&self, payment_id: &str) -> bool {
+        self.touched.contains(payment_id)
+    }
+
+    /// The payment that a stored one is now: itself, or the one that took its place.
+    #[must_use]
+    pub fn heir(&self, payment_id: &str) -> Option<&Entry> {
+        self.entries.get(payment_id).or_else(|| self.entries.get(self.homes.get(payment_id)?))
     }
 
     /// Puts `after` in the place of `before`; returns each order concerned, before and after.
@@ -169,9 +174,40 @@ impl Book {
     }
 
     fn order(&self, key: &OrderKey) -> Option<Order> {
-        let payments: Vec<&Payment> = self.orders.get(key)?.iter().map(|id| &self.entries[id].derived.payment).collect();
+        let payments: Vec<&Payment> =
+            self.orders.get(key)?.iter().map(|id| &self.entries[id].derived.payment).collect();
         order(key, &payments)
     }
+}
+
+impl Changes<'_> {
+    /// Objects that are new in a payment, each with the payment's id.
+    pub fn moved_objects(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.payments.iter().flat_map(|(entry, loaded)| {
+            let known: BTreeSet<&String> = loaded.iter().flat_map(|loaded| loaded.facts.held_ids()).collect();
+            let new = entry.facts.held_ids().filter(move |id| !known.contains(id));
+            new.map(|id| (id.as_str(), entry.derived.payment.payment_id.as_str()))
+        })
+    }
+
+    /// Refunds that are new or differ.
+    #[must_use]
+    pub fn refunds(&self) -> Vec<&RefundState> {
+        differing(&self.payments, |derived| &derived.refunds)
+    }
+
+    /// Disputes that are new or differ.
+    #[must_use]
+    pub fn disputes(&self) -> Vec<&DisputeState> {
+        differing(&self.payments, |derived| &derived.disputes)
+    }
+}
+
+fn differing<'a, T: PartialEq>(payments: &[(&'a Entry, Option<&'a Entry>)], part: fn(&Derived) -> &[T]) -> Vec<&'a T> {
+    let pairs = payments
+        .iter()
+        .map(|(entry, loaded)| (part(&entry.derived), loaded.map(|l| part(&l.derived)).unwrap_or_default()));
+    pairs.flat_map(|(new, old)| new.iter().filter(|item| !old.contains(item))).collect()
 }
 
 impl Entry {

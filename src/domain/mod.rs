@@ -7,6 +7,7 @@
 //! and idempotent, [`Facts::by_payment`] and [`derive`] are functions of the joined value. So order
 //! state depends on the set of events, and on nothing else.
 
+pub mod align;
 mod dispute;
 mod facts;
 mod money;

@@ -1,7 +1,7 @@
 //! The follow-ups that a payment's facts ask for.
 //!
 //! A pure function: what is wanted now, not what is to be inserted. Bringing the queue in line with it
-//! (insert, withdraw, want again) is done in [`crate::apply`]. "Now" is a word here, not a moment.
+//! (insert, withdraw, want again) is `align.rs`'s. "Now" is a word here, not a moment.
 //!
 //! A new follow-up is one entry in `RULES`.
 

@@ -39,11 +39,15 @@ fn snapshot(origin: &Origin, object: &Object) -> Result<Charge, Unreadable> {
         Some(status) => status,
         None => status_before_2014(object.flag("paid")?, captured).to_owned(),
     };
-    let whole = if captured && status == "succeeded" { amount } else { 0 };
+    // A bank debit that has not settled already shows its amount as captured, and keeps it when it fails.
+    let amount_captured = match status.as_str() {
+        "pending" | "failed" => 0,
+        _ => object.optional_amount("amount_captured")?.unwrap_or(if captured { amount } else { 0 }),
+    };
     Ok(Charge {
         scope: origin.scope(),
         amount,
-        amount_captured: object.optional_amount("amount_captured")?.unwrap_or(whole),
+        amount_captured,
         amount_refunded: object.optional_amount("amount_refunded")?.unwrap_or(0),
         refunded: object.flag("refunded")?.unwrap_or(false),
         currency: object.currency("currency")?,

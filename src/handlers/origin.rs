@@ -5,7 +5,7 @@ use crate::stripe::object::{Object, Unreadable};
 
 /// The event an object was seen in.
 #[derive(Clone, Debug)]
-pub struct Origin<'a> {
+pub(super) struct Origin<'a> {
     event_id: &'a str,
     at: i64,
     scope: Scope,

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use crate::apply::align::{FollowUp, Row};
+use crate::domain::align::{FollowUp, Row};
 
 /// Locks the follow-ups that the state of these payments asks for, in the order of their ids. What
 /// others hold is left out. The service's own kinds (`stripe_…`) are not from the state.

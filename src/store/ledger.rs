@@ -46,14 +46,13 @@ pub struct Verdict {
 /// Sets the time-outs of this transaction and asks for the lock that one batch holds; false: another
 /// batch is at work. A frozen replica or a consumer's long transaction cannot stall the others for ever.
 pub async fn try_lock(conn: &mut PgConnection) -> sqlx::Result<bool> {
-    sqlx::query_scalar!(
-        r#"select pg_try_advisory_xact_lock($1) as "locked!"
-           from (select set_config('lock_timeout', '5s', true), set_config('statement_timeout', '30s', true),
-                        set_config('idle_in_transaction_session_timeout', '30s', true)) as time_outs"#,
+    let row = sqlx::query!(
+        r#"select set_config('lock_timeout', '5s', true), set_config('statement_timeout', '30s', true) as statements,
+                  set_config('idle_in_transaction_session_timeout', '30s', true) as idle,
+                  pg_try_advisory_xact_lock($1) as "locked!""#,
         BATCH_LOCK
-    )
-    .fetch_one(conn)
-    .await
+    );
+    Ok(row.fetch_one(conn).await?.locked)
 }
 
 /// The next events that are due, at most 100, in the order received.
@@ -85,9 +84,17 @@ pub async fn take_one(conn: &mut PgConnection, seq: i64) -> sqlx::Result<Vec<Pen
     .await
 }
 
-/// When the next event is due; none when nothing waits.
-pub async fn next_due(conn: &mut PgConnection) -> sqlx::Result<Option<OffsetDateTime>> {
-    sqlx::query_scalar!("select min(run_at) from clawback.pending_events").fetch_one(conn).await
+/// In how many milliseconds the next event is due: 0 when one is; none when nothing waits.
+pub async fn due_in(conn: &mut PgConnection) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar!(
+        "select case
+             when exists (select from clawback.pending_events where run_at <= now()) then 0
+             -- Reached only when all that waits is backing off: few rows.
+             else (select ceil(extract(epoch from min(run_at) - now()) * 1000)::bigint from clawback.pending_events)
+         end"
+    )
+    .fetch_one(conn)
+    .await
 }
 
 /// Writes down what became of events and takes them off the pending ones.

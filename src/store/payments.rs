@@ -99,7 +99,10 @@ pub async fn save(conn: &mut PgConnection, rows: &[PaymentRow<'_>]) -> sqlx::Res
 
 /// Removes payments that became part of others. Everything that pointed to them was moved before.
 pub async fn remove(conn: &mut PgConnection, payment_ids: &[&str]) -> sqlx::Result<()> {
-    sqlx::query!("delete from clawback.payments where payment_id = any($1)", payment_ids as _).execute(conn).await.map(drop)
+    sqlx::query!("delete from clawback.payments where payment_id = any($1)", payment_ids as _)
+        .execute(conn)
+        .await
+        .map(drop)
 }
 
 /// Writes which payment objects belong to, given as parallel lists.

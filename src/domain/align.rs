@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::domain::{RunAt, Wanted};
+use super::wanted::{RunAt, Wanted};
 
 /// Where a follow-up stands. The order of the variants is how far along it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -216,7 +216,9 @@ fn still_wanted(row: &FollowUp, asked: &Asked) -> Row {
 fn wanted_no_longer(row: &FollowUp) -> Row {
     let state = match row.state {
         FollowUpState::Ready | FollowUpState::Dead => FollowUpState::Cancelled,
-        state @ (FollowUpState::Cancelled | FollowUpState::Leased | FollowUpState::Discarded | FollowUpState::Done) => state,
+        state @ (FollowUpState::Cancelled | FollowUpState::Leased | FollowUpState::Discarded | FollowUpState::Done) => {
+            state
+        }
     };
     Row { wanted: false, state, ..as_stored(row) }
 }

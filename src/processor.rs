@@ -1,0 +1,185 @@
+//! Turns pending events into state, batch after batch, until it is told to stop.
+//!
+//! Decides when a batch runs and what happens when one fails. What a batch does is [`crate::apply`]'s.
+//! Any number of replicas may run one each: whoever gets the lock works, the others stand by.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection};
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
+
+use crate::apply::{self, Batch, BatchError, Cause, Counts, Take, Taken};
+use crate::store::follow_ups;
+use crate::store::ledger::{self, Verdict};
+
+/// How often an event that fails alone is tried before it is `failed`.
+pub const MAX_ATTEMPTS: i32 = 6;
+/// Replicas and restarts find work by looking: so often.
+const POLL: Duration = Duration::from_millis(500);
+/// Who was woken and missed the lock tries again so soon.
+const MISSED: Duration = Duration::from_millis(20);
+/// Longer than every time-out inside a batch: then the network is frozen, not the database slow.
+const FROZEN: Duration = Duration::from_secs(60);
+/// How often expired leases are ended, for kinds that nobody claims.
+const REAP: Duration = Duration::from_secs(10);
+/// So many passing errors in a row, and the batch's events are tried one by one.
+const PATIENCE: u32 = 3;
+/// So long an event waits after a passing error of its own, in milliseconds.
+const PASSING: i32 = 5_000;
+/// The longest wait after a passing error.
+const MAX_BACK_OFF: Duration = Duration::from_secs(5);
+
+/// The processor of one replica.
+#[derive(Debug)]
+pub struct Processor {
+    /// Where the database is.
+    pub database: PgConnectOptions,
+    /// The metadata key of the merchant's order reference.
+    pub order_key: String,
+    /// Rung by intake when it stored something.
+    pub woken: Arc<Notify>,
+}
+
+impl Processor {
+    /// Works until `stop` turns true; the batch in hand is finished first. Survives the database: what
+    /// was not committed is done again.
+    pub async fn run(&self, mut stop: watch::Receiver<bool>) {
+        let mut failures = 0;
+        while !*stop.borrow() {
+            match self.work(&mut stop, &mut failures).await {
+                Ok(()) => break,
+                Err(error) => {
+                    failures += 1;
+                    tracing::warn!(%error, "processing paused: the database is away or refuses; it is tried again");
+                    pause(back_off(failures), &self.woken, &mut stop).await;
+                }
+            }
+        }
+    }
+
+    /// Works on one connection until it fails or it is time to stop.
+    async fn work(&self, stop: &mut watch::Receiver<bool>, failures: &mut u32) -> Result<(), sqlx::Error> {
+        let mut conn = within(PgConnection::connect_with(&self.database)).await?;
+        let mut reaped = Instant::now();
+        while !*stop.borrow() {
+            let wait = self.step(&mut conn, *failures).await?;
+            *failures = 0;
+            if reaped.elapsed() >= REAP {
+                within(follow_ups::reap(&mut conn)).await?;
+                reaped = Instant::now();
+            }
+            pause(wait, &self.woken, stop).await;
+        }
+        conn.close().await
+    }
+
+    /// One batch. Returns how long to wait for the next.
+    async fn step(&self, conn: &mut PgConnection, failures: u32) -> Result<Duration, sqlx::Error> {
+        let began = Instant::now();
+        match self.batch(conn, Take::Next).await {
+            Ok(Batch::Done(counts)) => {
+                record(counts, began.elapsed());
+                Ok(Duration::ZERO)
+            }
+            Ok(Batch::Busy) => Ok(until_due(conn).await?.max(MISSED)),
+            Ok(Batch::Idle) => until_due(conn).await,
+            // What keeps failing on a database that answers may be one event's doing, so it is not for ever.
+            Err(BatchError { cause: Cause::Database(error), .. }) if is_passing(&error) && failures < PATIENCE => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "a batch failed; its events are tried one by one");
+                self.one_by_one(conn, error.taken).await?;
+                Ok(Duration::ZERO)
+            }
+        }
+    }
+
+    /// So that a poison event cannot hold up its neighbours.
+    async fn one_by_one(&self, conn: &mut PgConnection, taken: Vec<Taken>) -> Result<(), sqlx::Error> {
+        for event in taken {
+            match self.batch(conn, Take::Only(event.seq)).await {
+                Ok(_) => {}
+                // Not the event's fault, so no attempt is counted; but its neighbours go on.
+                Err(BatchError { cause: Cause::Database(error), .. }) if is_passing(&error) => {
+                    tracing::warn!(event.id = event.event_id, %error, "event {} is left for later", event.event_id);
+                    within(ledger::defer(conn, &[event.seq], PASSING)).await?;
+                }
+                Err(BatchError { cause, .. }) => within(give_up_or_retry(conn, &event, &cause)).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn batch(&self, conn: &mut PgConnection, take: Take) -> Result<Batch, BatchError> {
+        match timeout(FROZEN, apply::batch(conn, take, &self.order_key)).await {
+            Ok(done) => done,
+            Err(_) => Err(BatchError { taken: Vec::new(), cause: frozen().into() }),
+        }
+    }
+}
+
+async fn give_up_or_retry(conn: &mut PgConnection, event: &Taken, cause: &Cause) -> Result<(), sqlx::Error> {
+    let Taken { seq, event_id, attempts } = event;
+    tracing::error!(event.id = event_id, attempts = attempts + 1, %cause, "event {event_id} cannot be processed");
+    let reason = format!("processing failed: {cause}");
+    if attempts + 1 < MAX_ATTEMPTS {
+        return ledger::retry_later(conn, *seq, &reason, retry_in_seconds(*attempts)).await;
+    }
+    let verdict = Verdict { event_id: event_id.clone(), state: "failed", payment_id: None, last_error: Some(reason) };
+    ledger::finish(conn, &[verdict]).await
+}
+
+/// 1 s, 4 s, 16 s, 64 s, 256 s after so many failed attempts before.
+fn retry_in_seconds(attempts: i32) -> i32 {
+    4i32.saturating_pow(u32::try_from(attempts).unwrap_or(0)).min(3600)
+}
+
+/// Errors that say nothing about the events: a lost connection, a deadlock (40), too few resources (53),
+/// a lock time-out (55), a server that stops or cancels (57), a server that lags (25006), our time-out.
+fn is_passing(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(refusal) = error else {
+        return !matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_));
+    };
+    let code = refusal.code().unwrap_or_default();
+    ["08", "25", "40", "42", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
+}
+
+async fn until_due(conn: &mut PgConnection) -> Result<Duration, sqlx::Error> {
+    let due = within(ledger::due_in(conn)).await?;
+    Ok(due.map_or(POLL, |milliseconds| Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0)).min(POLL)))
+}
+
+async fn pause(wait: Duration, woken: &Notify, stop: &mut watch::Receiver<bool>) {
+    if wait.is_zero() {
+        return;
+    }
+    tokio::select! {
+        () = tokio::time::sleep(wait) => {}
+        () = woken.notified() => {}
+        _ = stop.changed() => {}
+    }
+}
+
+fn back_off(failures: u32) -> Duration {
+    (Duration::from_millis(100) * 2u32.saturating_pow(failures.min(10))).min(MAX_BACK_OFF)
+}
+
+async fn within<T>(query: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    timeout(FROZEN, query).await.unwrap_or_else(|_| Err(frozen()))
+}
+
+fn frozen() -> sqlx::Error {
+    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer from the database for a minute"))
+}
+
+fn record(counts: Counts, took: Duration) {
+    let Counts { processed, ignored, failed, deferred } = counts;
+    for (outcome, count) in [("processed", processed), ("ignored", ignored), ("failed", failed), ("deferred", deferred)]
+    {
+        metrics::counter!("clawback_events_finished_total", "outcome" => outcome).increment(count as u64);
+    }
+    metrics::histogram!("clawback_batch_seconds").record(took.as_secs_f64());
+    tracing::debug!(processed, ignored, failed, deferred, duration_ms = took.as_millis() as u64, "batch committed");
+}

@@ -1,0 +1,8 @@
+//! All SQL, one file for each family of tables. Functions take `&mut PgConnection`: transactions begin
+//! and end in [`crate::apply`] and [`crate::intake`].
+
+pub mod follow_ups;
+pub mod ledger;
+pub mod migrations;
+pub mod orders;
+pub mod payments;

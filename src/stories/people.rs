@@ -1,0 +1,86 @@
+//! Who pays, and with what. All of them are invented.
+
+/// A buyer as Stripe's billing details know them.
+#[derive(Debug)]
+pub(super) struct Buyer {
+    pub(super) name: &'static str,
+    pub(super) email: &'static str,
+    pub(super) line1: &'static str,
+    pub(super) postal_code: &'static str,
+    pub(super) city: &'static str,
+    pub(super) country: &'static str,
+}
+
+pub(super) const BUYERS: &[Buyer] = &[
+    Buyer {
+        name: "Maya Okafor",
+        email: "maya.okafor@example.com",
+        line1: "14 Quayside Row",
+        postal_code: "D02 XY45",
+        city: "Dublin",
+        country: "IE",
+    },
+    Buyer {
+        name: "Jonas Lindqvist",
+        email: "jonas.lindqvist@example.com",
+        line1: "Bergsgatan 8",
+        postal_code: "112 23",
+        city: "Stockholm",
+        country: "SE",
+    },
+    Buyer {
+        name: "Priya Raman",
+        email: "priya.raman@example.com",
+        line1: "Lindenallee 31",
+        postal_code: "45127",
+        city: "Essen",
+        country: "DE",
+    },
+    Buyer {
+        name: "Tomás Herrera",
+        email: "tomas.herrera@example.com",
+        line1: "Calle del Olivar 5",
+        postal_code: "28012",
+        city: "Madrid",
+        country: "ES",
+    },
+];
+
+/// A payment card as far as events show it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Card {
+    /// Stripe's word for the brand; the network has the same name.
+    pub(super) brand: &'static str,
+    pub(super) last4: &'static str,
+    pub(super) country: &'static str,
+}
+
+pub(super) const VISA: Card = Card { brand: "visa", last4: "4417", country: "IE" };
+pub(super) const MASTERCARD: Card = Card { brand: "mastercard", last4: "5093", country: "DE" };
+pub(super) const AMEX: Card = Card { brand: "amex", last4: "1006", country: "US" };
+pub(super) const CARTES_BANCAIRES: Card = Card { brand: "cartes_bancaires", last4: "2291", country: "FR" };
+
+/// How the buyer pays.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Method {
+    Card(Card),
+    SepaDebit,
+}
+
+impl Method {
+    /// Stripe's word for the payment method.
+    pub(super) fn kind(self) -> &'static str {
+        match self {
+            Self::Card(_) => "card",
+            Self::SepaDebit => "sepa_debit",
+        }
+    }
+
+    /// How the ids of its charges begin.
+    pub(super) fn charge_prefix(self) -> &'static str {
+        match self {
+            Self::Card(_) => "ch_3",
+            Self::SepaDebit => "py_3",
+        }
+    }
+}
