@@ -1,3 +1,4 @@
 //! Clawback: a Stripe webhook receiver for the money that goes back.
 
+pub mod store;
 pub mod stripe;
