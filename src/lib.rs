@@ -1,4 +1,5 @@
 //! Clawback: a Stripe webhook receiver for the money that goes back.
 
+pub mod intake;
 pub mod store;
 pub mod stripe;
