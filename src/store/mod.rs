@@ -1,8 +1,11 @@
 //! All SQL, one file for each family of tables. Functions take `&mut PgConnection`: transactions begin
-//! and end in [`crate::apply`] and [`crate::intake`].
+//! and end in [`crate::apply`].
 
 pub mod follow_ups;
+pub mod health;
+pub mod inbox;
 pub mod ledger;
 pub mod migrations;
 pub mod orders;
 pub mod payments;
+pub mod views;

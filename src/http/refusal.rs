@@ -1,0 +1,137 @@
+//! Every answer that is not a 2xx: its status, its one short public reason, its log line and count.
+//!
+//! Reasons are fixed words: nothing that a client sent, and nothing of what happened inside.
+
+use std::any::Any;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use metrics::counter;
+use serde_json::json;
+use tracing::{debug, warn};
+
+use crate::intake::Unavailable;
+use crate::stripe::envelope::NotAnEvent;
+use crate::stripe::signature::SignatureError;
+
+/// Seconds. Stripe has a schedule of its own; other clients may care.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+/// Why a request was refused. README, "What is promised", lists the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("not found")]
+    NotFound,
+    #[error("method not allowed")]
+    MethodNotAllowed,
+    #[error("body came too slowly")]
+    TooSlow,
+    #[error("body too large")]
+    TooLarge,
+    #[error("body ended early")]
+    BodyBroken,
+    #[error("body is not UTF-8")]
+    NotUtf8,
+    #[error("more than one Stripe-Signature header")]
+    SeveralSignatures,
+    #[error("{0}")]
+    Signature(#[from] SignatureError),
+    #[error("{0}")]
+    NotAnEvent(#[from] NotAnEvent),
+    #[error("event of the other mode than its secret")]
+    OtherMode,
+    #[error("too many bodies in memory")]
+    NoRoom,
+    #[error("{0}")]
+    Unavailable(#[from] Unavailable),
+    #[error("not ready: {0}")]
+    NotReady(NotReady),
+    #[error("internal error")]
+    Panicked,
+}
+
+/// What readiness lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NotReady {
+    #[error("database does not answer")]
+    NoDatabase,
+    #[error("database is read-only")]
+    ReadOnly,
+    #[error("database commits are not durable")]
+    LossyCommits,
+    #[error("database is not migrated")]
+    NotMigrated,
+    #[error("intake is not connected")]
+    NoIntake,
+}
+
+impl Refusal {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyBroken
+            | Self::NotUtf8
+            | Self::SeveralSignatures
+            | Self::Signature(_)
+            | Self::NotAnEvent(_)
+            | Self::OtherMode => StatusCode::BAD_REQUEST,
+            // Never another 5xx: whatever went wrong here, sending it again is right.
+            Self::NoRoom | Self::Unavailable(_) | Self::NotReady(_) | Self::Panicked => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        }
+    }
+
+    /// A fixed word for metrics and logs.
+    fn label(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::TooSlow => "body_too_slow",
+            Self::TooLarge => "body_too_large",
+            Self::BodyBroken => "body_broken",
+            Self::NotUtf8 => "body_not_utf8",
+            Self::SeveralSignatures => "signature_twice",
+            Self::Signature(error) => error.label(),
+            Self::NotAnEvent(error) => error.label(),
+            Self::OtherMode => "other_mode",
+            Self::NoRoom => "no_room",
+            Self::Unavailable(error) => error.label(),
+            Self::NotReady(_) => "not_ready",
+            Self::Panicked => "panic",
+        }
+    }
+
+    fn log(self) {
+        let (status, reason) = (self.status().as_u16(), self.label());
+        match self {
+            // Anyone on the Internet causes these, all day.
+            Self::NotFound | Self::MethodNotAllowed => debug!(status, reason, "refused: {self}"),
+            _ => warn!(status, reason, "refused: {self}"),
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        self.log();
+        counter!("clawback_refusals_total", "reason" => self.label()).increment(1);
+        let status = self.status();
+        let mut response = (status, Json(json!({ "error": self.to_string() }))).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        response
+    }
+}
+
+/// The panic's own text stays inside: it may quote a body. The hook has printed it.
+pub(super) fn after_panic(_panic: Box<dyn Any + Send>) -> Response {
+    Refusal::Panicked.into_response()
+}
