@@ -109,14 +109,12 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
-    /// The server could not be run at all, by the user that it has to run as.
+    /// The user that the server has to run as cannot enter its folder.
     #[error(
-        "could not run {} as {user} inside {}: let {user} enter both folders, by TMPDIR or PG_BIN \
-         set to others, for instance", program.display(), folder.display()
+        "{user} could not run a shell inside {}: set TMPDIR to a folder that {user} can enter, \
+         /tmp for instance", folder.display()
     )]
     Unreachable {
-        /// The program.
-        program: PathBuf,
         /// Who was to run it.
         user: String,
         /// The folder that it was to run in.
@@ -217,7 +215,6 @@ impl LocalPostgres {
         let (output, log) = make_folder(folder).map_err(broken)?;
         let account = Account::for_owner_of(folder)?;
         account.take_over(folder).map_err(broken)?;
-        account.try_run(folder, &bin.join("initdb"))?;
 
         let mut command = account.command(folder, Path::new("/bin/sh"));
         command
@@ -229,7 +226,11 @@ impl LocalPostgres {
             .stdin(Stdio::piped())
             .stderr(output.try_clone().map_err(broken)?)
             .stdout(output);
-        let mut supervisor = command.spawn().map_err(broken)?;
+        let mut supervisor = command.spawn().map_err(|source| StartError::Unreachable {
+            user: account.name().to_owned(),
+            folder: folder.to_path_buf(),
+            source,
+        })?;
         if let Some(stdin) = &mut supervisor.stdin {
             // It fails only if the supervisor has ended: `until_ready` finds that, and the reason.
             let _ = writeln!(stdin, "{password}");
@@ -328,9 +329,8 @@ fn free_port() -> io::Result<u16> {
         .port())
 }
 
-/// For what the supervisor cannot remove: all, if it never ran; the empty folder itself, if the server
-/// runs as a user who may not write to the one around it. An error is not worth hiding the one
-/// that led here.
+/// For what the supervisor cannot remove: all, if it never ran; the empty folder, if its user may not
+/// write to the one around it. That this fails is no reason to hide the error that led here.
 fn remove_rest(folder: &Path) {
     let _ = fs::remove_dir_all(folder);
 }

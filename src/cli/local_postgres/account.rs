@@ -41,7 +41,7 @@ impl Account {
         })
     }
 
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         match self {
             Self::Own => "you",
             Self::Other { name, .. } => name,
@@ -53,29 +53,6 @@ impl Account {
             Self::Own => Ok(()),
             Self::Other { uid, gid, .. } => chown(folder, Some(*uid), Some(*gid)),
         }
-    }
-
-    /// Fails when the account cannot enter the folder or run the program: from inside the script
-    /// below that would be harder to tell.
-    pub(super) fn try_run(&self, folder: &Path, program: &Path) -> Result<(), StartError> {
-        let unreachable = |source| StartError::Unreachable {
-            program: program.to_path_buf(),
-            user: self.name().to_owned(),
-            folder: folder.to_path_buf(),
-            source,
-        };
-        let output = self
-            .command(folder, program)
-            .arg("--version")
-            .output()
-            .map_err(unreachable)?;
-        let error = || io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned());
-        output
-            .status
-            .success()
-            .then_some(())
-            .ok_or_else(error)
-            .map_err(unreachable)
     }
 
     /// In a process group of its own, which Ctrl-C at a terminal does not reach, and in the server's

@@ -22,6 +22,12 @@ remove_folder() {
 read -r password
 printf '%s\n' "$password" >"$folder/password"
 
+if ! [ -x "$bin/initdb" ]; then
+    echo "$(id -un) cannot run $bin/initdb: let that user in, or set PG_BIN to another folder" >&2
+    remove_folder
+    exit 1
+fi
+
 # Descriptor 3 is the owner's pipe. No child but the watcher below may hold it.
 exec 3<&0 </dev/null
 
