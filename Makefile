@@ -1,0 +1,28 @@
+# What a newcomer and CI run. Everything else is cargo's own.
+
+.PHONY: help setup build demo test run check
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install Postgres from the system's packages, if there is none
+	@scripts/setup.sh
+
+build: ## build the binary
+	cargo build --release --locked
+
+demo: setup ## watch real events arrive, out of order and twice, and what becomes of the orders
+	@cargo build --release --locked
+	@cargo run --release --locked --quiet -- demo
+
+test: setup ## run every test, against a real Postgres
+	cargo test --locked
+
+run: setup ## stay up on a private Postgres, for `stripe listen --forward-to`
+	@cargo build --release --locked
+	@cargo run --release --locked --quiet -- dev
+
+check: ## formatting, lints and documentation, warnings refused
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps

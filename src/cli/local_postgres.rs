@@ -1,0 +1,350 @@
+//! A private Postgres for `dev`, `demo` and the tests: made in a temporary folder, reachable on a
+//! loopback port only, gone together with the process that started it.
+//!
+//! Not done here: installing Postgres (`make setup`), creating databases, running migrations. Never
+//! for production: the folder is removed at the end, whatever it holds.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use sqlx::{Connection, PgConnection};
+use tokio::time::{interval, timeout};
+use uuid::Uuid;
+
+use account::Account;
+
+mod account;
+mod binaries;
+#[cfg(test)]
+mod tests;
+
+/// Holds the server for as long as its standard input stays open. A script, because only another
+/// process can still clean up after this one was killed.
+const SUPERVISOR: &str = include_str!("local_postgres/supervisor.sh");
+
+/// A suite runs many tests at once, each with a pool of its own; Postgres' default of 100 is used up.
+const MAX_CONNECTIONS: u16 = 300;
+
+/// Making and starting a server takes 0.6–2.8 s; the rest is for machines under load.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+
+/// A port found free can be taken by somebody else before the server binds it.
+const PORT_ATTEMPTS: usize = 5;
+
+/// A running private Postgres.
+///
+/// It ends when this is dropped, and when the process that holds it ends in whatever way, SIGKILL
+/// included. Only [`LocalPostgres::stop`] waits until it has ended.
+pub struct LocalPostgres {
+    supervisor: Child,
+    folder: PathBuf,
+    log: File,
+    port: u16,
+    password: String,
+}
+
+/// What may be lost when the *machine* goes down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing that was committed: as in production. For `dev` and `demo`.
+    Durable,
+    /// Anything. For tests, where `fsync` would be most of the time; `synchronous_commit` stays on.
+    FsyncOff,
+}
+
+/// How to start a server.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What a crash of the machine may cost.
+    pub durability: Durability,
+    /// The folder of `initdb` and `postgres`; none: searched for.
+    pub pg_bin: Option<PathBuf>,
+    /// Where commands are searched, as in `PATH`.
+    pub path: OsString,
+    /// The server's folder is made inside this one.
+    pub temp_dir: PathBuf,
+}
+
+impl Options {
+    /// Options with everything else from the environment: `PG_BIN`, `PATH` and `TMPDIR`.
+    pub fn from_env(durability: Durability) -> Self {
+        Self {
+            durability,
+            pg_bin: std::env::var_os("PG_BIN").and_then(|bin| std::path::absolute(bin).ok()),
+            path: std::env::var_os("PATH").unwrap_or_default(),
+            temp_dir: std::env::temp_dir(),
+        }
+    }
+}
+
+/// Why there is no server. Each message says what was tried and what mends it.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No folder of the search has both `initdb` and `postgres`.
+    #[error(
+        "Postgres was not found: no `initdb` and `postgres` together in {searched}. Run \
+         `make setup` or `apt-get install postgresql`, or set PG_BIN to the folder that holds them"
+    )]
+    NoBinaries {
+        /// The folders that were looked into.
+        searched: String,
+    },
+    /// Running as root, for which Postgres refuses to run, and there is nobody else to run it.
+    #[error(
+        "Postgres does not run as root, and /etc/passwd has neither `postgres` nor `nobody` to run \
+         it: run this as an ordinary user, or `useradd --system postgres`"
+    )]
+    NoUser,
+    /// The server's folder could not be made.
+    #[error("could not make the folder {} for Postgres: set TMPDIR to one that can be written", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The user that the server has to run as cannot enter its folder.
+    #[error(
+        "{user} could not run a shell inside {}: set TMPDIR to a folder that {user} can enter, \
+         /tmp for instance", folder.display()
+    )]
+    Unreachable {
+        /// Who was to run it.
+        user: String,
+        /// The folder that it was to run in.
+        folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No loopback port could be had.
+    #[error("could not find a free port on 127.0.0.1")]
+    Port(#[source] io::Error),
+    /// The server ended before it was ready.
+    #[error("Postgres ended before it was ready; the end of its log says why:\n{log}")]
+    Ended {
+        /// The last lines of its log.
+        log: String,
+    },
+    /// The server was not ready in time.
+    #[error("Postgres was not ready within {READY_WITHIN:?}; the end of its log:\n{log}")]
+    TimedOut {
+        /// The last lines of its log.
+        log: String,
+    },
+}
+
+impl LocalPostgres {
+    /// Makes and starts a server, and returns once it answers: within 1–3 s, at most 30.
+    ///
+    /// # Errors
+    ///
+    /// When Postgres is not installed, cannot be run by this user, or does not become ready. Nothing
+    /// is left running then.
+    pub async fn start(options: &Options) -> Result<Self, StartError> {
+        let bin = binaries::find(options)?;
+        let mut attempt = 1;
+        loop {
+            let mut server = Self::spawn(options, &bin)?;
+            match server.until_ready().await {
+                Ok(()) => return Ok(server),
+                Err(StartError::Ended { log })
+                    if log.contains("Address already in use") && attempt < PORT_ATTEMPTS =>
+                {
+                    attempt += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The URL of a database of this server, password included. `postgres` always exists; the name
+    /// goes in as it is, so it must be a plain word.
+    pub fn url(&self, database: &str) -> String {
+        let Self { port, password, .. } = self;
+        format!("postgres://clawback:{password}@127.0.0.1:{port}/{database}")
+    }
+
+    /// The server's log: its warnings, errors and what it says about itself, each line with time,
+    /// process and database. It goes with the server.
+    pub fn log_file(&self) -> PathBuf {
+        log_file(&self.folder)
+    }
+
+    /// Stops the server and waits until its processes and its folder are gone. Open connections are
+    /// cut.
+    ///
+    /// # Errors
+    ///
+    /// When the system cannot say whether it ended.
+    pub async fn stop(self) -> io::Result<()> {
+        let Self {
+            mut supervisor,
+            folder,
+            ..
+        } = self;
+        // `wait` closes the pipe first, and that is what stops the server.
+        tokio::task::spawn_blocking(move || supervisor.wait()).await??;
+        remove_rest(&folder);
+        Ok(())
+    }
+
+    fn spawn(options: &Options, bin: &Path) -> Result<Self, StartError> {
+        let folder = options
+            .temp_dir
+            .join(format!("clawback-{}", Uuid::new_v4().simple()));
+        let server = Self::spawn_in(&folder, options, bin);
+        if server.is_err() {
+            remove_rest(&folder);
+        }
+        server
+    }
+
+    fn spawn_in(folder: &Path, options: &Options, bin: &Path) -> Result<Self, StartError> {
+        let port = free_port().map_err(StartError::Port)?;
+        let password = Uuid::new_v4().simple().to_string();
+        let broken = |source| StartError::Folder {
+            folder: folder.to_path_buf(),
+            source,
+        };
+        let (output, log) = make_folder(folder).map_err(broken)?;
+        let account = Account::for_owner_of(folder)?;
+        account.take_over(folder).map_err(broken)?;
+
+        let mut command = account.command(folder, Path::new("/bin/sh"));
+        command
+            .args(["-c", SUPERVISOR, "clawback-postgres"])
+            .arg(folder)
+            .arg(bin);
+        command.args(server_arguments(port, options.durability));
+        command
+            .stdin(Stdio::piped())
+            .stderr(output.try_clone().map_err(broken)?)
+            .stdout(output);
+        let mut supervisor = command.spawn().map_err(|source| StartError::Unreachable {
+            user: account.name().to_owned(),
+            folder: folder.to_path_buf(),
+            source,
+        })?;
+        if let Some(stdin) = &mut supervisor.stdin {
+            // It fails only if the supervisor has ended: `until_ready` finds that, and the reason.
+            let _ = writeln!(stdin, "{password}");
+        }
+        Ok(Self {
+            supervisor,
+            folder: folder.to_path_buf(),
+            log,
+            port,
+            password,
+        })
+    }
+
+    async fn until_ready(&mut self) -> Result<(), StartError> {
+        match timeout(READY_WITHIN, self.ready_or_ended()).await {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                remove_rest(&self.folder);
+                Err(StartError::Ended {
+                    log: self.end_of_log(),
+                })
+            }
+            Err(_elapsed) => Err(StartError::TimedOut {
+                log: self.end_of_log(),
+            }),
+        }
+    }
+
+    async fn ready_or_ended(&mut self) -> bool {
+        let mut ticks = interval(Duration::from_millis(20));
+        loop {
+            ticks.tick().await;
+            if !matches!(self.supervisor.try_wait(), Ok(None)) {
+                return false;
+            }
+            if self.says_ready() && self.answers().await {
+                return true;
+            }
+        }
+    }
+
+    /// What `pg_ctl --wait` looks at. Asked first, because somebody else's server may answer on the
+    /// port, and because a connection that comes too early leaves a FATAL in the log.
+    fn says_ready(&self) -> bool {
+        fs::read_to_string(self.folder.join("data/postmaster.pid")).is_ok_and(|state| {
+            state
+                .lines()
+                .nth(7)
+                .is_some_and(|line| line.trim() == "ready")
+        })
+    }
+
+    async fn answers(&self) -> bool {
+        match PgConnection::connect(&self.url("postgres")).await {
+            Ok(connection) => connection.close().await.is_ok(),
+            Err(_not_yet) => false,
+        }
+    }
+
+    /// Reads from the file held open: the file itself goes with the folder when the server ends.
+    fn end_of_log(&mut self) -> String {
+        let mut bytes = Vec::new();
+        if let Err(error) = self.log.read_to_end(&mut bytes) {
+            return format!("(not readable: {error})");
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+}
+
+fn server_arguments(port: u16, durability: Durability) -> Vec<String> {
+    let fsync = match durability {
+        Durability::Durable => "on",
+        Durability::FsyncOff => "off",
+    };
+    let settings = [
+        "listen_addresses=127.0.0.1".to_owned(),
+        format!("port={port}"),
+        // No socket: its path would be too long in many a temporary folder.
+        "unix_socket_directories=".to_owned(),
+        format!("max_connections={MAX_CONNECTIONS}"),
+        format!("fsync={fsync}"),
+        "log_min_messages=warning".to_owned(),
+        "log_line_prefix=%m [%p] %d ".to_owned(),
+    ];
+    settings
+        .into_iter()
+        .flat_map(|setting| ["-c".to_owned(), setting])
+        .collect()
+}
+
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
+}
+
+/// For what the supervisor cannot remove: all, if it never ran; the empty folder, if its user may not
+/// write to the one around it. That this fails is no reason to hide the error that led here.
+fn remove_rest(folder: &Path) {
+    let _ = fs::remove_dir_all(folder);
+}
+
+fn log_file(folder: &Path) -> PathBuf {
+    folder.join("server.log")
+}
+
+/// Makes the folder with an empty log in it; returns the log to write and to read.
+fn make_folder(folder: &Path) -> io::Result<(File, File)> {
+    DirBuilder::new().mode(0o700).create(folder)?;
+    let output = OpenOptions::new()
+        .append(true)
+        .create_new(true)
+        .open(log_file(folder))?;
+    Ok((output, File::open(log_file(folder))?))
+}
