@@ -87,7 +87,9 @@ impl Processor {
             Ok(Batch::Busy) => Ok(until_due(conn).await?.max(MISSED)),
             Ok(Batch::Idle) => until_due(conn).await,
             // What keeps failing on a database that answers may be one event's doing, so it is not for ever.
-            Err(BatchError { cause: Cause::Database(error), .. }) if is_passing(&error) && failures < PATIENCE => Err(error),
+            Err(BatchError { cause: Cause::Database(error), .. }) if is_passing(&error) && failures < PATIENCE => {
+                Err(error)
+            }
             Err(error) => {
                 tracing::warn!(%error, "a batch failed; its events are tried one by one");
                 self.one_by_one(conn, error.taken).await?;

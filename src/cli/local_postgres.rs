@@ -153,9 +153,7 @@ impl LocalPostgres {
             let mut server = Self::spawn(options, &bin)?;
             match server.until_ready().await {
                 Ok(()) => return Ok(server),
-                Err(StartError::Ended { log })
-                    if log.contains("Address already in use") && attempt < PORT_ATTEMPTS =>
-                {
+                Err(StartError::Ended { log }) if log.contains("Address already in use") && attempt < PORT_ATTEMPTS => {
                     attempt += 1;
                 }
                 Err(error) => return Err(error),
@@ -183,11 +181,7 @@ impl LocalPostgres {
     ///
     /// When the system cannot say whether it ended.
     pub async fn stop(self) -> io::Result<()> {
-        let Self {
-            mut supervisor,
-            folder,
-            ..
-        } = self;
+        let Self { mut supervisor, folder, .. } = self;
         // `wait` closes the pipe first, and that is what stops the server.
         tokio::task::spawn_blocking(move || supervisor.wait()).await??;
         remove_rest(&folder);
@@ -195,9 +189,7 @@ impl LocalPostgres {
     }
 
     fn spawn(options: &Options, bin: &Path) -> Result<Self, StartError> {
-        let folder = options
-            .temp_dir
-            .join(format!("clawback-{}", Uuid::new_v4().simple()));
+        let folder = options.temp_dir.join(format!("clawback-{}", Uuid::new_v4().simple()));
         let server = Self::spawn_in(&folder, options, bin);
         if server.is_err() {
             remove_rest(&folder);
@@ -208,24 +200,15 @@ impl LocalPostgres {
     fn spawn_in(folder: &Path, options: &Options, bin: &Path) -> Result<Self, StartError> {
         let port = free_port().map_err(StartError::Port)?;
         let password = Uuid::new_v4().simple().to_string();
-        let broken = |source| StartError::Folder {
-            folder: folder.to_path_buf(),
-            source,
-        };
+        let broken = |source| StartError::Folder { folder: folder.to_path_buf(), source };
         let (output, log) = make_folder(folder).map_err(broken)?;
         let account = Account::for_owner_of(folder)?;
         account.take_over(folder).map_err(broken)?;
 
         let mut command = account.command(folder, Path::new("/bin/sh"));
-        command
-            .args(["-c", SUPERVISOR, "clawback-postgres"])
-            .arg(folder)
-            .arg(bin);
+        command.args(["-c", SUPERVISOR, "clawback-postgres"]).arg(folder).arg(bin);
         command.args(server_arguments(port, options.durability));
-        command
-            .stdin(Stdio::piped())
-            .stderr(output.try_clone().map_err(broken)?)
-            .stdout(output);
+        command.stdin(Stdio::piped()).stderr(output.try_clone().map_err(broken)?).stdout(output);
         let mut supervisor = command.spawn().map_err(|source| StartError::Unreachable {
             user: account.name().to_owned(),
             folder: folder.to_path_buf(),
@@ -235,13 +218,7 @@ impl LocalPostgres {
             // It fails only if the supervisor has ended: `until_ready` finds that, and the reason.
             let _ = writeln!(stdin, "{password}");
         }
-        Ok(Self {
-            supervisor,
-            folder: folder.to_path_buf(),
-            log,
-            port,
-            password,
-        })
+        Ok(Self { supervisor, folder: folder.to_path_buf(), log, port, password })
     }
 
     async fn until_ready(&mut self) -> Result<(), StartError> {
@@ -249,13 +226,9 @@ impl LocalPostgres {
             Ok(true) => Ok(()),
             Ok(false) => {
                 remove_rest(&self.folder);
-                Err(StartError::Ended {
-                    log: self.end_of_log(),
-                })
+                Err(StartError::Ended { log: self.end_of_log() })
             }
-            Err(_elapsed) => Err(StartError::TimedOut {
-                log: self.end_of_log(),
-            }),
+            Err(_elapsed) => Err(StartError::TimedOut { log: self.end_of_log() }),
         }
     }
 
@@ -275,12 +248,8 @@ impl LocalPostgres {
     /// What `pg_ctl --wait` looks at. Asked first, because somebody else's server may answer on the
     /// port, and because a connection that comes too early leaves a FATAL in the log.
     fn says_ready(&self) -> bool {
-        fs::read_to_string(self.folder.join("data/postmaster.pid")).is_ok_and(|state| {
-            state
-                .lines()
-                .nth(7)
-                .is_some_and(|line| line.trim() == "ready")
-        })
+        fs::read_to_string(self.folder.join("data/postmaster.pid"))
+            .is_ok_and(|state| state.lines().nth(7).is_some_and(|line| line.trim() == "ready"))
     }
 
     async fn answers(&self) -> bool {
@@ -317,16 +286,11 @@ fn server_arguments(port: u16, durability: Durability) -> Vec<String> {
         "log_min_messages=warning".to_owned(),
         "log_line_prefix=%m [%p] %d ".to_owned(),
     ];
-    settings
-        .into_iter()
-        .flat_map(|setting| ["-c".to_owned(), setting])
-        .collect()
+    settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]).collect()
 }
 
 fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// For what the supervisor cannot remove: all, if it never ran; the empty folder, if its user may not
@@ -342,9 +306,6 @@ fn log_file(folder: &Path) -> PathBuf {
 /// Makes the folder with an empty log in it; returns the log to write and to read.
 fn make_folder(folder: &Path) -> io::Result<(File, File)> {
     DirBuilder::new().mode(0o700).create(folder)?;
-    let output = OpenOptions::new()
-        .append(true)
-        .create_new(true)
-        .open(log_file(folder))?;
+    let output = OpenOptions::new().append(true).create_new(true).open(log_file(folder))?;
     Ok((output, File::open(log_file(folder))?))
 }

@@ -1,3 +1,105 @@
-//! The commands of the binary.
+//! The commands. The only place that reads configuration, the environment and the clock at start.
+//!
+//! Each command is a file; this one lists them and turns what fails into one line and an exit code.
 
+pub mod config;
+mod demo;
+mod dev;
+mod grants;
+mod healthcheck;
 pub mod local_postgres;
+mod logging;
+mod migrate;
+mod send;
+pub mod serve;
+mod sign;
+mod simulate;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+/// A Stripe webhook receiver for the money that goes back: refunds and disputes.
+#[derive(Debug, Parser)]
+#[command(name = "clawback", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service: HTTP, event processing
+    Serve(config::Serve),
+    /// Run the service on a private local Postgres, started for it
+    Dev(config::Serve),
+    /// Deliver stories of signed events to a private receiver and print what became of them
+    Demo(demo::Demo),
+    /// Run pending migrations
+    Migrate(config::Database),
+    /// Send the signed events of a payment's life to a receiver
+    Simulate(simulate::Simulate),
+    /// Print a Stripe-Signature header for a body
+    Sign(sign::Sign),
+    /// Print the statements that give a role what it needs, and no more
+    Grants(grants::Grants),
+    /// Exit 0 if the service answers: for a container probe
+    Healthcheck(healthcheck::Healthcheck),
+}
+
+/// Runs the command that the arguments name. Exit codes: 0 done, 1 failed, 2 wrong arguments or
+/// configuration.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.kind() == ErrorKind::ValueValidation => return refuse(first_line(&error.to_string())),
+        Err(error) => error.exit(),
+    };
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&format!("cannot start: {error}")),
+    };
+    match runtime.block_on(run(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<config::Misconfigured>() => refuse(&format!("{error:#}")),
+        Err(error) => {
+            eprintln!("clawback: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(args) => serve::run(args).await,
+        Command::Dev(args) => dev::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Migrate(args) => migrate::run(args).await,
+        Command::Simulate(args) => simulate::run(args).await,
+        Command::Sign(args) => sign::run(&args),
+        Command::Grants(args) => grants::run(&args),
+        Command::Healthcheck(args) => healthcheck::run(&args).await,
+    }
+}
+
+fn refuse(reason: &str) -> ExitCode {
+    eprintln!("clawback: {reason}");
+    ExitCode::from(2)
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default().trim_start_matches("error: ")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_of_every_command_are_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

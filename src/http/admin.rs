@@ -13,8 +13,7 @@ const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The admin routes.
 pub fn router(app: App, metrics: PrometheusHandle) -> Router {
-    let render =
-        async move || ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.render()).into_response();
+    let render = async move || ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.render()).into_response();
     let routes = Router::new()
         .route("/metrics", get(render))
         .route("/healthz", get(health::alive))

@@ -25,26 +25,18 @@ pub(super) async fn alive() -> Json<Value> {
 /// `GET /readyz`: 200 when the database answers, can be written, commits durably, is migrated at
 /// least to what this binary needs, and intake is connected to it.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Value>, Refusal> {
-    timeout(TIME_LIMIT, check(&app))
-        .await
-        .unwrap_or(Err(NotReady::NoDatabase))
-        .map_err(Refusal::NotReady)?;
+    timeout(TIME_LIMIT, check(&app)).await.unwrap_or(Err(NotReady::NoDatabase)).map_err(Refusal::NotReady)?;
     Ok(Json(json!({ "ready": true })))
 }
 
 async fn check(app: &App) -> Result<(), NotReady> {
     let mut conn = app.pool.acquire().await.map_err(|_| NotReady::NoDatabase)?;
-    match durability(&mut conn)
-        .await
-        .map_err(|_| NotReady::NoDatabase)?
-    {
+    match durability(&mut conn).await.map_err(|_| NotReady::NoDatabase)? {
         Durability::Durable => (),
         Durability::Standby | Durability::ReadOnly => return Err(NotReady::ReadOnly),
         Durability::LossyCommits => return Err(NotReady::LossyCommits),
     }
-    let version = schema_version(&mut conn)
-        .await
-        .map_err(|_| NotReady::NoDatabase)?;
+    let version = schema_version(&mut conn).await.map_err(|_| NotReady::NoDatabase)?;
     if version.is_none_or(|version| version < app.required_version) {
         return Err(NotReady::NotMigrated);
     }

@@ -25,10 +25,7 @@ pub(super) struct Linger {
 
 impl Linger {
     pub(super) fn new(stream: TcpStream) -> Self {
-        Self {
-            stream,
-            deadline: None,
-        }
+        Self { stream, deadline: None }
     }
 
     /// Until the client closes, too.
@@ -45,21 +42,13 @@ impl Linger {
 }
 
 impl AsyncRead for Linger {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Linger {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
@@ -84,14 +73,7 @@ impl AsyncWrite for Linger {
             ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
             self.deadline = Some(Box::pin(sleep(PATIENCE)));
         }
-        let out_of_patience = self
-            .deadline
-            .as_mut()
-            .is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready());
-        if out_of_patience {
-            Poll::Ready(Ok(()))
-        } else {
-            self.poll_drain(cx)
-        }
+        let out_of_patience = self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready());
+        if out_of_patience { Poll::Ready(Ok(())) } else { self.poll_drain(cx) }
     }
 }

@@ -20,9 +20,7 @@ use axum::routing::{get, post};
 use sqlx::PgPool;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::request_id::{
-    MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer,
-};
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
 use tracing::Span;
 
@@ -76,11 +74,7 @@ fn finish(routes: Router<Arc<App>>, app: App) -> Router {
                 .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
                 .layer(
                     // Handlers log once themselves, and know more.
-                    TraceLayer::new_for_http()
-                        .make_span_with(span)
-                        .on_request(())
-                        .on_response(())
-                        .on_failure(()),
+                    TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(()).on_failure(()),
                 )
                 .layer(PropagateRequestIdLayer::new(REQUEST_ID))
                 .layer(CatchPanicLayer::custom(refusal::after_panic)),

@@ -80,9 +80,7 @@ impl Refusal {
             | Self::NotAnEvent(_)
             | Self::OtherMode => StatusCode::BAD_REQUEST,
             // Never another 5xx: whatever went wrong here, sending it again is right.
-            Self::NoRoom | Self::Unavailable(_) | Self::NotReady(_) | Self::Panicked => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::NoRoom | Self::Unavailable(_) | Self::NotReady(_) | Self::Panicked => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -123,9 +121,7 @@ impl IntoResponse for Refusal {
         let status = self.status();
         let mut response = (status, Json(json!({ "error": self.to_string() }))).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, RETRY_AFTER);
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
         }
         response
     }

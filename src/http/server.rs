@@ -86,9 +86,7 @@ async fn accept(
 fn is_of_client(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
     )
 }
 
@@ -104,10 +102,7 @@ async fn talk(stream: TcpStream, router: Router, mut closing: watch::Receiver<bo
             .header_read_timeout(HEAD_TIME_LIMIT)
             .max_header_size(MAX_HEAD)
             .max_buf_size(MAX_BUFFER)
-            .serve_connection(
-                TokioIo::new(Linger::new(stream)),
-                TowerToHyperService::new(router)
-            )
+            .serve_connection(TokioIo::new(Linger::new(stream)), TowerToHyperService::new(router))
     );
     tokio::select! {
         ended = connection.as_mut() => return log(ended),

@@ -58,29 +58,17 @@ async fn deliver(app: &App, request: Request) -> Result<Delivered, Refusal> {
     let (head, body) = request.into_parts();
     // Read before anything of it is judged: a refusal that leaves a body half sent is easily lost,
     // and an unsigned request could as well carry a made-up signature.
-    let body = timeout(BODY_TIME_LIMIT, SignedBody::read(app, body))
-        .await
-        .map_err(|_| Refusal::TooSlow)??;
+    let body = timeout(BODY_TIME_LIMIT, SignedBody::read(app, body)).await.map_err(|_| Refusal::TooSlow)??;
     let verified = VerifiedEvent::verify(app, &head.headers, body, unix_now())?;
-    let (id, event_type) = (
-        verified.event.event_id.clone(),
-        verified.event.event_type.clone(),
-    );
+    let (id, event_type) = (verified.event.event_id.clone(), verified.event.event_type.clone());
     let recorded = app.intake.record(verified.event, verified.share).await?;
-    Ok(Delivered {
-        id,
-        event_type,
-        outcome: recorded.label(),
-        secret: verified.secret,
-    })
+    Ok(Delivered { id, event_type, outcome: recorded.label(), secret: verified.secret })
 }
 
 /// The clock is read here and nowhere below. Before 1970 it is as good as broken: everything is then
 /// signed in the future, and refused.
 fn unix_now() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
@@ -97,10 +85,7 @@ impl SignedBody {
         if body.size_hint().lower() > app.max_body as u64 {
             return Err(Refusal::TooLarge);
         }
-        let mut read = Self {
-            bytes: Vec::new(),
-            share: app.bodies.share(),
-        };
+        let mut read = Self { bytes: Vec::new(), share: app.bodies.share() };
         while let Some(frame) = body.frame().await {
             let Ok(chunk) = frame.map_err(|_| Refusal::BodyBroken)?.into_data() else {
                 continue; // Trailers say nothing to us.
@@ -134,11 +119,7 @@ impl VerifiedEvent {
             return Err(Refusal::OtherMode);
         }
         let event = new_event(envelope, payload);
-        Ok(Self {
-            event,
-            share: body.share,
-            secret: verified.secret,
-        })
+        Ok(Self { event, share: body.share, secret: verified.secret })
     }
 }
 

@@ -32,15 +32,10 @@ impl Batch {
         // Stable: of one id that came several times, the first stays the first.
         taken.sort_by(|a, b| a.event.event_id.cmp(&b.event.event_id));
 
-        let mut batch = Self {
-            events: Vec::with_capacity(count),
-            replies: Vec::with_capacity(count),
-        };
+        let mut batch = Self { events: Vec::with_capacity(count), replies: Vec::with_capacity(count) };
         for Waiting { event, reply } in taken {
             match (batch.events.last(), batch.replies.last_mut()) {
-                (Some(last), Some(replies)) if last.event_id == event.event_id => {
-                    replies.push(reply)
-                }
+                (Some(last), Some(replies)) if last.event_id == event.event_id => replies.push(reply),
                 _ => {
                     batch.events.push(event);
                     batch.replies.push(vec![reply]);
@@ -59,10 +54,7 @@ impl Batch {
         self.events
             .into_iter()
             .zip(self.replies)
-            .map(|(event, replies)| Self {
-                events: vec![event],
-                replies: vec![replies],
-            })
+            .map(|(event, replies)| Self { events: vec![event], replies: vec![replies] })
     }
 
     /// Answers everyone after a commit. Of an id that was new, the first who sent it is told so, and
@@ -70,11 +62,7 @@ impl Batch {
     pub(super) fn answer(self, new: &[String], count: impl Fn(Recorded)) {
         let new: HashSet<&str> = new.iter().map(String::as_str).collect();
         for (event, replies) in self.events.iter().zip(self.replies) {
-            let mut recorded = if new.contains(event.event_id.as_str()) {
-                Recorded::New
-            } else {
-                Recorded::Duplicate
-            };
+            let mut recorded = if new.contains(event.event_id.as_str()) { Recorded::New } else { Recorded::Duplicate };
             for reply in replies {
                 count(recorded);
                 reply.send(Ok(recorded));
@@ -116,26 +104,13 @@ mod tests {
                     created: None,
                     payload: (*payload).to_owned(),
                 };
-                (
-                    Waiting {
-                        event,
-                        reply: Reply {
-                            sender,
-                            _share: budget.share(),
-                        },
-                    },
-                    answer,
-                )
+                (Waiting { event, reply: Reply { sender, _share: budget.share() } }, answer)
             })
             .unzip()
     }
 
     fn bodies(batch: &Batch) -> Vec<&str> {
-        batch
-            .events()
-            .iter()
-            .map(|event| event.payload.as_str())
-            .collect()
+        batch.events().iter().map(|event| event.payload.as_str()).collect()
     }
 
     #[test]
@@ -149,10 +124,7 @@ mod tests {
         batch.answer(&["b".to_owned(), "a".to_owned()], |recorded| {
             counted.borrow_mut().push(recorded);
         });
-        let told: Vec<_> = answers
-            .iter_mut()
-            .map(|a| a.try_recv().unwrap().unwrap())
-            .collect();
+        let told: Vec<_> = answers.iter_mut().map(|a| a.try_recv().unwrap().unwrap()).collect();
         use Recorded::{Duplicate, New};
         assert_eq!(told, [New, Duplicate, Duplicate, New]);
         assert_eq!(counted.into_inner(), [New, New, Duplicate, Duplicate]);
@@ -163,9 +135,7 @@ mod tests {
         let (mut queue, mut answers) = waiting(&[("a", "1"), ("a", "2"), ("b", "3")]);
         let alone: Vec<_> = Batch::take(&mut queue).split().collect();
         assert_eq!(alone.len(), 2);
-        alone
-            .into_iter()
-            .for_each(|batch| batch.refuse(Unavailable::NotStored));
+        alone.into_iter().for_each(|batch| batch.refuse(Unavailable::NotStored));
         for answer in &mut answers {
             assert_eq!(answer.try_recv().unwrap(), Err(Unavailable::NotStored));
         }
@@ -175,17 +145,10 @@ mod tests {
     fn a_batch_is_bounded_in_bytes_but_never_empty() {
         let half = "x".repeat(MAX_BYTES / 2);
         let huge = "x".repeat(MAX_BYTES + 1);
-        let (mut queue, _answers) = waiting(&[
-            ("a", &half),
-            ("b", &half),
-            ("c", "x"),
-            ("d", &huge),
-            ("e", &huge),
-        ]);
-        let sizes: Vec<_> =
-            std::iter::from_fn(|| (!queue.is_empty()).then(|| Batch::take(&mut queue)))
-                .map(|batch| batch.events().len())
-                .collect();
+        let (mut queue, _answers) = waiting(&[("a", &half), ("b", &half), ("c", "x"), ("d", &huge), ("e", &huge)]);
+        let sizes: Vec<_> = std::iter::from_fn(|| (!queue.is_empty()).then(|| Batch::take(&mut queue)))
+            .map(|batch| batch.events().len())
+            .collect();
         assert_eq!(sizes, [2, 1, 1, 1]);
     }
 }

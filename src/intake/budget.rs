@@ -28,10 +28,7 @@ impl BodyBudget {
     /// The room of one body, empty as yet.
     #[must_use]
     pub fn share(&self) -> Share {
-        Share {
-            budget: Arc::clone(&self.0),
-            bytes: 0,
-        }
+        Share { budget: Arc::clone(&self.0), bytes: 0 }
     }
 }
 
@@ -51,10 +48,7 @@ impl Share {
     /// When not so much is left.
     pub fn grow(&mut self, bytes: usize) -> Result<(), Spent> {
         let count = u32::try_from(bytes).map_err(|_| Spent)?;
-        self.budget
-            .try_acquire_many(count)
-            .map_err(|_| Spent)?
-            .forget();
+        self.budget.try_acquire_many(count).map_err(|_| Spent)?.forget();
         self.bytes += bytes;
         Ok(())
     }

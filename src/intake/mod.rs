@@ -98,13 +98,7 @@ impl Intake {
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
         let available = Arc::new(AtomicBool::new(false));
         let writer = Writer::new(receiver, Arc::clone(&available), database, wake);
-        (
-            Self {
-                queue: sender,
-                available,
-            },
-            writer,
-        )
+        (Self { queue: sender, available }, writer)
     }
 
     /// Returns once the event is committed. `share` is the room that its body takes; it is given
@@ -115,16 +109,11 @@ impl Intake {
     /// [`Unavailable`], when it could not be made durable, or when that is unknown.
     pub async fn record(&self, event: NewEvent, share: Share) -> Result<Recorded, Unavailable> {
         let (sender, answer) = oneshot::channel();
-        let reply = Reply {
-            sender,
-            _share: share,
-        };
-        self.queue
-            .try_send(Waiting { event, reply })
-            .map_err(|error| match error {
-                TrySendError::Full(_) => Unavailable::QueueFull,
-                TrySendError::Closed(_) => Unavailable::Stopping,
-            })?;
+        let reply = Reply { sender, _share: share };
+        self.queue.try_send(Waiting { event, reply }).map_err(|error| match error {
+            TrySendError::Full(_) => Unavailable::QueueFull,
+            TrySendError::Closed(_) => Unavailable::Stopping,
+        })?;
         // Dropped without an answer: the writer is gone, perhaps between the commit and the answer.
         answer.await.unwrap_or(Err(Unavailable::Stopping))
     }

@@ -78,9 +78,7 @@ impl Problem {
 fn remedy(durability: Durability) -> &'static str {
     match durability {
         Durability::Durable => "the server is durable",
-        Durability::Standby => {
-            "the server is a standby: point DATABASE_URL at the primary, or promote it"
-        }
+        Durability::Standby => "the server is a standby: point DATABASE_URL at the primary, or promote it",
         Durability::ReadOnly => {
             "transactions are read-only: set default_transaction_read_only = off \
              for this server, database or role"
@@ -107,13 +105,7 @@ impl Writer {
         database: PgConnectOptions,
         wake: Arc<Notify>,
     ) -> Self {
-        Self {
-            queue,
-            available,
-            database,
-            wake,
-            told: None,
-        }
+        Self { queue, available, database, wake, told: None }
     }
 
     /// Runs until every [`super::Intake`] handle is dropped and what they sent is answered.
@@ -182,9 +174,7 @@ impl Writer {
             while !gathered.is_empty() {
                 let stored = self.store(connection, Batch::take(&mut gathered)).await;
                 if stored.is_err() {
-                    gathered
-                        .drain(..)
-                        .for_each(|w| w.reply.send(Err(Unavailable::NotStored)));
+                    gathered.drain(..).for_each(|w| w.reply.send(Err(Unavailable::NotStored)));
                 }
                 stored?;
             }
@@ -210,11 +200,7 @@ impl Writer {
     }
 
     /// So that one bad event takes no other with it.
-    async fn store_one_by_one(
-        &self,
-        connection: &mut PgConnection,
-        batch: Batch,
-    ) -> Result<(), Problem> {
+    async fn store_one_by_one(&self, connection: &mut PgConnection, batch: Batch) -> Result<(), Problem> {
         let mut outcome = Ok(());
         for alone in batch.split() {
             if outcome.is_err() {
@@ -261,18 +247,13 @@ impl Writer {
 }
 
 async fn connect(database: &PgConnectOptions) -> Result<PgConnection, Problem> {
-    let mut connection = timeout(TIME_LIMIT, database.connect())
-        .await
-        .map_err(|_| Problem::TooSlow)??;
+    let mut connection = timeout(TIME_LIMIT, database.connect()).await.map_err(|_| Problem::TooSlow)??;
     confirm(&mut connection).await?;
     Ok(connection)
 }
 
 async fn confirm(connection: &mut PgConnection) -> Result<(), Problem> {
-    match timeout(TIME_LIMIT, inbox::durability(connection))
-        .await
-        .map_err(|_| Problem::TooSlow)??
-    {
+    match timeout(TIME_LIMIT, inbox::durability(connection)).await.map_err(|_| Problem::TooSlow)?? {
         Durability::Durable => Ok(()),
         other => Err(Problem::NotDurable(other)),
     }

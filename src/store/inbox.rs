@@ -37,10 +37,7 @@ pub struct NewEvent {
 ///
 /// Any error of the database. After one that is not about the data, the events may or may not have
 /// been stored; storing them again is safe.
-pub async fn record(
-    conn: &mut PgConnection,
-    events: &[NewEvent],
-) -> Result<Vec<String>, sqlx::Error> {
+pub async fn record(conn: &mut PgConnection, events: &[NewEvent]) -> Result<Vec<String>, sqlx::Error> {
     // `fetch_all` waits until the server is ready again, which is after the commit. Anything that
     // stops at the last row would call an event stored whose commit may still fail.
     sqlx::query_scalar!(

@@ -8,4 +8,3 @@ pub mod ledger;
 pub mod migrations;
 pub mod orders;
 pub mod payments;
-pub mod views;

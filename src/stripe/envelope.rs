@@ -77,9 +77,7 @@ impl Envelope {
             event_type: parts.event_type.and_then(text).ok_or(NotAnEvent::Type)?,
             api_version: parts.api_version.and_then(short_text),
             account: parts.account.and_then(short_text),
-            livemode: parts
-                .livemode
-                .and_then(|raw| serde_json::from_str(raw.get()).ok()),
+            livemode: parts.livemode.and_then(|raw| serde_json::from_str(raw.get()).ok()),
             object_id: parts.data.and_then(object_id).and_then(short_text),
             created: parts.created.and_then(seconds),
         })

@@ -70,32 +70,20 @@ impl Secret {
     }
 
     fn new(key: &str, modes: Modes, position: usize) -> Self {
-        let keyed =
-            Hmac::new_from_slice(key.as_bytes()).expect("an HMAC takes a key of any length");
-        Self {
-            keyed,
-            modes,
-            position,
-        }
+        let keyed = Hmac::new_from_slice(key.as_bytes()).expect("an HMAC takes a key of any length");
+        Self { keyed, modes, position }
     }
 
     /// The MAC over what Stripe signs, not yet finished: a copy per candidate costs no second pass
     /// over the body.
     fn mac(&self, timestamp: &str, body: &[u8]) -> Hmac<Sha256> {
-        self.keyed
-            .clone()
-            .chain_update(timestamp)
-            .chain_update(b".")
-            .chain_update(body)
+        self.keyed.clone().chain_update(timestamp).chain_update(b".").chain_update(body)
     }
 }
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Secret")
-            .field("position", &self.position)
-            .field("modes", &self.modes)
-            .finish_non_exhaustive()
+        f.debug_struct("Secret").field("position", &self.position).field("modes", &self.modes).finish_non_exhaustive()
     }
 }
 
@@ -140,11 +128,7 @@ impl Secrets {
             .enumerate()
             .map(|(index, piece)| parse_secret(piece, index + 1))
             .collect::<Result<Vec<_>, _>>()?;
-        if secrets.is_empty() {
-            Err(SecretsError::None)
-        } else {
-            Ok(Self(secrets))
-        }
+        if secrets.is_empty() { Err(SecretsError::None) } else { Ok(Self(secrets)) }
     }
 
     /// The secrets in the order given.
@@ -240,14 +224,8 @@ pub fn verify(
     let verified = secrets
         .iter()
         .filter(|secret| header.is_signed_by(secret, body))
-        .map(|secret| Verified {
-            modes: secret.modes,
-            secret: secret.position,
-        })
-        .reduce(|first, other| Verified {
-            modes: first.modes.and(other.modes),
-            ..first
-        })
+        .map(|secret| Verified { modes: secret.modes, secret: secret.position })
+        .reduce(|first, other| Verified { modes: first.modes.and(other.modes), ..first })
         .ok_or(SignatureError::NoMatch)?;
 
     let age = now.saturating_sub(header.timestamp);
@@ -279,14 +257,8 @@ impl<'a> Header<'a> {
         if header.trim().is_empty() {
             return Err(SignatureError::Missing);
         }
-        let items = || {
-            header
-                .split(',')
-                .filter_map(|item| item.trim_start().split_once('='))
-        };
-        let (_, timestamp_text) = items()
-            .find(|(name, _)| *name == "t")
-            .ok_or(SignatureError::Malformed)?;
+        let items = || header.split(',').filter_map(|item| item.trim_start().split_once('='));
+        let (_, timestamp_text) = items().find(|(name, _)| *name == "t").ok_or(SignatureError::Malformed)?;
         let timestamp = parse_decimal(timestamp_text).ok_or(SignatureError::Malformed)?;
         let candidates: Vec<_> = items()
             .filter(|(name, _)| *name == "v1")
@@ -296,27 +268,19 @@ impl<'a> Header<'a> {
         if candidates.is_empty() {
             return Err(SignatureError::NoV1);
         }
-        Ok(Self {
-            timestamp_text,
-            timestamp,
-            candidates,
-        })
+        Ok(Self { timestamp_text, timestamp, candidates })
     }
 
     /// Compares in constant time.
     fn is_signed_by(&self, secret: &Secret, body: &[u8]) -> bool {
         let mac = secret.mac(self.timestamp_text, body);
-        self.candidates
-            .iter()
-            .any(|candidate| mac.clone().verify_slice(candidate).is_ok())
+        self.candidates.iter().any(|candidate| mac.clone().verify_slice(candidate).is_ok())
     }
 }
 
 /// Digits only: `str::parse` would take a sign too.
 fn parse_decimal(text: &str) -> Option<i64> {
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| text.parse().ok())?
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 /// 32 bytes in hex, no fewer and no more: a shortened signature must never match.

@@ -25,10 +25,7 @@ impl Account {
             return Ok(Self::Own);
         }
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-        ["postgres", "nobody"]
-            .iter()
-            .find_map(|name| Self::in_passwd(&passwd, name))
-            .ok_or(StartError::NoUser)
+        ["postgres", "nobody"].iter().find_map(|name| Self::in_passwd(&passwd, name)).ok_or(StartError::NoUser)
     }
 
     fn in_passwd(passwd: &str, wanted: &str) -> Option<Self> {
@@ -59,10 +56,7 @@ impl Account {
     /// folder, since Postgres has to be able to enter where it is started.
     pub(super) fn command(&self, folder: &Path, program: &Path) -> Command {
         let mut command = Command::new(program);
-        command
-            .current_dir(folder)
-            .env("LC_ALL", "C")
-            .process_group(0);
+        command.current_dir(folder).env("LC_ALL", "C").process_group(0);
         if let Self::Other { uid, gid, .. } = self {
             command.uid(*uid).gid(*gid);
         }

@@ -15,9 +15,7 @@ async fn until_gone(folder: &Path) {
             ticks.tick().await;
         }
     };
-    timeout(Duration::from_secs(20), gone)
-        .await
-        .expect("the server should remove its folder");
+    timeout(Duration::from_secs(20), gone).await.expect("the server should remove its folder");
 }
 
 /// By a shell, because a file that this process has open for writing cannot be run by any of its
@@ -27,11 +25,7 @@ fn write_broken_programs(folder: &Path) {
         printf '#!/bin/sh\necho out of luck >&2; exit 1\n' >"$0/$name"
         chmod 755 "$0/$name"
     done"#;
-    let status = Command::new("sh")
-        .args(["-c", script])
-        .arg(folder)
-        .status()
-        .unwrap();
+    let status = Command::new("sh").args(["-c", script]).arg(folder).status().unwrap();
     assert!(status.success());
 }
 
@@ -44,9 +38,7 @@ async fn starts_answers_and_leaves_nothing_behind() {
     let options = Options::from_env(Durability::FsyncOff);
     let server = LocalPostgres::start(&options).await.unwrap();
     let (folder, port) = (server.folder.clone(), server.port);
-    let mut connection = PgConnection::connect(&server.url("postgres"))
-        .await
-        .unwrap();
+    let mut connection = PgConnection::connect(&server.url("postgres")).await.unwrap();
     let settings: (i32, String, String) =
         sqlx::query_as("select 1, current_setting('fsync'), current_setting('synchronous_commit')")
             .fetch_one(&mut connection)
@@ -55,10 +47,7 @@ async fn starts_answers_and_leaves_nothing_behind() {
     assert_eq!(settings, (1, "off".to_owned(), "on".to_owned()));
     let log = fs::read_to_string(server.log_file()).unwrap();
     assert!(log.contains("ready to accept connections"), "{log}");
-    assert!(
-        !log.contains("FATAL"),
-        "nobody should be turned away at the start: {log}"
-    );
+    assert!(!log.contains("FATAL"), "nobody should be turned away at the start: {log}");
 
     // The connection is still open: stopping does not wait for it.
     server.stop().await.unwrap();
@@ -72,12 +61,7 @@ async fn asks_for_the_password() {
     let server = LocalPostgres::start(&options).await.unwrap();
     let url = server.url("postgres").replace(&server.password, "guessed");
     let refusal = PgConnection::connect(&url).await.unwrap_err();
-    assert!(
-        refusal
-            .to_string()
-            .contains("password authentication failed"),
-        "{refusal}"
-    );
+    assert!(refusal.to_string().contains("password authentication failed"), "{refusal}");
     server.stop().await.unwrap();
 }
 
@@ -136,9 +120,7 @@ async fn missing_binaries_name_the_command_that_mends_it() {
 #[tokio::test]
 async fn a_server_that_ends_early_says_why_and_leaves_nothing_behind() {
     let mut options = Options::from_env(Durability::FsyncOff);
-    options.temp_dir = options
-        .temp_dir
-        .join(format!("clawback-{}", Uuid::new_v4().simple()));
+    options.temp_dir = options.temp_dir.join(format!("clawback-{}", Uuid::new_v4().simple()));
     let programs = options.temp_dir.join("bin");
     fs::create_dir_all(&programs).unwrap();
     write_broken_programs(&programs);

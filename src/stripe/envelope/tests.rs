@@ -43,13 +43,7 @@ fn a_thin_event_is_read_too() {
 fn id_and_type_are_enough() {
     let envelope = Envelope::read(r#"{"id":"e","type":"t"}"#).unwrap();
     assert_eq!(envelope.created.or(envelope.livemode.map(i64::from)), None);
-    assert_eq!(
-        envelope
-            .account
-            .or(envelope.api_version)
-            .or(envelope.object_id),
-        None
-    );
+    assert_eq!(envelope.account.or(envelope.api_version).or(envelope.object_id), None);
 }
 
 #[test]
@@ -69,11 +63,7 @@ fn what_is_no_json_object_is_no_event() {
         "{\"id\":\"evt_1\",\"type\":\"t\",\"x\":\"\u{0}\"}",
         "\u{feff}{\"id\":\"evt_1\",\"type\":\"t\"}",
     ] {
-        assert_eq!(
-            Envelope::read(body),
-            Err(NotAnEvent::NotAnObject),
-            "{body:?}"
-        );
+        assert_eq!(Envelope::read(body), Err(NotAnEvent::NotAnObject), "{body:?}");
     }
 }
 
@@ -90,11 +80,7 @@ fn without_a_usable_id_and_type_it_is_no_event() {
         (r#""a\u0000""#, r#""t""#, NotAnEvent::Id),
         (r#""\ud800""#, r#""t""#, NotAnEvent::Id),
         (&format!(r#""{longest}x""#), r#""t""#, NotAnEvent::Id),
-        (
-            &format!(r#""{}""#, "é".repeat(128)),
-            r#""t""#,
-            NotAnEvent::Id,
-        ),
+        (&format!(r#""{}""#, "é".repeat(128)), r#""t""#, NotAnEvent::Id),
         (r#""e""#, "{}", NotAnEvent::Type),
         (r#""e""#, r#""""#, NotAnEvent::Type),
         (r#""e""#, r#""\u0000""#, NotAnEvent::Type),
@@ -109,16 +95,7 @@ fn without_a_usable_id_and_type_it_is_no_event() {
 #[test]
 fn values_that_cannot_be_stored_are_none() {
     let too_long = format!("\"{}\"", "x".repeat(256));
-    for value in [
-        "null",
-        "1.5",
-        "[]",
-        "{}",
-        r#""a\u0000b""#,
-        r#""\udc00""#,
-        "\"\"",
-        &too_long,
-    ] {
+    for value in ["null", "1.5", "[]", "{}", r#""a\u0000b""#, r#""\udc00""#, "\"\"", &too_long] {
         let envelope = with(&format!(
             r#""api_version":{value},"account":{value},"livemode":{value},"created":{value},
                "object":{value},"data":{{"object":{{"id":{value}}}}}"#
@@ -129,14 +106,7 @@ fn values_that_cannot_be_stored_are_none() {
         assert_eq!(envelope.created, None, "{value}");
         assert_eq!(envelope.object_id, None, "{value}");
     }
-    for data in [
-        "null",
-        "[]",
-        "\"x\"",
-        "{}",
-        r#"{"object":null}"#,
-        r#"{"object":[]}"#,
-    ] {
+    for data in ["null", "[]", "\"x\"", "{}", r#"{"object":null}"#, r#"{"object":[]}"#] {
         assert_eq!(with(&format!(r#""data":{data}"#)).object_id, None, "{data}");
     }
 }
@@ -148,46 +118,30 @@ fn a_time_that_no_column_holds_is_none() {
     assert_eq!(created("-1"), Some(-1));
     assert_eq!(created("253402300799"), Some(253_402_300_799));
     assert_eq!(created("\"1970-01-01T01:00:00+01:00\""), Some(0));
-    for value in [
-        "253402300800",
-        "-62135596801",
-        "9223372036854775808",
-        "1e9",
-        "\"tomorrow\"",
-    ] {
+    for value in ["253402300800", "-62135596801", "9223372036854775808", "1e9", "\"tomorrow\""] {
         assert_eq!(created(value), None, "{value}");
     }
 }
 
 #[test]
 fn odd_escapes_in_the_object_do_not_matter() {
-    let envelope = with(
-        r#""data":{"object":{"description":"\ud800 \u0000","\udfff":1,"metadata":{"\ud800":""},"id":"ch_1"}}"#,
-    );
+    let envelope =
+        with(r#""data":{"object":{"description":"\ud800 \u0000","\udfff":1,"metadata":{"\ud800":""},"id":"ch_1"}}"#);
     assert_eq!(envelope.id, "evt_1");
-    assert_eq!(
-        with(r#""data":{"object":{"description":"\ud800 \u0000","id":"ch_1"}}"#).object_id,
-        Some("ch_1".into())
-    );
+    assert_eq!(with(r#""data":{"object":{"description":"\ud800 \u0000","id":"ch_1"}}"#).object_id, Some("ch_1".into()));
 }
 
 #[test]
 fn depth_does_not_matter() {
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    let envelope = with(&format!(
-        r#""x":{deep},"data":{{"object":{{"deep":{deep},"id":"ch_1"}}}}"#
-    ));
+    let envelope = with(&format!(r#""x":{deep},"data":{{"object":{{"deep":{deep},"id":"ch_1"}}}}"#));
     assert_eq!(envelope.object_id, Some("ch_1".into()));
 }
 
 #[test]
 fn of_a_key_that_comes_twice_the_last_counts() {
-    let envelope =
-        with(r#""id":"evt_2","created":1,"created":2,"data":1,"data":{"object":{"id":"x"}}"#);
+    let envelope = with(r#""id":"evt_2","created":1,"created":2,"data":1,"data":{"object":{"id":"x"}}"#);
     assert_eq!((envelope.id.as_str(), envelope.created), ("evt_2", Some(2)));
     assert_eq!(envelope.object_id, Some("x".into()));
-    assert_eq!(
-        Envelope::read(r#"{"id":"evt_1","type":"t","id":7}"#),
-        Err(NotAnEvent::Id)
-    );
+    assert_eq!(Envelope::read(r#"{"id":"evt_1","type":"t","id":7}"#), Err(NotAnEvent::Id));
 }

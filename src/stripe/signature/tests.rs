@@ -18,18 +18,12 @@ fn check(header: &str, body: &[u8], now: i64) -> Result<Verified, SignatureError
 
 #[test]
 fn the_recorded_and_computed_vectors_hold() {
-    let vectors: Value =
-        serde_json::from_str(include_str!("../../../tests/data/signature_vectors.json")).unwrap();
+    let vectors: Value = serde_json::from_str(include_str!("../../../tests/data/signature_vectors.json")).unwrap();
     for vector in vectors["webhook_vectors"].as_array().unwrap() {
         let name = vector["name"].as_str().unwrap();
         let keys = match &vector["secret"] {
             Value::String(key) => vec![key.as_str()],
-            _ => vector["secrets"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|k| k.as_str().unwrap())
-                .collect(),
+            _ => vector["secrets"].as_array().unwrap().iter().map(|k| k.as_str().unwrap()).collect(),
         };
         let secrets = Secrets(keys.into_iter().map(Secret::from_key).collect());
         let outcome = verify(
@@ -59,18 +53,11 @@ fn our_policy(vector: &str) -> bool {
 
 #[test]
 fn raw_hmac_vectors_of_stripes_node_sdk_hold() {
-    let vectors: Value =
-        serde_json::from_str(include_str!("../../../tests/data/signature_vectors.json")).unwrap();
+    let vectors: Value = serde_json::from_str(include_str!("../../../tests/data/signature_vectors.json")).unwrap();
     for vector in vectors["raw_hmac_vectors"].as_array().unwrap() {
         let secret = Secret::from_key(vector["key"].as_str().unwrap());
-        let mac = secret
-            .keyed
-            .chain_update(vector["message"].as_str().unwrap())
-            .finalize();
-        assert_eq!(
-            hex::encode(mac.into_bytes()),
-            vector["hmac_sha256_hex"].as_str().unwrap()
-        );
+        let mac = secret.keyed.chain_update(vector["message"].as_str().unwrap()).finalize();
+        assert_eq!(hex::encode(mac.into_bytes()), vector["hmac_sha256_hex"].as_str().unwrap());
     }
 }
 
@@ -86,11 +73,7 @@ fn each_reason_is_told_apart() {
         (&format!("t=,{v1}"), NOW, SignatureError::Malformed),
         (&format!("t=+{NOW},{v1}"), NOW, SignatureError::Malformed),
         (&format!("t=-{NOW},{v1}"), NOW, SignatureError::Malformed),
-        (
-            &format!("t={NOW}0000000000,{v1}"),
-            NOW,
-            SignatureError::Malformed,
-        ),
+        (&format!("t={NOW}0000000000,{v1}"), NOW, SignatureError::Malformed),
         (&format!("t={NOW}"), NOW, SignatureError::NoV1),
         (&good.replace("v1", "v0"), NOW, SignatureError::NoV1),
         (&format!("t={NOW},v1="), NOW, SignatureError::NoV1),
@@ -126,28 +109,14 @@ fn only_so_many_signatures_are_looked_at() {
     let decoy = format!("v1={}", "0".repeat(64));
     let header = |decoys: usize| format!("{t},{}{v1}", format!("{decoy},").repeat(decoys));
     assert!(check(&header(MAX_CANDIDATES - 1), b"{}", NOW).is_ok());
-    assert_eq!(
-        check(&header(MAX_CANDIDATES), b"{}", NOW),
-        Err(SignatureError::NoMatch)
-    );
+    assert_eq!(check(&header(MAX_CANDIDATES), b"{}", NOW), Err(SignatureError::NoMatch));
 }
 
 #[test]
 fn secrets_are_separated_by_commas_or_white_space() {
     let secrets = Secrets::parse(" whsec_a,whsec_b\n\t,, live:whsec_c test:whsec_d ,").unwrap();
-    let read: Vec<_> = secrets
-        .iter()
-        .map(|secret| (secret.position(), secret.modes))
-        .collect();
-    assert_eq!(
-        read,
-        [
-            (1, Modes::Both),
-            (2, Modes::Both),
-            (3, Modes::Live),
-            (4, Modes::Test)
-        ]
-    );
+    let read: Vec<_> = secrets.iter().map(|secret| (secret.position(), secret.modes)).collect();
+    assert_eq!(read, [(1, Modes::Both), (2, Modes::Both), (3, Modes::Live), (4, Modes::Test)]);
 }
 
 #[test]
@@ -157,10 +126,7 @@ fn what_is_no_endpoint_secret_is_refused_by_its_position() {
         (" ,\n", SecretsError::None),
         ("whsec_", SecretsError::Empty { position: 1 }),
         ("whsec_a live:whsec_", SecretsError::Empty { position: 2 }),
-        (
-            "whsec_a,,sk_live_hidden",
-            SecretsError::NoPrefix { position: 2 },
-        ),
+        ("whsec_a,,sk_live_hidden", SecretsError::NoPrefix { position: 2 }),
         ("\"whsec_a\"", SecretsError::NoPrefix { position: 1 }),
         ("prod:whsec_a", SecretsError::NoPrefix { position: 1 }),
     ] {
@@ -183,27 +149,9 @@ fn a_labelled_secret_vouches_for_its_mode_only() {
         let header = sign(&Secret::from_key(key), NOW, b"{}");
         verify(&header, b"{}", &secrets, NOW, 300).unwrap()
     };
-    assert_eq!(
-        modes("whsec_any"),
-        Verified {
-            modes: Modes::Both,
-            secret: 1
-        }
-    );
-    assert_eq!(
-        modes("whsec_live"),
-        Verified {
-            modes: Modes::Live,
-            secret: 2
-        }
-    );
-    assert_eq!(
-        modes("whsec_test"),
-        Verified {
-            modes: Modes::Test,
-            secret: 3
-        }
-    );
+    assert_eq!(modes("whsec_any"), Verified { modes: Modes::Both, secret: 1 });
+    assert_eq!(modes("whsec_live"), Verified { modes: Modes::Live, secret: 2 });
+    assert_eq!(modes("whsec_test"), Verified { modes: Modes::Test, secret: 3 });
 
     assert!(Modes::Live.allow(Some(true)) && !Modes::Live.allow(Some(false)));
     assert!(Modes::Test.allow(Some(false)) && !Modes::Test.allow(Some(true)));
@@ -214,13 +162,7 @@ fn a_labelled_secret_vouches_for_its_mode_only() {
 fn one_unlabelled_match_is_enough_for_both_modes() {
     let secrets = Secrets::parse("live:whsec_a whsec_a").unwrap();
     let header = sign(&Secret::from_key("whsec_a"), NOW, b"{}");
-    assert_eq!(
-        verify(&header, b"{}", &secrets, NOW, 300),
-        Ok(Verified {
-            modes: Modes::Both,
-            secret: 1
-        })
-    );
+    assert_eq!(verify(&header, b"{}", &secrets, NOW, 300), Ok(Verified { modes: Modes::Both, secret: 1 }));
 }
 
 proptest! {

@@ -1,0 +1,158 @@
+//! Configuration: flags, each with an environment variable, and secrets from files.
+//!
+//! What is missing or malformed is a [`Misconfigured`]: one line that says what, and how to mend it.
+//! It names no secret.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::PgConnectOptions;
+
+use crate::stripe::signature::Secrets;
+
+/// A setting that is missing or malformed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Misconfigured(String);
+
+/// Where the database is.
+#[derive(Clone, Debug, Args)]
+pub struct Database {
+    /// Postgres 14 or newer, as postgres://user:password@host/database
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<SecretString>,
+    /// A file that holds it
+    #[arg(long, env = "DATABASE_URL_FILE")]
+    pub database_url_file: Option<PathBuf>,
+}
+
+/// What events are signed with.
+#[derive(Clone, Debug, Args)]
+pub struct Signing {
+    /// One or more whsec_… secrets, separated by commas or white space; live:whsec_… and test:whsec_…
+    /// vouch for events of that mode only
+    #[arg(long, env = "STRIPE_WEBHOOK_SECRETS", hide_env_values = true)]
+    pub webhook_secrets: Option<SecretString>,
+    /// A file that holds them
+    #[arg(long, env = "STRIPE_WEBHOOK_SECRETS_FILE")]
+    pub webhook_secrets_file: Option<PathBuf>,
+    /// The same as --webhook-secrets, for those who have one
+    #[arg(long, env = "STRIPE_WEBHOOK_SECRET", hide_env_values = true)]
+    pub webhook_secret: Option<SecretString>,
+    /// A file that holds it
+    #[arg(long, env = "STRIPE_WEBHOOK_SECRET_FILE")]
+    pub webhook_secret_file: Option<PathBuf>,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Pretty,
+}
+
+/// The settings of `serve` and `dev`.
+#[derive(Clone, Debug, Args)]
+pub struct Serve {
+    #[command(flatten)]
+    pub database: Database,
+    #[command(flatten)]
+    pub signing: Signing,
+    /// Address for webhooks and health [default: 0.0.0.0:8080; dev: 127.0.0.1:8080]
+    #[arg(long, env = "CLAWBACK_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// Address for metrics: never the public one [default: 127.0.0.1:9090]
+    #[arg(long, env = "CLAWBACK_ADMIN_LISTEN")]
+    pub admin_listen: Option<SocketAddr>,
+    /// Metadata key that holds the merchant's order reference
+    #[arg(long, env = "CLAWBACK_ORDER_KEY", default_value = "order_id")]
+    pub order_key: String,
+    /// How old a signature may be, and how far in the future
+    #[arg(long, env = "CLAWBACK_TOLERANCE", default_value = "300s", value_parser = tolerance)]
+    pub tolerance: Duration,
+    /// Largest body of a request
+    #[arg(long, env = "CLAWBACK_MAX_BODY", default_value = "1MiB", value_parser = max_body)]
+    pub max_body: usize,
+    /// Run pending migrations first
+    #[arg(long, env = "CLAWBACK_MIGRATE", default_value_t = true, action = clap::ArgAction::Set)]
+    pub migrate: bool,
+    /// How logs are written [default: pretty on a terminal, else json]
+    #[arg(long, env = "CLAWBACK_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+impl Database {
+    /// Where to connect.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when no address is given, or none that can be read.
+    pub fn options(&self) -> Result<PgConnectOptions, Misconfigured> {
+        let url = secret(&self.database_url, &self.database_url_file)?.ok_or_else(|| {
+            Misconfigured("DATABASE_URL is missing: set it to postgres://user:password@host/database".to_owned())
+        })?;
+        PgConnectOptions::from_str(url.expose_secret().trim()).map(|options| options.application_name("clawback")).map_err(|_| {
+            Misconfigured("DATABASE_URL cannot be read: it must look like postgres://user:password@host/database".to_owned())
+        })
+    }
+}
+
+impl Signing {
+    /// The secrets, as text; none when none is given.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when a file cannot be read.
+    pub fn given(&self) -> Result<Option<SecretString>, Misconfigured> {
+        match secret(&self.webhook_secrets, &self.webhook_secrets_file)? {
+            Some(secrets) => Ok(Some(secrets)),
+            None => secret(&self.webhook_secret, &self.webhook_secret_file),
+        }
+    }
+
+    /// The secrets.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when there is none, or one that does not begin with `whsec_`.
+    pub fn secrets(&self) -> Result<Secrets, Misconfigured> {
+        let text = self.given()?.ok_or_else(|| {
+            Misconfigured("STRIPE_WEBHOOK_SECRETS is missing: set it to the endpoint's signing secret, whsec_…".to_owned())
+        })?;
+        Secrets::parse(text.expose_secret()).map_err(|error| Misconfigured(format!("STRIPE_WEBHOOK_SECRETS: {error}")))
+    }
+}
+
+/// A value given directly, else the content of a file. An empty variable is as good as none.
+fn secret(value: &Option<SecretString>, file: &Option<PathBuf>) -> Result<Option<SecretString>, Misconfigured> {
+    match (value.as_ref().filter(|value| !value.expose_secret().trim().is_empty()), file) {
+        (Some(value), _) => Ok(Some(value.clone())),
+        (None, Some(file)) => read(file).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+fn read(file: &Path) -> Result<SecretString, Misconfigured> {
+    let text = std::fs::read_to_string(file);
+    text.map(SecretString::from).map_err(|error| Misconfigured(format!("cannot read the secret file {}: {error}", file.display())))
+}
+
+fn tolerance(text: &str) -> Result<Duration, String> {
+    let given = if text.bytes().all(|b| b.is_ascii_digit()) { format!("{text}s") } else { text.to_owned() };
+    match given.parse::<humantime::Duration>() {
+        Ok(duration) if duration.as_secs() >= 1 => Ok(duration.into()),
+        Ok(_) => Err("CLAWBACK_TOLERANCE must be at least 1s: 0 would accept any age".to_owned()),
+        Err(_) => Err("CLAWBACK_TOLERANCE must be a duration such as 300s or 5m".to_owned()),
+    }
+}
+
+fn max_body(text: &str) -> Result<usize, String> {
+    match text.parse::<bytesize::ByteSize>().map(|size| usize::try_from(size.as_u64()).unwrap_or(usize::MAX)) {
+        Ok(size) if (1024..=64 << 20).contains(&size) => Ok(size),
+        Ok(_) => Err("CLAWBACK_MAX_BODY must be between 1KiB and 64MiB".to_owned()),
+        Err(_) => Err("CLAWBACK_MAX_BODY must be a size such as 1MiB".to_owned()),
+    }
+}

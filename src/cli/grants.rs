@@ -1,0 +1,57 @@
+//! `clawback grants`: what a role needs of `clawback_v1`, as statements to read and run.
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["read", "work", "payloads"]))]
+pub(super) struct Grants {
+    /// The database role
+    role: String,
+    /// Read every view but the payloads
+    #[arg(long)]
+    read: bool,
+    /// Claim, complete, fail, extend, requeue and discard follow-ups
+    #[arg(long)]
+    work: bool,
+    /// Read the bodies of events, which hold personal data
+    #[arg(long)]
+    payloads: bool,
+}
+
+const VIEWS: &[&str] = &["orders", "payments", "refunds", "disputes", "order_history", "events", "follow_ups"];
+const WORK: &[&str] = &[
+    "claim_follow_ups(text, text[], integer, interval)",
+    "complete_follow_up(bigint, uuid)",
+    "fail_follow_up(bigint, uuid, text, interval)",
+    "extend_follow_up(bigint, uuid, interval)",
+    "requeue_follow_up(bigint)",
+    "discard_follow_up(bigint, text)",
+];
+
+pub(super) fn run(args: &Grants) -> anyhow::Result<()> {
+    anyhow::ensure!(!args.role.is_empty() && !args.role.contains('\0'), "the role needs a name");
+    print!("{}", statements(args));
+    Ok(())
+}
+
+fn statements(args: &Grants) -> String {
+    let role = quoted(&args.role);
+    let select = |view: &str| format!("grant select on clawback_v1.{view} to {role};\n");
+    let execute = |function: &&str| format!("grant execute on function clawback_v1.{function} to {role};\n");
+    let mut statements = format!("grant usage on schema clawback_v1 to {role};\n");
+    if args.read {
+        statements.extend(VIEWS.iter().map(|view| select(view)));
+    }
+    if args.work {
+        statements.extend(WORK.iter().map(execute));
+    }
+    if args.payloads {
+        statements.push_str(&select("event_payloads"));
+    }
+    statements
+}
+
+/// An identifier in double quotes, as Postgres reads it.
+fn quoted(role: &str) -> String {
+    format!("\"{}\"", role.replace('"', "\"\""))
+}

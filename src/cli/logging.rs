@@ -1,0 +1,21 @@
+//! Logs: JSON lines on standard output, or a form for people on a terminal; filtered by `RUST_LOG`.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::config::LogFormat;
+
+/// Starts logging. A second call changes nothing.
+pub(super) fn start(format: Option<LogFormat>) {
+    let on_terminal = if std::io::stdout().is_terminal() { LogFormat::Pretty } else { LogFormat::Json };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::registry().with(filter);
+    let started = match format.unwrap_or(on_terminal) {
+        LogFormat::Json => subscriber.with(tracing_subscriber::fmt::layer().json().flatten_event(true)).try_init(),
+        LogFormat::Pretty => subscriber.with(tracing_subscriber::fmt::layer().with_target(false)).try_init(),
+    };
+    drop(started);
+}

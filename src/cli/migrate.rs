@@ -1,0 +1,9 @@
+//! `clawback migrate`: migrations only, for a deployment that gives the service no right to run them.
+
+use super::{config, serve};
+
+pub(super) async fn run(args: config::Database) -> anyhow::Result<()> {
+    serve::migrate(&args.options()?).await?;
+    println!("migrated to version {}", crate::store::migrations::required_version());
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! The composition root: configuration in, a running service out. Also the drain on shutdown.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::Context;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use sqlx::migrate::MigrateError;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgConnection};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{sleep, timeout};
+
+use super::{config, logging};
+use crate::http::{self, App, admin, server};
+use crate::intake::{BodyBudget, Intake};
+use crate::processor::Processor;
+use crate::store::migrations;
+use crate::stripe::signature::Secrets;
+
+/// All bodies in memory at once, in bytes.
+const BODIES: usize = 64 << 20;
+/// Everything ends within this time after SIGTERM: an orchestrator's patience is 10 s at least.
+const DRAIN: Duration = Duration::from_millis(9_500);
+/// How long to wait before the database is asked again at the start.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A service that is configured and not started.
+#[derive(Debug)]
+pub struct Service {
+    /// Where the database is.
+    pub database: PgConnectOptions,
+    /// What events are signed with.
+    pub secrets: Secrets,
+    /// How old a signature may be.
+    pub tolerance: Duration,
+    /// Largest body in bytes.
+    pub max_body: usize,
+    /// Metadata key of the order reference.
+    pub order_key: String,
+    /// Run pending migrations first.
+    pub migrate: bool,
+}
+
+/// `clawback serve`.
+pub(super) async fn run(args: config::Serve) -> anyhow::Result<()> {
+    let service = Service::configured(&args)?;
+    logging::start(args.log_format);
+    let public = bind(args.listen.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 8080))), "CLAWBACK_LISTEN").await?;
+    let private = bind(args.admin_listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9090))), "CLAWBACK_ADMIN_LISTEN").await?;
+    service.run(public, private, asked_to_stop()?).await
+}
+
+impl Service {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// [`config::Misconfigured`] when one is missing or malformed.
+    pub fn configured(args: &config::Serve) -> Result<Self, config::Misconfigured> {
+        Ok(Self {
+            database: args.database.options()?,
+            secrets: args.signing.secrets()?,
+            tolerance: args.tolerance,
+            max_body: args.max_body,
+            order_key: args.order_key.clone(),
+            migrate: args.migrate,
+        })
+    }
+
+    /// Serves until `stop` completes, then drains: accepts no more, answers what it has taken, finishes
+    /// the batch in hand. Ends within 10 s of being told.
+    ///
+    /// # Errors
+    /// When the migrations fail, or a part of the service ends by itself.
+    pub async fn run(
+        self,
+        public: TcpListener,
+        private: TcpListener,
+        stop: impl Future<Output = ()>,
+    ) -> anyhow::Result<()> {
+        tracing::info!(public = %public.local_addr()?, admin = %private.local_addr()?, "listening");
+        let woken = Arc::new(Notify::new());
+        let (intake, writer) = Intake::new(self.database.clone(), Arc::clone(&woken));
+        let (stopping, stopped) = watch::channel(false);
+        let app = self.app(intake);
+        let public = server::serve(public, http::router(app.clone()), told(stopped.clone()));
+        let private = server::serve(private, admin::router(app, recorder()?), told(stopped.clone()));
+        let mut parts = JoinSet::new();
+        parts.spawn(ends("the public listener", public));
+        parts.spawn(ends("the admin listener", private));
+        parts.spawn(ends("intake", writer.run()));
+        parts.spawn(self.process(woken, stopped));
+        let outcome = tokio::select! {
+            () = stop => Ok(()),
+            ended = parts.join_next() => Err(unasked(ended)),
+        };
+        tracing::info!("draining");
+        stopping.send_replace(true);
+        if timeout(DRAIN, async { while parts.join_next().await.is_some() {} }).await.is_err() {
+            tracing::warn!("not everything ended in time; what was not acknowledged will be sent again");
+        }
+        outcome
+    }
+
+    fn app(&self, intake: Intake) -> App {
+        // Used by probes only.
+        let pool = PgPoolOptions::new().max_connections(2).acquire_timeout(Duration::from_secs(2));
+        App {
+            intake,
+            bodies: BodyBudget::new(BODIES),
+            secrets: Arc::new(self.secrets.clone()),
+            tolerance: self.tolerance,
+            max_body: self.max_body,
+            pool: pool.connect_lazy_with(self.database.clone()),
+            required_version: migrations::required_version(),
+        }
+    }
+
+    async fn process(self, woken: Arc<Notify>, mut stopped: watch::Receiver<bool>) -> anyhow::Result<&'static str> {
+        if self.migrate {
+            tokio::select! {
+                migrated = migrate_when_possible(&self.database) => migrated?,
+                _ = stopped.wait_for(|stop| *stop) => return Ok("processing"),
+            }
+        }
+        Processor { database: self.database, order_key: self.order_key, woken }.run(stopped).await;
+        Ok("processing")
+    }
+}
+
+/// Migrates as soon as the database answers. The service listens meanwhile, answers 503 and is not ready.
+async fn migrate_when_possible(database: &PgConnectOptions) -> anyhow::Result<()> {
+    loop {
+        match migrate(database).await {
+            Ok(()) => return Ok(()),
+            Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
+                tracing::warn!(%error, "the database cannot be migrated yet; it is tried again");
+            }
+            Err(error) => return Err(error).context("the migrations do not fit this database"),
+        }
+        sleep(RETRY).await;
+    }
+}
+
+/// Connects and runs pending migrations.
+///
+/// # Errors
+/// What the database says; `Execute` when it is away.
+pub async fn migrate(database: &PgConnectOptions) -> Result<(), MigrateError> {
+    let mut conn = PgConnection::connect_with(database).await?;
+    migrations::migrate(&mut conn).await?;
+    Ok(conn.close().await?)
+}
+
+async fn ends(part: &'static str, running: impl Future<Output = ()>) -> anyhow::Result<&'static str> {
+    running.await;
+    Ok(part)
+}
+
+fn unasked(ended: Option<Result<anyhow::Result<&'static str>, JoinError>>) -> anyhow::Error {
+    match ended {
+        Some(Ok(Ok(part))) => anyhow::anyhow!("{part} ended by itself"),
+        Some(Ok(Err(error))) => error,
+        Some(Err(error)) => anyhow::Error::new(error).context("a part of the service crashed"),
+        None => anyhow::anyhow!("nothing was running"),
+    }
+}
+
+async fn told(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone: as good as being told.
+    drop(stopped.wait_for(|stop| *stop).await);
+}
+
+/// The recorder is one for the process.
+fn recorder() -> anyhow::Result<PrometheusHandle> {
+    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+    if let Some(handle) = RECORDER.get() {
+        return Ok(handle.clone());
+    }
+    let seconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
+    let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)?;
+    let builder = builder.set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0])?;
+    let handle = builder.install_recorder().context("cannot start metrics")?;
+    Ok(RECORDER.get_or_init(|| handle).clone())
+}
+
+/// Binds an address, or says which setting names another.
+pub(super) async fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<TcpListener> {
+    let bound = TcpListener::bind(address).await;
+    bound.with_context(|| format!("cannot listen on {address}: set {variable} to another address"))
+}
+
+/// Completes on SIGTERM or SIGINT.
+pub(super) fn asked_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,94 @@
+//! `clawback simulate`: the signed events of a payment's life, sent to a URL.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+
+use super::config::Signing;
+use super::send::{self, Receiver};
+use super::sign::unix_now;
+use crate::stories::delivery::{Order, plan};
+use crate::stories::{self, Amount, Cast, Story};
+
+#[derive(Debug, Args)]
+pub(super) struct Simulate {
+    /// The story; --list shows all
+    #[arg(required_unless_present = "list")]
+    scenario: Option<String>,
+    /// Print the stories
+    #[arg(long)]
+    list: bool,
+    /// Where to send the events
+    #[arg(long, env = "CLAWBACK_URL", default_value = "http://127.0.0.1:8080/webhooks/stripe")]
+    url: String,
+    /// The merchant's order reference [default: a new one]
+    #[arg(long)]
+    order: Option<String>,
+    /// Metadata key that holds it
+    #[arg(long, env = "CLAWBACK_ORDER_KEY", default_value = "order_id")]
+    order_key: String,
+    /// Amount of the payment in minor units
+    #[arg(long, default_value_t = 12_000)]
+    amount: i64,
+    /// Currency of the payment
+    #[arg(long, default_value = "eur")]
+    currency: String,
+    /// Connected account whose payment it is
+    #[arg(long)]
+    account: Option<String>,
+    /// Events of live mode
+    #[arg(long)]
+    live: bool,
+    /// The same seed tells the same ids [default: a new one]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Send in random order
+    #[arg(long)]
+    shuffle: bool,
+    /// Send so many copies of each event
+    #[arg(long, value_name = "COPIES", num_args = 0..=1, default_missing_value = "2", default_value = "1")]
+    duplicate: NonZeroUsize,
+    #[command(flatten)]
+    signing: Signing,
+}
+
+pub(super) async fn run(args: Simulate) -> anyhow::Result<()> {
+    let Some(name) = &args.scenario else {
+        for story in stories::all() {
+            println!("{:<24} {}", story.name, story.about);
+        }
+        return Ok(());
+    };
+    let story = stories::find(name).ok_or_else(|| anyhow!("no story is called {name}: --list shows all"))?;
+    let secrets = args.signing.secrets()?;
+    let secret = secrets.iter().next().context("no signing secret")?;
+    let receiver = Receiver { client: send::client(Duration::from_secs(30))?, url: &args.url, secret };
+    let seed = args.seed.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0);
+    let cast = cast(&args, seed, story)?;
+    let events = story.tell(&cast);
+    let order = if args.shuffle { Order::Shuffled(seed) } else { Order::AsHappened };
+    for place in plan(events.len(), order, args.duplicate) {
+        let event = &events[place];
+        let status = receiver.deliver(event).await?;
+        println!("{} {:<40} {}", status.as_u16(), event.r#type, event.id);
+    }
+    println!("order {}: select * from clawback_v1.orders where order_id = '{0}'", cast.order_id);
+    Ok(())
+}
+
+/// The story ends now, so that deadlines lie ahead.
+fn cast(args: &Simulate, seed: u64, story: &Story) -> anyhow::Result<Cast> {
+    let order_id = args.order.clone().unwrap_or_else(|| format!("order_{seed:016x}"));
+    let cast = Cast {
+        order_key: args.order_key.clone(),
+        seed,
+        amount: Amount::try_from(args.amount)?,
+        currency: args.currency.to_ascii_lowercase(),
+        livemode: args.live,
+        account: args.account.clone(),
+        ..Cast::new(order_id, 0)
+    };
+    Ok(Cast { start: unix_now() - story.span(&cast), ..cast })
+}
