@@ -25,7 +25,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(5);
 /// How long events may wait for the first attempt to connect.
 const GRACE: Duration = Duration::from_secs(1);
 /// How often the connection is looked at, so that one that died idle is found before an event is.
-const CHECK_EVERY: Duration = Duration::from_secs(5);
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
