@@ -1,2 +1,7 @@
-//! The `clawback` binary.
-fn main() {}
+//! The `clawback` binary: see [`clawback::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    clawback::cli::main()
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection, PgConnection};
+use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
@@ -62,7 +62,7 @@ impl Processor {
 
     /// Works on one connection until it fails or it is time to stop.
     async fn work(&self, stop: &mut watch::Receiver<bool>, failures: &mut u32) -> Result<(), sqlx::Error> {
-        let mut conn = within(PgConnection::connect_with(&self.database)).await?;
+        let mut conn = within(self.database.connect()).await?;
         let mut reaped = Instant::now();
         while !*stop.borrow() {
             let wait = self.step(&mut conn, *failures).await?;

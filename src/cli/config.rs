@@ -60,8 +60,10 @@ pub enum LogFormat {
 /// The settings of `serve` and `dev`.
 #[derive(Clone, Debug, Args)]
 pub struct Serve {
+    /// Where the database is.
     #[command(flatten)]
     pub database: Database,
+    /// What events are signed with.
     #[command(flatten)]
     pub signing: Signing,
     /// Address for webhooks and health [default: 0.0.0.0:8080; dev: 127.0.0.1:8080]
@@ -96,9 +98,13 @@ impl Database {
         let url = secret(&self.database_url, &self.database_url_file)?.ok_or_else(|| {
             Misconfigured("DATABASE_URL is missing: set it to postgres://user:password@host/database".to_owned())
         })?;
-        PgConnectOptions::from_str(url.expose_secret().trim()).map(|options| options.application_name("clawback")).map_err(|_| {
-            Misconfigured("DATABASE_URL cannot be read: it must look like postgres://user:password@host/database".to_owned())
-        })
+        PgConnectOptions::from_str(url.expose_secret().trim())
+            .map(|options| options.application_name("clawback"))
+            .map_err(|_| {
+                Misconfigured(
+                    "DATABASE_URL cannot be read: it must look like postgres://user:password@host/database".to_owned(),
+                )
+            })
     }
 }
 
@@ -120,7 +126,9 @@ impl Signing {
     /// [`Misconfigured`] when there is none, or one that does not begin with `whsec_`.
     pub fn secrets(&self) -> Result<Secrets, Misconfigured> {
         let text = self.given()?.ok_or_else(|| {
-            Misconfigured("STRIPE_WEBHOOK_SECRETS is missing: set it to the endpoint's signing secret, whsec_…".to_owned())
+            Misconfigured(
+                "STRIPE_WEBHOOK_SECRETS is missing: set it to the endpoint's signing secret, whsec_…".to_owned(),
+            )
         })?;
         Secrets::parse(text.expose_secret()).map_err(|error| Misconfigured(format!("STRIPE_WEBHOOK_SECRETS: {error}")))
     }
@@ -137,7 +145,8 @@ fn secret(value: &Option<SecretString>, file: &Option<PathBuf>) -> Result<Option
 
 fn read(file: &Path) -> Result<SecretString, Misconfigured> {
     let text = std::fs::read_to_string(file);
-    text.map(SecretString::from).map_err(|error| Misconfigured(format!("cannot read the secret file {}: {error}", file.display())))
+    text.map(SecretString::from)
+        .map_err(|error| Misconfigured(format!("cannot read the secret file {}: {error}", file.display())))
 }
 
 fn tolerance(text: &str) -> Result<Duration, String> {

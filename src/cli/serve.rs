@@ -8,7 +8,7 @@ use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection, PgConnection};
+use sqlx::{ConnectOptions, Connection};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
@@ -51,7 +51,8 @@ pub(super) async fn run(args: config::Serve) -> anyhow::Result<()> {
     let service = Service::configured(&args)?;
     logging::start(args.log_format);
     let public = bind(args.listen.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 8080))), "CLAWBACK_LISTEN").await?;
-    let private = bind(args.admin_listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9090))), "CLAWBACK_ADMIN_LISTEN").await?;
+    let private =
+        bind(args.admin_listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9090))), "CLAWBACK_ADMIN_LISTEN").await?;
     service.run(public, private, asked_to_stop()?).await
 }
 
@@ -151,7 +152,7 @@ async fn migrate_when_possible(database: &PgConnectOptions) -> anyhow::Result<()
 /// # Errors
 /// What the database says; `Execute` when it is away.
 pub async fn migrate(database: &PgConnectOptions) -> Result<(), MigrateError> {
-    let mut conn = PgConnection::connect_with(database).await?;
+    let mut conn = database.connect().await?;
     migrations::migrate(&mut conn).await?;
     Ok(conn.close().await?)
 }
@@ -183,7 +184,10 @@ fn recorder() -> anyhow::Result<PrometheusHandle> {
     }
     let seconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
     let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)?;
-    let builder = builder.set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0])?;
+    let builder = builder.set_buckets_for_metric(
+        Matcher::Suffix("_size".to_owned()),
+        &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0],
+    )?;
     let handle = builder.install_recorder().context("cannot start metrics")?;
     Ok(RECORDER.get_or_init(|| handle).clone())
 }

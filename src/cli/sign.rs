@@ -25,7 +25,7 @@ pub(super) fn run(args: &Sign) -> anyhow::Result<()> {
     let secrets = args.signing.secrets()?;
     let body = read(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
     let timestamp = args.timestamp.unwrap_or_else(unix_now);
-    println!("{}", signature::sign_all(&secrets, timestamp, &body));
+    println!("{}", signature::sign_with(secrets.iter(), timestamp, &body));
     Ok(())
 }
 

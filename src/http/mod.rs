@@ -81,11 +81,12 @@ fn finish(routes: Router<Arc<App>>, app: App) -> Router {
         )
 }
 
-/// Only what is bounded: the route, not the path as sent, which may be anything.
+/// Only what is bounded: the route, not the path as sent, which may be anything. Of the highest level,
+/// so that a warning keeps its request id however the log is filtered.
 fn span(request: &Request) -> Span {
     let id = request.extensions().get::<RequestId>();
     let route = request.extensions().get::<MatchedPath>();
-    tracing::info_span!(
+    tracing::error_span!(
         "request",
         request.id = id
             .and_then(|id| id.header_value().to_str().ok())
@@ -94,3 +95,6 @@ fn span(request: &Request) -> Span {
         http.route = route.map(MatchedPath::as_str),
     )
 }
+
+#[cfg(test)]
+mod tests;

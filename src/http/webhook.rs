@@ -35,7 +35,7 @@ pub(super) async fn receive(State(app): State<Arc<App>>, request: Request) -> Re
                 event.id = delivered.id,
                 event.r#type = delivered.event_type,
                 outcome = delivered.outcome,
-                secret = delivered.secret,
+                secret.position = delivered.secret,
                 duration_ms = started.elapsed().as_secs_f64() * 1000.0,
                 "received {}",
                 delivered.id,
@@ -51,6 +51,7 @@ struct Delivered {
     id: String,
     event_type: String,
     outcome: &'static str,
+    /// Its position among those configured: tells when an old one is no longer used.
     secret: usize,
 }
 

@@ -8,6 +8,7 @@
 
 mod batch;
 mod budget;
+mod problem;
 mod writer;
 
 use std::sync::Arc;

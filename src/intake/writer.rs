@@ -15,17 +15,16 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 use tracing::{error, info, warn};
 
 use super::batch::Batch;
+use super::problem::{Problem, TIME_LIMIT};
 use super::{Recorded, Unavailable, Waiting};
 use crate::store::inbox::{self, Durability};
 
 /// Events in one statement.
 const MAX_EVENTS: usize = 256;
-/// For one statement, and for connecting. Stripe does not say how long it waits: well under that.
-const TIME_LIMIT: Duration = Duration::from_secs(5);
 /// How long events may wait for the first attempt to connect.
 const GRACE: Duration = Duration::from_secs(1);
 /// How often the connection is looked at, so that one that died idle is found before an event is.
-const CHECK_EVERY: Duration = Duration::from_secs(5);
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -38,56 +37,6 @@ pub struct Writer {
     wake: Arc<Notify>,
     /// The problem last logged: while it stays the same, it is not told again.
     told: Option<String>,
-}
-
-/// Why a connection is of no use, or no longer.
-#[derive(Debug, thiserror::Error)]
-enum Problem {
-    #[error("{0}")]
-    Database(#[from] sqlx::Error),
-    #[error("no answer within {} s", TIME_LIMIT.as_secs())]
-    TooSlow,
-    #[error("{}", remedy(*.0))]
-    NotDurable(Durability),
-}
-
-impl Problem {
-    fn reason(&self) -> Unavailable {
-        match self {
-            Self::Database(_) | Self::TooSlow => Unavailable::NoDatabase,
-            Self::NotDurable(_) => Unavailable::NotDurable,
-        }
-    }
-
-    /// Whether the fault lies in an event. Then its neighbours can be stored; after anything else
-    /// (connection lost, read-only server, unknown commit) nothing is certain.
-    ///
-    /// SQLSTATE 21 cardinality violation, 22 data exception, 23 integrity constraint violation,
-    /// 54 program limit exceeded: <https://www.postgresql.org/docs/current/errcodes-appendix.html>
-    fn is_about_data(&self) -> bool {
-        match self {
-            Self::Database(error) => error
-                .as_database_error()
-                .and_then(|error| error.code())
-                .is_some_and(|code| ["21", "22", "23", "54"].iter().any(|c| code.starts_with(c))),
-            Self::TooSlow | Self::NotDurable(_) => false,
-        }
-    }
-}
-
-fn remedy(durability: Durability) -> &'static str {
-    match durability {
-        Durability::Durable => "the server is durable",
-        Durability::Standby => "the server is a standby: point DATABASE_URL at the primary, or promote it",
-        Durability::ReadOnly => {
-            "transactions are read-only: set default_transaction_read_only = off \
-             for this server, database or role"
-        }
-        Durability::LossyCommits => {
-            "synchronous_commit is off, so a crash would lose acknowledged events: set it to on \
-             for this server, database or role"
-        }
-    }
 }
 
 /// How the work on one connection ended.

@@ -9,7 +9,8 @@ use sqlx::PgConnection;
 /// Any error of the database.
 pub async fn schema_version(conn: &mut PgConnection) -> Result<Option<i64>, sqlx::Error> {
     // Not checked at compile time: the table is made by the migrator, not by a migration.
-    let version = sqlx::query_scalar("select max(version) from clawback.migrations where success").fetch_one(conn).await;
+    let version =
+        sqlx::query_scalar("select max(version) from clawback.migrations where success").fetch_one(conn).await;
     match version {
         Err(sqlx::Error::Database(error)) if is_unknown_table(error.code().as_deref()) => Ok(None),
         other => other,

@@ -23,5 +23,6 @@ pub fn required_version() -> i64 {
 
 /// Runs what is pending; safe to run from several replicas at once.
 pub async fn migrate(conn: &mut PgConnection) -> Result<(), MigrateError> {
-    migrator().run(conn).await
+    // `run` asks for an `Acquire`, with which no future of ours would be `Send`.
+    migrator().run_direct(None, conn, false).await
 }

@@ -6,157 +6,15 @@
 //! What Stripe's SDKs all accept is accepted, a timestamp too far in the future aside. Where they
 //! differ: a space after a comma is accepted, hex of either case is accepted, the first `t` counts.
 
-use std::fmt;
+mod secret;
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use hmac::Mac;
 
-/// Every secret of a webhook endpoint begins so. The prefix is part of the key.
-const PREFIX: &str = "whsec_";
+pub use self::secret::{Modes, Secret, Secrets, SecretsError};
 
 /// A header holds one `v1` per secret that is live at Stripe: two while a secret is being rolled.
 /// More than these are not looked at, so that a header cannot ask for unbounded work.
 const MAX_CANDIDATES: usize = 16;
-
-/// The events that a secret vouches for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Modes {
-    /// Live and test events alike: the secret was given without a label.
-    Both,
-    /// Live events only.
-    Live,
-    /// Test events only.
-    Test,
-}
-
-impl Modes {
-    /// Whether an event that says this of itself may come under such a secret. An event that does
-    /// not say (`None`) may: it contradicts nothing.
-    #[must_use]
-    pub fn allow(self, livemode: Option<bool>) -> bool {
-        match self {
-            Self::Both => true,
-            Self::Live => livemode != Some(false),
-            Self::Test => livemode != Some(true),
-        }
-    }
-
-    fn and(self, other: Self) -> Self {
-        if self == other { self } else { Self::Both }
-    }
-}
-
-/// The signing secret of one endpoint. Never shows its key.
-#[derive(Clone)]
-pub struct Secret {
-    keyed: Hmac<Sha256>,
-    modes: Modes,
-    position: usize,
-}
-
-impl Secret {
-    /// A secret whose key is this text, whatever it looks like, for events of both modes.
-    ///
-    /// Unchecked: configuration goes through [`Secrets::parse`], which insists on `whsec_`.
-    #[must_use]
-    pub fn from_key(key: &str) -> Self {
-        Self::new(key, Modes::Both, 1)
-    }
-
-    /// Which of the configured secrets this is, from 1: what logs may say about it.
-    #[must_use]
-    pub fn position(&self) -> usize {
-        self.position
-    }
-
-    fn new(key: &str, modes: Modes, position: usize) -> Self {
-        let keyed = Hmac::new_from_slice(key.as_bytes()).expect("an HMAC takes a key of any length");
-        Self { keyed, modes, position }
-    }
-
-    /// The MAC over what Stripe signs, not yet finished: a copy per candidate costs no second pass
-    /// over the body.
-    fn mac(&self, timestamp: &str, body: &[u8]) -> Hmac<Sha256> {
-        self.keyed.clone().chain_update(timestamp).chain_update(b".").chain_update(body)
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Secret").field("position", &self.position).field("modes", &self.modes).finish_non_exhaustive()
-    }
-}
-
-/// The secrets that deliveries may be signed with: at least one.
-#[derive(Debug, Clone)]
-pub struct Secrets(Vec<Secret>);
-
-/// Why a list of secrets was refused. Says where, never what was there.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SecretsError {
-    /// Nothing but separators.
-    #[error("there is no webhook signing secret in the list")]
-    None,
-    /// A piece that is no endpoint secret.
-    #[error(
-        "webhook signing secret number {position} does not begin with `whsec_` \
-         (after an optional `live:` or `test:`)"
-    )]
-    NoPrefix {
-        /// Which piece, from 1.
-        position: usize,
-    },
-    /// A piece that ends after its prefix.
-    #[error("webhook signing secret number {position} has nothing after `whsec_`")]
-    Empty {
-        /// Which piece, from 1.
-        position: usize,
-    },
-}
-
-impl Secrets {
-    /// Reads a list separated by commas or white space. Each piece is `whsec_…`, or `live:whsec_…`
-    /// or `test:whsec_…` for a secret that vouches for events of that mode only.
-    ///
-    /// # Errors
-    ///
-    /// When no piece is left, or for the first piece that is no endpoint secret.
-    pub fn parse(text: &str) -> Result<Self, SecretsError> {
-        let secrets = text
-            .split(|c: char| c == ',' || c.is_whitespace())
-            .filter(|piece| !piece.is_empty())
-            .enumerate()
-            .map(|(index, piece)| parse_secret(piece, index + 1))
-            .collect::<Result<Vec<_>, _>>()?;
-        if secrets.is_empty() { Err(SecretsError::None) } else { Ok(Self(secrets)) }
-    }
-
-    /// The secrets in the order given.
-    pub fn iter(&self) -> impl Iterator<Item = &Secret> {
-        self.0.iter()
-    }
-}
-
-impl From<Secret> for Secrets {
-    fn from(secret: Secret) -> Self {
-        Self(vec![secret])
-    }
-}
-
-fn parse_secret(piece: &str, position: usize) -> Result<Secret, SecretsError> {
-    let (modes, key) = if let Some(key) = piece.strip_prefix("live:") {
-        (Modes::Live, key)
-    } else if let Some(key) = piece.strip_prefix("test:") {
-        (Modes::Test, key)
-    } else {
-        (Modes::Both, piece)
-    };
-    match key.strip_prefix(PREFIX) {
-        None => Err(SecretsError::NoPrefix { position }),
-        Some("") => Err(SecretsError::Empty { position }),
-        Some(_) => Ok(Secret::new(key, modes, position)),
-    }
-}
 
 /// What a good signature proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,7 +82,7 @@ pub fn verify(
     let verified = secrets
         .iter()
         .filter(|secret| header.is_signed_by(secret, body))
-        .map(|secret| Verified { modes: secret.modes, secret: secret.position })
+        .map(|secret| Verified { modes: secret.modes(), secret: secret.position() })
         .reduce(|first, other| Verified { modes: first.modes.and(other.modes), ..first })
         .ok_or(SignatureError::NoMatch)?;
 
@@ -241,8 +99,15 @@ pub fn verify(
 /// The header that Stripe would send with this body at this time (Unix seconds).
 #[must_use]
 pub fn sign(secret: &Secret, timestamp: i64, body: &[u8]) -> String {
-    let mac = secret.mac(&timestamp.to_string(), body).finalize();
-    format!("t={timestamp},v1={}", hex::encode(mac.into_bytes()))
+    sign_with([secret], timestamp, body)
+}
+
+/// The same while a secret is rolled: one signature for each that is still valid.
+#[must_use]
+pub fn sign_with<'a>(secrets: impl IntoIterator<Item = &'a Secret>, timestamp: i64, body: &[u8]) -> String {
+    let t = timestamp.to_string();
+    let macs = secrets.into_iter().map(|secret| hex::encode(secret.mac(&t, body).finalize().into_bytes()));
+    macs.fold(format!("t={t}"), |header, mac| format!("{header},v1={mac}"))
 }
 
 struct Header<'a> {
