@@ -43,6 +43,7 @@ pub(super) const CATALOGUE: &[Story] = &[
         about: "a bank's inquiry, answered and closed without a chargeback",
         build: inquiry_closed,
     },
+    Story { name: "inquiry-open", about: "a bank's inquiry that waits for an answer", build: inquiry_open },
     Story {
         name: "inquiry-escalated",
         about: "an answered inquiry that becomes a chargeback and waits for evidence again",
@@ -205,6 +206,14 @@ fn inquiry_closed(life: &mut Life) {
     life.submit_evidence(inquiry);
     life.later(days(118));
     life.close_warning(inquiry);
+}
+
+fn inquiry_open(life: &mut Life) {
+    life.pays_with(AMEX);
+    life.checkout();
+    let charge = life.pay();
+    life.later(days(15));
+    life.open_inquiry(charge, life.amount(), UNRECOGNIZED);
 }
 
 fn inquiry_escalated(life: &mut Life) {

@@ -1,0 +1,250 @@
+//! A receiver of its own for each test: the real service on loopback, a database of its own on one
+//! private Postgres that ends with the test run.
+//!
+//! Verbs deliver, settle and look; nothing here waits for the clock, and nothing is mocked.
+
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
+
+use clawback::cli::local_postgres::{Durability, LocalPostgres, Options};
+use clawback::cli::serve::{Service, migrate};
+use clawback::stories::{Cast, Story, StoryEvent, find};
+use clawback::stripe::signature::{Secret, Secrets, sign};
+use serde_json::Value;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Executor, PgPool};
+use tokio::net::TcpListener;
+use tokio::sync::{OnceCell, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{interval, timeout};
+
+pub const SECRET: &str = "whsec_of_the_tests";
+
+/// Longer than anything takes on a slow machine; each wait ends as soon as the thing is there.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+static POSTGRES: OnceCell<LocalPostgres> = OnceCell::const_new();
+static DATABASES: AtomicU32 = AtomicU32::new(0);
+
+/// The server of this test run, with a migrated database to copy.
+async fn postgres() -> &'static LocalPostgres {
+    POSTGRES
+        .get_or_init(async || {
+            let postgres =
+                LocalPostgres::start(&Options::from_env(Durability::FsyncOff)).await.expect("Postgres starts");
+            admin(&postgres, "create database template_migrated").await;
+            migrate(&options(&postgres.url("template_migrated"))).await.expect("the migrations run");
+            postgres
+        })
+        .await
+}
+
+async fn admin(postgres: &LocalPostgres, statement: &str) {
+    let pool = PgPool::connect_with(options(&postgres.url("postgres"))).await.expect("Postgres answers");
+    pool.execute(AssertSqlSafe(statement)).await.expect(statement);
+    pool.close().await;
+}
+
+fn options(url: &str) -> PgConnectOptions {
+    PgConnectOptions::from_str(url).expect("a URL of our own making")
+}
+
+/// A database of its own, migrated. Its errors are looked for when it is dropped.
+pub struct Database {
+    pub name: String,
+    pub url: String,
+    pub pool: PgPool,
+    expected_errors: Vec<&'static str>,
+}
+
+impl Database {
+    pub async fn migrated() -> Self {
+        Self::copied_from("template_migrated").await
+    }
+
+    pub async fn empty() -> Self {
+        Self::copied_from("template0").await
+    }
+
+    async fn copied_from(template: &str) -> Self {
+        let postgres = postgres().await;
+        let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
+        admin(postgres, &format!("create database {name} template {template}")).await;
+        let url = postgres.url(&name);
+        let pool = PgPoolOptions::new().max_connections(5).connect_lazy_with(options(&url));
+        Self { name, url, pool, expected_errors: Vec::new() }
+    }
+
+    /// Errors that contain one of these are meant to happen in this test.
+    pub fn expect_errors(&mut self, errors: &[&'static str]) {
+        self.expected_errors.extend(errors);
+    }
+
+    /// The rows of a query, as JSON objects.
+    pub async fn rows(&self, query: &str) -> Vec<Value> {
+        let query = format!("select to_jsonb(r) from ({query}) r");
+        sqlx::query_scalar(AssertSqlSafe(query.as_str())).fetch_all(&self.pool).await.expect(&query)
+    }
+
+    /// The only value of the only row of a query, as JSON.
+    pub async fn value(&self, query: &str) -> Value {
+        let query = format!("select to_jsonb(({query}))");
+        sqlx::query_scalar(AssertSqlSafe(query.as_str())).fetch_one(&self.pool).await.expect(&query)
+    }
+
+    /// Runs statements as the owner.
+    pub async fn execute(&self, statements: &str) {
+        sqlx::raw_sql(AssertSqlSafe(statements)).execute(&self.pool).await.expect(statements);
+    }
+
+    /// Waits until a query whose only value is a boolean says true.
+    pub async fn until(&self, query: &str) {
+        let there = async {
+            let mut ticks = interval(Duration::from_millis(10));
+            while self.value(query).await != Value::Bool(true) {
+                ticks.tick().await;
+            }
+        };
+        timeout(PATIENCE, there).await.unwrap_or_else(|_| panic!("waited in vain until {query}"));
+    }
+
+    /// Waits until no event is pending.
+    pub async fn settle(&self) {
+        self.until("select not exists (select from clawback.pending_events)").await;
+    }
+
+    fn unexpected_errors(&self) -> Vec<String> {
+        let log = POSTGRES.get().map(LocalPostgres::log_file).and_then(|log| std::fs::read_to_string(log).ok());
+        let of_mine = format!("] {} ", self.name);
+        let bad = |line: &str| ["ERROR:", "FATAL:", "PANIC:", "deadlock"].iter().any(|word| line.contains(word));
+        let expected = |line: &str| self.expected_errors.iter().any(|error| line.contains(error));
+        let log = log.unwrap_or_default();
+        log.lines().filter(|line| line.contains(&of_mine) && bad(line) && !expected(line)).map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Database {
+    /// No deadlock and no unexpected error, in any test.
+    fn drop(&mut self) {
+        let errors = self.unexpected_errors();
+        assert!(std::thread::panicking() || errors.is_empty(), "Postgres logged errors of this test: {errors:#?}");
+    }
+}
+
+/// A running service on a database of its own.
+pub struct TestApp {
+    pub db: Database,
+    pub url: String,
+    pub admin_url: String,
+    pub client: reqwest::Client,
+    stop: Option<oneshot::Sender<()>>,
+    running: JoinHandle<anyhow::Result<()>>,
+}
+
+impl TestApp {
+    pub async fn start() -> Self {
+        Self::start_on(Database::migrated().await, |_| {}).await
+    }
+
+    /// A service with other settings, or on a database that was prepared.
+    pub async fn start_on(db: Database, change: impl FnOnce(&mut Service)) -> Self {
+        let mut service = Service {
+            database: options(&db.url),
+            secrets: Secrets::parse(SECRET).expect("a secret"),
+            tolerance: Duration::from_secs(300),
+            max_body: 1 << 20,
+            order_key: "order_id".to_owned(),
+            migrate: true,
+        };
+        change(&mut service);
+        let public = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let private = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", public.local_addr().expect("an address"));
+        let admin_url = format!("http://{}", private.local_addr().expect("an address"));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let running = tokio::spawn(service.run(public, private, async move { drop(stopped.await) }));
+        Self { db, url, admin_url, client: client(), stop: Some(stop), running }
+    }
+
+    /// Waits until the service says that it is ready.
+    pub async fn ready(&self) {
+        let there = async {
+            let mut ticks = interval(Duration::from_millis(10));
+            while self.get("/readyz").await.status() != 200 {
+                ticks.tick().await;
+            }
+        };
+        timeout(PATIENCE, there).await.expect("the service is ready in time");
+    }
+
+    pub async fn get(&self, path: &str) -> reqwest::Response {
+        self.client.get(format!("{}{path}", self.url)).send().await.expect("an answer")
+    }
+
+    /// Delivers a body with a signature made now.
+    pub async fn deliver(&self, body: &str) -> reqwest::Response {
+        self.post(body, &header(body)).await
+    }
+
+    /// Posts a body with this signature header.
+    pub async fn post(&self, body: &str, signature: &str) -> reqwest::Response {
+        let request = self.client.post(format!("{}/webhooks/stripe", self.url));
+        request.header("Stripe-Signature", signature).body(body.to_owned()).send().await.expect("an answer")
+    }
+
+    /// Delivers events one after another; each must be acknowledged.
+    pub async fn deliver_all<'a>(&self, events: impl IntoIterator<Item = &'a StoryEvent>) {
+        for event in events {
+            let answer = self.deliver(&event.body).await;
+            assert_eq!(answer.status(), 200, "{} {}", event.r#type, event.id);
+        }
+    }
+
+    /// Delivers a whole story as it happened and waits until all of it is processed.
+    pub async fn live(&self, story: &str, order_id: &str) -> Vec<StoryEvent> {
+        let events = tell(story, order_id);
+        self.deliver_all(&events).await;
+        self.db.settle().await;
+        events
+    }
+
+    /// Stops the service as SIGTERM does, and says how it ended.
+    pub async fn stop(&mut self) -> anyhow::Result<()> {
+        drop(self.stop.take());
+        timeout(PATIENCE, &mut self.running)
+            .await
+            .expect("the service drains in time")
+            .expect("the service does not panic")
+    }
+}
+
+pub fn client() -> reqwest::Client {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder().timeout(PATIENCE).build().expect("a client")
+}
+
+/// The signature header of a body, made now.
+pub fn header(body: &str) -> String {
+    sign(&Secret::from_key(SECRET), unix_now(), body.as_bytes())
+}
+
+pub fn unix_now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock past 1970");
+    i64::try_from(since.as_secs()).expect("a clock before the year 292 billion")
+}
+
+pub fn story(name: &str) -> &'static Story {
+    find(name).unwrap_or_else(|| panic!("no story is called {name}"))
+}
+
+/// The events of a story that ends now.
+pub fn tell(name: &str, order_id: &str) -> Vec<StoryEvent> {
+    tell_with(name, Cast::new(order_id, 0))
+}
+
+/// The events of a story that ends now, with this cast.
+pub fn tell_with(name: &str, cast: Cast) -> Vec<StoryEvent> {
+    let story = story(name);
+    story.tell(&Cast { start: unix_now() - story.span(&cast), ..cast })
+}
