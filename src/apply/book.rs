@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::domain::{Derived, DisputeState, Facts, Order, OrderKey, Payment, RefundState, State, derive, order};
+use crate::domain::{
+    Derived, DisputeState, Facts, Order, OrderKey, Payment, RefundState, State, WarningState, derive, order,
+};
 
 /// A payment's facts and what they come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -200,6 +202,12 @@ impl Changes<'_> {
     #[must_use]
     pub fn disputes(&self) -> Vec<&DisputeState> {
         differing(&self.payments, |derived| &derived.disputes)
+    }
+
+    /// Early fraud warnings that are new or differ.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<&WarningState> {
+        differing(&self.payments, |derived| &derived.warnings)
     }
 }
 

@@ -269,6 +269,10 @@ async fn save_payments(tx: &mut PgConnection, changes: &book::Changes<'_>) -> sq
     if !disputes.is_empty() {
         payments::save_disputes(tx, &disputes).await?;
     }
+    let warnings = changes.warnings();
+    if !warnings.is_empty() {
+        payments::save_warnings(tx, &warnings).await?;
+    }
     Ok(())
 }
 

@@ -10,7 +10,7 @@ pub(super) struct Grants {
     /// Read every view but the payloads
     #[arg(long)]
     read: bool,
-    /// Claim, complete, fail, extend, requeue and discard follow-ups
+    /// Claim, complete, fail, extend, requeue and discard follow-ups, link payments
     #[arg(long)]
     work: bool,
     /// Read the bodies of events, which hold personal data
@@ -18,7 +18,8 @@ pub(super) struct Grants {
     payloads: bool,
 }
 
-const VIEWS: &[&str] = &["orders", "payments", "refunds", "disputes", "order_history", "events", "follow_ups"];
+const VIEWS: &[&str] =
+    &["orders", "payments", "refunds", "disputes", "fraud_warnings", "order_history", "events", "follow_ups"];
 const WORK: &[&str] = &[
     "claim_follow_ups(text, text[], integer, interval)",
     "complete_follow_up(bigint, uuid)",
@@ -26,6 +27,7 @@ const WORK: &[&str] = &[
     "extend_follow_up(bigint, uuid, interval)",
     "requeue_follow_up(bigint)",
     "discard_follow_up(bigint, text)",
+    "link_payment(text, text)",
 ];
 
 pub(super) fn run(args: &Grants) -> anyhow::Result<()> {

@@ -234,6 +234,32 @@ pub struct SessionFacts {
     pub client_ref: Option<Latest<String>>,
 }
 
+/// An early fraud warning as one snapshot shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// Account and mode.
+    pub scope: Scope,
+    /// The issuer's kind of fraud, in Stripe's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fraud_type: Option<String>,
+    /// Neither disputed nor fully refunded yet: a refund can still prevent a dispute.
+    pub actionable: bool,
+    /// When it was made, in unix seconds.
+    pub created: i64,
+}
+
+/// A Radar review as one snapshot shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    /// Account and mode.
+    pub scope: Scope,
+    /// Nobody decided yet.
+    pub open: bool,
+    /// Why it was opened or closed, in Stripe's word: `approved` is the good end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
 /// What is known of a set of objects, by id: of one event's, of one payment's, of all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -253,6 +279,15 @@ pub struct Facts {
     /// Checkout sessions.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub sessions: BTreeMap<String, SessionFacts>,
+    /// Early fraud warnings.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub warnings: BTreeMap<String, Child<Warning>>,
+    /// Radar reviews.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub reviews: BTreeMap<String, Child<Review>>,
+    /// The order that somebody said a payment is for, by the payment id they said it of.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub order_links: BTreeMap<String, Latest<String>>,
 }
 
 impl Facts {
@@ -264,6 +299,9 @@ impl Facts {
         join_maps(&mut self.refunds, other.refunds, Child::join);
         join_maps(&mut self.disputes, other.disputes, DisputeFacts::join);
         join_maps(&mut self.sessions, other.sessions, SessionFacts::join);
+        join_maps(&mut self.warnings, other.warnings, Child::join);
+        join_maps(&mut self.reviews, other.reviews, Child::join);
+        join_maps(&mut self.order_links, other.order_links, Latest::join);
     }
 
     /// Ids of every object held.
@@ -273,13 +311,15 @@ impl Facts {
             .chain(self.refunds.keys())
             .chain(self.disputes.keys())
             .chain(self.sessions.keys())
+            .chain(self.warnings.keys())
+            .chain(self.reviews.keys())
     }
 
     /// Ids of every object held or named.
     #[must_use]
     pub fn ids(&self) -> BTreeSet<&str> {
         let named = (self.charges.values()).flat_map(|c| &c.intent).chain(self.links()).map(|link| &link.value);
-        self.held_ids().chain(named).map(String::as_str).collect()
+        self.held_ids().chain(self.order_links.keys()).chain(named).map(String::as_str).collect()
     }
 
     /// Every order reference held, whether or not it is the one that counts.
@@ -287,7 +327,7 @@ impl Facts {
         let intents = self.intents.values().flat_map(|i| &i.order_ref);
         let charges = self.charges.values().flat_map(|c| &c.order_ref);
         let sessions = self.sessions.values().flat_map(|s| s.order_ref.iter().chain(&s.client_ref));
-        intents.chain(charges).chain(sessions).map(|latest| latest.value.as_str())
+        intents.chain(charges).chain(sessions).chain(self.order_links.values()).map(|latest| latest.value.as_str())
     }
 
     /// The charges and intents that children name.
@@ -295,7 +335,9 @@ impl Facts {
         let refunds = self.refunds.values().flat_map(Child::links);
         let disputes = self.disputes.values().flat_map(|d| d.child.links());
         let sessions = self.sessions.values().flat_map(|s| s.child.links());
-        refunds.chain(disputes).chain(sessions)
+        let warnings = self.warnings.values().flat_map(Child::links);
+        let reviews = self.reviews.values().flat_map(Child::links);
+        refunds.chain(disputes).chain(sessions).chain(warnings).chain(reviews)
     }
 }
 

@@ -19,9 +19,9 @@ mod wanted;
 
 pub use dispute::{Outcome, Phase};
 pub use facts::{
-    BalanceEntry, Charge, ChargeFacts, Child, Dispute, DisputeFacts, Facts, Intent, IntentFacts, Latest, Refund, Scope,
-    Session, SessionFacts, Stamp,
+    BalanceEntry, Charge, ChargeFacts, Child, Dispute, DisputeFacts, Facts, Intent, IntentFacts, Latest, Refund,
+    Review, Scope, Session, SessionFacts, Stamp, Warning,
 };
 pub use order::{Order, OrderKey, order};
-pub use payment::{Derived, DisputeState, Payment, RefundState, State, derive};
+pub use payment::{Derived, DisputeState, Payment, RefundState, State, WarningState, derive};
 pub use wanted::{RunAt, Wanted, kinds};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::dispute::{Outcome, Phase};
-use super::facts::{Charge, Dispute, DisputeFacts, Facts, Intent, Refund, Scope};
+use super::facts::{Charge, Child, Dispute, DisputeFacts, Facts, Intent, Refund, Scope, Warning};
 use super::money::sum;
 use super::wanted::{self, Wanted};
 
@@ -171,6 +171,20 @@ pub struct DisputeState {
     pub settlement_currency: Option<String>,
 }
 
+/// An early fraud warning as services see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WarningState {
+    /// Stripe's id.
+    pub warning_id: String,
+    /// The row of the payment it belongs to.
+    pub payment_id: String,
+    /// The charge it names, else the payment's.
+    pub charge_id: Option<String>,
+    /// The best snapshot.
+    #[serde(flatten)]
+    pub warning: Warning,
+}
+
 /// Everything derived from one payment's facts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Derived {
@@ -180,6 +194,8 @@ pub struct Derived {
     pub refunds: Vec<RefundState>,
     /// Its disputes, by id.
     pub disputes: Vec<DisputeState>,
+    /// Its early fraud warnings, by id.
+    pub warnings: Vec<WarningState>,
     /// What is to be done.
     pub wanted: Vec<Wanted>,
 }
@@ -191,6 +207,7 @@ pub fn derive(payment_id: &str, facts: &Facts) -> Derived {
     Derived {
         refunds: facts.refunds.keys().map(|id| refund_state(payment_id, id, facts)).collect(),
         disputes: facts.disputes.iter().map(|(id, dispute)| dispute_state(&payment, id, dispute)).collect(),
+        warnings: facts.warnings.iter().map(|(id, warning)| warning_state(&payment, id, warning)).collect(),
         wanted: wanted::wanted(&payment, facts),
         payment,
     }
@@ -210,7 +227,7 @@ fn payment(payment_id: &str, facts: &Facts) -> Payment {
     Payment {
         payment_id: payment_id.to_owned(),
         orphan: facts.is_orphan(),
-        order_id: facts.order_id().map(str::to_owned),
+        order_id: facts.order_id().filter(|_| !facts.is_orphan()).map(str::to_owned),
         scope: facts.scope(),
         currency: facts.currency().map(str::to_owned),
         charge_id: facts.charge_id().map(str::to_owned),
@@ -229,8 +246,7 @@ fn balance(facts: &Facts) -> Balance {
         amount_disputed: sum(summed().filter(|d| d.seen().is_open_chargeback()).map(|d| d.seen().amount)),
         amount_lost: sum(summed().map(DisputeFacts::amount_lost)),
         open_disputes: i32::try_from(disputes().filter(|d| d.seen().outcome().is_none()).count()).unwrap_or(i32::MAX),
-        // A status not known yet has no outcome, and holds.
-        hold: disputes().any(|d| d.seen().outcome().is_none()),
+        hold: facts.is_held(),
         evidence_due_by: disputes().filter(|d| d.awaits_evidence()).filter_map(DisputeFacts::due_by).min(),
     }
 }
@@ -274,9 +290,17 @@ impl Intent {
 }
 
 impl Facts {
-    /// The order this payment is for, by precedence and not by arrival: metadata of the intent, else
-    /// of a charge (the captured, then the newest, then the largest id), else of the session, else the
-    /// session's client reference.
+    /// Do not ship: a dispute is open (one in a status not known yet has no outcome, and counts), a fraud
+    /// warning is actionable, or a review is open.
+    fn is_held(&self) -> bool {
+        self.disputes.values().any(|d| d.seen().outcome().is_none())
+            || self.warnings.values().any(|w| w.best.value.actionable)
+            || self.reviews.values().any(|r| r.best.value.open)
+    }
+
+    /// The order this payment is for, by precedence and not by arrival: what somebody said explicitly, else
+    /// metadata of the intent, else of a charge (the captured, then the newest, then the largest id), else of
+    /// the session, else the session's client reference.
     pub(super) fn order_id(&self) -> Option<&str> {
         let intent = self.intents.values().find_map(|i| i.order_ref.as_ref());
         let charge = (self.charges.iter())
@@ -287,13 +311,16 @@ impl Facts {
             .and_then(|(_, c)| c.order_ref.as_ref());
         let session = self.sessions.values().filter_map(|s| s.order_ref.as_ref()).max_by_key(|latest| &latest.stamp);
         let client = self.sessions.values().filter_map(|s| s.client_ref.as_ref()).max_by_key(|latest| &latest.stamp);
-        intent.or(charge).or(session).or(client).map(|latest| latest.value.as_str())
+        let said = self.order_links.values().max_by_key(|latest| &latest.stamp);
+        said.or(intent).or(charge).or(session).or(client).map(|latest| latest.value.as_str())
     }
 
     /// The main charge; while none was seen, the largest id that was named.
     fn charge_id(&self) -> Option<&str> {
         let named = self.refunds.values().filter_map(|r| r.charge.as_ref());
         let named = named.chain(self.disputes.values().filter_map(|d| d.child.charge.as_ref()));
+        let named = named.chain(self.warnings.values().filter_map(|w| w.charge.as_ref()));
+        let named = named.chain(self.reviews.values().filter_map(|r| r.charge.as_ref()));
         let named = named.map(|link| link.value.as_str()).chain(self.charges.keys().map(String::as_str));
         self.main_charge().map(|(id, _)| id).or_else(|| named.max())
     }
@@ -341,5 +368,15 @@ fn dispute_state(payment: &Payment, dispute_id: &str, facts: &DisputeFacts) -> D
         fee: settlement.fee,
         settlement_currency: settlement.currency,
         dispute: facts.seen().clone(),
+    }
+}
+
+fn warning_state(payment: &Payment, warning_id: &str, facts: &Child<Warning>) -> WarningState {
+    let named = facts.charge.as_ref().map(|link| link.value.clone());
+    WarningState {
+        warning_id: warning_id.to_owned(),
+        payment_id: payment.payment_id.clone(),
+        charge_id: named.or_else(|| payment.charge_id.clone()),
+        warning: facts.best.value.clone(),
     }
 }

@@ -32,10 +32,20 @@ impl Facts {
         for (id, session) in self.sessions {
             payments.entry(home.of_child(&id, &session.child)).or_default().sessions.insert(id, session);
         }
+        for (id, warning) in self.warnings {
+            payments.entry(home.of_child(&id, &warning)).or_default().warnings.insert(id, warning);
+        }
+        for (id, review) in self.reviews {
+            payments.entry(home.of_child(&id, &review)).or_default().reviews.insert(id, review);
+        }
+        for (id, link) in self.order_links {
+            payments.entry(home.of_charge(&id)).or_default().order_links.insert(id, link);
+        }
         payments
     }
 
-    /// True when nothing here is or names a charge or an intent: no payment of anybody's yet.
+    /// True when nothing here is or names a charge or an intent: no payment of anybody's yet. Somebody's
+    /// word that a payment is for an order does not make one.
     #[must_use]
     pub fn is_orphan(&self) -> bool {
         self.intents.is_empty() && self.charges.is_empty() && self.links().next().is_none()

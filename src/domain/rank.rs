@@ -3,7 +3,7 @@
 //! Ranks order snapshots only; no amount or state is read from them. A word not known yet ranks first:
 //! it never hides a stage that is understood.
 
-use super::facts::{Charge, Dispute, Intent, Refund, Session};
+use super::facts::{Charge, Dispute, Intent, Refund, Review, Session, Warning};
 
 impl Charge {
     /// `pending` < `failed` < succeeded and uncaptured < captured.
@@ -71,5 +71,21 @@ impl Session {
     #[must_use]
     pub fn rank(&self) -> u8 {
         0
+    }
+}
+
+impl Warning {
+    /// Actionable, then no longer.
+    #[must_use]
+    pub fn rank(&self) -> u8 {
+        u8::from(!self.actionable)
+    }
+}
+
+impl Review {
+    /// Open, then closed.
+    #[must_use]
+    pub fn rank(&self) -> u8 {
+        u8::from(!self.open)
     }
 }

@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 
 use super::dispute::Outcome;
-use super::facts::{DisputeFacts, Facts};
+use super::facts::{DisputeFacts, Facts, Review, Warning};
 use super::payment::Payment;
 
 /// When the work may begin.
@@ -58,6 +58,7 @@ const RULES: &[(&str, Rule)] = &[
     ("warn_evidence_due", warn_evidence_due),
     ("record_dispute_won", record_dispute_won),
     ("record_dispute_lost", record_dispute_lost),
+    ("consider_refund", consider_refund),
 ];
 
 /// Every kind that can be wanted, in the order of the rules.
@@ -130,14 +131,21 @@ fn cancel_fulfilment(payment: &Payment, _: &Facts) -> Vec<Wanted> {
 }
 
 fn hold_fulfilment(_: &Payment, facts: &Facts) -> Vec<Wanted> {
-    disputes(facts, |dispute| dispute.seen().outcome().is_none())
+    let mut hold = disputes(facts, |dispute| dispute.seen().outcome().is_none());
+    hold.extend(warnings(facts, |warning| warning.actionable));
+    hold.extend(reviews(facts, |review| review.open));
+    hold
 }
 
 fn release_fulfilment(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
     if payment.balance.hold || !payment.balance.something_left() {
         return Vec::new();
     }
-    disputes(facts, |dispute| matches!(dispute.seen().outcome(), Some(Outcome::Won | Outcome::WarningClosed)))
+    let won = |dispute: &DisputeFacts| matches!(dispute.seen().outcome(), Some(Outcome::Won | Outcome::WarningClosed));
+    let mut release = disputes(facts, won);
+    release.extend(warnings(facts, |warning| !warning.actionable));
+    release.extend(reviews(facts, |review| !review.open && review.reason.as_deref() == Some("approved")));
+    release
 }
 
 fn collect_evidence(_: &Payment, facts: &Facts) -> Vec<Wanted> {
@@ -163,6 +171,26 @@ fn record_dispute_lost(_: &Payment, facts: &Facts) -> Vec<Wanted> {
 fn record_dispute(facts: &Facts, outcome: Outcome) -> Vec<Wanted> {
     let ended = disputes(facts, |dispute| dispute.seen().outcome() == Some(outcome)).into_iter();
     ended.map(|wanted| Wanted { round: String::new(), ..wanted }).collect()
+}
+
+fn consider_refund(_: &Payment, facts: &Facts) -> Vec<Wanted> {
+    warnings(facts, |warning| warning.actionable)
+}
+
+/// Work on each early fraud warning that `is_due`, now.
+fn warnings(facts: &Facts, is_due: impl Fn(&Warning) -> bool) -> Vec<Wanted> {
+    let due = facts.warnings.iter().map(|(id, w)| (id, w, &w.best.value)).filter(|(_, _, warning)| is_due(warning));
+    due.map(|(id, facts, warning)| {
+        let charge = facts.charge.as_ref().map(|link| &link.value);
+        now(id, "", json!({ "warning_id": id, "charge_id": charge, "fraud_type": warning.fraud_type }))
+    })
+    .collect()
+}
+
+/// Work on each Radar review that `is_due`, now.
+fn reviews(facts: &Facts, is_due: impl Fn(&Review) -> bool) -> Vec<Wanted> {
+    let due = facts.reviews.iter().filter(|(_, review)| is_due(&review.best.value));
+    due.map(|(id, review)| now(id, "", json!({ "review_id": id, "reason": review.best.value.reason }))).collect()
 }
 
 /// Work on each dispute that `is_due`, now, a round for each phase.

@@ -6,10 +6,13 @@
 mod charge;
 mod checkout_session;
 mod dispute;
+mod early_fraud_warning;
+mod linked;
 mod links;
 mod origin;
 mod payment_intent;
 mod refund;
+mod review;
 
 use crate::domain::Facts;
 use crate::stripe::object::{Object, Unreadable};
@@ -29,6 +32,9 @@ pub const HANDLERS: &[Handler] = &[
     Handler { object: "refund", read: refund::read },
     Handler { object: "dispute", read: dispute::read },
     Handler { object: "checkout.session", read: checkout_session::read },
+    Handler { object: "radar.early_fraud_warning", read: early_fraud_warning::read },
+    Handler { object: "review", read: review::read },
+    Handler { object: "clawback.link", read: linked::read },
 ];
 
 /// What an event says.

@@ -1,4 +1,4 @@
-//! Payments, and the refunds and disputes shown beside them: all written from a payment's facts.
+//! Payments, and the refunds, disputes and fraud warnings shown beside them: all written from a payment's facts.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use crate::domain::{DisputeState, Facts, Payment, RefundState};
+use crate::domain::{DisputeState, Facts, Payment, RefundState, WarningState};
 
 /// A payment's row as it is to be written.
 #[derive(Debug, Serialize)]
@@ -168,6 +168,23 @@ pub async fn save_disputes(conn: &mut PgConnection, disputes: &[&DisputeState]) 
              fee = excluded.fee, settlement_currency = excluded.settlement_currency,
              created_at = excluded.created_at, updated_at = excluded.updated_at",
         Json(disputes) as _
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Writes early fraud warnings, new or changed.
+pub async fn save_warnings(conn: &mut PgConnection, warnings: &[&WarningState]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into clawback.fraud_warnings (warning_id, payment_id, charge_id, fraud_type, actionable, created_at)
+         select r.warning_id, r.payment_id, r.charge_id, r.fraud_type, r.actionable, to_timestamp(r.created)
+         from jsonb_to_recordset($1) as r
+             (warning_id text, payment_id text, charge_id text, fraud_type text, actionable boolean, created bigint)
+         on conflict on constraint fraud_warnings_pkey do update
+         set payment_id = excluded.payment_id, charge_id = excluded.charge_id, fraud_type = excluded.fraud_type,
+             actionable = excluded.actionable, created_at = excluded.created_at, updated_at = excluded.updated_at",
+        Json(warnings) as _
     )
     .execute(conn)
     .await

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `cast` | the inputs of a telling |
 //! | `scenarios` | the catalogue: each story as verbs |
-//! | `life`, `payments`, `refunds`, `disputes` | the verbs: one Stripe account's objects as they change |
+//! | `life`, `payments`, `refunds`, `disputes`, `warnings` | the verbs: one Stripe account's objects as they change |
 //! | `objects`, `people` | those objects, and who pays with what |
 //! | `render` | objects and events as Stripe's JSON |
 //! | `ids` | Stripe-like ids |
@@ -30,6 +30,7 @@ mod render;
 mod scenarios;
 #[cfg(test)]
 mod tests;
+mod warnings;
 
 pub use cast::{Amount, AmountOutOfRange, Cast};
 use life::Life;

@@ -64,6 +64,18 @@ pub(super) const CATALOGUE: &[Story] = &[
         about: "two disputes over parts of one payment: one accepted, one open",
         build: two_disputes,
     },
+    Story {
+        name: "fraud-warning",
+        about: "the issuer reports fraud; a refund could still prevent a dispute",
+        build: fraud_warning,
+    },
+    Story {
+        name: "fraud-warning-refunded",
+        about: "the issuer reports fraud, and the merchant refunds at once",
+        build: fraud_warning_refunded,
+    },
+    Story { name: "review-open", about: "a payment that a Radar rule holds for review", build: review_open },
+    Story { name: "review-approved", about: "a review that found the payment good", build: review_approved },
     Story { name: "authorized", about: "a hold on the card that nobody captured yet", build: authorized },
     Story { name: "void", about: "a hold that the merchant gives up", build: void },
     Story {
@@ -252,6 +264,37 @@ fn two_disputes(life: &mut Life) {
     life.open_dispute(charge, life.share(30), NOT_RECEIVED);
     life.later(hours(4));
     life.accept(first);
+}
+
+fn fraud_warning(life: &mut Life) {
+    life.checkout();
+    let charge = life.pay();
+    life.later(days(6));
+    life.warn(charge);
+}
+
+fn fraud_warning_refunded(life: &mut Life) {
+    life.checkout();
+    let charge = life.pay();
+    life.later(days(6));
+    let warning = life.warn(charge);
+    life.later(hours(3));
+    life.refund(charge, life.amount());
+    life.settle(warning);
+}
+
+fn review_open(life: &mut Life) {
+    life.checkout();
+    let charge = life.pay();
+    life.open_review(charge);
+}
+
+fn review_approved(life: &mut Life) {
+    life.checkout();
+    let charge = life.pay();
+    let review = life.open_review(charge);
+    life.later(hours(5));
+    life.approve(review);
 }
 
 fn authorized(life: &mut Life) {

