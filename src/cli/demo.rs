@@ -21,9 +21,9 @@ use super::local_postgres::{Durability, LocalPostgres, Options};
 use super::send::{self, Receiver};
 use super::sign::unix_now;
 use super::table;
-use crate::store::views;
+use crate::store::interface;
 use crate::stories::delivery::{Order, plan};
-use crate::stories::{self, Cast, StoryEvent};
+use crate::stories::{self, Cast, Story, StoryEvent};
 use crate::stripe::signature::Secret;
 
 #[derive(Debug, Args)]
@@ -35,6 +35,7 @@ pub(super) struct Demo {
 
 /// Long enough for the slowest machine; each wait ends as soon as the thing is there.
 const PATIENCE: Duration = Duration::from_secs(30);
+const ORDER_KEY: &str = "order_id";
 const COPIES: NonZeroUsize = NonZeroUsize::new(2).expect("two is not zero");
 
 pub(super) async fn run(args: Demo) -> anyhow::Result<()> {
@@ -75,40 +76,48 @@ async fn tell(database: &str, secret: &str, port: u16, args: &Demo) -> anyhow::R
         receiver.deliver(&events[*place]).await?;
     }
     let mut conn = PgConnection::connect(database).await?;
-    until("every event is processed", async || {
-        Ok(!views::event_counts(&mut conn).await?.iter().any(|(state, _)| state == "pending"))
-    })
-    .await?;
-    print(&mut PgConnection::connect(database).await?, deliveries.len()).await
+    processed(&mut conn).await?;
+    for payment_id in interface::unlinked_payments(&mut conn).await? {
+        println!("{payment_id} names no order: a service says which one it is for …");
+        interface::link_payment(&mut conn, &payment_id, "order-linked-late").await?;
+    }
+    processed(&mut conn).await?;
+    print(&mut conn, deliveries.len()).await
 }
 
-/// Every story, ending now, each for an order of its own name.
+async fn processed(conn: &mut PgConnection) -> anyhow::Result<()> {
+    let settled = async || Ok(interface::event_counts(conn).await?.iter().all(|(state, _)| state != "pending"));
+    until("every event is processed", settled).await
+}
+
+/// Every story, ending now, each for an order of its own name; and one whose order nobody named.
 fn events(seed: u64) -> Vec<StoryEvent> {
     let now = unix_now();
-    let tell = |story: &stories::Story| {
-        let cast = Cast { seed, ..Cast::new(format!("order-{}", story.name), 0) };
+    let tell = |story: &Story, order_key: &str| {
+        let cast = Cast { seed, order_key: order_key.to_owned(), ..Cast::new(format!("order-{}", story.name), 0) };
         story.tell(&Cast { start: now - story.span(&cast), ..cast })
     };
-    stories::all().iter().flat_map(tell).collect()
+    let told = stories::all().iter().flat_map(|story| tell(story, ORDER_KEY));
+    told.chain(tell(&stories::all()[0], "unknown_to_the_receiver")).collect()
 }
 
 async fn print(conn: &mut PgConnection, deliveries: usize) -> anyhow::Result<()> {
-    let counts = views::event_counts(conn).await?;
+    let counts = interface::event_counts(conn).await?;
     let counted: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
     println!("\n{deliveries} deliveries answered 200; the ledger holds each event once: {}.", counted.join(", "));
-    let orders = views::orders(conn).await?;
+    let orders = interface::orders(conn).await?;
     println!("\nOrders (clawback_v1.orders), amounts in minor units:\n");
     let header = ["order_id", "state", "paid", "refunded", "disputed", "lost", "currency", ""];
     println!("{}", table::render(&header, &orders));
     println!("Disputes (clawback_v1.disputes), the next deadline first:\n");
     let header = ["dispute_id", "order_id", "phase", "status", "outcome", "amount", "evidence_due_by", "time left"];
-    println!("{}", table::render(&header, &views::disputes(conn).await?));
+    println!("{}", table::render(&header, &interface::disputes(conn).await?));
     println!("Follow-ups that can be claimed now (clawback_v1.follow_ups):\n");
     let header = ["kind", "order_id", "subject", "due_at"];
-    println!("{}", table::render(&header, &views::ready_follow_ups(conn).await?));
+    println!("{}", table::render(&header, &interface::ready_follow_ups(conn).await?));
     println!("How one order came to its state (clawback_v1.order_history), in the order of arrival:\n");
     let header = ["from", "to", "event", "happened at (UTC)"];
-    println!("{}", table::render(&header, &views::history(conn, "order-late-win").await?));
+    println!("{}", table::render(&header, &interface::history(conn, "order-late-win").await?));
     println!("Next: make run keeps a receiver up; README.md says how services read and act.");
     let failed = counts.iter().find(|(state, _)| state == "failed");
     ensure!(failed.is_none() && !orders.is_empty(), "events failed: {counts:?}");
@@ -119,10 +128,11 @@ fn start(database: &str, secret: &str, port: u16) -> anyhow::Result<Child> {
     let binary = std::env::current_exe().context("cannot find this binary")?;
     let mut command = Command::new(binary);
     command.arg("serve").env("DATABASE_URL", database).env("STRIPE_WEBHOOK_SECRETS", secret);
-    command.env("CLAWBACK_LISTEN", format!("127.0.0.1:{port}")).env("CLAWBACK_ADMIN_LISTEN", "127.0.0.1:0");
-    for inherited in
-        ["DATABASE_URL_FILE", "CLAWBACK_ORDER_KEY", "CLAWBACK_MIGRATE", "CLAWBACK_TOLERANCE", "CLAWBACK_MAX_BODY"]
-    {
+    command
+        .env("CLAWBACK_LISTEN", format!("127.0.0.1:{port}"))
+        .env("CLAWBACK_ADMIN_LISTEN", "127.0.0.1:0")
+        .env("CLAWBACK_ORDER_KEY", ORDER_KEY);
+    for inherited in ["CLAWBACK_MIGRATE", "CLAWBACK_TOLERANCE", "CLAWBACK_MAX_BODY"] {
         command.env_remove(inherited);
     }
     // Its log would run through the tables; what goes wrong is seen by the answers.

@@ -4,8 +4,8 @@
 pub mod follow_ups;
 pub mod health;
 pub mod inbox;
+pub mod interface;
 pub mod ledger;
 pub mod migrations;
 pub mod orders;
 pub mod payments;
-pub mod views;

@@ -1,4 +1,4 @@
-//! What the commands show, read from `clawback_v1` as any service would.
+//! What the commands read and do through `clawback_v1`, as any service would.
 //!
 //! Amounts and times come back as text: these rows are for people.
 
@@ -66,4 +66,18 @@ pub async fn event_counts(conn: &mut PgConnection) -> sqlx::Result<Vec<(String, 
         r#"select state as "state!", count(*) as "count!" from clawback_v1.events group by state order by state"#
     );
     Ok(rows.fetch_all(conn).await?.into_iter().map(|row| (row.state, row.count)).collect())
+}
+
+/// Payments that are for no order yet.
+pub async fn unlinked_payments(conn: &mut PgConnection) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!(
+        r#"select payment_id as "payment_id!" from clawback_v1.payments where order_id is null order by payment_id"#
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Says which order a payment is for.
+pub async fn link_payment(conn: &mut PgConnection, payment_id: &str, order_id: &str) -> sqlx::Result<()> {
+    sqlx::query!("select clawback_v1.link_payment($1, $2)", payment_id, order_id).execute(conn).await.map(drop)
 }
