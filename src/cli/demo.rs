@@ -107,16 +107,17 @@ async fn print(conn: &mut PgConnection, deliveries: usize) -> anyhow::Result<()>
     println!("\n{deliveries} deliveries answered 200; the ledger holds each event once: {}.", counted.join(", "));
     let orders = interface::orders(conn).await?;
     println!("\nOrders (clawback_v1.orders), amounts in minor units:\n");
-    let header = ["order_id", "state", "paid", "refunded", "disputed", "lost", "currency", ""];
+    let header =
+        ["order_id", "state", "amount_paid", "amount_refunded", "amount_disputed", "amount_lost", "currency", "hold"];
     println!("{}", table::render(&header, &orders));
     println!("Disputes (clawback_v1.disputes), the next deadline first:\n");
-    let header = ["dispute_id", "order_id", "phase", "status", "outcome", "amount", "evidence_due_by", "time left"];
+    let header = ["dispute_id", "order_id", "phase", "status", "outcome", "amount", "evidence_due_by", "time_left"];
     println!("{}", table::render(&header, &interface::disputes(conn).await?));
     println!("Follow-ups that can be claimed now (clawback_v1.follow_ups):\n");
     let header = ["kind", "order_id", "subject", "due_at"];
     println!("{}", table::render(&header, &interface::ready_follow_ups(conn).await?));
     println!("How one order came to its state (clawback_v1.order_history), in the order of arrival:\n");
-    let header = ["from", "to", "event", "happened at (UTC)"];
+    let header = ["from_state", "to_state", "event_type", "happened_at"];
     println!("{}", table::render(&header, &interface::history(conn, "order-late-win").await?));
     println!("Next: make run keeps a receiver up; README.md says how services read and act.");
     let failed = counts.iter().find(|(state, _)| state == "failed");

@@ -14,7 +14,9 @@ pub(super) fn start(format: Option<LogFormat>) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let subscriber = tracing_subscriber::registry().with(filter);
     let started = match format.unwrap_or(on_terminal) {
-        LogFormat::Json => subscriber.with(tracing_subscriber::fmt::layer().json().flatten_event(true)).try_init(),
+        LogFormat::Json => subscriber
+            .with(tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false))
+            .try_init(),
         LogFormat::Pretty => subscriber.with(tracing_subscriber::fmt::layer().with_target(false)).try_init(),
     };
     drop(started);

@@ -5,11 +5,15 @@
 pub mod config;
 mod demo;
 mod dev;
+mod doctor;
+mod events;
+mod follow_ups;
 mod grants;
 mod healthcheck;
 pub mod local_postgres;
 mod logging;
 mod migrate;
+mod orders;
 mod send;
 pub mod serve;
 mod sign;
@@ -45,6 +49,14 @@ enum Command {
     Sign(sign::Sign),
     /// Print the statements that give a role what it needs, and no more
     Grants(grants::Grants),
+    /// Read the ledger of events, process some again
+    Events(events::Events),
+    /// Read the follow-ups, requeue or discard one
+    FollowUps(follow_ups::FollowUps),
+    /// Show an order's whole story
+    Orders(orders::Orders),
+    /// Check everything and say what to do about each finding
+    Doctor(doctor::Doctor),
     /// Exit 0 if the service answers: for a container probe
     Healthcheck(healthcheck::Healthcheck),
 }
@@ -81,6 +93,10 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Simulate(args) => simulate::run(args).await,
         Command::Sign(args) => sign::run(&args),
         Command::Grants(args) => grants::run(&args),
+        Command::Events(args) => events::run(args).await,
+        Command::FollowUps(args) => follow_ups::run(args).await,
+        Command::Orders(args) => orders::run(args).await,
+        Command::Doctor(args) => doctor::run(args).await,
         Command::Healthcheck(args) => healthcheck::run(&args).await,
     }
 }

@@ -15,6 +15,7 @@ mod order;
 mod payment;
 mod payment_id;
 mod rank;
+mod statement;
 mod wanted;
 
 pub use dispute::{Outcome, Phase};
@@ -24,4 +25,5 @@ pub use facts::{
 };
 pub use order::{Order, OrderKey, order};
 pub use payment::{Derived, DisputeState, Payment, RefundState, State, WarningState, derive};
+pub use statement::{Line, statement};
 pub use wanted::{RunAt, Wanted, kinds};

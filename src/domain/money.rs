@@ -17,7 +17,7 @@ pub(super) struct Refunded {
 
 impl Refund {
     /// Counts as money back: neither failed nor canceled. A word not known yet counts.
-    fn is_live(&self) -> bool {
+    pub(super) fn is_live(&self) -> bool {
         !matches!(self.status.as_str(), "failed" | "canceled")
     }
 

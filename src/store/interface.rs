@@ -1,59 +1,137 @@
-//! What the commands read and do through `clawback_v1`, as any service would.
-//!
-//! Amounts and times come back as text: these rows are for people.
+//! What the commands read and do through `clawback_v1`, as any service would. Rows come as JSON objects.
 
+use serde_json::Value;
 use sqlx::PgConnection;
 
-/// A row of cells.
-pub type Row = Vec<String>;
-
-/// Orders: reference, state, paid, refunded, disputed, lost, hold.
-pub async fn orders(conn: &mut PgConnection) -> sqlx::Result<Vec<Row>> {
+/// All orders, by reference.
+pub async fn orders(conn: &mut PgConnection) -> sqlx::Result<Vec<Value>> {
     sqlx::query_scalar!(
-        r#"select array[order_id, state, coalesce(amount_paid::text, '–'), amount_refunded::text, amount_disputed::text,
-                  amount_lost::text, currency, case when hold then 'hold' else '' end] as "row!"
-           from clawback_v1.orders
-           order by order_id"#
+        r#"select to_jsonb(r) as "row!" from (
+               select order_id, state, amount_paid, amount_refunded, amount_disputed, amount_lost, currency, hold
+               from clawback_v1.orders
+               order by order_id) r"#
     )
     .fetch_all(conn)
     .await
 }
 
-/// Disputes: id, order, phase, status, outcome, amount, deadline, time left.
-pub async fn disputes(conn: &mut PgConnection) -> sqlx::Result<Vec<Row>> {
+/// One order, a row for each account, mode and currency.
+pub async fn order(conn: &mut PgConnection, order_id: &str) -> sqlx::Result<Vec<Value>> {
     sqlx::query_scalar!(
-        r#"select array[dispute_id, coalesce(order_id, '–'), phase, status, coalesce(outcome, 'open'), amount::text,
-                  coalesce(to_char(evidence_due_by at time zone 'utc', 'YYYY-MM-DD HH24:MI "UTC"'), '–'),
-                  case when outcome is null then coalesce(date_trunc('hour', evidence_due_by - now())::text, '–') else '–' end
-                  ] as "row!"
-           from clawback_v1.disputes
-           order by evidence_due_by nulls last, dispute_id"#
+        r#"select to_jsonb(o) as "row!" from clawback_v1.orders o where o.order_id = $1
+           order by o.livemode, o.account nulls first, o.currency"#,
+        order_id
     )
     .fetch_all(conn)
     .await
 }
 
-/// Follow-ups that can be claimed: kind, order, subject, due.
-pub async fn ready_follow_ups(conn: &mut PgConnection) -> sqlx::Result<Vec<Row>> {
+/// All disputes, the next deadline first.
+pub async fn disputes(conn: &mut PgConnection) -> sqlx::Result<Vec<Value>> {
     sqlx::query_scalar!(
-        r#"select array[kind, coalesce(order_id, '–'), subject,
-                  coalesce(to_char(due_at at time zone 'utc', 'YYYY-MM-DD HH24:MI "UTC"'), '–')] as "row!"
-           from clawback_v1.follow_ups
-           where state = 'ready' and run_at <= now()
-           order by kind, order_id, subject"#
+        r#"select to_jsonb(r) as "row!" from (
+               select dispute_id, order_id, phase, status, coalesce(outcome, 'open') as outcome, amount,
+                      to_char(evidence_due_by at time zone 'utc', 'YYYY-MM-DD HH24:MI "UTC"') as evidence_due_by,
+                      case when outcome is null then date_trunc('hour', evidence_due_by - now())::text end as time_left
+               from clawback_v1.disputes d
+               order by d.evidence_due_by nulls last, dispute_id) r"#
     )
     .fetch_all(conn)
     .await
 }
 
-/// Changes of state of one order, oldest first: from, to, event, when it happened.
-pub async fn history(conn: &mut PgConnection, order_id: &str) -> sqlx::Result<Vec<Row>> {
+/// Follow-ups that can be claimed now.
+pub async fn ready_follow_ups(conn: &mut PgConnection) -> sqlx::Result<Vec<Value>> {
     sqlx::query_scalar!(
-        r#"select array[coalesce(from_state, '–'), to_state, event_type,
-                  coalesce(to_char(event_created_at at time zone 'utc', 'YYYY-MM-DD HH24:MI:SS'), '–')] as "row!"
-           from clawback_v1.order_history
-           where order_id = $1
-           order by id"#,
+        r#"select to_jsonb(r) as "row!" from (
+               select kind, order_id, subject, to_char(due_at at time zone 'utc', 'YYYY-MM-DD HH24:MI "UTC"') as due_at
+               from clawback_v1.follow_ups
+               where state = 'ready' and run_at <= now()
+               order by kind, order_id, subject) r"#
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Follow-ups, the newest first; by state, kind or order if given.
+pub async fn follow_ups(
+    conn: &mut PgConnection,
+    state: Option<&str>,
+    kind: Option<&str>,
+    order_id: Option<&str>,
+    limit: i64,
+) -> sqlx::Result<Vec<Value>> {
+    sqlx::query_scalar!(
+        r#"select to_jsonb(f) as "row!" from clawback_v1.follow_ups f
+           where ($1::text is null or f.state = $1) and ($2::text is null or f.kind = $2)
+               and ($3::text is null or f.order_id = $3)
+           order by f.id desc
+           limit $4"#,
+        state,
+        kind,
+        order_id,
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Ready again, with fresh attempts; false: it is not to be had.
+pub async fn requeue(conn: &mut PgConnection, id: i64) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(r#"select clawback_v1.requeue_follow_up($1) as "done!""#, id).fetch_one(conn).await
+}
+
+/// Never to be done; false: it is done, discarded or not there.
+pub async fn discard(conn: &mut PgConnection, id: i64, reason: &str) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(r#"select clawback_v1.discard_follow_up($1, $2) as "done!""#, id, reason).fetch_one(conn).await
+}
+
+/// Events, the last received first; by state, type or object if given.
+pub async fn events(
+    conn: &mut PgConnection,
+    state: Option<&str>,
+    event_type: Option<&str>,
+    object_id: Option<&str>,
+    limit: i64,
+) -> sqlx::Result<Vec<Value>> {
+    sqlx::query_scalar!(
+        r#"select to_jsonb(e) as "row!" from clawback_v1.events e
+           where ($1::text is null or e.state = $1) and ($2::text is null or e.type = $2)
+               and ($3::text is null or e.object_id = $3)
+           order by e.received_at desc, e.event_id
+           limit $4"#,
+        state,
+        event_type,
+        object_id,
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// One event with its body, client secrets masked; none when it is not there.
+pub async fn event(conn: &mut PgConnection, event_id: &str) -> sqlx::Result<Option<Value>> {
+    sqlx::query_scalar!(
+        r#"select to_jsonb(r) as "row!" from (
+               select e.*, b.payload
+               from clawback_v1.events e
+               left join clawback_v1.event_payloads b on b.event_id = e.event_id
+               where e.event_id = $1) r"#,
+        event_id
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// Changes of state of one order, oldest first.
+pub async fn history(conn: &mut PgConnection, order_id: &str) -> sqlx::Result<Vec<Value>> {
+    sqlx::query_scalar!(
+        r#"select to_jsonb(r) as "row!" from (
+               select coalesce(from_state, '–') as from_state, to_state, event_type, event_id,
+                      to_char(event_created_at at time zone 'utc', 'YYYY-MM-DD HH24:MI:SS') as happened_at
+               from clawback_v1.order_history
+               where order_id = $1
+               order by id) r"#,
         order_id
     )
     .fetch_all(conn)

@@ -150,3 +150,39 @@ pub async fn retry_later(conn: &mut PgConnection, seq: i64, error: &str, seconds
     .await
     .map(drop)
 }
+
+/// Lets events be processed again and writes down why; who asks is the database's user. An event whose
+/// body was pruned cannot be. Returns the ids of those that will be.
+pub async fn replay(conn: &mut PgConnection, event_ids: &[String], reason: &str) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!(
+        "with again as (
+             update clawback.events e
+             set state = 'pending', processed_at = null, last_error = null
+             from clawback.event_payloads b
+             where e.event_id = any($1) and b.event_id = e.event_id and e.state <> 'pending'
+             returning e.event_id, e.seq
+         ), asked as (
+             insert into clawback.replays (event_id, reason) select event_id, $2 from again
+         ), waiting as (
+             insert into clawback.pending_events (seq, event_id) select seq, event_id from again
+         )
+         select event_id from again",
+        event_ids,
+        reason
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// The ids of events in a state, of a type if given, the oldest first.
+pub async fn ids(conn: &mut PgConnection, state: &str, event_type: Option<&str>) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!(
+        "select event_id from clawback.events
+         where state = $1 and ($2::text is null or type = $2)
+         order by seq",
+        state,
+        event_type
+    )
+    .fetch_all(conn)
+    .await
+}

@@ -1,6 +1,7 @@
 //! All SQL, one file for each family of tables. Functions take `&mut PgConnection`: transactions begin
 //! and end in [`crate::apply`].
 
+pub mod conservation;
 pub mod follow_ups;
 pub mod health;
 pub mod inbox;

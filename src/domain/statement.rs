@@ -1,0 +1,131 @@
+//! A payment's story in Stripe's time, line by line, with money columns that add up to the payment's.
+//!
+//! For people who ask how an order came to its sums. Derives no amount of its own: what the lines do
+//! not explain is a line itself.
+
+use serde::Serialize;
+
+use super::facts::{DisputeFacts, Facts, Refund};
+use super::payment::{Derived, derive};
+
+/// One line. Money in minor units of the payment's currency, the balance in its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// Unix seconds; none for what has no moment.
+    pub at: Option<i64>,
+    /// What kind of thing happened.
+    pub what: &'static str,
+    /// The id of what it happened to.
+    pub id: String,
+    /// Its state now, in Stripe's word.
+    pub status: String,
+    /// Adds up to `amount_paid`.
+    pub paid: i64,
+    /// Adds up to `amount_refunded`.
+    pub refunded: i64,
+    /// Adds up to `amount_disputed`.
+    pub disputed: i64,
+    /// Adds up to `amount_lost`.
+    pub lost: i64,
+    /// What moved on the balance, with its fee and currency.
+    pub balance: Option<String>,
+}
+
+/// The lines of one payment, oldest first; what is not explained by an object comes last.
+#[must_use]
+pub fn statement(payment_id: &str, facts: &Facts) -> Vec<Line> {
+    let derived = derive(payment_id, facts);
+    let mut lines: Vec<Line> =
+        charges(facts).chain(refunds(facts)).chain(disputes(facts)).chain(notes(facts)).collect();
+    lines.sort_by(|a, b| (a.at, a.what, &a.id).cmp(&(b.at, b.what, &b.id)));
+    lines.extend(unexplained(&derived, &lines));
+    lines
+}
+
+fn charges(facts: &Facts) -> impl Iterator<Item = Line> {
+    facts.seen_charges().map(|(id, charge)| Line {
+        at: Some(charge.created),
+        what: "charge",
+        id: id.to_owned(),
+        status: charge.status.clone(),
+        paid: charge.amount_captured,
+        ..Line::default()
+    })
+}
+
+fn refunds(facts: &Facts) -> impl Iterator<Item = Line> {
+    facts.refunds.iter().map(|(id, known)| {
+        let refund: &Refund = &known.best.value;
+        let counts = refund.is_live() && facts.returns_money(id, refund) && facts.counts(&refund.currency);
+        Line {
+            at: Some(refund.created),
+            what: "refund",
+            id: id.clone(),
+            status: refund.status.clone(),
+            refunded: if counts { refund.amount } else { 0 },
+            ..Line::default()
+        }
+    })
+}
+
+fn disputes(facts: &Facts) -> impl Iterator<Item = Line> {
+    facts.disputes.iter().flat_map(move |(id, known)| {
+        let dispute = known.seen();
+        let counts = facts.counts(&dispute.currency);
+        let line = Line {
+            at: Some(dispute.created),
+            what: "dispute",
+            id: id.clone(),
+            status: dispute.status.clone(),
+            disputed: if counts && dispute.is_open_chargeback() { dispute.amount } else { 0 },
+            lost: if counts { known.amount_lost() } else { 0 },
+            ..Line::default()
+        };
+        std::iter::once(line).chain(balance(known))
+    })
+}
+
+fn balance(known: &DisputeFacts) -> impl Iterator<Item = Line> {
+    known.balance.iter().map(|(id, entry)| Line {
+        at: Some(entry.created),
+        what: "dispute balance",
+        id: id.clone(),
+        status: if entry.amount < 0 { "withdrawn" } else { "reinstated" }.to_owned(),
+        balance: Some(format!("{} fee {} {}", entry.amount, entry.fee, entry.currency)),
+        ..Line::default()
+    })
+}
+
+fn notes(facts: &Facts) -> impl Iterator<Item = Line> {
+    let warnings = facts.warnings.iter().map(|(id, known)| Line {
+        at: Some(known.best.value.created),
+        what: "fraud warning",
+        id: id.clone(),
+        status: if known.best.value.actionable { "actionable" } else { "settled" }.to_owned(),
+        ..Line::default()
+    });
+    let reviews = facts.reviews.iter().map(|(id, known)| Line {
+        at: Some(known.best.stamp.at),
+        what: "review",
+        id: id.clone(),
+        status: if known.best.value.open { "open" } else { known.best.value.reason.as_deref().unwrap_or("closed") }
+            .to_owned(),
+        ..Line::default()
+    });
+    warnings.chain(reviews)
+}
+
+/// What an intent received that no charge shows; what a charge shows as refunded that no refund explains,
+/// or refunds beyond what was captured.
+fn unexplained(derived: &Derived, lines: &[Line]) -> Option<Line> {
+    let balance = &derived.payment.balance;
+    let paid = balance.amount_paid.unwrap_or(0) - lines.iter().map(|line| line.paid).sum::<i64>();
+    let refunded = balance.amount_refunded - lines.iter().map(|line| line.refunded).sum::<i64>();
+    (paid != 0 || refunded != 0).then(|| Line {
+        what: "not seen apart",
+        id: derived.payment.payment_id.clone(),
+        paid,
+        refunded,
+        ..Line::default()
+    })
+}

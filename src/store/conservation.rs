@@ -1,0 +1,72 @@
+//! What a checker needs to derive everything again and compare. Reads only.
+
+use serde_json::Value;
+use sqlx::PgConnection;
+use sqlx::types::Json;
+
+use crate::domain::Facts;
+
+/// A stored payment: its facts, and the row as services see it, times in unix seconds.
+#[derive(Debug)]
+pub struct StoredPayment {
+    /// The payment's id.
+    pub payment_id: String,
+    /// What was seen.
+    pub facts: Json<Facts>,
+    /// What was derived when it was stored.
+    pub row: Value,
+}
+
+/// The next 500 payments after an id, by id.
+pub async fn payments_after(conn: &mut PgConnection, payment_id: &str) -> sqlx::Result<Vec<StoredPayment>> {
+    sqlx::query_as!(
+        StoredPayment,
+        r#"select p.payment_id, p.facts as "facts: Json<Facts>",
+                  jsonb_build_object('orphan', p.orphan, 'order_id', p.order_id, 'account', nullif(p.account, ''),
+                      'livemode', p.livemode, 'currency', nullif(p.currency, ''), 'charge_id', p.charge_id,
+                      'amount', p.amount, 'amount_paid', p.amount_paid, 'amount_refunded', p.amount_refunded,
+                      'amount_disputed', p.amount_disputed, 'amount_lost', p.amount_lost, 'state', p.state,
+                      'hold', p.hold, 'open_disputes', p.open_disputes,
+                      'evidence_due_by', extract(epoch from p.evidence_due_by)::bigint) as "row!"
+           from clawback.payments p
+           where p.payment_id > $1
+           order by p.payment_id
+           limit 500"#,
+        payment_id
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Payments of which more went back than was paid. No CHECK can forbid it: a refund may be seen before
+/// its charge.
+pub async fn refunded_above_paid(conn: &mut PgConnection) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!(
+        "select payment_id from clawback.payments where amount_refunded > amount_paid order by payment_id"
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Orders whose sums are not those of their payments, and references of payments without an order.
+pub async fn orders_that_do_not_add_up(conn: &mut PgConnection) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!(
+        r#"with sums as (
+               select order_id, account, livemode, currency, sum(amount_paid) as paid, sum(amount_refunded) as refunded,
+                      sum(amount_disputed) as disputed, sum(amount_lost) as lost, bool_or(hold) as hold,
+                      sum(open_disputes) as open_disputes, min(evidence_due_by) as due
+               from clawback.payments
+               where order_id is not null
+               group by order_id, account, livemode, currency
+           )
+           select coalesce(o.order_id, s.order_id) as "order_id!"
+           from clawback.orders o
+           full join sums s using (order_id, account, livemode, currency)
+           where (o.amount_paid, o.amount_refunded, o.amount_disputed, o.amount_lost, o.hold, o.open_disputes,
+                  o.evidence_due_by)
+               is distinct from (s.paid, s.refunded, s.disputed, s.lost, s.hold, s.open_disputes, s.due)
+           order by 1"#
+    )
+    .fetch_all(conn)
+    .await
+}
