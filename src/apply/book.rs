@@ -87,9 +87,9 @@ impl Book {
         let concerned: BTreeSet<String> = Self::concerned(&facts, &self.homes).map(str::to_owned).collect();
         let before: BTreeMap<String, Entry> =
             concerned.into_iter().filter_map(|id| Some((id.clone(), self.entries.get(&id)?.clone()))).collect();
-        let mut joined = facts;
-        for entry in before.values() {
-            joined.join(entry.facts.clone());
+        let mut joined = Facts::default();
+        for known in before.values().map(|entry| entry.facts.clone()).chain([facts]) {
+            joined.join(known);
         }
         let after: BTreeMap<String, Entry> =
             joined.by_payment().into_iter().map(|(id, facts)| (id.clone(), Entry::new(&id, facts))).collect();

@@ -1,7 +1,6 @@
-//! What was seen of Stripe's objects, and how two sightings are joined.
+//! What was seen of Stripe's objects: the best snapshot of each, and the few parts kept beside it.
 //!
-//! Holds the best snapshot of each object and the few parts kept beside it. Concludes nothing: amounts
-//! and states are derived in the files beside this one.
+//! Concludes nothing: how sightings are joined, and what they add up to, is in the files beside this one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,14 +29,6 @@ pub struct Latest<T> {
     pub stamp: Stamp,
     /// What was seen.
     pub value: T,
-}
-
-impl<T> Latest<T> {
-    fn join(&mut self, other: Self) {
-        if other.stamp > self.stamp {
-            *self = other;
-        }
-    }
 }
 
 /// Whose object it is.
@@ -291,19 +282,6 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Adds what `other` knows. Commutative, associative and idempotent: the ground of order
-    /// independence.
-    pub fn join(&mut self, other: Self) {
-        join_maps(&mut self.intents, other.intents, IntentFacts::join);
-        join_maps(&mut self.charges, other.charges, ChargeFacts::join);
-        join_maps(&mut self.refunds, other.refunds, Child::join);
-        join_maps(&mut self.disputes, other.disputes, DisputeFacts::join);
-        join_maps(&mut self.sessions, other.sessions, SessionFacts::join);
-        join_maps(&mut self.warnings, other.warnings, Child::join);
-        join_maps(&mut self.reviews, other.reviews, Child::join);
-        join_maps(&mut self.order_links, other.order_links, Latest::join);
-    }
-
     /// Ids of every object held.
     pub fn held_ids(&self) -> impl Iterator<Item = &String> {
         (self.intents.keys())
@@ -342,67 +320,7 @@ impl Facts {
 }
 
 impl<T> Child<T> {
-    fn join(&mut self, other: Self) {
-        self.best.join(other.best);
-        join_latest(&mut self.charge, other.charge);
-        join_latest(&mut self.intent, other.intent);
-    }
-
     fn links(&self) -> impl Iterator<Item = &Latest<String>> {
         self.charge.iter().chain(&self.intent)
-    }
-}
-
-impl ChargeFacts {
-    fn join(&mut self, other: Self) {
-        join_latest(&mut self.best, other.best);
-        join_latest(&mut self.intent, other.intent);
-        join_latest(&mut self.order_ref, other.order_ref);
-    }
-}
-
-impl IntentFacts {
-    fn join(&mut self, other: Self) {
-        self.best.join(other.best);
-        join_latest(&mut self.order_ref, other.order_ref);
-    }
-}
-
-impl DisputeFacts {
-    fn join(&mut self, other: Self) {
-        self.child.join(other.child);
-        join_maps(&mut self.balance, other.balance, |mine, theirs| {
-            if theirs > *mine {
-                *mine = theirs;
-            }
-        });
-        self.inquiry_submissions = self.inquiry_submissions.max(other.inquiry_submissions);
-    }
-}
-
-impl SessionFacts {
-    fn join(&mut self, other: Self) {
-        self.child.join(other.child);
-        join_latest(&mut self.order_ref, other.order_ref);
-        join_latest(&mut self.client_ref, other.client_ref);
-    }
-}
-
-fn join_latest<T>(mine: &mut Option<Latest<T>>, theirs: Option<Latest<T>>) {
-    match (mine, theirs) {
-        (_, None) => {}
-        (Some(mine), Some(theirs)) => mine.join(theirs),
-        (mine @ None, theirs) => *mine = theirs,
-    }
-}
-
-fn join_maps<V>(mine: &mut BTreeMap<String, V>, theirs: BTreeMap<String, V>, join: impl Fn(&mut V, V)) {
-    for (id, value) in theirs {
-        match mine.entry(id) {
-            std::collections::btree_map::Entry::Vacant(slot) => {
-                slot.insert(value);
-            }
-            std::collections::btree_map::Entry::Occupied(slot) => join(slot.into_mut(), value),
-        }
     }
 }

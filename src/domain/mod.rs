@@ -8,8 +8,10 @@
 //! state depends on the set of events, and on nothing else.
 
 pub mod align;
+mod derive;
 mod dispute;
 mod facts;
+mod join;
 mod money;
 mod order;
 mod payment;
@@ -18,12 +20,13 @@ mod rank;
 mod statement;
 mod wanted;
 
+pub use derive::{Derived, DisputeState, RefundState, WarningState, derive};
 pub use dispute::{Outcome, Phase};
 pub use facts::{
     BalanceEntry, Charge, ChargeFacts, Child, Dispute, DisputeFacts, Facts, Intent, IntentFacts, Latest, Refund,
     Review, Scope, Session, SessionFacts, Stamp, Warning,
 };
 pub use order::{Order, OrderKey, order};
-pub use payment::{Derived, DisputeState, Payment, RefundState, State, WarningState, derive};
+pub use payment::{Balance, Payment, State};
 pub use statement::{Line, statement};
 pub use wanted::{RunAt, Wanted, kinds};

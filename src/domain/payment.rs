@@ -1,11 +1,11 @@
-//! One payment: everything that is derived from its facts and shown to services.
+//! One payment: its sums, its flags, its state and its order.
+//!
+//! Refunds, disputes and follow-ups are derived beside it, in `derive.rs`.
 
 use serde::{Deserialize, Serialize};
 
-use super::dispute::{Outcome, Phase};
-use super::facts::{Charge, Child, Dispute, DisputeFacts, Facts, Intent, Refund, Scope, Warning};
+use super::facts::{Charge, DisputeFacts, Facts, Intent, Scope};
 use super::money::sum;
-use super::wanted::{self, Wanted};
 
 /// What a payment or an order has come to. The order of the variants is the order in which they are
 /// tried: the first that fits. See README, "States".
@@ -129,91 +129,8 @@ pub struct Payment {
     pub state: State,
 }
 
-/// A refund as services see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RefundState {
-    /// Stripe's id.
-    pub refund_id: String,
-    /// The row of the payment it belongs to.
-    pub payment_id: String,
-    /// The charge it names, else the payment's.
-    pub charge_id: Option<String>,
-    /// The best snapshot.
-    #[serde(flatten)]
-    pub refund: Refund,
-}
-
-/// A dispute as services see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct DisputeState {
-    /// Stripe's id.
-    pub dispute_id: String,
-    /// The row of the payment it belongs to.
-    pub payment_id: String,
-    /// The charge it names, else the payment's.
-    pub charge_id: Option<String>,
-    /// The best snapshot.
-    #[serde(flatten)]
-    pub dispute: Dispute,
-    /// See [`Phase`].
-    pub phase: Phase,
-    /// None while open.
-    pub outcome: Option<Outcome>,
-    /// The deadline for evidence; none when not known or none is allowed.
-    pub evidence_due_by: Option<i64>,
-    /// Taken from the balance, positive, in the settlement currency.
-    pub amount_withdrawn: i64,
-    /// Given back.
-    pub amount_reinstated: i64,
-    /// The dispute's fee.
-    pub fee: i64,
-    /// The currency of the three.
-    pub settlement_currency: Option<String>,
-}
-
-/// An early fraud warning as services see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct WarningState {
-    /// Stripe's id.
-    pub warning_id: String,
-    /// The row of the payment it belongs to.
-    pub payment_id: String,
-    /// The charge it names, else the payment's.
-    pub charge_id: Option<String>,
-    /// The best snapshot.
-    #[serde(flatten)]
-    pub warning: Warning,
-}
-
-/// Everything derived from one payment's facts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Derived {
-    /// The payment itself.
-    pub payment: Payment,
-    /// Its refunds, by id.
-    pub refunds: Vec<RefundState>,
-    /// Its disputes, by id.
-    pub disputes: Vec<DisputeState>,
-    /// Its early fraud warnings, by id.
-    pub warnings: Vec<WarningState>,
-    /// What is to be done.
-    pub wanted: Vec<Wanted>,
-}
-
-/// Derives a payment from its facts. `payment_id` is the key that [`Facts::by_payment`] gave.
-#[must_use]
-pub fn derive(payment_id: &str, facts: &Facts) -> Derived {
-    let payment = payment(payment_id, facts);
-    Derived {
-        refunds: facts.refunds.keys().map(|id| refund_state(payment_id, id, facts)).collect(),
-        disputes: facts.disputes.iter().map(|(id, dispute)| dispute_state(&payment, id, dispute)).collect(),
-        warnings: facts.warnings.iter().map(|(id, warning)| warning_state(&payment, id, warning)).collect(),
-        wanted: wanted::wanted(&payment, facts),
-        payment,
-    }
-}
-
-fn payment(payment_id: &str, facts: &Facts) -> Payment {
+/// Derives the payment itself.
+pub(super) fn payment(payment_id: &str, facts: &Facts) -> Payment {
     let balance = balance(facts);
     let disputed = facts.disputes.values().any(|d| d.seen().is_open_chargeback());
     let inquiry = facts.disputes.values().any(|d| d.seen().is_open_inquiry());
@@ -341,42 +258,5 @@ impl Facts {
             .next()
             .cloned()
             .unwrap_or_default()
-    }
-}
-
-fn refund_state(payment_id: &str, refund_id: &str, facts: &Facts) -> RefundState {
-    RefundState {
-        refund_id: refund_id.to_owned(),
-        payment_id: payment_id.to_owned(),
-        charge_id: facts.charge_of_refund(refund_id).map(str::to_owned),
-        refund: facts.refunds[refund_id].best.value.clone(),
-    }
-}
-
-fn dispute_state(payment: &Payment, dispute_id: &str, facts: &DisputeFacts) -> DisputeState {
-    let settlement = facts.settlement();
-    let named = facts.child.charge.as_ref().map(|link| link.value.clone());
-    DisputeState {
-        dispute_id: dispute_id.to_owned(),
-        payment_id: payment.payment_id.clone(),
-        charge_id: named.or_else(|| payment.charge_id.clone()),
-        phase: facts.seen().phase(),
-        outcome: facts.seen().outcome(),
-        evidence_due_by: facts.due_by(),
-        amount_withdrawn: settlement.withdrawn,
-        amount_reinstated: settlement.reinstated,
-        fee: settlement.fee,
-        settlement_currency: settlement.currency,
-        dispute: facts.seen().clone(),
-    }
-}
-
-fn warning_state(payment: &Payment, warning_id: &str, facts: &Child<Warning>) -> WarningState {
-    let named = facts.charge.as_ref().map(|link| link.value.clone());
-    WarningState {
-        warning_id: warning_id.to_owned(),
-        payment_id: payment.payment_id.clone(),
-        charge_id: named.or_else(|| payment.charge_id.clone()),
-        warning: facts.best.value.clone(),
     }
 }

@@ -5,8 +5,8 @@
 
 use serde::Serialize;
 
+use super::derive::{Derived, derive};
 use super::facts::{DisputeFacts, Facts, Refund};
-use super::payment::{Derived, derive};
 
 /// One line. Money in minor units of the payment's currency, the balance in its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

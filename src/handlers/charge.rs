@@ -3,7 +3,7 @@
 use super::origin::{Origin, beside};
 use super::{dispute, payment_intent, refund};
 use crate::domain::{Charge, ChargeFacts, Facts};
-use crate::stripe::object::{Object, Unreadable};
+use crate::stripe::object::{Link, Object, Unreadable};
 
 /// Reads a charge. Before 2014 it has no `status`, older versions lack `amount_captured`
 /// (docs.stripe.com/api/charges).
@@ -13,19 +13,26 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
     let (rank, refunded) = (charge.rank(), charge.amount_refunded);
     let best = origin.sighting(charge, rank, refunded);
     let intent = object.link("payment_intent")?;
-    let mut facts = Facts::default();
-    let charge_facts = ChargeFacts {
+    let charge = ChargeFacts {
         intent: intent.as_ref().map(|link| beside(&best, link.id.clone())),
         order_ref: origin.order_ref(object)?.map(|reference| beside(&best, reference)),
         best: Some(best),
     };
-    facts.charges.insert(id.clone(), charge_facts);
+    let mut facts = nested(origin, object, &id, intent)?;
+    // Last: the object itself says more than its own copy inside another.
+    facts.join(Facts { charges: [(id, charge)].into(), ..Facts::default() });
+    Ok(facts)
+}
+
+fn nested(origin: &Origin, object: &Object, id: &str, intent: Option<Link>) -> Result<Facts, Unreadable> {
+    let mut facts = Facts::default();
     if let Some(expanded) = intent.and_then(|link| link.expanded) {
         facts.join(payment_intent::read(origin, &expanded)?);
     }
-    for nested in object.objects("refunds")? {
-        facts.join(refund::read_nested(origin, &nested, &id)?);
+    for refund in object.objects("refunds")? {
+        facts.join(refund::read_nested(origin, &refund, id)?);
     }
+    // Until 2017-02-14 the dispute itself stood here; where it is no object it says nothing new.
     if let Some(expanded) = object.link("dispute").ok().flatten().and_then(|link| link.expanded) {
         facts.join(dispute::read(origin, &expanded)?);
     }

@@ -16,6 +16,9 @@ const MAX_TEXT: usize = 5000;
 /// 2100-01-01 in unix seconds: a time beyond it is a mistake.
 const MAX_TIME: i64 = 4_102_444_800;
 
+/// Deepest nesting that is read. Stripe expands at most four levels; a reader that follows links must end.
+const MAX_DEPTH: usize = 16;
+
 /// A field that cannot be read. Its text goes to operators and names no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}")]
@@ -59,6 +62,9 @@ impl<'a> Object<'a> {
     /// [`Unreadable`] when the field holds something else.
     pub fn object(&self, field: &str) -> Result<Option<Self>, Unreadable> {
         let Some(raw) = self.raw(field) else { return Ok(None) };
+        if self.path.matches('.').count() >= MAX_DEPTH {
+            return Err(self.wrong(field, "is nested too deeply"));
+        }
         let fields = serde_json::from_str(raw.get()).map_err(|_| self.wrong(field, "is not an object"))?;
         Ok(Some(Self { path: self.path_of(field), fields }))
     }
@@ -240,5 +246,58 @@ impl<'a> Object<'a> {
 
     fn path_of(&self, field: &str) -> String {
         if self.path.is_empty() { field.to_owned() } else { format!("{}.{field}", self.path) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Object;
+
+    #[test]
+    fn nesting_without_end_is_refused_and_not_followed() {
+        let deep = "{\"payment_intent\":".repeat(5_000) + "1" + &"}".repeat(5_000);
+        let mut object = Object::parse(&deep).expect("an object");
+        let refused = loop {
+            match object.object("payment_intent") {
+                Ok(next) => object = next.expect("another level"),
+                Err(unreadable) => break unreadable,
+            }
+        };
+        assert_eq!(refused.problem, "is nested too deeply");
+    }
+
+    #[test]
+    fn a_field_is_named_by_its_path() {
+        let event = Object::parse(r#"{"data":{"object":{"amount":-1,"big":92233720368547758070,"half":1.5}}}"#)
+            .expect("an object");
+        let object = event
+            .object("data")
+            .expect("an object")
+            .expect("there")
+            .object("object")
+            .expect("an object")
+            .expect("there");
+        let said = |field| object.optional_amount(field).expect_err("no amount").to_string();
+        assert_eq!(said("amount"), "data.object.amount: is negative");
+        assert_eq!(said("big"), "data.object.big: is not a whole number of 64 bits");
+        assert_eq!(said("half"), "data.object.half: is not a whole number of 64 bits");
+    }
+
+    #[test]
+    fn what_nobody_asks_for_may_be_anything() {
+        let object = Object::parse(r#"{"description":"\ud800","id":"ch_1","note":"\u0000"}"#).expect("an object");
+        assert_eq!(object.id("id").expect("an id"), "ch_1");
+        assert_eq!(object.optional_text("note").expect_err("no text").problem, "holds a NUL character");
+        assert_eq!(object.optional_text("description").expect_err("no text").problem, "is not text");
+    }
+
+    #[test]
+    fn a_list_may_be_bare_or_paged_or_hold_ids_only() {
+        let object =
+            Object::parse(r#"{"a":[{"id":"x"}],"b":{"data":[{"id":"y"},"z"]},"c":null,"d":7}"#).expect("an object");
+        assert_eq!(object.objects("a").expect("a list").len(), 1);
+        assert_eq!(object.objects("b").expect("a list").len(), 1);
+        assert_eq!(object.objects("c").expect("a list").len(), 0);
+        assert_eq!(object.objects("d").expect_err("no list").problem, "is not a list");
     }
 }

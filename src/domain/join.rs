@@ -1,0 +1,96 @@
+//! Joining what two sources know: the ground of order independence.
+//!
+//! Of two sightings of one thing the later stamp wins, everything else is a union or a maximum. So the
+//! join is commutative, associative and idempotent, and what a set of events adds up to does not depend
+//! on the order or the number of their arrivals. Equal stamps are of one event, read twice: the second
+//! reading wins, so that replaying an event after an upgrade has the effect of the better reading.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use super::facts::{ChargeFacts, Child, DisputeFacts, Facts, IntentFacts, Latest, SessionFacts};
+
+impl Facts {
+    /// Adds what `other` knows: commutative, associative and idempotent: the ground of order
+    /// independence.
+    pub fn join(&mut self, other: Self) {
+        join_maps(&mut self.intents, other.intents, IntentFacts::join);
+        join_maps(&mut self.charges, other.charges, ChargeFacts::join);
+        join_maps(&mut self.refunds, other.refunds, Child::join);
+        join_maps(&mut self.disputes, other.disputes, DisputeFacts::join);
+        join_maps(&mut self.sessions, other.sessions, SessionFacts::join);
+        join_maps(&mut self.warnings, other.warnings, Child::join);
+        join_maps(&mut self.reviews, other.reviews, Child::join);
+        join_maps(&mut self.order_links, other.order_links, Latest::join);
+    }
+}
+
+impl<T> Latest<T> {
+    fn join(&mut self, other: Self) {
+        if other.stamp >= self.stamp {
+            *self = other;
+        }
+    }
+}
+
+impl<T> Child<T> {
+    fn join(&mut self, other: Self) {
+        self.best.join(other.best);
+        join_latest(&mut self.charge, other.charge);
+        join_latest(&mut self.intent, other.intent);
+    }
+}
+
+impl ChargeFacts {
+    fn join(&mut self, other: Self) {
+        join_latest(&mut self.best, other.best);
+        join_latest(&mut self.intent, other.intent);
+        join_latest(&mut self.order_ref, other.order_ref);
+    }
+}
+
+impl IntentFacts {
+    fn join(&mut self, other: Self) {
+        self.best.join(other.best);
+        join_latest(&mut self.order_ref, other.order_ref);
+    }
+}
+
+impl DisputeFacts {
+    fn join(&mut self, other: Self) {
+        self.child.join(other.child);
+        join_maps(&mut self.balance, other.balance, |mine, theirs| {
+            if theirs > *mine {
+                *mine = theirs;
+            }
+        });
+        self.inquiry_submissions = self.inquiry_submissions.max(other.inquiry_submissions);
+    }
+}
+
+impl SessionFacts {
+    fn join(&mut self, other: Self) {
+        self.child.join(other.child);
+        join_latest(&mut self.order_ref, other.order_ref);
+        join_latest(&mut self.client_ref, other.client_ref);
+    }
+}
+
+fn join_latest<T>(mine: &mut Option<Latest<T>>, theirs: Option<Latest<T>>) {
+    match (mine, theirs) {
+        (_, None) => {}
+        (Some(mine), Some(theirs)) => mine.join(theirs),
+        (mine @ None, theirs) => *mine = theirs,
+    }
+}
+
+fn join_maps<V>(mine: &mut BTreeMap<String, V>, theirs: BTreeMap<String, V>, join: impl Fn(&mut V, V)) {
+    for (id, value) in theirs {
+        match mine.entry(id) {
+            Entry::Vacant(slot) => {
+                slot.insert(value);
+            }
+            Entry::Occupied(slot) => join(slot.into_mut(), value),
+        }
+    }
+}
