@@ -10,3 +10,4 @@ pub mod processor;
 pub mod store;
 pub mod stories;
 pub mod stripe;
+pub mod telemetry;

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use crate::apply::{self, Batch, BatchError, Cause, Counts, Take, Taken};
 use crate::store::follow_ups;
 use crate::store::ledger::{self, Verdict};
+use crate::telemetry;
 
 /// How often an event that fails alone is tried before it is `failed`.
 pub const MAX_ATTEMPTS: i32 = 6;
@@ -180,8 +181,8 @@ fn record(counts: Counts, took: Duration) {
     let Counts { processed, ignored, failed, deferred } = counts;
     for (outcome, count) in [("processed", processed), ("ignored", ignored), ("failed", failed), ("deferred", deferred)]
     {
-        metrics::counter!("clawback_events_finished_total", "outcome" => outcome).increment(count as u64);
+        metrics::counter!(telemetry::EVENTS_FINISHED, "outcome" => outcome).increment(count as u64);
     }
-    metrics::histogram!("clawback_batch_seconds").record(took.as_secs_f64());
+    metrics::histogram!(telemetry::BATCH_SECONDS).record(took.as_secs_f64());
     tracing::debug!(processed, ignored, failed, deferred, duration_ms = took.as_millis() as u64, "batch committed");
 }

@@ -29,6 +29,9 @@ const DRAIN: Duration = Duration::from_millis(9_500);
 /// How long to wait before the database is asked again at the start.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// How often metrics are tidied up.
+const UPKEEP: Duration = Duration::from_secs(5);
+
 /// A service that is configured and not started.
 #[derive(Debug)]
 pub struct Service {
@@ -189,6 +192,14 @@ fn recorder() -> anyhow::Result<PrometheusHandle> {
         &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0],
     )?;
     let handle = builder.install_recorder().context("cannot start metrics")?;
+    let upkept = handle.clone();
+    tokio::spawn(async move {
+        // Histograms keep what they are given until somebody tidies up, scraped or not.
+        loop {
+            sleep(UPKEEP).await;
+            upkept.run_upkeep();
+        }
+    });
     Ok(RECORDER.get_or_init(|| handle).clone())
 }
 

@@ -1,42 +1,69 @@
 //! The admin listener: metrics and the probes. Never on the public listener.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Router;
+use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use metrics::{describe_counter, describe_gauge, describe_histogram};
+use metrics::gauge;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::time::timeout;
 
 use super::{App, finish, health};
+use crate::domain::kinds;
+use crate::store::gauges::{self, Gauges};
+use crate::telemetry;
 
 /// The Prometheus text format.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// A scrape waits so long for the database.
+const TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// The admin routes. The recorder must be installed by then, for the help texts of what is counted on
-/// the way of an event into the inbox.
+/// The admin routes. The recorder must be installed by then.
 pub fn router(app: App, metrics: PrometheusHandle) -> Router {
-    describe();
-    let render = async move || ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.render()).into_response();
+    telemetry::describe();
+    let scrape = async move |State(app): State<Arc<App>>| {
+        observe(&app).await;
+        ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.render()).into_response()
+    };
     let routes = Router::new()
-        .route("/metrics", get(render))
+        .route("/metrics", get(scrape))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready));
     finish(routes, app)
 }
 
-fn describe() {
-    describe_counter!(
-        "clawback_events_received_total",
-        "Verified events that are committed, by outcome: new or duplicate."
-    );
-    describe_counter!(
-        "clawback_refusals_total",
-        "Requests not answered with a 2xx, by reason. Those answered before a request was read \
-         (431, malformed HTTP) are not among them."
-    );
-    describe_gauge!(
-        "clawback_intake_available",
-        "1 while the writer holds a connection to a server that commits durably."
-    );
-    describe_histogram!("clawback_intake_batch_size", "Events in one statement of the writer.");
+/// Sets the gauges of this moment.
+async fn observe(app: &App) {
+    let idle = app.pool.num_idle();
+    gauge!(telemetry::POOL_CONNECTIONS, "state" => "idle").set(idle as f64);
+    gauge!(telemetry::POOL_CONNECTIONS, "state" => "used").set((app.pool.size() as usize).saturating_sub(idle) as f64);
+    gauge!(telemetry::INTAKE_WAITING).set(app.intake.waiting() as f64);
+    gauge!(telemetry::INTAKE_FREE_BYTES).set(app.bodies.left() as f64);
+    let read = timeout(TIME_LIMIT, async { gauges::read(&mut *app.pool.acquire().await?).await }).await;
+    match read {
+        Ok(Ok(gauges)) => set(&gauges),
+        Ok(Err(_)) | Err(_) => gauge!(telemetry::DATABASE_UP).set(0.0),
+    }
+}
+
+fn set(gauges: &Gauges) {
+    gauge!(telemetry::DATABASE_UP).set(1.0);
+    gauge!(telemetry::PENDING_EVENTS).set(gauges.pending as f64);
+    gauge!(telemetry::OLDEST_PENDING_SECONDS).set(gauges.oldest_pending_seconds);
+    gauge!(telemetry::FAILED_EVENTS).set(gauges.failed as f64);
+    gauge!(telemetry::EVIDENCE_DUE_SECONDS).set(gauges.evidence_due_seconds.unwrap_or(f64::INFINITY));
+    // What is not there counts 0: a gauge that is not set keeps what it said before.
+    for kind in kinds() {
+        let of_kind = || gauges.follow_ups.iter().filter(|row| row.kind == kind);
+        for state in ["ready", "leased", "dead"] {
+            let count: i64 = of_kind().filter(|row| row.state == state).map(|row| row.count).sum();
+            gauge!(telemetry::FOLLOW_UPS, "kind" => kind, "state" => state).set(count as f64);
+        }
+        let oldest = of_kind().filter(|row| row.state == "ready").map(|row| row.oldest_seconds).fold(0.0, f64::max);
+        gauge!(telemetry::OLDEST_READY_SECONDS, "kind" => kind).set(oldest);
+    }
 }

@@ -14,6 +14,7 @@ use tracing::{debug, warn};
 use crate::intake::Unavailable;
 use crate::stripe::envelope::NotAnEvent;
 use crate::stripe::signature::SignatureError;
+use crate::telemetry;
 
 /// Seconds. Stripe has a schedule of its own; other clients may care.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
@@ -117,7 +118,7 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         self.log();
-        counter!("clawback_refusals_total", "reason" => self.label()).increment(1);
+        counter!(telemetry::REFUSALS, "reason" => self.label()).increment(1);
         let status = self.status();
         let mut response = (status, Json(json!({ "error": self.to_string() }))).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {

@@ -11,6 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
+use metrics::histogram;
 use serde_json::json;
 use tokio::time::timeout;
 use tracing::info;
@@ -21,6 +22,7 @@ use crate::intake::Share;
 use crate::store::inbox::NewEvent;
 use crate::stripe::envelope::Envelope;
 use crate::stripe::signature::{SignatureError, verify};
+use crate::telemetry;
 
 const SIGNATURE: &str = "stripe-signature";
 
@@ -40,6 +42,7 @@ pub(super) async fn receive(State(app): State<Arc<App>>, request: Request) -> Re
                 "received {}",
                 delivered.id,
             );
+            histogram!(telemetry::DELIVERY_SECONDS).record(started.elapsed().as_secs_f64());
             Json(json!({ "received": true })).into_response()
         }
         Err(refusal) => refusal.into_response(),

@@ -59,12 +59,12 @@ impl Batch {
 
     /// Answers everyone after a commit. Of an id that was new, the first who sent it is told so, and
     /// the others that it came before.
-    pub(super) fn answer(self, new: &[String], count: impl Fn(Recorded)) {
+    pub(super) fn answer(self, new: &[String], count: impl Fn(&str, Recorded)) {
         let new: HashSet<&str> = new.iter().map(String::as_str).collect();
         for (event, replies) in self.events.iter().zip(self.replies) {
             let mut recorded = if new.contains(event.event_id.as_str()) { Recorded::New } else { Recorded::Duplicate };
             for reply in replies {
-                count(recorded);
+                count(&event.event_type, recorded);
                 reply.send(Ok(recorded));
                 recorded = Recorded::Duplicate;
             }
@@ -121,7 +121,7 @@ mod tests {
         assert!(queue.is_empty());
 
         let counted = std::cell::RefCell::new(Vec::new());
-        batch.answer(&["b".to_owned(), "a".to_owned()], |recorded| {
+        batch.answer(&["b".to_owned(), "a".to_owned()], |_, recorded| {
             counted.borrow_mut().push(recorded);
         });
         let told: Vec<_> = answers.iter_mut().map(|a| a.try_recv().unwrap().unwrap()).collect();

@@ -30,6 +30,12 @@ impl BodyBudget {
     pub fn share(&self) -> Share {
         Share { budget: Arc::clone(&self.0), bytes: 0 }
     }
+
+    /// How much room is left, in bytes.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        self.0.available_permits()
+    }
 }
 
 /// The room that one body takes. Given back on drop.

@@ -119,6 +119,12 @@ impl Intake {
         answer.await.unwrap_or(Err(Unavailable::Stopping))
     }
 
+    /// How many events wait for the writer.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
     /// Whether the writer holds a connection to a server that stores durably. A hint: the next event
     /// may find out otherwise.
     #[must_use]

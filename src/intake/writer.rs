@@ -16,8 +16,9 @@ use tracing::{error, info, warn};
 
 use super::batch::Batch;
 use super::problem::{Problem, TIME_LIMIT};
-use super::{Recorded, Unavailable, Waiting};
+use super::{Unavailable, Waiting};
 use crate::store::inbox::{self, Durability};
+use crate::telemetry;
 
 /// Events in one statement.
 const MAX_EVENTS: usize = 256;
@@ -176,14 +177,15 @@ impl Writer {
         if !new.is_empty() {
             self.wake.notify_one();
         }
-        batch.answer(new, |recorded: Recorded| {
-            counter!("clawback_events_received_total", "outcome" => recorded.label()).increment(1);
+        batch.answer(new, |event_type, recorded| {
+            let (event_type, outcome) = (event_type.to_owned(), recorded.label());
+            counter!(telemetry::EVENTS_RECEIVED, "type" => event_type, "outcome" => outcome).increment(1);
         });
     }
 
     fn set_available(&self, available: bool) {
         self.available.store(available, Ordering::Relaxed);
-        gauge!("clawback_intake_available").set(f64::from(u8::from(available)));
+        gauge!(telemetry::INTAKE_AVAILABLE).set(f64::from(u8::from(available)));
     }
 
     fn tell(&mut self, problem: &Problem) {
@@ -210,7 +212,7 @@ async fn confirm(connection: &mut PgConnection) -> Result<(), Problem> {
 
 /// After a time-out the connection is in the middle of a statement: it must not be used again.
 async fn record(connection: &mut PgConnection, batch: &Batch) -> Result<Vec<String>, Problem> {
-    histogram!("clawback_intake_batch_size").record(batch.events().len() as f64);
+    histogram!(telemetry::INTAKE_BATCH_SIZE).record(batch.events().len() as f64);
     let new = timeout(TIME_LIMIT, inbox::record(connection, batch.events())).await;
     Ok(new.map_err(|_| Problem::TooSlow)??)
 }

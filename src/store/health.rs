@@ -75,7 +75,7 @@ pub struct Backlog {
 pub async fn backlog(conn: &mut PgConnection) -> Result<Backlog, sqlx::Error> {
     sqlx::query_as!(
         Backlog,
-        r#"select (select count(*) from clawback.events where state = 'failed') as "failed!",
+        r#"select (select count(*) from clawback.failed_events) as "failed!",
                   (select count(*) from clawback.follow_ups where state = 'dead') as "dead!",
                   (select extract(epoch from now() - min(e.received_at))::bigint
                    from clawback.pending_events p join clawback.events e using (event_id)) as pending_seconds"#

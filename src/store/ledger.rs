@@ -105,6 +105,8 @@ pub async fn finish(conn: &mut PgConnection, verdicts: &[Verdict]) -> sqlx::Resu
                  as v (event_id text, state text, payment_id text, last_error text)
          ), finished as (
              delete from clawback.pending_events p using verdicts v where p.event_id = v.event_id
+         ), failed as (
+             insert into clawback.failed_events (event_id) select event_id from verdicts where state = 'failed'
          )
          update clawback.events e
          set state = v.state, payment_id = v.payment_id, last_error = v.last_error, attempts = e.attempts + 1,
@@ -163,6 +165,8 @@ pub async fn replay(conn: &mut PgConnection, event_ids: &[String], reason: &str)
              returning e.event_id, e.seq
          ), asked as (
              insert into clawback.replays (event_id, reason) select event_id, $2 from again
+         ), forgiven as (
+             delete from clawback.failed_events f using again a where f.event_id = a.event_id
          ), waiting as (
              insert into clawback.pending_events (seq, event_id) select seq, event_id from again
          )

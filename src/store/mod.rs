@@ -3,6 +3,7 @@
 
 pub mod conservation;
 pub mod follow_ups;
+pub mod gauges;
 pub mod health;
 pub mod inbox;
 pub mod interface;

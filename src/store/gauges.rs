@@ -1,0 +1,70 @@
+//! What is worth an alarm, read from small partial indexes: a scrape costs the same at any size.
+
+use sqlx::PgConnection;
+
+/// The state of the work.
+#[derive(Debug)]
+pub struct Gauges {
+    /// Events not processed yet.
+    pub pending: i64,
+    /// Seconds since the oldest of them was received.
+    pub oldest_pending_seconds: f64,
+    /// Events that could not be processed.
+    pub failed: i64,
+    /// Seconds until the nearest deadline for evidence.
+    pub evidence_due_seconds: Option<f64>,
+    /// Follow-ups that are not finished, and dead ones.
+    pub follow_ups: Vec<FollowUps>,
+}
+
+/// How many follow-ups of a kind are in a state.
+#[derive(Debug)]
+pub struct FollowUps {
+    /// The kind.
+    pub kind: String,
+    /// ready (due now), leased or dead.
+    pub state: String,
+    /// How many.
+    pub count: i64,
+    /// Seconds since the first of them could be claimed.
+    pub oldest_seconds: f64,
+}
+
+/// Reads all of it.
+pub async fn read(conn: &mut PgConnection) -> sqlx::Result<Gauges> {
+    let follow_ups = follow_ups(conn).await?;
+    let row = sqlx::query!(
+        r#"select (select count(*) from clawback.pending_events) as "pending!",
+                  (select coalesce(extract(epoch from now() - e.received_at), 0)::float8
+                   from (select event_id from clawback.pending_events order by seq limit 1) p
+                   join clawback.events e on e.event_id = p.event_id) as oldest_pending_seconds,
+                  (select count(*) from clawback.failed_events) as "failed!",
+                  (select extract(epoch from min(evidence_due_by) - now())::float8 from clawback.payments
+                   where evidence_due_by is not null) as evidence_due_seconds"#
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(Gauges {
+        pending: row.pending,
+        oldest_pending_seconds: row.oldest_pending_seconds.unwrap_or(0.0),
+        failed: row.failed,
+        evidence_due_seconds: row.evidence_due_seconds,
+        follow_ups,
+    })
+}
+
+/// One branch for each partial index.
+async fn follow_ups(conn: &mut PgConnection) -> sqlx::Result<Vec<FollowUps>> {
+    sqlx::query_as!(
+        FollowUps,
+        r#"select kind as "kind!", 'ready' as "state!", count(*) as "count!",
+                  greatest(extract(epoch from now() - min(run_at)), 0)::float8 as "oldest_seconds!"
+           from clawback.follow_ups where state = 'ready' and run_at <= now() group by kind
+           union all
+           select kind, 'leased', count(*), 0 from clawback.follow_ups where state = 'leased' group by kind
+           union all
+           select kind, 'dead', count(*), 0 from clawback.follow_ups where state = 'dead' group by kind"#
+    )
+    .fetch_all(conn)
+    .await
+}
