@@ -35,8 +35,8 @@
 //!
 //! `domain` and `stripe` do not know each other. They meet in `handlers`, in one table.
 //!
-//! Beside the Rust stand the `migrations/`: four files that are worth reading first. The last one,
-//! `0004_interface.sql`, is what services see.
+//! Beside the Rust stand the `migrations/`: worth reading first.
+//! `0004_interface.sql` begins what services see.
 //!
 //! # The way of one event
 //!
@@ -145,7 +145,7 @@
 //! and `clawback demo` tells it.
 //!
 //! **… a command.** A file in `cli/` and a variant in `cli/mod.rs`. What it shows, it reads from
-//! `clawback_v1` as any service would ([`store::views`]).
+//! `clawback_v1`, as any service would.
 //!
 //! # Where the next things belong
 //!
@@ -154,10 +154,8 @@
 //!   follow-ups whose kind begins with `stripe_`, which nobody else can claim. Its row is committed before
 //!   the call, and the call is made outside any transaction.
 //! - What was fetched from Stripe: as an event in the ledger, so that the set of events stays the whole
-//!   truth. The same holds for what a person says, such as "this payment is for that order".
-//! - Fraud warnings and reviews: two handlers, two maps in [`domain::Facts`], and more reasons to hold.
-//! - Commands for operators, retention, a check that derives everything anew and compares: in [`cli`], with
-//!   their SQL in [`store`].
+//!   truth. What a service says of a payment's order is such an event already, `clawback.linked`.
+//! - Commands for operators, retention, personal data: in [`cli`], with their SQL in [`store`].
 
 pub mod apply;
 pub mod cli;
