@@ -126,6 +126,9 @@ create table clawback.order_history (
     event_type       text        not null,
     event_created_at timestamptz,
     recorded_at      timestamptz not null default now(),
+    account          text        not null,
+    livemode         boolean     not null,
+    currency         text        not null,
     constraint order_history_pkey primary key (id),
     constraint order_history_changes check (from_state is distinct from to_state)
 );

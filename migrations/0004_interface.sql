@@ -47,7 +47,7 @@ comment on view clawback_v1.disputes is
 
 create view clawback_v1.order_history as
 select h.id, h.order_id, h.payment_id, h.from_state, h.to_state, h.event_id, h.event_type, h.event_created_at,
-       h.recorded_at
+       h.recorded_at, nullif(h.account, '') as account, h.livemode, nullif(h.currency, '') as currency
 from clawback.order_history h;
 comment on view clawback_v1.order_history is
     'Append-only feed of state changes: the order''s, or the payment''s while it is unlinked. Ids are given in commit order: keep the last one you read and ask for `where id > $last order by id`.';
@@ -167,16 +167,14 @@ $$;
 comment on function clawback_v1.claim_follow_ups(text, text[], integer, interval) is
     'Leases up to max_count (1 to 1000) ready follow-ups of these kinds to consumer for lease (1 second to 1 hour). What others hold is skipped; an expired lease counts as an attempt and is handed out again. Commit, work, then complete or fail each with its lease_token.';
 
--- The row a consumer speaks of, locked; refuses the service's own kinds.
+-- The row a consumer speaks of, locked; null when there is none, so that its lease was lost. Refuses the
+-- service's own kinds.
 create function clawback.follow_up_for_consumer(id bigint) returns clawback.follow_ups
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     found_row clawback.follow_ups;
 begin
     select f.* into found_row from clawback.follow_ups f where f.id = follow_up_for_consumer.id for update;
-    if found_row.id is null then
-        raise exception 'follow-up % does not exist', coalesce(follow_up_for_consumer.id::text, 'null') using errcode = '02000';
-    end if;
     if starts_with(found_row.kind, 'stripe_') then
         raise exception 'follow-up % is of kind %, which is the service''s own', found_row.id, found_row.kind
             using errcode = '42501';
@@ -191,7 +189,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     held clawback.follow_ups := clawback.follow_up_for_consumer(complete_follow_up.id);
 begin
-    if held.lease_token is distinct from complete_follow_up.lease_token or held.lease_token is null then
+    if held.lease_token is null or held.lease_token is distinct from complete_follow_up.lease_token then
         return false;
     end if;
     if held.state = 'leased' then
@@ -216,7 +214,7 @@ begin
     if fail_follow_up.retry_in not between interval '0' and interval '30 days' then
         raise exception 'fail_follow_up: retry_in must be between 0 and 30 days' using errcode = '22023';
     end if;
-    if held.state <> 'leased' or held.lease_token is distinct from fail_follow_up.lease_token then
+    if held.state is distinct from 'leased' or held.lease_token is distinct from fail_follow_up.lease_token then
         return null;
     end if;
     next_state := case when not held.wanted then 'cancelled'
@@ -248,7 +246,7 @@ begin
         or extend_follow_up.lease not between interval '1 second' and interval '1 hour' then
         raise exception 'extend_follow_up: lease must be between 1 second and 1 hour' using errcode = '22023';
     end if;
-    if held.state <> 'leased' or not held.wanted
+    if held.state is distinct from 'leased' or not held.wanted
         or held.lease_token is distinct from extend_follow_up.lease_token then
         return false;
     end if;
@@ -267,7 +265,11 @@ begin
     update clawback.follow_ups f
     set state = 'ready', attempts = 0, run_at = clock_timestamp(), finished_at = null, lease_token = null
     where f.id = requeue_follow_up.id and f.wanted and f.state in ('dead', 'done', 'ready');
-    return found;
+    if not found then
+        return false;
+    end if;
+    perform pg_notify('clawback_follow_ups', '');
+    return true;
 end
 $$;
 comment on function clawback_v1.requeue_follow_up(bigint) is

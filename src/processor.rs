@@ -87,7 +87,10 @@ impl Processor {
             }
             Ok(Batch::Busy) => Ok(until_due(conn).await?.max(MISSED)),
             Ok(Batch::Idle) => until_due(conn).await,
-            // What keeps failing on a database that answers may be one event's doing, so it is not for ever.
+            Err(BatchError { cause: Cause::Database(error), taken }) if taken.is_empty() || is_away(&error) => {
+                Err(error)
+            }
+            // What keeps failing on a database that answers may be one event's doing: not for ever.
             Err(BatchError { cause: Cause::Database(error), .. }) if is_passing(&error) && failures < PATIENCE => {
                 Err(error)
             }
@@ -104,6 +107,7 @@ impl Processor {
         for event in taken {
             match self.batch(conn, Take::Only(event.seq)).await {
                 Ok(_) => {}
+                Err(BatchError { cause: Cause::Database(error), .. }) if is_away(&error) => return Err(error),
                 // Not the event's fault, so no attempt is counted; but its neighbours go on.
                 Err(BatchError { cause: Cause::Database(error), .. }) if is_passing(&error) => {
                     tracing::warn!(event.id = event.event_id, %error, "event {} is left for later", event.event_id);
@@ -139,13 +143,18 @@ fn retry_in_seconds(attempts: i32) -> i32 {
     4i32.saturating_pow(u32::try_from(attempts).unwrap_or(0)).min(3600)
 }
 
-/// Errors that say nothing about the events: a lost connection, a deadlock (40), too few resources (53),
-/// a lock time-out (55), a server that stops or cancels (57), a server that lags (25006), our time-out.
+/// The connection is of no use any more.
+fn is_away(error: &sqlx::Error) -> bool {
+    use sqlx::Error::{ColumnDecode, Database, Decode, Encode};
+    !matches!(error, Database(_) | ColumnDecode { .. } | Decode(_) | Encode(_))
+}
+
+/// Refusals that say nothing about the events: a deadlock (40), too few resources (53), a lock time-out
+/// (55), a server that stops or cancels (57), one that cannot be written (25), or is not migrated or
+/// granted as it should be (42).
 fn is_passing(error: &sqlx::Error) -> bool {
-    let sqlx::Error::Database(refusal) = error else {
-        return !matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_));
-    };
-    let code = refusal.code().unwrap_or_default();
+    let code = error.as_database_error().and_then(|refusal| refusal.code());
+    let code = code.as_deref().unwrap_or_default();
     ["08", "25", "40", "42", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::domain::{
-    Derived, DisputeState, Facts, Order, OrderKey, Payment, RefundState, State, WarningState, derive, order,
+    Derived, DisputeState, Facts, Order, OrderKey, Payment, RefundState, Scope, State, WarningState, derive, order,
 };
 
 /// A payment's facts and what they come to.
@@ -23,6 +23,10 @@ pub struct Transition {
     pub order_id: Option<String>,
     /// The payment that the event was about.
     pub payment_id: String,
+    /// Account and mode of the order or payment.
+    pub scope: Scope,
+    /// Its currency, once known.
+    pub currency: Option<String>,
     /// None for the first state.
     pub from: Option<State>,
     /// An order that lost its last payment is `unknown`.
@@ -151,7 +155,7 @@ impl Book {
         self.touched.extend(before.keys().chain(after.keys()).cloned());
         let new = keys.iter().map(|key| self.order(key).map(|order| order.state));
         let changes = keys.iter().zip(old).zip(new.collect::<Vec<_>>());
-        changes.map(|((key, from), to)| OrderChange { order_id: key.order_id.clone(), from, to }).collect()
+        changes.map(|((key, from), to)| OrderChange { key: key.clone(), from, to }).collect()
     }
 
     fn insert(&mut self, payment_id: &str, entry: Entry) {
@@ -226,7 +230,7 @@ impl Entry {
 
 /// The state of one order key before and after an event; none where it has no payment.
 struct OrderChange {
-    order_id: String,
+    key: OrderKey,
     from: Option<State>,
     to: Option<State>,
 }
@@ -234,31 +238,35 @@ struct OrderChange {
 /// An order whose currency became known has a new key and lost the old one: that is one change, not two.
 fn order_transitions(changes: &[OrderChange], payment_id: &str) -> Vec<Transition> {
     let mut lost: Vec<&OrderChange> = changes.iter().filter(|c| c.from.is_some() && c.to.is_none()).collect();
-    let mut steps: Vec<(&str, Option<State>, State)> = Vec::new();
+    let mut steps: Vec<(&OrderKey, Option<State>, State)> = Vec::new();
     for change in changes {
         let Some(to) = change.to else { continue };
-        let same_order = lost.iter().position(|other| change.from.is_none() && other.order_id == change.order_id);
-        let from = change.from.or_else(|| lost.remove(same_order?).from);
-        steps.push((&change.order_id, from, to));
+        let same = lost.iter().position(|old| change.from.is_none() && old.key.order_id == change.key.order_id);
+        let from = change.from.or_else(|| lost.remove(same?).from);
+        steps.push((&change.key, from, to));
     }
-    steps.extend(lost.into_iter().map(|change| (change.order_id.as_str(), change.from, State::Unknown)));
+    steps.extend(lost.into_iter().map(|change| (&change.key, change.from, State::Unknown)));
     let changed = steps.into_iter().filter(|(_, from, to)| *from != Some(*to));
-    changed
-        .map(|(order_id, from, to)| Transition {
-            order_id: Some(order_id.to_owned()),
-            payment_id: payment_id.to_owned(),
-            from,
-            to,
-        })
-        .collect()
+    changed.map(|(key, from, to)| transition_of_order(key, payment_id, from, to)).collect()
+}
+
+fn transition_of_order(key: &OrderKey, payment_id: &str, from: Option<State>, to: State) -> Transition {
+    Transition {
+        order_id: Some(key.order_id.clone()),
+        payment_id: payment_id.to_owned(),
+        scope: Scope { account: key.account.clone(), livemode: key.livemode },
+        currency: key.currency.clone(),
+        from,
+        to,
+    }
 }
 
 fn payment_transitions(before: &BTreeMap<String, Entry>, after: &BTreeMap<String, Entry>) -> Vec<Transition> {
     let unlinked = |entry: &&Entry| entry.derived.payment.order_id.is_none() && !entry.derived.payment.orphan;
     let changed = after.iter().filter(|(_, entry)| unlinked(entry)).filter_map(|(id, entry)| {
         let from = before.get(id).filter(unlinked).map(|entry| entry.derived.payment.state);
-        let to = entry.derived.payment.state;
-        (from != Some(to)).then(|| Transition { order_id: None, payment_id: id.clone(), from, to })
+        let Payment { state: to, scope, currency, .. } = entry.derived.payment.clone();
+        (from != Some(to)).then(|| Transition { order_id: None, payment_id: id.clone(), scope, currency, from, to })
     });
     changed.collect()
 }

@@ -119,7 +119,9 @@ async fn transact(
         return Ok(Batch::Idle);
     }
     taken.extend(events.iter().map(|e| Taken { seq: e.seq, event_id: e.event_id.clone(), attempts: e.attempts }));
-    let (read, mut verdicts) = guarded(|| read(events, order_key))?;
+    let ids: Vec<&str> = events.iter().map(|event| event.event_id.as_str()).collect();
+    let bodies = ledger::bodies(&mut tx, &ids).await?;
+    let (read, mut verdicts) = guarded(|| read(events, &bodies, order_key))?;
     let Loaded { book, queue, events, deferred } = load(&mut tx, read).await?;
     let (book, history, posted) = guarded(|| post(book, events))?;
     verdicts.extend(posted);
@@ -138,11 +140,19 @@ fn guarded<T>(part: impl FnOnce() -> T) -> Result<T, Cause> {
 }
 
 /// Reads the bodies: the events that tell of payments, and what became of the others.
-fn read(events: Vec<PendingEvent>, order_key: &str) -> (Vec<(PendingEvent, Facts)>, Vec<Verdict>) {
+fn read(
+    events: Vec<PendingEvent>,
+    bodies: &HashMap<String, String>,
+    order_key: &str,
+) -> (Vec<(PendingEvent, Facts)>, Vec<Verdict>) {
     let mut read = Vec::new();
     let mut verdicts = Vec::new();
     for event in events {
-        match handlers::read(&event.event_id, &event.payload, order_key) {
+        let Some(body) = bodies.get(&event.event_id) else {
+            verdicts.push(verdict(event, "failed", None, Some("its body is gone".to_owned())));
+            continue;
+        };
+        match handlers::read(&event.event_id, body, order_key) {
             Ok(Reading::Facts(facts)) => read.push((event, facts)),
             Ok(Reading::Ignored(reason)) => verdicts.push(verdict(event, "ignored", None, Some(reason))),
             Err(unreadable) => verdicts.push(verdict(event, "failed", None, Some(unreadable.to_string()))),
@@ -225,6 +235,8 @@ fn post(mut book: Book, events: Vec<(PendingEvent, Facts)>) -> (Book, Vec<Histor
             event_id: event.event_id.clone(),
             event_type: event.event_type.clone(),
             event_created_at: event.created_at.map(time::OffsetDateTime::unix_timestamp),
+            scope: transition.scope,
+            currency: transition.currency,
         }));
         verdicts.push(verdict(event, "processed", posted.payment_id, None));
     }

@@ -18,6 +18,7 @@ use tokio::time::{interval, timeout};
 use uuid::Uuid;
 
 use super::local_postgres::{Durability, LocalPostgres, Options};
+use super::output::say;
 use super::send::{self, Receiver};
 use super::sign::unix_now;
 use super::table;
@@ -39,7 +40,7 @@ const ORDER_KEY: &str = "order_id";
 const COPIES: NonZeroUsize = NonZeroUsize::new(2).expect("two is not zero");
 
 pub(super) async fn run(args: Demo) -> anyhow::Result<()> {
-    println!("Starting a private Postgres and the receiver …");
+    say!("Starting a private Postgres and the receiver …");
     let postgres = LocalPostgres::start(&Options::from_env(Durability::Durable)).await?;
     let shown = show(&postgres.url("postgres"), &args).await;
     postgres.stop().await.context("the private Postgres did not stop")?;
@@ -64,7 +65,7 @@ async fn tell(database: &str, secret: &str, port: u16, args: &Demo) -> anyhow::R
     .await?;
     let events = events(args.seed);
     let deliveries = plan(events.len(), Order::Shuffled(args.seed), COPIES);
-    println!(
+    say!(
         "Delivering {} events of {} lives, each twice and in random order, to {url} …",
         events.len(),
         stories::all().len()
@@ -78,7 +79,7 @@ async fn tell(database: &str, secret: &str, port: u16, args: &Demo) -> anyhow::R
     let mut conn = PgConnection::connect(database).await?;
     processed(&mut conn).await?;
     for payment_id in interface::unlinked_payments(&mut conn).await? {
-        println!("{payment_id} names no order: a service says which one it is for …");
+        say!("{payment_id} names no order: a service says which one it is for …");
         interface::link_payment(&mut conn, &payment_id, "order-linked-late").await?;
     }
     processed(&mut conn).await?;
@@ -104,22 +105,22 @@ fn events(seed: u64) -> Vec<StoryEvent> {
 async fn print(conn: &mut PgConnection, deliveries: usize) -> anyhow::Result<()> {
     let counts = interface::event_counts(conn).await?;
     let counted: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
-    println!("\n{deliveries} deliveries answered 200; the ledger holds each event once: {}.", counted.join(", "));
+    say!("\n{deliveries} deliveries answered 200; the ledger holds each event once: {}.", counted.join(", "));
     let orders = interface::orders(conn).await?;
-    println!("\nOrders (clawback_v1.orders), amounts in minor units:\n");
+    say!("\nOrders (clawback_v1.orders), amounts in minor units:\n");
     let header =
         ["order_id", "state", "amount_paid", "amount_refunded", "amount_disputed", "amount_lost", "currency", "hold"];
-    println!("{}", table::render(&header, &orders));
-    println!("Disputes (clawback_v1.disputes), the next deadline first:\n");
+    say!("{}", table::render(&header, &orders));
+    say!("Disputes (clawback_v1.disputes), open ones first, the next deadline first:\n");
     let header = ["dispute_id", "order_id", "phase", "status", "outcome", "amount", "evidence_due_by", "time_left"];
-    println!("{}", table::render(&header, &interface::disputes(conn).await?));
-    println!("Follow-ups that can be claimed now (clawback_v1.follow_ups):\n");
+    say!("{}", table::render(&header, &interface::disputes(conn).await?));
+    say!("Follow-ups that can be claimed now (clawback_v1.follow_ups):\n");
     let header = ["kind", "order_id", "subject", "due_at"];
-    println!("{}", table::render(&header, &interface::ready_follow_ups(conn).await?));
-    println!("How one order came to its state (clawback_v1.order_history), in the order of arrival:\n");
+    say!("{}", table::render(&header, &interface::ready_follow_ups(conn).await?));
+    say!("How one order came to its state (clawback_v1.order_history), in the order of arrival:\n");
     let header = ["from_state", "to_state", "event_type", "happened_at"];
-    println!("{}", table::render(&header, &interface::history(conn, "order-late-win").await?));
-    println!("Next: make run keeps a receiver up; README.md says how services read and act.");
+    say!("{}", table::render(&header, &interface::history(conn, "order-late-win").await?));
+    say!("Next: make run keeps a receiver up; README.md says how services read and act.");
     let failed = counts.iter().find(|(state, _)| state == "failed");
     ensure!(failed.is_none() && !orders.is_empty(), "events failed: {counts:?}");
     Ok(())

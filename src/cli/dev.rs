@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::local_postgres::{Durability, LocalPostgres, Options};
+use super::output;
 use super::serve::{self, Service};
 use super::{config, logging};
 
@@ -26,13 +27,18 @@ pub(super) async fn run(mut args: config::Serve) -> anyhow::Result<()> {
     args.database.database_url = Some(SecretString::from(url.clone()));
     let service = Service::configured(&args)?;
     serve::migrate(&service.database).await.context("cannot migrate the private Postgres")?;
-    print!("{}", welcome(public.local_addr()?, private.local_addr()?, secret.expose_secret(), &url));
+    output::print(format_args!(
+        "{}",
+        welcome(public.local_addr()?, private.local_addr()?, secret.expose_secret(), &url)
+    ));
     let outcome = service.run(public, private, stop).await;
     postgres.stop().await.context("the private Postgres did not stop")?;
     outcome
 }
 
 fn welcome(public: SocketAddr, private: SocketAddr, secret: &str, url: &str) -> String {
+    // Under make the binary is on no PATH.
+    let binary = std::env::current_exe().map_or_else(|_| "clawback".to_owned(), |path| path.display().to_string());
     format!(
         "\n\
          Clawback is up. Stop it with Ctrl-C; its database goes with it.\n\n\
@@ -41,7 +47,7 @@ fn welcome(public: SocketAddr, private: SocketAddr, secret: &str, url: &str) -> 
          secret     {secret}\n\
          database   {url}\n\n\
          Send it a life:\n  \
-         STRIPE_WEBHOOK_SECRETS='{secret}' clawback simulate chargeback-open --url http://{public}/webhooks/stripe\n\
+         STRIPE_WEBHOOK_SECRETS='{secret}' {binary} simulate chargeback-open --url http://{public}/webhooks/stripe\n\
          See what became of it:\n  \
          psql '{url}' -c 'select order_id, state, amount_paid, amount_refunded, hold, evidence_due_by from clawback_v1.orders'\n\
          Real events of a test account (its secret is printed by stripe listen: start again with it in STRIPE_WEBHOOK_SECRETS):\n  \

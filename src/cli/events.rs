@@ -4,6 +4,7 @@ use anyhow::{bail, ensure};
 use clap::{Args, Subcommand};
 use sqlx::ConnectOptions;
 
+use super::output::say;
 use super::{config, table};
 use crate::store::{interface, ledger};
 
@@ -80,7 +81,7 @@ pub(super) async fn run(args: Events) -> anyhow::Result<()> {
                 bail!("no event {event_id} in the ledger")
             };
             if json {
-                println!("{}", serde_json::to_string_pretty(&event)?);
+                say!("{}", serde_json::to_string_pretty(&event)?);
             } else {
                 print!(
                     "{}",
@@ -89,7 +90,7 @@ pub(super) async fn run(args: Events) -> anyhow::Result<()> {
                         std::slice::from_ref(&event)
                     )
                 );
-                println!("\n{}", event["payload"].as_str().unwrap_or("(its body was pruned)"));
+                say!("\n{}", event["payload"].as_str().unwrap_or("(its body was pruned)"));
             }
             Ok(())
         }
@@ -101,9 +102,9 @@ pub(super) async fn run(args: Events) -> anyhow::Result<()> {
             };
             let replayed = ledger::replay(conn, &ids, &reason).await?;
             if json {
-                println!("{}", serde_json::to_string_pretty(&replayed)?);
+                say!("{}", serde_json::to_string_pretty(&replayed)?);
             } else {
-                println!("{} of {} events will be processed again", replayed.len(), ids.len());
+                say!("{} of {} events will be processed again", replayed.len(), ids.len());
             }
             let missing: Vec<&String> = ids.iter().filter(|id| !replayed.contains(id)).collect();
             ensure!(missing.is_empty(), "not in the ledger, without a body, or pending already: {missing:?}");

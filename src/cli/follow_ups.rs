@@ -4,6 +4,7 @@ use anyhow::ensure;
 use clap::{Args, Subcommand};
 use sqlx::ConnectOptions;
 
+use super::output::say;
 use super::{config, table};
 use crate::store::interface;
 
@@ -67,13 +68,13 @@ pub(super) async fn run(args: FollowUps) -> anyhow::Result<()> {
                 requeued,
                 "follow-up {id} cannot be requeued: it is not there, leased, discarded, or wanted no longer"
             );
-            println!("follow-up {id} is ready again");
+            say!("follow-up {id} is ready again");
             Ok(())
         }
         Action::Discard { id, reason } => {
             let discarded = interface::discard(conn, id, &reason).await?;
             ensure!(discarded, "follow-up {id} cannot be discarded: it is not there, or done or discarded already");
-            println!("follow-up {id} is discarded");
+            say!("follow-up {id} is discarded");
             Ok(())
         }
     }

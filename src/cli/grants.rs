@@ -1,5 +1,6 @@
 //! `clawback grants`: what a role needs of `clawback_v1`, as statements to read and run.
 
+use super::output;
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -32,7 +33,7 @@ const WORK: &[&str] = &[
 
 pub(super) fn run(args: &Grants) -> anyhow::Result<()> {
     anyhow::ensure!(!args.role.is_empty() && !args.role.contains('\0'), "the role needs a name");
-    print!("{}", statements(args));
+    output::print(format_args!("{}", statements(args)));
     Ok(())
 }
 

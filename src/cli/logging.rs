@@ -8,10 +8,13 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::config::LogFormat;
 
+/// Migrations tell what was there already, at every start.
+const DEFAULT: &str = "info,sqlx::postgres::notice=warn";
+
 /// Starts logging. A second call changes nothing.
 pub(super) fn start(format: Option<LogFormat>) {
     let on_terminal = if std::io::stdout().is_terminal() { LogFormat::Pretty } else { LogFormat::Json };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT));
     let subscriber = tracing_subscriber::registry().with(filter);
     let started = match format.unwrap_or(on_terminal) {
         LogFormat::Json => subscriber

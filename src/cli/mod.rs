@@ -14,6 +14,7 @@ pub mod local_postgres;
 mod logging;
 mod migrate;
 mod orders;
+mod output;
 mod send;
 pub mod serve;
 mod sign;

@@ -7,6 +7,8 @@ use sqlx::{ConnectOptions, PgConnection};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::output;
+use super::output::say;
 use super::{config, table};
 use crate::domain::{self, Line};
 use crate::store::{interface, payments};
@@ -38,9 +40,9 @@ pub(super) async fn run(args: Orders) -> anyhow::Result<()> {
     let Action::Show { order_id, json } = args.action;
     let story = story(conn, &order_id).await?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&story)?);
+        say!("{}", serde_json::to_string_pretty(&story)?);
     } else {
-        print!("{}", text(&order_id, &story));
+        output::print(format_args!("{}", text(&order_id, &story)));
     }
     Ok(())
 }

@@ -141,13 +141,21 @@ async fn migrate_when_possible(database: &PgConnectOptions) -> anyhow::Result<()
     loop {
         match migrate(database).await {
             Ok(()) => return Ok(()),
-            Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
+            Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) if may_pass(&error) => {
                 tracing::warn!(%error, "the database cannot be migrated yet; it is tried again");
             }
             Err(error) => return Err(error).context("the migrations do not fit this database"),
         }
         sleep(RETRY).await;
     }
+}
+
+/// The database is away, starting or stopping (57), short of something (53), or another replica was first
+/// (23505, 42P06, 42P07). Anything else needs a person.
+fn may_pass(error: &sqlx::Error) -> bool {
+    let Some(refusal) = error.as_database_error() else { return true };
+    let code = refusal.code().unwrap_or_default();
+    ["08", "40", "53", "55", "57", "23505", "42P06", "42P07"].iter().any(|known| code.starts_with(known))
 }
 
 /// Connects and runs pending migrations.

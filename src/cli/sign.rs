@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::config::Signing;
+use super::output::say;
 use crate::stripe::signature;
 
 #[derive(Debug, Args)]
@@ -25,7 +26,7 @@ pub(super) fn run(args: &Sign) -> anyhow::Result<()> {
     let secrets = args.signing.secrets()?;
     let body = read(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
     let timestamp = args.timestamp.unwrap_or_else(unix_now);
-    println!("{}", signature::sign_with(secrets.iter(), timestamp, &body));
+    say!("{}", signature::sign_with(secrets.iter(), timestamp, &body));
     Ok(())
 }
 

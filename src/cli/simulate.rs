@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 
 use super::config::Signing;
+use super::output::say;
 use super::send::{self, Receiver};
 use super::sign::unix_now;
 use crate::stories::delivery::{Order, plan};
@@ -57,7 +58,7 @@ pub(super) struct Simulate {
 pub(super) async fn run(args: Simulate) -> anyhow::Result<()> {
     let Some(name) = &args.scenario else {
         for story in stories::all() {
-            println!("{:<24} {}", story.name, story.about);
+            say!("{:<24} {}", story.name, story.about);
         }
         return Ok(());
     };
@@ -72,9 +73,9 @@ pub(super) async fn run(args: Simulate) -> anyhow::Result<()> {
     for place in plan(events.len(), order, args.duplicate) {
         let event = &events[place];
         let status = receiver.deliver(event).await?;
-        println!("{} {:<40} {}", status.as_u16(), event.r#type, event.id);
+        say!("{} {:<40} {}", status.as_u16(), event.r#type, event.id);
     }
-    println!("order {}: select * from clawback_v1.orders where order_id = '{0}'", cast.order_id);
+    say!("order {}: select * from clawback_v1.orders where order_id = '{0}'", cast.order_id);
     Ok(())
 }
 

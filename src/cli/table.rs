@@ -1,5 +1,7 @@
 //! Rows as a table for a terminal.
 
+use super::output;
+use super::output::say;
 use serde_json::Value;
 
 /// Columns of JSON objects: a header line, a rule, and the rows, each column as wide as its widest cell.
@@ -24,9 +26,9 @@ pub(super) fn render(columns: &[&str], rows: &[Value]) -> String {
 /// The table, or the rows as JSON for a program.
 pub(super) fn print(json: bool, columns: &[&str], rows: &[Value]) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string_pretty(rows)?);
+        say!("{}", serde_json::to_string_pretty(rows)?);
     } else {
-        print!("{}", render(columns, rows));
+        output::print(format_args!("{}", render(columns, rows)));
     }
     Ok(())
 }

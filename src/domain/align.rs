@@ -121,7 +121,7 @@ impl Alignment {
     /// True when something can be claimed that could not be before.
     #[must_use]
     pub fn made_ready(&self) -> bool {
-        !self.insert.is_empty() || self.update.iter().any(|row| row.run_after.is_some())
+        !self.insert.is_empty() || self.update.iter().any(|row| row.run_after.is_some() || row.run_at.is_some())
     }
 }
 

@@ -4,7 +4,7 @@
 //! or has heard of Stripe's JSON: [`crate::handlers`] turns the one into the other.
 //!
 //! The heart is a join. Each event yields a small [`Facts`]; joining facts is commutative, associative
-//! and idempotent, [`Facts::by_payment`] and [`derive`] are functions of the joined value. So order
+//! and idempotent, [`Facts::by_payment`] and [`derive()`] are functions of the joined value. So order
 //! state depends on the set of events, and on nothing else.
 
 pub mod align;

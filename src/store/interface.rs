@@ -26,7 +26,7 @@ pub async fn order(conn: &mut PgConnection, order_id: &str) -> sqlx::Result<Vec<
     .await
 }
 
-/// All disputes, the next deadline first.
+/// All disputes, open ones first, the next deadline first.
 pub async fn disputes(conn: &mut PgConnection) -> sqlx::Result<Vec<Value>> {
     sqlx::query_scalar!(
         r#"select to_jsonb(r) as "row!" from (
@@ -34,7 +34,7 @@ pub async fn disputes(conn: &mut PgConnection) -> sqlx::Result<Vec<Value>> {
                       to_char(evidence_due_by at time zone 'utc', 'YYYY-MM-DD HH24:MI "UTC"') as evidence_due_by,
                       case when outcome is null then date_trunc('hour', evidence_due_by - now())::text end as time_left
                from clawback_v1.disputes d
-               order by d.evidence_due_by nulls last, dispute_id) r"#
+               order by d.outcome is not null, d.evidence_due_by nulls last, dispute_id) r"#
     )
     .fetch_all(conn)
     .await

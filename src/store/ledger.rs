@@ -3,6 +3,8 @@
 //! Events come in by `inbox.rs`. Statements with a fixed limit have it as a literal: a generic plan
 //! does not know a parameter's value and would read whole tables.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -26,8 +28,6 @@ pub struct PendingEvent {
     pub created_at: Option<OffsetDateTime>,
     /// Failed attempts so far.
     pub attempts: i32,
-    /// The body as received.
-    pub payload: String,
 }
 
 /// What became of an event.
@@ -59,10 +59,9 @@ pub async fn try_lock(conn: &mut PgConnection) -> sqlx::Result<bool> {
 pub async fn take(conn: &mut PgConnection) -> sqlx::Result<Vec<PendingEvent>> {
     sqlx::query_as!(
         PendingEvent,
-        "select p.seq, e.event_id, e.type as event_type, e.object_id, e.created_at, e.attempts, b.payload
+        "select p.seq, e.event_id, e.type as event_type, e.object_id, e.created_at, e.attempts
          from (select seq, event_id from clawback.pending_events where run_at <= now() order by seq limit 100) p
          join clawback.events e on e.event_id = p.event_id
-         join clawback.event_payloads b on b.event_id = p.event_id
          order by p.seq"
     )
     .fetch_all(conn)
@@ -73,15 +72,24 @@ pub async fn take(conn: &mut PgConnection) -> sqlx::Result<Vec<PendingEvent>> {
 pub async fn take_one(conn: &mut PgConnection, seq: i64) -> sqlx::Result<Vec<PendingEvent>> {
     sqlx::query_as!(
         PendingEvent,
-        "select p.seq, e.event_id, e.type as event_type, e.object_id, e.created_at, e.attempts, b.payload
+        "select p.seq, e.event_id, e.type as event_type, e.object_id, e.created_at, e.attempts
          from clawback.pending_events p
          join clawback.events e on e.event_id = p.event_id
-         join clawback.event_payloads b on b.event_id = p.event_id
          where p.seq = $1",
         seq
     )
     .fetch_all(conn)
     .await
+}
+
+/// The bodies of events, by id; one that is gone is missing. A statement of its own: a body that cannot
+/// be read must not hide which events are to be taken one by one.
+pub async fn bodies(conn: &mut PgConnection, event_ids: &[&str]) -> sqlx::Result<HashMap<String, String>> {
+    let rows =
+        sqlx::query!("select event_id, payload from clawback.event_payloads where event_id = any($1)", event_ids as _)
+            .fetch_all(conn)
+            .await?;
+    Ok(rows.into_iter().map(|row| (row.event_id, row.payload)).collect())
 }
 
 /// In how many milliseconds the next event is due: 0 when one is; none when nothing waits.

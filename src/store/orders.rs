@@ -4,7 +4,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use crate::domain::{Order, OrderKey, State};
+use crate::domain::{Order, OrderKey, Scope, State};
 
 /// One state change as it is to be recorded.
 #[derive(Debug, Serialize)]
@@ -23,6 +23,11 @@ pub struct HistoryRow {
     pub event_type: String,
     /// When it happened, in unix seconds.
     pub event_created_at: Option<i64>,
+    /// Account and mode of the order or payment.
+    #[serde(flatten)]
+    pub scope: Scope,
+    /// Its currency, once known.
+    pub currency: Option<String>,
 }
 
 /// Writes orders, new or changed.
@@ -68,10 +73,12 @@ pub async fn remove(conn: &mut PgConnection, keys: &[&OrderKey]) -> sqlx::Result
 pub async fn append_history(conn: &mut PgConnection, rows: &[HistoryRow]) -> sqlx::Result<()> {
     sqlx::query!(
         "insert into clawback.order_history
-             (order_id, payment_id, from_state, to_state, event_id, event_type, event_created_at)
+             (order_id, payment_id, from_state, to_state, event_id, event_type, event_created_at, account, livemode,
+              currency)
          select r.value ->> 'order_id', r.value ->> 'payment_id', r.value ->> 'from_state', r.value ->> 'to_state',
                 r.value ->> 'event_id', r.value ->> 'event_type',
-                to_timestamp((r.value ->> 'event_created_at')::bigint)
+                to_timestamp((r.value ->> 'event_created_at')::bigint), coalesce(r.value ->> 'account', ''),
+                (r.value ->> 'livemode')::boolean, coalesce(r.value ->> 'currency', '')
          from jsonb_array_elements($1) with ordinality as r (value, place)
          order by r.place",
         Json(rows) as _
