@@ -4,3 +4,4 @@
 
 mod harness;
 mod order_state;
+mod readme;
