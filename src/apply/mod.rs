@@ -109,6 +109,7 @@ async fn transact(
 ) -> Result<Batch, Cause> {
     let mut tx = conn.begin().await?;
     if !ledger::try_lock(&mut tx).await? {
+        tx.rollback().await?;
         return Ok(Batch::Busy);
     }
     let events = match take {
@@ -116,6 +117,7 @@ async fn transact(
         Take::Only(seq) => ledger::take_one(&mut tx, seq).await?,
     };
     if events.is_empty() {
+        tx.rollback().await?;
         return Ok(Batch::Idle);
     }
     taken.extend(events.iter().map(|e| Taken { seq: e.seq, event_id: e.event_id.clone(), attempts: e.attempts }));
