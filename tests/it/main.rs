@@ -2,5 +2,9 @@
 
 #![expect(unreachable_pub, reason = "in a test binary, `pub` says: for the other files")]
 
+mod bodies;
+mod follow_up_rules;
+mod follow_ups;
 mod harness;
 mod order_state;
+mod replicas;
