@@ -6,5 +6,7 @@ mod bodies;
 mod follow_up_rules;
 mod follow_ups;
 mod harness;
+mod merging;
 mod order_state;
+mod processing;
 mod replicas;
