@@ -53,9 +53,12 @@ comment on view clawback_v1.order_history is
     'Append-only feed of state changes: the order''s, or the payment''s while it is unlinked. Ids are given in commit order: keep the last one you read and ask for `where id > $last order by id`.';
 
 create view clawback_v1.events as
-select e.event_id, e.type, e.api_version, e.account, e.livemode, e.object_id, e.payment_id, e.created_at,
+select e.event_id, e.type, e.api_version, e.account, e.livemode, e.object_id,
+       -- A charge that turned out to belong to an intent: its earlier events are the intent's now.
+       coalesce(o.payment_id, e.payment_id) as payment_id, e.created_at,
        e.received_at, e.state, e.attempts, e.last_error, e.processed_at
-from clawback.events e;
+from clawback.events e
+left join clawback.payment_objects o on o.object_id = e.payment_id;
 comment on view clawback_v1.events is
     'The ledger: every event acknowledged. state: pending, processed, ignored (nothing here reads it; last_error says why) or failed (last_error names the field).';
 

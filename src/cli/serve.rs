@@ -1,7 +1,7 @@
 //! The composition root: configuration in, a running service out. Also the drain on shutdown.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -189,8 +189,10 @@ async fn told(mut stopped: watch::Receiver<bool>) {
 
 /// The recorder is one for the process.
 fn recorder() -> anyhow::Result<PrometheusHandle> {
-    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
-    if let Some(handle) = RECORDER.get() {
+    // Held until it is installed: of two services that start at once the second takes the first one's.
+    static RECORDER: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
+    let mut installed = RECORDER.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(handle) = &*installed {
         return Ok(handle.clone());
     }
     let seconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
@@ -208,7 +210,7 @@ fn recorder() -> anyhow::Result<PrometheusHandle> {
             upkept.run_upkeep();
         }
     });
-    Ok(RECORDER.get_or_init(|| handle).clone())
+    Ok(installed.insert(handle).clone())
 }
 
 /// Binds an address, or says which setting names another.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::wanted::{RunAt, Wanted};
+use super::wanted::{RunAt, Wanted, is_about_payment};
 
 /// Where a follow-up stands. The order of the variants is how far along it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -156,10 +156,11 @@ pub fn align<'a>(stored: Vec<FollowUp>, asked: &[Asked], place: impl Fn(&str) ->
     alignment
 }
 
-/// A follow-up about a payment that became part of another is about the other.
+/// A follow-up of a payment that became part of another is the other's. One about the payment itself is
+/// about the other; one about a charge or a refund is still about that, though the payment had its id.
 fn relocated<'a>(row: FollowUp, place: impl Fn(&str) -> Option<Place<'a>>) -> FollowUp {
     let Some(Place { payment_id, order_id }) = place(&row.payment_id) else { return row };
-    let subject = if row.subject == row.payment_id { payment_id.to_owned() } else { row.subject };
+    let subject = if is_about_payment(&row.kind) { payment_id.to_owned() } else { row.subject };
     FollowUp { subject, payment_id: payment_id.to_owned(), order_id: order_id.map(str::to_owned), ..row }
 }
 

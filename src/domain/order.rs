@@ -32,9 +32,12 @@ pub struct Order {
 }
 
 impl Payment {
-    /// The order this payment counts towards; none while it is unlinked.
+    /// The order this payment counts towards; none while it is unlinked, and for what is no payment.
     #[must_use]
     pub fn order_key(&self) -> Option<OrderKey> {
+        if self.orphan {
+            return None;
+        }
         Some(OrderKey {
             order_id: self.order_id.clone()?,
             account: self.scope.account.clone(),

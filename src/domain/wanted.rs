@@ -61,6 +61,14 @@ const RULES: &[(&str, Rule)] = &[
     ("consider_refund", consider_refund),
 ];
 
+/// Kinds whose subject is the payment: it changes when the payment becomes part of another.
+const ABOUT_PAYMENT: &[&str] = &["cancel_fulfilment"];
+
+/// Whether the subject of this kind is the payment itself.
+pub(super) fn is_about_payment(kind: &str) -> bool {
+    ABOUT_PAYMENT.contains(&kind)
+}
+
 /// Every kind that can be wanted, in the order of the rules.
 #[must_use]
 pub fn kinds() -> Vec<&'static str> {

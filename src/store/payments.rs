@@ -144,7 +144,7 @@ pub async fn save_refunds(conn: &mut PgConnection, refunds: &[&RefundState]) -> 
 /// Writes disputes, new or changed.
 pub async fn save_disputes(conn: &mut PgConnection, disputes: &[&DisputeState]) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into clawback.disputes
+        "insert into clawback.disputes as d
              (dispute_id, payment_id, charge_id, amount, currency, reason, network_reason_code, status, phase, outcome,
               evidence_due_by, has_evidence, past_due, submission_count, is_charge_refundable, amount_withdrawn,
               amount_reinstated, fee, settlement_currency, created_at)
@@ -166,7 +166,9 @@ pub async fn save_disputes(conn: &mut PgConnection, disputes: &[&DisputeState]) 
              submission_count = excluded.submission_count, is_charge_refundable = excluded.is_charge_refundable,
              amount_withdrawn = excluded.amount_withdrawn, amount_reinstated = excluded.amount_reinstated,
              fee = excluded.fee, settlement_currency = excluded.settlement_currency,
-             created_at = excluded.created_at, updated_at = excluded.updated_at",
+             created_at = excluded.created_at, updated_at = excluded.updated_at
+         -- A dispute can differ in what is not shown.
+         where to_jsonb(d) - 'updated_at' <> to_jsonb(excluded) - 'updated_at'",
         Json(disputes) as _
     )
     .execute(conn)

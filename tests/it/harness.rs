@@ -13,13 +13,16 @@ use clawback::stories::{Cast, Story, StoryEvent, find};
 use clawback::stripe::signature::{Secret, Secrets, sign};
 use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Executor, PgPool};
+use sqlx::{AssertSqlSafe, Executor, PgPool, Postgres, Transaction};
 use tokio::net::TcpListener;
 use tokio::sync::{OnceCell, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 
 pub const SECRET: &str = "whsec_of_the_tests";
+
+/// What one batch holds over all replicas: "clawback" in ASCII.
+const BATCH_LOCK: i64 = 0x636c_6177_6261_636b;
 
 /// Longer than anything takes on a slow machine; each wait ends as soon as the thing is there.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -89,13 +92,40 @@ impl Database {
 
     /// The only value of the only row of a query, as JSON.
     pub async fn value(&self, query: &str) -> Value {
-        let query = format!("select to_jsonb(({query}))");
+        let query = format!("select coalesce(to_jsonb(({query})), 'null')");
         sqlx::query_scalar(AssertSqlSafe(query.as_str())).fetch_one(&self.pool).await.expect(&query)
     }
 
     /// Runs statements as the owner.
     pub async fn execute(&self, statements: &str) {
         sqlx::raw_sql(AssertSqlSafe(statements)).execute(&self.pool).await.expect(statements);
+    }
+
+    /// What the database says to a statement that it refuses.
+    pub async fn refusal(&self, statement: &str) -> String {
+        let refused = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&self.pool).await;
+        refused.expect_err(statement).as_database_error().expect("a refusal").message().to_owned()
+    }
+
+    /// Runs statements in a transaction that stays open until it is ended or dropped.
+    pub async fn begin(&self, statements: &str) -> Transaction<'static, Postgres> {
+        let mut transaction = self.pool.begin().await.expect("a transaction");
+        sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut *transaction).await.expect(statements);
+        transaction
+    }
+
+    /// Keeps every processor from beginning a batch until the transaction ends: what comes meanwhile
+    /// stays pending, and goes into one batch afterwards.
+    pub async fn hold_batches(&self) -> Transaction<'static, Postgres> {
+        self.begin(&format!("select pg_advisory_xact_lock({BATCH_LOCK})")).await
+    }
+
+    /// Lets every lease run out.
+    pub async fn expire_leases(&self) {
+        self.execute(
+            "update clawback.follow_ups set leased_until = now() - interval '1 second' where state = 'leased'",
+        )
+        .await;
     }
 
     /// Waits until a query whose only value is a boolean says true.
@@ -112,6 +142,12 @@ impl Database {
     /// Waits until no event is pending.
     pub async fn settle(&self) {
         self.until("select not exists (select from clawback.pending_events)").await;
+    }
+
+    /// Another handle on the same database, for a second service. Errors must be expected before.
+    pub fn again(&self) -> Self {
+        let Self { name, url, pool, expected_errors } = self;
+        Self { name: name.clone(), url: url.clone(), pool: pool.clone(), expected_errors: expected_errors.clone() }
     }
 
     fn unexpected_errors(&self) -> Vec<String> {
@@ -199,6 +235,24 @@ impl TestApp {
             let answer = self.deliver(&event.body).await;
             assert_eq!(answer.status(), 200, "{} {}", event.r#type, event.id);
         }
+    }
+
+    /// Delivers hand-made events one after another and waits until all are processed.
+    pub async fn see(&self, bodies: &[String]) {
+        self.take_in(bodies).await;
+        self.db.settle().await;
+    }
+
+    /// Delivers hand-made events one after another; each must be acknowledged.
+    pub async fn take_in(&self, bodies: &[String]) {
+        for body in bodies {
+            assert_eq!(self.deliver(body).await.status(), 200, "{body}");
+        }
+    }
+
+    /// Another service on the same database.
+    pub async fn replica(&self) -> Self {
+        Self::start_on(self.db.again(), |_| {}).await
     }
 
     /// Delivers a whole story as it happened and waits until all of it is processed.

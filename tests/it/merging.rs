@@ -1,0 +1,300 @@
+//! Promise: what belongs together becomes one payment and one order, whenever that is learned, and
+//! nothing that was recorded or done before is lost.
+
+use serde_json::{Value, json};
+
+use crate::bodies::{charge, dispute, event, event_with, intent, refund, session};
+use crate::harness::TestApp;
+
+async fn complete(app: &TestApp, kind: &str) {
+    let done = format!(
+        "select bool_and(clawback_v1.complete_follow_up(c.id, c.lease_token))
+         from clawback_v1.claim_follow_ups('tester', array['{kind}']) c"
+    );
+    assert_eq!(app.db.value(&done).await, true, "{kind}");
+}
+
+async fn lines(app: &TestApp, query: &str) -> Vec<String> {
+    app.db.rows(query).await.iter().map(|row| row["line"].as_str().expect("a line").to_owned()).collect()
+}
+
+const FOLLOW_UPS: &str = "select concat_ws(' ', kind, subject || '/' || round, payment_id, state) as line
+                          from clawback_v1.follow_ups order by kind, subject, round";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispute_seen_before_its_charge_moves_to_the_intents_payment_with_all_that_hangs_on_it() {
+    let app = TestApp::start().await;
+    app.see(&[event("evt_1", 1, &dispute("dp_1", json!({ "charge": "ch_1" })))]).await;
+    complete(&app, "collect_evidence").await;
+    let before = app.db.rows("select * from clawback_v1.order_history order by id").await;
+    assert_eq!((before.len(), &before[0]["payment_id"]), (1, &json!("ch_1")));
+    let belongs = json!({ "payment_intent": "pi_1", "metadata": { "order_id": "o-1" } });
+    app.see(&[event("evt_2", 2, &charge("ch_1", belongs))]).await;
+    assert_eq!(
+        lines(&app, "select payment_id || ' ' || state as line from clawback_v1.payments").await,
+        ["pi_1 disputed"]
+    );
+    assert_eq!(
+        lines(
+            &app,
+            "select concat_ws(' ', dispute_id, payment_id, order_id, charge_id) as line from clawback_v1.disputes"
+        )
+        .await,
+        ["dp_1 pi_1 o-1 ch_1"]
+    );
+    let expected = [
+        "collect_evidence dp_1/chargeback pi_1 done",
+        "hold_fulfilment dp_1/chargeback pi_1 ready",
+        "warn_evidence_due dp_1/chargeback pi_1 ready",
+    ];
+    assert_eq!(lines(&app, FOLLOW_UPS).await, expected);
+    assert_eq!(app.db.value("select bool_and(order_id = 'o-1') from clawback_v1.follow_ups").await, true);
+    let aliases = "select object_id || ' ' || payment_id as line from clawback.payment_objects order by object_id";
+    assert_eq!(lines(&app, aliases).await, ["ch_1 pi_1", "dp_1 pi_1"]);
+    let after = app.db.rows("select * from clawback_v1.order_history order by id").await;
+    assert_eq!(after[..1], before[..], "history is not rewritten");
+    assert_eq!((&after[1]["order_id"], &after[1]["to_state"]), (&json!("o-1"), &json!("disputed")));
+    assert_eq!(
+        app.db.value("select bool_and(payment_id = 'pi_1') from clawback_v1.events").await,
+        true,
+        "the ledger follows"
+    );
+}
+
+/// A charge that is a payment of its own, with work done, under way and waiting, and then its intent.
+fn charge_then_intent() -> [String; 3] {
+    let shown = json!({ "amount_refunded": 10_000, "refunded": true });
+    [
+        event("evt_1", 1, &charge("ch_1", shown)),
+        event("evt_2", 2, &intent("pi_1", json!({ "latest_charge": "ch_1" }))),
+        event("evt_3", 3, &refund("re_1", json!({ "charge": "ch_1", "payment_intent": "pi_1", "amount": 10_000 }))),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_for_a_charge_is_not_asked_again_for_its_intent() {
+    let app = TestApp::start().await;
+    let [alone, with_intent, refunded] = charge_then_intent();
+    app.see(&[alone]).await;
+    app.db.execute("update clawback.follow_ups set run_at = now()").await;
+    complete(&app, "notify_refund").await;
+    complete(&app, "cancel_fulfilment").await;
+    assert_eq!(
+        lines(&app, FOLLOW_UPS).await,
+        ["cancel_fulfilment ch_1/ ch_1 done", "notify_refund ch_1/10000 ch_1 done"]
+    );
+    app.see(&[with_intent]).await;
+    let moved = ["cancel_fulfilment pi_1/ pi_1 done", "notify_refund ch_1/10000 pi_1 done"];
+    assert_eq!(lines(&app, FOLLOW_UPS).await, moved, "the charge's refund is still the charge's");
+    app.see(&[refunded]).await;
+    assert_eq!(lines(&app, FOLLOW_UPS).await.len(), 3, "the refund's own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_equal_follow_ups_the_one_further_along_stays() {
+    for (charges, intents, stays) in
+        [("done", "ready", "done"), ("ready", "done", "done"), ("leased", "ready", "leased")]
+    {
+        let app = TestApp::start().await;
+        // Both payments are refunded in full: each asks for cancel_fulfilment.
+        app.see(&[
+            event("evt_1", 1, &charge("ch_1", json!({ "amount_refunded": 10_000, "refunded": true }))),
+            event("evt_2", 2, &intent("pi_1", json!({}))),
+            event("evt_3", 3, &refund("re_1", json!({ "payment_intent": "pi_1", "amount": 10_000 }))),
+        ])
+        .await;
+        for (payment, state) in [("ch_1", charges), ("pi_1", intents)] {
+            let set = match state {
+                "done" => "state = 'done', finished_at = now()",
+                "leased" => {
+                    "state = 'leased', leased_until = now() + interval '1 hour', lease_token = gen_random_uuid()"
+                }
+                _ => "state = 'ready'",
+            };
+            app.db
+                .execute(&format!(
+                    "update clawback.follow_ups set {set} where kind = 'cancel_fulfilment' and subject = '{payment}'"
+                ))
+                .await;
+        }
+        app.see(&[event("evt_4", 4, &intent("pi_1", json!({ "latest_charge": "ch_1" })))]).await;
+        let cancel: Vec<String> =
+            lines(&app, FOLLOW_UPS).await.into_iter().filter(|line| line.starts_with("cancel")).collect();
+        assert_eq!(cancel, [format!("cancel_fulfilment pi_1/ pi_1 {stays}")]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_survives_the_move_of_its_payment() {
+    let app = TestApp::start().await;
+    let [alone, with_intent, _] = charge_then_intent();
+    app.see(&[alone]).await;
+    let claimed =
+        app.db.rows("select * from clawback_v1.claim_follow_ups('tester', array['cancel_fulfilment'])").await.remove(0);
+    app.see(&[with_intent]).await;
+    let (id, token) = (&claimed["id"], claimed["lease_token"].as_str().expect("a token"));
+    assert_eq!(app.db.value(&format!("select clawback_v1.complete_follow_up({id}, '{token}')")).await, true);
+    assert_eq!(lines(&app, FOLLOW_UPS).await[0], "cancel_fulfilment pi_1/ pi_1 done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_named_no_payment_joins_the_one_it_names_later() {
+    let app = TestApp::start().await;
+    app.see(&[
+        event("evt_1", 1, &charge("ch_1", json!({ "payment_intent": "pi_1", "metadata": { "order_id": "o-1" } }))),
+        event("evt_2", 2, &refund("re_1", json!({}))),
+    ])
+    .await;
+    complete(&app, "notify_refund").await;
+    assert_eq!(app.db.value("select amount_refunded from clawback_v1.orders").await, 0);
+    app.see(&[event("evt_3", 3, &refund("re_1", json!({ "payment_intent": "pi_1" })))]).await;
+    assert_eq!(
+        lines(
+            &app,
+            "select concat_ws(' ', refund_id, payment_id, order_id, charge_id) as line from clawback_v1.refunds"
+        )
+        .await,
+        ["re_1 pi_1 o-1 ch_1"]
+    );
+    assert_eq!(lines(&app, FOLLOW_UPS).await, ["notify_refund re_1/ pi_1 done"]);
+    assert_eq!(app.db.value("select amount_refunded from clawback_v1.orders").await, 1_000);
+    assert_eq!(app.db.value("select count(*) from clawback.payments").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_payments_of_two_batches_and_of_one_become_the_same() {
+    let events = [
+        event("evt_1", 1, &dispute("dp_1", json!({ "charge": "ch_1" }))),
+        event("evt_2", 2, &refund("re_1", json!({ "payment_intent": "pi_1" }))),
+        event("evt_3", 3, &charge("ch_1", json!({ "payment_intent": "pi_1" }))),
+        event("evt_4", 4, &dispute("dp_1", json!({ "charge": "ch_1", "status": "won" }))),
+    ];
+    let (one_by_one, at_once) = (TestApp::start().await, TestApp::start().await);
+    for body in &events {
+        one_by_one.see(std::slice::from_ref(body)).await;
+    }
+    let held = at_once.db.hold_batches().await;
+    at_once.take_in(&events).await;
+    held.commit().await.expect("a commit");
+    at_once.db.settle().await;
+    for query in [
+        "select payment_id, state, amount_paid, amount_refunded from clawback_v1.payments order by payment_id",
+        "select dispute_id, payment_id, status, outcome from clawback_v1.disputes",
+        "select refund_id, payment_id, charge_id from clawback_v1.refunds",
+        "select object_id, payment_id from clawback.payment_objects order by object_id",
+        "select order_id, payment_id, from_state, to_state, event_id from clawback_v1.order_history order by id",
+        "select event_id, payment_id, state from clawback_v1.events order by event_id",
+        "select kind, subject, round, payment_id from clawback_v1.follow_ups where wanted order by kind, subject, round",
+    ] {
+        let rows = at_once.db.rows(query).await;
+        assert!(!rows.is_empty(), "{query}");
+        assert_eq!(rows, one_by_one.db.rows(query).await, "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_is_linked_later_shows_both_in_the_history() {
+    let app = TestApp::start().await;
+    app.see(&[
+        event("evt_1", 1, &charge("ch_1", json!({ "payment_intent": "pi_1" }))),
+        event("evt_2", 2, &refund("re_1", json!({ "charge": "ch_1", "payment_intent": "pi_1" }))),
+    ])
+    .await;
+    assert_eq!(app.db.value("select count(*) from clawback_v1.orders").await, 0);
+    complete(&app, "notify_refund").await;
+    app.see(&[event("evt_3", 3, &session("cs_1", json!({ "payment_intent": "pi_1", "client_reference_id": "o-1" })))])
+        .await;
+    let history = "select concat_ws(' ', id, coalesce(order_id, '-'), payment_id, coalesce(from_state, '-'), to_state, event_id) as line
+                   from clawback_v1.order_history order by id";
+    let expected =
+        ["1 - pi_1 - paid evt_1", "2 - pi_1 paid partially_refunded evt_2", "3 o-1 pi_1 - partially_refunded evt_3"];
+    assert_eq!(lines(&app, history).await, expected);
+    assert_eq!(
+        app.db.value("select order_id from clawback_v1.follow_ups").await,
+        "o-1",
+        "even what is done tells its order"
+    );
+    assert_eq!(app.db.value("select order_id from clawback_v1.refunds").await, "o-1");
+    // The intent's own metadata goes before the session's reference: the order changes.
+    app.see(&[event("evt_4", 4, &intent("pi_1", json!({ "metadata": { "order_id": "o-2" } })))]).await;
+    assert_eq!(
+        lines(&app, "select order_id || ' ' || state as line from clawback_v1.orders").await,
+        ["o-2 partially_refunded"]
+    );
+    let moved = ["4 o-2 pi_1 - partially_refunded evt_4", "5 o-1 pi_1 partially_refunded unknown evt_4"];
+    let mut last = lines(&app, history).await.split_off(3);
+    last.sort();
+    assert!(
+        last == moved
+            || last == ["4 o-1 pi_1 partially_refunded unknown evt_4", "5 o-2 pi_1 - partially_refunded evt_4"],
+        "{last:?}"
+    );
+    assert_eq!(app.db.value("select order_id from clawback_v1.follow_ups").await, "o-2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_has_a_row_for_each_account_mode_and_currency() {
+    let app = TestApp::start().await;
+    let of = |id: &str, currency: &str, amount: i64| {
+        charge(
+            id,
+            json!({ "currency": currency, "amount": amount, "amount_captured": amount, "metadata": { "order_id": "o-1" } }),
+        )
+    };
+    let in_account = |account: Value, live: bool| json!({ "account": account, "livemode": live });
+    app.see(&[
+        event("evt_1", 1, &of("ch_1", "eur", 100)),
+        event("evt_2", 1, &of("ch_2", "EUR", 200)),
+        event("evt_3", 1, &of("ch_3", "usd", 400)),
+        event_with("evt_4", 1, &of("ch_4", "eur", 800), in_account(json!("acct_1"), false)),
+        event_with("evt_5", 1, &of("ch_5", "eur", 1_600), in_account(json!("acct_2"), false)),
+        event_with("evt_6", 1, &of("ch_6", "eur", 3_200), in_account(Value::Null, true)),
+        event("evt_7", 1, &refund("re_1", json!({ "charge": "ch_3", "currency": "usd", "amount": 400 }))),
+    ])
+    .await;
+    let orders = "select concat_ws(' ', coalesce(account, '-'), livemode, currency, amount_paid, state) as line
+                  from clawback_v1.orders order by amount_paid";
+    let expected = [
+        "- f eur 300 paid",
+        "- f usd 400 refunded",
+        "acct_1 f eur 800 paid",
+        "acct_2 f eur 1600 paid",
+        "- t eur 3200 paid",
+    ];
+    assert_eq!(lines(&app, orders).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_payments_of_an_order_add_up() {
+    let app = TestApp::start().await;
+    let of = |intent: &str| json!({ "payment_intent": intent, "metadata": { "order_id": "o-1" } });
+    let due = |day: i64| json!({ "due_by": crate::bodies::T0 + day * crate::bodies::DAY });
+    app.see(&[
+        event("evt_1", 1, &charge("ch_1", of("pi_1"))),
+        event("evt_2", 1, &charge("ch_2", of("pi_2"))),
+        event("evt_3", 1, &charge("ch_3", of("pi_3"))),
+        event("evt_4", 1, &refund("re_1", json!({ "charge": "ch_1", "amount": 10_000 }))),
+        event("evt_5", 1, &dispute("dp_2", json!({ "charge": "ch_2", "amount": 4_000, "evidence_details": due(9) }))),
+        event("evt_6", 1, &dispute("dp_3", json!({ "charge": "ch_3", "amount": 3_000, "evidence_details": due(8) }))),
+        event("evt_7", 1, &dispute("dp_4", json!({ "charge": "ch_3", "amount": 2_000, "status": "lost" }))),
+    ])
+    .await;
+    let order = app.db.rows("select * from clawback_v1.orders").await;
+    assert_eq!(order.len(), 1);
+    let sums = ["amount_paid", "amount_refunded", "amount_disputed", "amount_lost", "open_disputes"]
+        .map(|column| order[0][column].as_i64());
+    assert_eq!(sums, [30_000, 10_000, 7_000, 2_000, 2].map(Some));
+    assert_eq!((&order[0]["state"], &order[0]["hold"]), (&json!("disputed"), &json!(true)));
+    assert_eq!(order[0]["evidence_due_by"], "2023-11-22T22:13:20+00:00", "the nearest deadline");
+    app.see(&["2", "3"].map(|n| {
+        let won = json!({ "charge": format!("ch_{n}"), "amount": 4_000, "status": "won" });
+        event(&format!("evt_won_{n}"), 9, &dispute(&format!("dp_{n}"), won))
+    }))
+    .await;
+    let closed = app
+        .db
+        .rows("select state, hold, open_disputes, amount_disputed, evidence_due_by from clawback_v1.orders")
+        .await;
+    let expected = json!({ "state": "partially_charged_back", "hold": false, "open_disputes": 0, "amount_disputed": 0, "evidence_due_by": null });
+    assert_eq!(closed, [expected]);
+}

@@ -1,0 +1,150 @@
+//! Promise: a role gets from `clawback grants` what it needs, and no more.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+use std::str::FromStr;
+
+use serde_json::json;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, PgPool};
+
+use crate::bodies::{charge, event, refund};
+use crate::harness::{Database, TestApp};
+
+/// The statements that the binary prints.
+fn grants(role: &str, flags: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_clawback")).arg("grants").arg(role).args(flags).output();
+    let output = output.expect("the binary runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// A role of this test's own, with what `clawback grants` gives it, connected.
+async fn role(db: &Database, name: &str, flags: &[&str]) -> PgPool {
+    let role = format!("{} {name}", db.name);
+    db.execute(&format!("create role \"{}\" login password 'of the tests'", role.replace('"', "\"\""))).await;
+    if !flags.is_empty() {
+        db.execute(&grants(&role, flags)).await;
+    }
+    let options = PgConnectOptions::from_str(&db.url).expect("a URL");
+    PgPool::connect_with(options.username(&role).password("of the tests")).await.expect("the role may connect")
+}
+
+/// Whether the role may do it at all; another error is its own business.
+async fn may(role: &PgPool, statement: &str) -> bool {
+    let denied = |error: sqlx::Error| {
+        error
+            .as_database_error()
+            .is_some_and(|e| e.code().as_deref() == Some("42501") && e.message().starts_with("permission denied"))
+    };
+    !sqlx::raw_sql(AssertSqlSafe(statement)).execute(role).await.is_err_and(denied)
+}
+
+async fn names(db: &Database, query: &str) -> Vec<String> {
+    db.rows(query).await.iter().map(|row| row["name"].as_str().expect("a name").to_owned()).collect()
+}
+
+/// What of the views and functions this role may use, by trying all of them.
+async fn usable(db: &Database, role: &PgPool) -> BTreeSet<String> {
+    let mut usable = BTreeSet::new();
+    for view in names(db, "select relname as name from pg_class where relnamespace = 'clawback_v1'::regnamespace").await
+    {
+        if may(role, &format!("select * from clawback_v1.{view}")).await {
+            usable.insert(view);
+        }
+    }
+    let calls = "select format('%I(%s)', p.proname, (select string_agg(format('null::%s', t::regtype), ', ' order by n)
+                            from unnest(p.proargtypes) with ordinality as a (t, n))) as name
+                 from pg_proc p where p.pronamespace = 'clawback_v1'::regnamespace";
+    for call in names(db, calls).await {
+        if may(role, &format!("select clawback_v1.{call}")).await {
+            usable.insert(call.split('(').next().unwrap_or_default().to_owned());
+        }
+    }
+    usable
+}
+
+const VIEWS: [&str; 7] = ["orders", "payments", "refunds", "disputes", "order_history", "events", "follow_ups"];
+const WORK: [&str; 6] = [
+    "claim_follow_ups",
+    "complete_follow_up",
+    "fail_follow_up",
+    "extend_follow_up",
+    "requeue_follow_up",
+    "discard_follow_up",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_flag_gives_what_it_says_and_nothing_else() {
+    let mut db = Database::migrated().await;
+    db.expect_errors(&["permission denied", "claim_follow_ups: ", "follow-up null", "discard_follow_up: "]);
+    let everything = [VIEWS.as_slice(), &WORK, &["event_payloads"]].concat();
+    let cases: [(&str, &[&str], Vec<&str>); 5] = [
+        ("stranger", &[], vec![]),
+        ("reader", &["--read"], VIEWS.to_vec()),
+        ("worker", &["--work"], WORK.to_vec()),
+        ("auditor", &["--payloads"], vec!["event_payloads"]),
+        ("all", &["--read", "--work", "--payloads"], everything),
+    ];
+    for (name, flags, given) in cases {
+        let role = role(&db, name, flags).await;
+        assert_eq!(usable(&db, &role).await, given.into_iter().map(str::to_owned).collect(), "{name}");
+        for table in names(
+            &db,
+            "select relname as name from pg_class where relnamespace = 'clawback'::regnamespace and relkind = 'r'",
+        )
+        .await
+        {
+            assert!(!may(&role, &format!("select * from clawback.{table}")).await, "{name} reads {table}");
+            assert!(!may(&role, &format!("delete from clawback.{table}")).await, "{name} writes {table}");
+        }
+        for statement in [
+            "select clawback.reap_follow_ups()",
+            "select clawback.follow_up_for_consumer(1)",
+            "update clawback_v1.orders set hold = false",
+            "delete from clawback_v1.order_history",
+            "create table clawback_v1.mine (n int)",
+            "create table clawback.mine (n int)",
+        ] {
+            assert!(!may(&role, statement).await, "{name}: {statement}");
+        }
+        role.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_of_any_name_reads_and_works() {
+    let app = TestApp::start().await;
+    app.see(&[
+        event("evt_1", 1, &charge("ch_1", json!({ "metadata": { "order_id": "o-1" } }))),
+        event("evt_2", 2, &refund("re_1", json!({ "charge": "ch_1" }))),
+    ])
+    .await;
+    for name in ["plain", "Shop \"Ünique\"; drop role postgres --", "back\\slash 'quote'"] {
+        let role = role(&app.db, name, &["--read", "--work"]).await;
+        let state: String =
+            sqlx::query_scalar("select state from clawback_v1.orders").fetch_one(&role).await.expect("it reads");
+        assert_eq!(state, "partially_refunded");
+        let claim = "select id from clawback_v1.claim_follow_ups('me', array['notify_refund'])";
+        let id: i64 = sqlx::query_scalar(claim).fetch_one(&role).await.expect("it claims");
+        let discard = "select clawback_v1.discard_follow_up($1, 'a test')";
+        assert!(sqlx::query_scalar::<_, bool>(discard).bind(id).fetch_one(&role).await.expect("it discards"));
+        let who = app.db.value("select last_error from clawback_v1.follow_ups where kind = 'notify_refund'").await;
+        assert_eq!(who, format!("discarded by {} {name}: a test", app.db.name));
+        app.db
+            .execute("update clawback.follow_ups set state = 'ready', finished_at = null where kind = 'notify_refund'")
+            .await;
+        role.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grants_are_for_a_role_that_is_named_and_for_something() {
+    for arguments in [["grants", "reader"].as_slice(), &["grants", "", "--read"], &["grants", "--read"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_clawback")).args(arguments).output().expect("the binary runs");
+        assert!(!output.status.success() && output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
+    }
+    for statement in grants("reader", &["--read"]).lines() {
+        assert!(statement.starts_with("grant ") && statement.ends_with(" to \"reader\";"), "{statement}");
+    }
+}

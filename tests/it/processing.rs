@@ -1,0 +1,317 @@
+//! Promise: no event is lost and none is in the way: what cannot be read fails alone, what the database
+//! refuses is tried again and given up at last, what somebody holds waits.
+
+use clawback::processor::MAX_ATTEMPTS;
+use serde_json::{Value, json};
+
+use crate::bodies::{charge, dispute, event, event_with, refund, session, with};
+use crate::harness::TestApp;
+
+async fn ledger(app: &TestApp, event_id: &str) -> Value {
+    app.db.rows(&format!("select * from clawback_v1.events where event_id = '{event_id}'")).await.remove(0)
+}
+
+async fn paid(app: &TestApp, payment_id: &str) -> bool {
+    let paid = format!(
+        "select exists (select from clawback_v1.payments where payment_id = '{payment_id}' and state = 'paid')"
+    );
+    app.db.value(&paid).await == true
+}
+
+/// A body as text, where a number cannot be written by `json!`.
+fn raw(id: &str, object: &Value, marker: &str, text: &str) -> String {
+    event(id, 1, object).replace(&format!("\"{marker}\""), text)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_cannot_be_read_fails_alone_and_names_the_field() {
+    let app = TestApp::start().await;
+    let broken = |changes: Value| charge("ch_bad", changes);
+    let bodies = [
+        (event("evt_negative", 1, &broken(json!({ "amount": -1 }))), "data.object.amount: is negative"),
+        (
+            event("evt_fraction", 1, &broken(json!({ "amount": 10.5 }))),
+            "data.object.amount: is not a whole number of 64 bits",
+        ),
+        (
+            raw("evt_huge", &broken(json!({ "amount_refunded": "N" })), "N", "9223372036854775808"),
+            "data.object.amount_refunded: is not a whole number of 64 bits",
+        ),
+        (
+            event("evt_text", 1, &broken(json!({ "amount_captured": "12" }))),
+            "data.object.amount_captured: is not a whole number of 64 bits",
+        ),
+        (event("evt_no_amount", 1, &broken(json!({ "amount": null }))), "data.object.amount: is missing"),
+        (event("evt_no_id", 1, &broken(json!({ "id": null }))), "data.object.id: is missing"),
+        (event("evt_no_currency", 1, &broken(json!({ "currency": "" }))), "data.object.currency: is missing"),
+        (
+            event("evt_currency", 1, &broken(json!({ "currency": "euro" }))),
+            "data.object.currency: is not a currency of three letters",
+        ),
+        (
+            event("evt_long_id", 1, &broken(json!({ "id": "x".repeat(256) }))),
+            "data.object.id: is longer than 255 bytes",
+        ),
+        (
+            event("evt_long_order", 1, &broken(json!({ "metadata": { "order_id": "o".repeat(2001) } }))),
+            "data.object.metadata.order_id: is longer than 2000 bytes",
+        ),
+        (event("evt_nul", 1, &broken(json!({ "status": "succ\0eeded" }))), "data.object.status: holds a NUL character"),
+        (
+            event("evt_nul_order", 1, &broken(json!({ "metadata": { "order_id": "o\0" } }))),
+            "data.object.metadata.order_id: holds a NUL character",
+        ),
+        (
+            event("evt_flag", 1, &broken(json!({ "captured": "yes" }))),
+            "data.object.captured: is neither true nor false",
+        ),
+        (
+            event("evt_9999", 1, &broken(json!({ "created": 253_402_300_799_i64 }))),
+            "data.object.created: is not a time between 1970 and 2100",
+        ),
+        (
+            event_with("evt_from_9999", 1, &broken(json!({})), json!({ "created": 253_402_300_799_i64 })),
+            "created: is not a time between 1970 and 2100",
+        ),
+        (event_with("evt_timeless", 1, &broken(json!({})), json!({ "created": null })), "created: is missing"),
+        (event_with("evt_no_data", 1, &broken(json!({})), json!({ "data": null })), "data.object: is missing"),
+        (event_with("evt_list", 1, &json!(["ch_bad"]), json!({})), "data.object: is not an object"),
+        (event("evt_word", 1, &json!("ch_bad")), "data.object: is not an object"),
+        (event("evt_nameless", 1, &broken(json!({ "object": null }))), "data.object.object: is missing"),
+        (
+            event("evt_nested", 1, &broken(json!({ "refunds": { "data": [{ "id": "re_bad", "amount": 1 }] } }))),
+            "data.object.refunds[0].currency: is missing",
+        ),
+        (
+            event(
+                "evt_entry",
+                1,
+                &dispute("dp_bad", json!({ "charge": "ch_bad", "balance_transactions": [{ "id": "txn_1" }] })),
+            ),
+            "data.object.balance_transactions[0].created: is missing",
+        ),
+    ];
+    let held = app.db.hold_batches().await;
+    app.take_in(&[event("evt_before", 1, &charge("ch_before", json!({})))]).await;
+    for (body, _) in &bodies {
+        app.take_in(std::slice::from_ref(body)).await;
+    }
+    app.take_in(&[event("evt_after", 1, &charge("ch_after", json!({})))]).await;
+    held.commit().await.expect("a commit");
+    app.db.settle().await;
+    for (body, reason) in &bodies {
+        let id = serde_json::from_str::<Value>(body)
+            .map_or_else(|_| "evt_huge".to_owned(), |b| b["id"].as_str().expect("an id").to_owned());
+        let event = ledger(&app, &id).await;
+        assert_eq!((&event["state"], &event["last_error"]), (&json!("failed"), &json!(reason)), "{id}");
+        assert_eq!((&event["attempts"], &event["payment_id"]), (&json!(1), &Value::Null), "{id}");
+        assert!(event["processed_at"].is_string(), "{id}");
+    }
+    assert!(paid(&app, "ch_before").await && paid(&app, "ch_after").await);
+    assert_eq!(app.db.value("select count(*) from clawback_v1.payments").await, 2);
+    let batches = "select count(distinct processed_at) from clawback_v1.events";
+    assert_eq!(app.db.value(batches).await, 1, "they were neighbours in one batch");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nothing_here_reads_is_ignored_with_a_reason() {
+    let app = TestApp::start().await;
+    let payout = json!({ "id": "po_1", "object": "payout", "amount": -5, "created": "never" });
+    let thin = json!({ "id": "evt_thin", "object": "v2.core.event", "type": "v1.billing.meter.no_meter_found", "created": "2026-01-02T03:04:05Z" });
+    app.see(&[event("evt_payout", 1, &payout), thin.to_string()]).await;
+    let event = ledger(&app, "evt_payout").await;
+    let expected = (json!("ignored"), json!("no handler reads objects of type payout"), json!("po_1"), json!(1));
+    assert_eq!(
+        (event["state"].clone(), event["last_error"].clone(), event["object_id"].clone(), event["attempts"].clone()),
+        expected
+    );
+    assert!(event["processed_at"].is_string() && event["payment_id"].is_null());
+    let event = ledger(&app, "evt_thin").await;
+    assert_eq!(event["state"], "ignored");
+    assert!(event["last_error"].as_str().is_some_and(|reason| reason.contains("thin event")), "{event}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_type_never_heard_of_is_read_when_its_object_is_known() {
+    let app = TestApp::start().await;
+    let kind = json!({ "type": "charge.teleported" });
+    app.see(&[event_with("evt_1", 1, &charge("ch_1", json!({})), kind)]).await;
+    let event = ledger(&app, "evt_1").await;
+    assert_eq!((&event["state"], &event["payment_id"]), (&json!("processed"), &json!("ch_1")));
+}
+
+/// Refuses to store one payment, as a mistake of ours or a full disk would.
+const REFUSAL: &str = "alter table clawback.payments add constraint no_poison check (payment_id <> 'ch_poison')";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_database_refuses_is_retried_and_given_up_and_holds_up_nobody() {
+    let mut app = TestApp::start().await;
+    app.db.expect_errors(&["no_poison"]);
+    app.db.execute(REFUSAL).await;
+    let held = app.db.hold_batches().await;
+    let ids = ["ch_one", "ch_poison", "ch_two"];
+    app.take_in(&ids.map(|id| event(&format!("evt_{id}"), 1, &charge(id, json!({}))))).await;
+    held.commit().await.expect("a commit");
+    for attempt in 1..MAX_ATTEMPTS {
+        app.db
+            .until(&format!("select attempts = {attempt} from clawback_v1.events where event_id = 'evt_ch_poison'"))
+            .await;
+        let event = ledger(&app, "evt_ch_poison").await;
+        assert_eq!((&event["state"], &event["processed_at"]), (&json!("pending"), &Value::Null));
+        assert!(event["last_error"].as_str().is_some_and(|error| error.contains("no_poison")), "{event}");
+        let waits = format!(
+            "select run_at - now() between interval '0' and {} * interval '1 second' from clawback.pending_events",
+            4_i32.pow(attempt.cast_unsigned() - 1)
+        );
+        assert_eq!(app.db.value(&waits).await, true, "after {attempt}");
+        app.db.execute("update clawback.pending_events set run_at = now()").await;
+    }
+    app.db.settle().await;
+    let event = ledger(&app, "evt_ch_poison").await;
+    assert_eq!((&event["state"], &event["attempts"]), (&json!("failed"), &json!(MAX_ATTEMPTS)));
+    assert!(event["last_error"].as_str().is_some_and(|error| error.starts_with("processing failed: ")), "{event}");
+    for neighbour in ["ch_one", "ch_two"] {
+        assert!(paid(&app, neighbour).await);
+        assert_eq!(ledger(&app, &format!("evt_{neighbour}")).await["attempts"], 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_database_refused_once_is_processed_when_it_refuses_no_longer() {
+    let mut app = TestApp::start().await;
+    app.db.expect_errors(&["no_poison"]);
+    app.db.execute(REFUSAL).await;
+    app.take_in(&[event("evt_1", 1, &charge("ch_poison", json!({})))]).await;
+    app.db.until("select attempts >= 1 from clawback_v1.events").await;
+    app.db.execute("alter table clawback.payments drop constraint no_poison; update clawback.pending_events set run_at = now()").await;
+    app.db.settle().await;
+    assert!(paid(&app, "ch_poison").await);
+    let event = ledger(&app, "evt_1").await;
+    assert_eq!((&event["state"], &event["last_error"]), (&json!("processed"), &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_somebody_holds_defers_the_events_of_its_payment_alone() {
+    for held_row in [
+        "select from clawback.payments where payment_id = 'ch_held' for update",
+        "select from clawback.follow_ups where payment_id = 'ch_held' for update",
+    ] {
+        let app = TestApp::start().await;
+        let refunded = |charge: &str| refund(&format!("re_{charge}"), json!({ "charge": charge, "amount": 10_000 }));
+        app.see(&["ch_held", "ch_free"].map(|id| event(&format!("evt_{id}"), 1, &charge(id, json!({}))))).await;
+        app.see(&[event("evt_open", 2, &dispute("dp_1", json!({ "charge": "ch_held" })))]).await;
+        let consumer = app.db.begin(held_row).await;
+        app.take_in(&["ch_held", "ch_free"].map(|id| event(&format!("evt_re_{id}"), 3, &refunded(id)))).await;
+        app.db.until("select state = 'processed' from clawback_v1.events where event_id = 'evt_re_ch_free'").await;
+        app.db
+            .until("select run_at > received_at from clawback.pending_events join clawback.events using (event_id)")
+            .await;
+        assert_eq!(
+            app.db.value("select amount_refunded from clawback_v1.payments where payment_id = 'ch_free'").await,
+            10_000
+        );
+        assert_eq!(
+            app.db.value("select amount_refunded from clawback_v1.payments where payment_id = 'ch_held'").await,
+            0
+        );
+        assert_eq!(ledger(&app, "evt_re_ch_held").await["state"], "pending");
+        consumer.rollback().await.expect("a rollback");
+        app.db.settle().await;
+        assert_eq!(
+            app.db.value("select amount_refunded from clawback_v1.payments where payment_id = 'ch_held'").await,
+            10_000
+        );
+        let event = ledger(&app, "evt_re_ch_held").await;
+        assert_eq!(
+            (&event["state"], &event["attempts"], &event["last_error"]),
+            (&json!("processed"), &json!(1), &Value::Null)
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ledger_tells_of_each_event_what_became_of_it() {
+    let app = TestApp::start().await;
+    let held = app.db.hold_batches().await;
+    let envelope =
+        json!({ "account": "acct_1", "livemode": true, "api_version": "2014-01-31", "type": "charge.refunded" });
+    let body = event_with("evt_1", 5, &charge("ch_1", json!({})), envelope);
+    app.take_in(&[body.clone()]).await;
+    let pending = ledger(&app, "evt_1").await;
+    let columns = ["type", "api_version", "account", "livemode", "object_id", "created_at", "state", "attempts"];
+    let row: Vec<&Value> = columns.iter().map(|column| &pending[*column]).collect();
+    let (created, expected) = ("2023-11-14T22:13:25+00:00", json!(0));
+    assert_eq!(
+        row,
+        [
+            &json!("charge.refunded"),
+            &json!("2014-01-31"),
+            &json!("acct_1"),
+            &json!(true),
+            &json!("ch_1"),
+            &json!(created),
+            &json!("pending"),
+            &expected
+        ]
+    );
+    assert_eq!((&pending["payment_id"], &pending["processed_at"]), (&Value::Null, &Value::Null));
+    held.commit().await.expect("a commit");
+    app.db.settle().await;
+    let processed = ledger(&app, "evt_1").await;
+    assert_eq!(
+        (&processed["state"], &processed["attempts"], &processed["payment_id"]),
+        (&json!("processed"), &json!(1), &json!("ch_1"))
+    );
+    assert_eq!(processed["received_at"], pending["received_at"]);
+    app.see(&[body.replace("10000", "20000")]).await;
+    assert_eq!(ledger(&app, "evt_1").await, processed, "of one id the first counts, and a repeat is no work");
+    assert_eq!(app.db.value("select amount_paid from clawback_v1.payments").await, 10_000);
+    assert_eq!(app.db.value("select payload from clawback_v1.event_payloads").await, body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_without_a_payment_is_kept_and_its_work_asked_for() {
+    let app = TestApp::start().await;
+    app.see(&[
+        event("evt_1", 1, &refund("re_1", json!({ "metadata": { "order_id": "o-1" } }))),
+        event("evt_2", 1, &dispute("dp_1", json!({}))),
+    ])
+    .await;
+    let refund_row =
+        app.db.rows("select payment_id, order_id, charge_id, amount, status from clawback_v1.refunds").await;
+    assert_eq!(
+        refund_row,
+        [json!({ "payment_id": null, "order_id": null, "charge_id": null, "amount": 1_000, "status": "succeeded" })]
+    );
+    assert_eq!(app.db.value("select payment_id is null and amount = 10000 from clawback_v1.disputes").await, true);
+    assert_eq!(app.db.value("select count(*) from clawback_v1.payments").await, 0);
+    assert_eq!(app.db.value("select count(*) from clawback_v1.order_history").await, 0);
+    assert_eq!(
+        app.db.value("select bool_and(payment_id is null and state = 'processed') from clawback_v1.events").await,
+        true
+    );
+    let kinds = app.db.rows("select kind, subject, payment_id from clawback_v1.follow_ups order by kind").await;
+    let kinds: Vec<_> = kinds.iter().map(|row| (row["kind"].as_str().expect("a kind"), &row["payment_id"])).collect();
+    let asked = ["collect_evidence", "hold_fulfilment", "notify_refund", "warn_evidence_due"];
+    assert_eq!(kinds, asked.map(|kind| (kind, &Value::Null)));
+    let claimed = "select * from clawback_v1.claim_follow_ups('tester', array['notify_refund'])";
+    assert_eq!(app.db.rows(claimed).await[0]["payment_id"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkout_that_led_to_no_payment_makes_no_order() {
+    let app = TestApp::start().await;
+    let about = json!({ "metadata": { "order_id": "o-1" } });
+    app.see(&[event("evt_1", 1, &session("cs_1", about.clone()))]).await;
+    assert_eq!(app.db.value("select count(*) from clawback_v1.payments").await, 0);
+    assert_eq!(app.db.rows("select order_id, state from clawback_v1.orders").await, Vec::<Value>::new());
+    let named = with(session("cs_1", about), json!({ "payment_intent": "pi_1" }));
+    app.see(&[event("evt_2", 2, &named), event("evt_3", 3, &charge("ch_1", json!({ "payment_intent": "pi_1" })))])
+        .await;
+    let order = app.db.rows("select order_id, state from clawback_v1.orders").await;
+    assert_eq!(order, [json!({ "order_id": "o-1", "state": "paid" })]);
+    let history = app.db.rows("select order_id, from_state, to_state from clawback_v1.order_history order by id").await;
+    assert_eq!(history[0], json!({ "order_id": "o-1", "from_state": null, "to_state": "unknown" }), "{history:?}");
+    assert_eq!(history[1], json!({ "order_id": "o-1", "from_state": "unknown", "to_state": "paid" }), "{history:?}");
+    assert_eq!(history.len(), 2);
+}
