@@ -195,3 +195,22 @@ fn record(counts: Counts, took: Duration) {
     metrics::histogram!(telemetry::BATCH_SECONDS).record(took.as_secs_f64());
     tracing::debug!(processed, ignored, failed, deferred, duration_ms = took.as_millis() as u64, "batch committed");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_that_fails_alone_waits_longer_each_time_and_never_overflows() {
+        assert_eq!([0, 1, 2, 3, 4].map(retry_in_seconds), [1, 4, 16, 64, 256]);
+        assert_eq!([20, i32::MAX].map(retry_in_seconds), [3600, 3600]);
+    }
+
+    #[test]
+    fn the_processor_waits_longer_after_each_failure_up_to_five_seconds() {
+        let waits: Vec<Duration> = (0..12).map(back_off).collect();
+        assert!(waits.is_sorted());
+        assert_eq!((waits[0], waits[11]), (Duration::from_millis(100), MAX_BACK_OFF));
+        assert_eq!(back_off(u32::MAX), MAX_BACK_OFF);
+    }
+}

@@ -47,6 +47,21 @@ pub fn dispute(id: &str, changes: Value) -> Value {
     with(base, changes)
 }
 
+/// An actionable early fraud warning that names nothing yet.
+pub fn warning(id: &str, changes: Value) -> Value {
+    let base = json!({
+        "id": id, "object": "radar.early_fraud_warning", "actionable": true, "charge": null, "created": T0,
+        "fraud_type": "misc",
+    });
+    with(base, changes)
+}
+
+/// An open review that names nothing yet.
+pub fn review(id: &str, changes: Value) -> Value {
+    let base = json!({ "id": id, "object": "review", "open": true, "charge": null, "created": T0, "reason": "rule" });
+    with(base, changes)
+}
+
 /// A checkout session that names nothing yet.
 pub fn session(id: &str, changes: Value) -> Value {
     with(json!({ "id": id, "object": "checkout.session", "currency": "eur", "metadata": {} }), changes)

@@ -7,7 +7,7 @@ use clawback::{domain, stories};
 use serde_json::{Value, json};
 use sqlx::postgres::PgListener;
 
-use crate::bodies::{DAY, T0, charge, dispute, event, intent, refund};
+use crate::bodies::{DAY, T0, charge, dispute, event, intent, refund, review, warning};
 use crate::harness::{TestApp, tell};
 
 /// A follow-up as `kind subject/round state`.
@@ -75,6 +75,13 @@ async fn every_kind_is_asked_for_with_its_subject_round_and_times() {
             "dp_rules",
             of("ch_unseen_5", json!({ "payment_method_details": { "card": { "case_type": "compliance" } } })),
         ),
+        charge("ch_warned", json!({})),
+        warning("issfr_open", of("ch_warned", json!({}))),
+        review("prv_open", of("ch_warned", json!({}))),
+        charge("ch_cleared", json!({})),
+        warning("issfr_over", of("ch_cleared", json!({ "actionable": false }))),
+        review("prv_approved", of("ch_cleared", json!({ "open": false, "closed_reason": "approved" }))),
+        review("prv_refunded", of("ch_cleared", json!({ "open": false, "closed_reason": "refunded" }))),
         dispute("dp_new_word", of("ch_unseen_6", json!({ "status": "arbitration" }))),
     ];
     let events: Vec<String> = objects.iter().zip(1..).map(|(o, n)| event(&format!("evt_{n:02}"), n, o)).collect();

@@ -5,7 +5,7 @@ use std::process::Command;
 use clawback::stories::{self, Amount, Cast};
 use serde_json::{Value, json};
 
-use crate::bodies::{charge, dispute, event, event_with, intent, refund, session, with};
+use crate::bodies::{charge, dispute, event, event_with, intent, refund, session, warning, with};
 use crate::harness::{Database, TestApp, tell_with};
 
 /// Columns that hold no two values, and why.
@@ -41,6 +41,7 @@ async fn lively() -> TestApp {
         event("evt_late", 2, &dispute("dp_late", late)),
         event("evt_order", 2, &charge("ch_late", json!({ "metadata": { "order_id": "contested" } }))),
         event("evt_open", 2, &dispute("dp_open", json!({ "charge": "ch_late" }))),
+        event("evt_warning", 2, &warning("issfr_1", json!({ "charge": "ch_late" }))),
         event("evt_unreadable", 3, &charge("ch_2", json!({ "amount": -1 }))),
         event("evt_unknown", 4, &json!({ "id": "po_1", "object": "payout" })),
     ])
@@ -62,7 +63,7 @@ async fn lively() -> TestApp {
     app.take_in(&[event("evt_poison", 1, &charge("ch_poison", json!({})))]).await;
     for attempts in [1, 2] {
         app.db
-            .until(&format!("select attempts = {attempts} from clawback_v1.events where event_id = 'evt_poison'"))
+            .until(&format!("select attempts >= {attempts} from clawback_v1.events where event_id = 'evt_poison'"))
             .await;
         app.db.execute("update clawback.pending_events set run_at = now()").await;
     }

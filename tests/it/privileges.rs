@@ -64,20 +64,28 @@ async fn usable(db: &Database, role: &PgPool) -> BTreeSet<String> {
     usable
 }
 
-const VIEWS: [&str; 7] = ["orders", "payments", "refunds", "disputes", "order_history", "events", "follow_ups"];
-const WORK: [&str; 6] = [
+const VIEWS: [&str; 8] =
+    ["orders", "payments", "refunds", "disputes", "fraud_warnings", "order_history", "events", "follow_ups"];
+const WORK: [&str; 7] = [
     "claim_follow_ups",
     "complete_follow_up",
     "fail_follow_up",
     "extend_follow_up",
     "requeue_follow_up",
     "discard_follow_up",
+    "link_payment",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_flag_gives_what_it_says_and_nothing_else() {
     let mut db = Database::migrated().await;
-    db.expect_errors(&["permission denied", "claim_follow_ups: ", "follow-up null", "discard_follow_up: "]);
+    db.expect_errors(&[
+        "permission denied",
+        "claim_follow_ups: ",
+        "extend_follow_up: ",
+        "link_payment: ",
+        "discard_follow_up: ",
+    ]);
     let everything = [VIEWS.as_slice(), &WORK, &["event_payloads"]].concat();
     let cases: [(&str, &[&str], Vec<&str>); 5] = [
         ("stranger", &[], vec![]),
