@@ -2,5 +2,6 @@
 
 #![expect(unreachable_pub, reason = "in a test binary, `pub` says: for the other files")]
 
+mod binary;
 mod harness;
 mod order_state;
