@@ -3,5 +3,6 @@
 #![expect(unreachable_pub, reason = "in a test binary, `pub` says: for the other files")]
 
 mod binary;
+mod endpoint;
 mod harness;
 mod order_state;
