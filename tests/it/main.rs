@@ -3,6 +3,9 @@
 #![expect(unreachable_pub, reason = "in a test binary, `pub` says: for the other files")]
 
 mod binary;
+mod durability;
 mod endpoint;
 mod harness;
+mod load;
 mod order_state;
+mod proxy;
