@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "in a test binary, `pub` says: for the other files")]
 
 mod binary;
+mod cli;
 mod durability;
 mod endpoint;
 mod harness;
