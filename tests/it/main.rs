@@ -6,6 +6,7 @@ mod binary;
 mod cli;
 mod durability;
 mod endpoint;
+mod fixtures;
 mod harness;
 mod load;
 mod order_state;
