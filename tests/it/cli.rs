@@ -94,7 +94,6 @@ async fn simulate_lists_the_stories() {
 #[tokio::test(flavor = "multi_thread")]
 async fn simulate_delivers_a_story_to_a_receiver() {
     let app = TestApp::start().await;
-    app.ready().await;
     let url = format!("{}/webhooks/stripe", app.url);
     let simulate = ["simulate", "chargeback-lost", "--url", &url, "--order", "o_1", "--shuffle", "--duplicate", "3"];
     let ended = run(&simulate, &[SIGNED]).await;
@@ -109,7 +108,6 @@ async fn simulate_delivers_a_story_to_a_receiver() {
 #[tokio::test(flavor = "multi_thread")]
 async fn simulate_fails_when_it_is_refused_or_the_story_is_unknown() {
     let app = TestApp::start().await;
-    app.ready().await;
     let url = format!("{}/webhooks/stripe", app.url);
     let ended = run(&["simulate", "paid", "--url", &url], &[("STRIPE_WEBHOOK_SECRETS", "whsec_other")]).await;
     assert_one_line(&ended, 1, &["answered 400", "signature does not match"]);
@@ -120,7 +118,6 @@ async fn simulate_fails_when_it_is_refused_or_the_story_is_unknown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_sign_prints_is_accepted() {
     let app = TestApp::start().await;
-    app.ready().await;
     let folder = Folder::new();
     let body = tell("paid", "o_1").remove(0).body;
     let ended = run(&["sign", &folder.file("body.json", &body)], &[SIGNED]).await;

@@ -14,13 +14,14 @@ use crate::proxy::{Proxy, Wire};
 
 /// What an orchestrator grants at least.
 const GRACE: Duration = Duration::from_secs(10);
+/// What Postgres says of a client that is gone.
+const LOST: &str = "connection to client lost";
 /// Where it listens, and no line for each event.
 const QUIET: (&str, &str) = ("RUST_LOG", "clawback::cli=info");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_parallel_deliveries_of_one_event_leave_one_row() {
     let app = TestApp::start().await;
-    app.ready().await;
     let body = tell("paid", "o_1").remove(0).body;
     let answers = deliver_at_once(&app, (0..1000).map(|_| body.clone())).join_all().await;
     let bad: Vec<_> = answers.iter().filter(|(status, _)| *status != 200).collect();
@@ -33,7 +34,6 @@ async fn a_thousand_parallel_deliveries_of_one_event_leave_one_row() {
 #[tokio::test(flavor = "multi_thread")]
 async fn more_than_can_wait_is_sent_away_and_the_rest_is_stored() {
     let app = TestApp::start().await;
-    app.ready().await;
     let mut slow = app.db.pool.begin().await.expect("a transaction");
     sqlx::query("lock table clawback.events in exclusive mode").execute(&mut *slow).await.expect("the lock");
     // One statement of at most 256 events is under way, and at most 512 wait for the next.
@@ -77,6 +77,7 @@ async fn a_database_that_turned_read_only_is_refused_until_it_can_be_written() {
     app.deliver_all(&events[..1]).await;
 
     app.db.set_read_only(true).await;
+    app.db.end_connections().await;
     assert_refused(app.deliver(&events[1].body).await).await;
     until("readiness says so", async || {
         let answer = app.get("/readyz").await;
@@ -84,8 +85,10 @@ async fn a_database_that_turned_read_only_is_refused_until_it_can_be_written() {
     })
     .await;
 
+    // Connections that were made meanwhile stay read-only: they must not be kept.
     app.db.set_read_only(false).await;
-    app.ready().await;
+    until("events are taken again", async || app.deliver(&events[1].body).await.status() == 200).await;
+    assert_eq!(app.get("/readyz").await.status(), 200);
     app.deliver_all(&events).await;
     app.db.settle().await;
     assert_eq!(app.db.value("select state from clawback_v1.orders").await, "paid");
@@ -135,7 +138,8 @@ async fn a_commit_whose_answer_was_lost_is_refused_and_a_duplicate_the_next_time
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_kills_under_load_lose_nothing_that_was_acknowledged() {
-    let db = Database::migrated().await;
+    let mut db = Database::migrated().await;
+    db.expect_errors(&[LOST]);
     let load = Load::start(64);
     let mut up = Duration::ZERO;
     for life in 1..=20 {
@@ -185,7 +189,8 @@ async fn asked_to_stop_under_load_it_answers_what_it_has_taken_and_exits_in_time
 
 /// A service that reaches its database over a wire that can be cut, and is ready.
 async fn behind_a_proxy() -> (TestApp, Proxy) {
-    let db = Database::migrated().await;
+    let mut db = Database::migrated().await;
+    db.expect_errors(&[LOST]);
     let proxy = Proxy::to(options(&db.url).get_port()).await;
     let app = TestApp::start_on(db, |service| service.database = service.database.clone().port(proxy.port)).await;
     app.ready().await;

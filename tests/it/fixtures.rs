@@ -26,7 +26,6 @@ async fn every_sample_is_accepted_and_read() {
     let samples = samples(&folder, &folder);
     assert!(samples.len() > 100, "{} samples", samples.len());
     let app = TestApp::start().await;
-    app.ready().await;
     for (name, body) in &samples {
         // Some share an id.
         let mut event: Value = serde_json::from_str(body).expect(name);
@@ -70,7 +69,6 @@ async fn every_sample_story_ends_alike_in_whatever_order_it_arrives() {
 
 async fn live(events: &[String], order: Order) -> Database {
     let mut app = TestApp::start().await;
-    app.ready().await;
     for place in plan(events.len(), order, std::num::NonZeroUsize::MIN) {
         assert_eq!(app.deliver(&events[place]).await.status(), 200);
     }

@@ -108,14 +108,17 @@ impl Database {
         sqlx::query_scalar(AssertSqlSafe(query.as_str())).fetch_one(&self.pool).await.expect(&query)
     }
 
-    /// Makes new connections to this database read-only, or writable again, and ends those there are.
+    /// Makes this database read-only, or writable again, for new connections: those there are stay as
+    /// they are.
     pub async fn set_read_only(&self, read_only: bool) {
-        let Self { name, .. } = self;
-        let postgres = postgres().await;
-        let setting = if read_only { "on" } else { "off" };
-        admin(postgres, &format!("alter database {name} set default_transaction_read_only = {setting}")).await;
-        admin(postgres, &format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'"))
-            .await;
+        let (name, setting) = (&self.name, if read_only { "on" } else { "off" });
+        admin(postgres().await, &format!("alter database {name} set default_transaction_read_only = {setting}")).await;
+    }
+
+    /// Ends all connections to this database, as a server that restarts does.
+    pub async fn end_connections(&self) {
+        let all = format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{}'", self.name);
+        admin(postgres().await, &all).await;
     }
 
     /// Runs statements as the owner.
@@ -162,8 +165,11 @@ pub struct TestApp {
 }
 
 impl TestApp {
+    /// A service that is ready.
     pub async fn start() -> Self {
-        Self::start_on(Database::migrated().await, |_| {}).await
+        let app = Self::start_on(Database::migrated().await, |_| {}).await;
+        app.ready().await;
+        app
     }
 
     /// A service with other settings, or on a database that was prepared.

@@ -16,7 +16,14 @@ pub enum Wire {
 
 pub struct Proxy {
     pub port: u16,
-    wire: watch::Sender<Wire>,
+    state: watch::Sender<State>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct State {
+    wire: Wire,
+    /// How often it was cut: a connection notices a cut that was mended at once, too.
+    cuts: u32,
 }
 
 impl Proxy {
@@ -24,22 +31,28 @@ impl Proxy {
     pub async fn to(server: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let (wire, state) = watch::channel(Wire::Whole);
+        let (state, states) = watch::channel(State { wire: Wire::Whole, cuts: 0 });
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, server, state.clone()));
+                let now = *states.borrow();
+                if now.wire != Wire::Cut {
+                    tokio::spawn(carry(client, server, now.cuts, states.clone()));
+                }
             }
         });
-        Self { port, wire }
+        Self { port, state }
     }
 
     pub fn set(&self, wire: Wire) {
-        self.wire.send_replace(wire);
+        self.state.send_modify(|state| {
+            state.wire = wire;
+            state.cuts += u32::from(wire == Wire::Cut);
+        });
     }
 }
 
-async fn carry(client: TcpStream, server: u16, mut state: watch::Receiver<Wire>) {
-    let answering = state.clone();
+async fn carry(client: TcpStream, server: u16, cuts: u32, mut states: watch::Receiver<State>) {
+    let answering = states.clone();
     let server = TcpStream::connect(("127.0.0.1", server)).await.expect("Postgres listens");
     let (mut questions, client) = client.into_split();
     let (answers, mut server) = server.into_split();
@@ -47,14 +60,14 @@ async fn carry(client: TcpStream, server: u16, mut state: watch::Receiver<Wire>)
     tokio::select! {
         _ = copy(&mut questions, &mut server) => {}
         () = answer(answers, client, answering) => {}
-        _ = state.wait_for(|wire| *wire == Wire::Cut) => {}
+        _ = states.wait_for(|now| now.cuts != cuts) => {}
     }
 }
 
-async fn answer(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, state: watch::Receiver<Wire>) {
+async fn answer(mut server: OwnedReadHalf, mut client: OwnedWriteHalf, states: watch::Receiver<State>) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(count @ 1..) = server.read(&mut buffer).await {
-        if *state.borrow() != Wire::Mute && client.write_all(&buffer[..count]).await.is_err() {
+        if states.borrow().wire != Wire::Mute && client.write_all(&buffer[..count]).await.is_err() {
             return;
         }
     }
