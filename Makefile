@@ -16,7 +16,8 @@ demo: setup ## watch real events arrive, out of order and twice, and what become
 	@cargo run --release --locked --quiet -- demo
 
 test: setup ## run every test, against a real Postgres
-	cargo test --locked
+	# A thousand connections at once take two thousand files: more than a shell allows at first.
+	@ulimit -n "$$(ulimit -Hn)"; cargo test --locked
 
 run: setup ## stay up on a private Postgres, for `stripe listen --forward-to`
 	@cargo build --release --locked

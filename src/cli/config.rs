@@ -67,10 +67,10 @@ pub struct Serve {
     #[command(flatten)]
     pub signing: Signing,
     /// Address for webhooks and health [default: 0.0.0.0:8080; dev: 127.0.0.1:8080]
-    #[arg(long, env = "CLAWBACK_LISTEN")]
+    #[arg(long, env = "CLAWBACK_LISTEN", value_parser = address)]
     pub listen: Option<SocketAddr>,
     /// Address for metrics: never the public one [default: 127.0.0.1:9090]
-    #[arg(long, env = "CLAWBACK_ADMIN_LISTEN")]
+    #[arg(long, env = "CLAWBACK_ADMIN_LISTEN", value_parser = address)]
     pub admin_listen: Option<SocketAddr>,
     /// Metadata key that holds the merchant's order reference
     #[arg(long, env = "CLAWBACK_ORDER_KEY", default_value = "order_id")]
@@ -147,6 +147,10 @@ fn read(file: &Path) -> Result<SecretString, Misconfigured> {
     let text = std::fs::read_to_string(file);
     text.map(SecretString::from)
         .map_err(|error| Misconfigured(format!("cannot read the secret file {}: {error}", file.display())))
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "it must be an IP address and a port, such as 0.0.0.0:8080".to_owned())
 }
 
 fn tolerance(text: &str) -> Result<Duration, String> {

@@ -172,24 +172,27 @@ fn balance(facts: &Facts) -> Balance {
 fn attempt_state(facts: &Facts) -> State {
     let intent = facts.intents.values().next().map(|i| &i.best);
     let status = intent.map(|i| i.value.status.as_str());
-    let charge = facts.main_charge().map(|(_, charge)| charge);
-    let void = charge.is_some_and(Charge::is_void);
+    let newest = facts.seen_charges().map(|(_, charge)| charge.created).max();
+    // Several attempts can be of one second: what one of them shows counts.
+    let latest = || facts.seen_charges().map(|(_, charge)| charge).filter(|charge| Some(charge.created) == newest);
+    let void = latest().any(Charge::is_void);
+    let canceled = status == Some("canceled");
     let held = facts.seen_charges().any(|(_, c)| c.status == "succeeded" && c.amount_captured == 0 && !c.is_void());
-    let charge_failed = charge.is_some_and(|c| c.status == "failed");
     // An intent seen before the newest attempt was made says nothing of it.
-    let recent = intent.filter(|i| charge.is_none_or(|c| c.created <= i.stamp.at)).map(|i| &i.value);
-    let intent_failed = recent.is_some_and(|i| i.last_attempt_failed);
-    let under_way = recent.is_some_and(Intent::is_under_way);
+    let recent = intent.filter(|i| newest.is_none_or(|newest| newest <= i.stamp.at)).map(|i| &i.value);
 
-    if held || (status == Some("requires_capture") && !void) {
+    // A canceled intent has let its authorization go, whether or not the charge was seen to show it.
+    if (held && !canceled) || (status == Some("requires_capture") && !void) {
         State::Authorized
-    } else if status == Some("canceled") || void {
+    } else if canceled || void {
         State::Canceled
-    } else if under_way {
+    } else if recent.is_some_and(Intent::is_under_way) {
         State::Pending
-    } else if charge_failed || intent_failed {
+    } else if recent.is_some_and(|i| i.last_attempt_failed) {
         State::Failed
-    } else if intent.is_some() || charge.is_some() {
+    } else if latest().any(|charge| charge.status == "failed") && latest().all(|charge| charge.status != "pending") {
+        State::Failed
+    } else if intent.is_some() || newest.is_some() {
         State::Pending
     } else {
         State::Unknown

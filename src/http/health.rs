@@ -31,7 +31,12 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Value>, Re
 
 async fn check(app: &App) -> Result<(), NotReady> {
     let mut conn = app.pool.acquire().await.map_err(|_| NotReady::NoDatabase)?;
-    match durability(&mut conn).await.map_err(|_| NotReady::NoDatabase)? {
+    let durability = durability(&mut conn).await.map_err(|_| NotReady::NoDatabase)?;
+    if durability != Durability::Durable {
+        // A session keeps the settings it began with, and the server it is on: the next probe begins another.
+        conn.close_on_drop();
+    }
+    match durability {
         Durability::Durable => (),
         Durability::Standby | Durability::ReadOnly => return Err(NotReady::ReadOnly),
         Durability::LossyCommits => return Err(NotReady::LossyCommits),

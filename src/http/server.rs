@@ -21,7 +21,7 @@ use tracing::{debug, warn};
 use super::linger::Linger;
 
 /// At a time. When there are so many, the next wait in the listener's backlog.
-const MAX_CONNECTIONS: usize = 1024;
+const MAX_CONNECTIONS: usize = 2048;
 /// From the opening of a connection, or the end of an answer, to the end of the next head. So an idle
 /// connection is closed after this time too.
 const HEAD_TIME_LIMIT: Duration = Duration::from_secs(10);

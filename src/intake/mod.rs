@@ -22,8 +22,8 @@ pub use self::budget::{BodyBudget, Share, Spent};
 pub use self::writer::Writer;
 use crate::store::inbox::NewEvent;
 
-/// Events that may wait for the writer: two batches. More would only wait longer.
-const MAX_WAITING: usize = 512;
+/// Events that may wait for the writer: four batches. More would only wait longer.
+const MAX_WAITING: usize = 1024;
 
 /// What became of an event. Either way it is committed, and may be acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,7 +25,22 @@ pub const SECRET: &str = "whsec_of_the_tests";
 const BATCH_LOCK: i64 = 0x636c_6177_6261_636b;
 
 /// Longer than anything takes on a slow machine; each wait ends as soon as the thing is there.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// All that a service may read of state; times of our own clock and ids of our own making apart.
+pub const STATE: [&str; 5] = [
+    "select order_id, account, livemode, currency, state, amount_paid, amount_refunded, amount_disputed, amount_lost,
+            hold, open_disputes, evidence_due_by from clawback_v1.orders order by order_id",
+    "select payment_id, order_id, charge_id, account, livemode, currency, amount, amount_paid, amount_refunded,
+            amount_disputed, amount_lost, state, hold, evidence_due_by from clawback_v1.payments order by payment_id",
+    "select refund_id, payment_id, order_id, charge_id, amount, currency, status, reason, failure_reason, created_at
+     from clawback_v1.refunds order by refund_id",
+    "select dispute_id, payment_id, order_id, charge_id, amount, currency, reason, network_reason_code, status, phase,
+            outcome, evidence_due_by, has_evidence, past_due, submission_count, is_charge_refundable, amount_withdrawn,
+            amount_reinstated, fee, settlement_currency, created_at from clawback_v1.disputes order by dispute_id",
+    "select kind, subject, round, order_id, payment_id, payload, due_at from clawback_v1.follow_ups
+     where wanted order by kind, subject, round",
+];
 
 static POSTGRES: OnceCell<LocalPostgres> = OnceCell::const_new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
@@ -49,7 +64,7 @@ async fn admin(postgres: &LocalPostgres, statement: &str) {
     pool.close().await;
 }
 
-fn options(url: &str) -> PgConnectOptions {
+pub fn options(url: &str) -> PgConnectOptions {
     PgConnectOptions::from_str(url).expect("a URL of our own making")
 }
 
@@ -96,6 +111,19 @@ impl Database {
         sqlx::query_scalar(AssertSqlSafe(query.as_str())).fetch_one(&self.pool).await.expect(&query)
     }
 
+    /// Makes this database read-only, or writable again, for new connections: those there are stay as
+    /// they are.
+    pub async fn set_read_only(&self, read_only: bool) {
+        let (name, setting) = (&self.name, if read_only { "on" } else { "off" });
+        admin(postgres().await, &format!("alter database {name} set default_transaction_read_only = {setting}")).await;
+    }
+
+    /// Ends all connections to this database, as a server that restarts does.
+    pub async fn end_connections(&self) {
+        let all = format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{}'", self.name);
+        admin(postgres().await, &all).await;
+    }
+
     /// Runs statements as the owner.
     pub async fn execute(&self, statements: &str) {
         sqlx::raw_sql(AssertSqlSafe(statements)).execute(&self.pool).await.expect(statements);
@@ -130,13 +158,7 @@ impl Database {
 
     /// Waits until a query whose only value is a boolean says true.
     pub async fn until(&self, query: &str) {
-        let there = async {
-            let mut ticks = interval(Duration::from_millis(10));
-            while self.value(query).await != Value::Bool(true) {
-                ticks.tick().await;
-            }
-        };
-        timeout(PATIENCE, there).await.unwrap_or_else(|_| panic!("waited in vain until {query}"));
+        until(query, async || self.value(query).await == Value::Bool(true)).await;
     }
 
     /// Waits until no event is pending.
@@ -179,8 +201,11 @@ pub struct TestApp {
 }
 
 impl TestApp {
+    /// A service that is ready.
     pub async fn start() -> Self {
-        Self::start_on(Database::migrated().await, |_| {}).await
+        let app = Self::start_on(Database::migrated().await, |_| {}).await;
+        app.ready().await;
+        app
     }
 
     /// A service with other settings, or on a database that was prepared.
@@ -205,13 +230,7 @@ impl TestApp {
 
     /// Waits until the service says that it is ready.
     pub async fn ready(&self) {
-        let there = async {
-            let mut ticks = interval(Duration::from_millis(10));
-            while self.get("/readyz").await.status() != 200 {
-                ticks.tick().await;
-            }
-        };
-        timeout(PATIENCE, there).await.expect("the service is ready in time");
+        until("the service is ready", async || self.get("/readyz").await.status() == 200).await;
     }
 
     pub async fn get(&self, path: &str) -> reqwest::Response {
@@ -220,13 +239,22 @@ impl TestApp {
 
     /// Delivers a body with a signature made now.
     pub async fn deliver(&self, body: &str) -> reqwest::Response {
-        self.post(body, &header(body)).await
+        self.delivery(body).send().await.expect("an answer")
+    }
+
+    /// A delivery that is not sent yet, signed now.
+    pub fn delivery(&self, body: &str) -> reqwest::RequestBuilder {
+        self.request(body).header("Stripe-Signature", header(body))
     }
 
     /// Posts a body with this signature header.
     pub async fn post(&self, body: &str, signature: &str) -> reqwest::Response {
-        let request = self.client.post(format!("{}/webhooks/stripe", self.url));
-        request.header("Stripe-Signature", signature).body(body.to_owned()).send().await.expect("an answer")
+        self.request(body).header("Stripe-Signature", signature).send().await.expect("an answer")
+    }
+
+    /// An unsigned request to the webhook, not sent yet.
+    pub fn request(&self, body: impl AsRef<[u8]>) -> reqwest::RequestBuilder {
+        self.client.post(format!("{}/webhooks/stripe", self.url)).body(body.as_ref().to_vec())
     }
 
     /// Delivers events one after another; each must be acknowledged.
@@ -271,6 +299,17 @@ impl TestApp {
             .expect("the service drains in time")
             .expect("the service does not panic")
     }
+}
+
+/// Waits for a thing by asking for it again and again.
+pub async fn until(what: &str, there: impl AsyncFn() -> bool) {
+    let asking = async {
+        let mut ticks = interval(Duration::from_millis(10));
+        while !there().await {
+            ticks.tick().await;
+        }
+    };
+    timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("waited in vain until {what}"));
 }
 
 pub fn client() -> reqwest::Client {

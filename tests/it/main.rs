@@ -2,14 +2,21 @@
 
 #![expect(unreachable_pub, reason = "in a test binary, `pub` says: for the other files")]
 
+mod binary;
 mod bodies;
+mod cli;
+mod durability;
+mod endpoint;
+mod fixtures;
 mod follow_up_rules;
 mod follow_ups;
 mod harness;
 mod interface;
+mod load;
 mod merging;
 mod order_state;
 mod privileges;
 mod processing;
+mod proxy;
 mod readme;
 mod replicas;

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use clawback::stories::delivery::{Order, plan};
 use clawback::stories::{self, Cast};
 
-use crate::harness::{TestApp, tell_with};
+use crate::harness::{STATE, TestApp, tell_with};
 
 /// What each story comes to, for a person to read and agree with.
 #[tokio::test(flavor = "multi_thread")]
@@ -45,25 +45,10 @@ async fn order_and_repeats_of_arrival_change_nothing() {
         app.deliver_all(plan(all.len(), order, twice).into_iter().map(|place| &all[place])).await;
         app.db.settle().await;
     }
-    for query in COMPARED {
+    for query in STATE {
         let expected = in_order.db.rows(query).await;
         assert!(!expected.is_empty(), "{query}");
         assert_eq!(reversed.db.rows(query).await, expected, "{query}");
         assert_eq!(shuffled.db.rows(query).await, expected, "{query}");
     }
 }
-
-/// All that a service may read of state; times of our own clock and ids of our own making apart.
-const COMPARED: [&str; 5] = [
-    "select order_id, account, livemode, currency, state, amount_paid, amount_refunded, amount_disputed, amount_lost,
-            hold, open_disputes, evidence_due_by from clawback_v1.orders order by order_id",
-    "select payment_id, order_id, charge_id, account, livemode, currency, amount, amount_paid, amount_refunded,
-            amount_disputed, amount_lost, state, hold, evidence_due_by from clawback_v1.payments order by payment_id",
-    "select refund_id, payment_id, order_id, charge_id, amount, currency, status, reason, failure_reason, created_at
-     from clawback_v1.refunds order by refund_id",
-    "select dispute_id, payment_id, order_id, charge_id, amount, currency, reason, network_reason_code, status, phase,
-            outcome, evidence_due_by, has_evidence, past_due, submission_count, is_charge_refundable, amount_withdrawn,
-            amount_reinstated, fee, settlement_currency, created_at from clawback_v1.disputes order by dispute_id",
-    "select kind, subject, round, order_id, payment_id, payload, due_at from clawback_v1.follow_ups
-     where wanted order by kind, subject, round",
-];

@@ -229,7 +229,7 @@ async fn the_ledger_tells_of_each_event_what_became_of_it() {
     let envelope =
         json!({ "account": "acct_1", "livemode": true, "api_version": "2014-01-31", "type": "charge.refunded" });
     let body = event_with("evt_1", 5, &charge("ch_1", json!({})), envelope);
-    app.take_in(&[body.clone()]).await;
+    app.take_in(std::slice::from_ref(&body)).await;
     let pending = ledger(&app, "evt_1").await;
     let columns = ["type", "api_version", "account", "livemode", "object_id", "created_at", "state", "attempts"];
     let row: Vec<&Value> = columns.iter().map(|column| &pending[*column]).collect();

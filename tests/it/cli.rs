@@ -1,0 +1,252 @@
+//! Promise: the binary says what is wrong in one line and how to mend it, and never shows a secret.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::binary::{Ended, Serving, run};
+use crate::harness::{Database, SECRET, TestApp, client, header, tell};
+
+type Environment = &'static [(&'static str, &'static str)];
+
+const SOMEWHERE: (&str, &str) = ("DATABASE_URL", "postgres://u:hidden_password@127.0.0.1:1/db");
+const SIGNED: (&str, &str) = ("STRIPE_WEBHOOK_SECRETS", SECRET);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setting_that_is_wrong_is_one_line_that_says_how_to_mend_it() {
+    let cases: &[(Environment, &[&str])] = &[
+        (&[SIGNED], &["DATABASE_URL is missing", "postgres://"]),
+        (&[SIGNED, ("DATABASE_URL", " ")], &["DATABASE_URL is missing"]),
+        (&[SIGNED, ("DATABASE_URL", "hidden_password")], &["DATABASE_URL cannot be read", "postgres://"]),
+        (&[SIGNED, ("DATABASE_URL_FILE", "/no/such/file")], &["cannot read the secret file /no/such/file"]),
+        (&[SOMEWHERE], &["STRIPE_WEBHOOK_SECRETS is missing", "whsec_"]),
+        (&[SOMEWHERE, ("STRIPE_WEBHOOK_SECRETS", ", ")], &["no webhook signing secret"]),
+        (
+            &[SOMEWHERE, ("STRIPE_WEBHOOK_SECRETS", "whsec_hidden sk_hidden")],
+            &["number 2 does not begin with `whsec_`"],
+        ),
+        (&[SOMEWHERE, ("STRIPE_WEBHOOK_SECRET", "whsec_")], &["number 1 has nothing after `whsec_`"]),
+        (&[SOMEWHERE, ("STRIPE_WEBHOOK_SECRETS_FILE", "/no/such/file")], &["cannot read", "/no/such/file"]),
+        (&[SOMEWHERE, ("STRIPE_WEBHOOK_SECRET_FILE", "/no/such/file")], &["cannot read", "/no/such/file"]),
+        (&[SOMEWHERE, SIGNED, ("CLAWBACK_TOLERANCE", "soon")], &["CLAWBACK_TOLERANCE", "such as 300s"]),
+        (&[SOMEWHERE, SIGNED, ("CLAWBACK_TOLERANCE", "0")], &["CLAWBACK_TOLERANCE", "at least 1s"]),
+        (&[SOMEWHERE, SIGNED, ("CLAWBACK_MAX_BODY", "large")], &["CLAWBACK_MAX_BODY", "such as 1MiB"]),
+        (&[SOMEWHERE, SIGNED, ("CLAWBACK_MAX_BODY", "1GiB")], &["CLAWBACK_MAX_BODY", "64MiB"]),
+        (&[SOMEWHERE, SIGNED, ("CLAWBACK_LISTEN", "8080")], &["--listen", "0.0.0.0:8080"]),
+        (&[SOMEWHERE, SIGNED, ("CLAWBACK_MIGRATE", "perhaps")], &["--migrate", "[possible values: true, false]"]),
+        (&[SOMEWHERE, SIGNED, ("CLAWBACK_LOG_FORMAT", "xml")], &["--log-format", "[possible values: json, pretty]"]),
+    ];
+    for (environment, words) in cases {
+        let ended = run(&["serve"], environment).await;
+        assert_one_line(&ended, 2, words);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_is_taken_is_one_line_that_names_the_setting() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    for (taken, free) in [("CLAWBACK_LISTEN", "CLAWBACK_ADMIN_LISTEN"), ("CLAWBACK_ADMIN_LISTEN", "CLAWBACK_LISTEN")] {
+        let ended = run(&["serve"], &[SOMEWHERE, SIGNED, (free, "127.0.0.1:0"), (taken, &address)]).await;
+        assert_one_line(&ended, 1, &[&address, taken, "to another address"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_may_come_from_files() {
+    let db = Database::migrated().await;
+    let folder = Folder::new();
+    let files = [("DATABASE_URL_FILE", folder.file("url", &format!("{}\n", db.url)))];
+    let ended = run(&["migrate"], &[(files[0].0, &files[0].1)]).await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    let secret = folder.file("secret", "whsec_one\nlive:whsec_two\n");
+    let ended = run(&["sign", &secret], &[("STRIPE_WEBHOOK_SECRETS_FILE", &secret)]).await;
+    assert_eq!((ended.code, ended.stdout.matches("v1=").count()), (Some(0), 2), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn simulate_lists_the_stories() {
+    let ended = run(&["simulate", "--list"], &[]).await;
+    assert_eq!(ended.code, Some(0));
+    let names: Vec<_> = ended.stdout.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    for name in [
+        "paid",
+        "partial-refund",
+        "full-refund",
+        "refund-pending",
+        "refund-fails-later",
+        "refund-canceled",
+        "chargeback-won",
+        "chargeback-lost",
+        "late-win",
+        "lost-part-back",
+        "inquiry-closed",
+        "inquiry-escalated",
+        "prevented",
+        "unchallengeable",
+        "two-disputes",
+    ] {
+        assert!(names.contains(&name), "{name} is not in {names:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn simulate_delivers_a_story_to_a_receiver() {
+    let app = TestApp::start().await;
+    let url = format!("{}/webhooks/stripe", app.url);
+    let simulate = ["simulate", "chargeback-lost", "--url", &url, "--order", "o_1", "--shuffle", "--duplicate", "3"];
+    let ended = run(&simulate, &[SIGNED]).await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    app.db.settle().await;
+    let order = app.db.rows("select state, amount_lost from clawback_v1.orders where order_id = 'o_1'").await;
+    assert_eq!(order, [json!({ "state": "charged_back", "amount_lost": 12_000 })]);
+    let delivered = ended.stdout.lines().filter(|line| line.starts_with("200 ")).count();
+    assert_eq!(app.db.value("select 3 * count(*) from clawback_v1.events").await, delivered);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn simulate_fails_when_it_is_refused_or_the_story_is_unknown() {
+    let app = TestApp::start().await;
+    let url = format!("{}/webhooks/stripe", app.url);
+    let ended = run(&["simulate", "paid", "--url", &url], &[("STRIPE_WEBHOOK_SECRETS", "whsec_other")]).await;
+    assert_one_line(&ended, 1, &["answered 400", "signature does not match"]);
+    let ended = run(&["simulate", "happy-end"], &[SIGNED]).await;
+    assert_one_line(&ended, 1, &["happy-end", "--list"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_sign_prints_is_accepted() {
+    let app = TestApp::start().await;
+    let folder = Folder::new();
+    let body = tell("paid", "o_1").remove(0).body;
+    let ended = run(&["sign", &folder.file("body.json", &body)], &[SIGNED]).await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    assert_eq!(app.post(&body, ended.stdout.trim_end()).await.status(), 200);
+    app.db.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grants_prints_statements_that_the_database_takes() {
+    let db = Database::migrated().await;
+    let role = format!("Role \"of\" {}", db.name);
+    let quoted = format!("\"{}\"", role.replace('"', "\"\""));
+    let ended = run(&["grants", &role, "--read", "--work", "--payloads"], &[]).await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    assert!(ended.stdout.lines().all(|line| line.starts_with("grant ") && line.ends_with(&format!(" to {quoted};"))));
+    db.execute(&format!("begin; create role {quoted}; {} rollback", ended.stdout)).await;
+
+    let ended = run(&["grants", "r"], &[]).await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn healthcheck_exits_0_when_the_service_answers_and_1_when_not() {
+    let mut app = TestApp::start_on(Database::empty().await, |service| service.migrate = false).await;
+    app.db.expect_errors(&["relation \"clawback", "schema \"clawback"]);
+    let address = app.url.strip_prefix("http://").expect("a URL").to_owned();
+    let check = async |arguments: &[&str]| {
+        let arguments = [&["healthcheck"], arguments].concat();
+        run(&arguments, &[("CLAWBACK_LISTEN", &address)]).await
+    };
+    assert_eq!(check(&[]).await.code, Some(0));
+    assert_one_line(&check(&["--ready"]).await, 1, &["/readyz answered 503"]);
+    app.stop().await.expect("it drains");
+    assert_one_line(&check(&[]).await, 1, &["no answer from", &address]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrate_makes_an_empty_database_ready_and_may_run_again() {
+    let db = Database::empty().await;
+    for _ in 0..2 {
+        let ended = run(&["migrate"], &[("DATABASE_URL", &db.url)]).await;
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+        assert!(ended.stdout.starts_with("migrated to version "), "{}", ended.stdout);
+    }
+    assert_eq!(db.value("select count(*) from clawback_v1.orders").await, 0);
+    let ended = run(&["migrate"], &[SOMEWHERE]).await;
+    assert_one_line(&ended, 1, &["refused"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_flag_of_serve_has_an_environment_variable() {
+    let help = run(&["serve", "--help"], &[]).await.stdout;
+    let (_, options) = help.split_once("Options:").expect("options");
+    // An option's text goes on until the next one.
+    let options: Vec<_> = options.split("\n      --").skip(1).collect();
+    assert!(options.len() >= 10, "{help}");
+    for option in options {
+        let text = option.split("\n  -h, --help").next().unwrap_or_default();
+        assert!(text.contains("[env: "), "--{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_are_lines_of_json_that_name_request_and_event_and_hold_nothing_private() {
+    let db = Database::migrated().await;
+    let serving = Serving::start(&db.url, &[("RUST_LOG", "debug")]).await;
+    let marker = "jenny.rosen@example.com";
+    let good = json!({ "id": "evt_1", "type": "t", "email": marker, "data": { "object": { "object": "x" } } });
+    let bad = json!({ "id": "evt_bad", "type": "charge.updated", "created": 1, "data": { "object":
+        { "object": "charge", "id": "ch_1", "amount": marker } } });
+    let mut signatures = Vec::new();
+    for (body, status) in [(good.to_string(), 200), (bad.to_string(), 200), (marker.to_owned(), 400)] {
+        let header = header(&body);
+        let request = client().post(format!("http://{}/webhooks/stripe", serving.address)).body(body);
+        let request = request.header("Stripe-Signature", &header).header("X-Request-Id", "req_of_the_test");
+        assert_eq!(request.send().await.expect("an answer").status(), status);
+        signatures.extend(header.split_once("v1=").map(|(_, hex)| hex.to_owned()));
+    }
+    db.settle().await;
+    let ended = serving.terminate(Duration::from_secs(10)).await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+
+    let lines: Vec<Value> =
+        ended.stdout.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+    let received: Vec<_> = lines.iter().filter(|line| line["event.id"] == "evt_1").collect();
+    assert!(!received.is_empty(), "{}", ended.stdout);
+    assert_eq!(received[0]["span"]["request.id"], "req_of_the_test", "{}", received[0]);
+    let refused: Vec<_> = lines.iter().filter(|line| line["status"] == 400).collect();
+    assert_eq!(refused[0]["span"]["request.id"], "req_of_the_test", "{}", refused[0]);
+    let password = db.url.split([':', '@']).nth(2).expect("a password");
+    for private in signatures.iter().map(String::as_str).chain([SECRET, marker, password]) {
+        assert!(!ended.stdout.contains(private), "{private} is in\n{}", ended.stdout);
+    }
+}
+
+/// Sees that it ended with this code and one line, which holds these words and nothing hidden.
+fn assert_one_line(ended: &Ended, code: i32, words: &[&str]) {
+    assert_eq!(ended.code, Some(code), "{ended:?}");
+    assert_eq!((ended.stderr.lines().count(), ended.stderr.ends_with('\n')), (1, true), "{ended:?}");
+    assert!(ended.stderr.starts_with("clawback: "), "{ended:?}");
+    for word in words {
+        assert!(ended.stderr.contains(word), "{word} is not in {}", ended.stderr);
+    }
+    for output in [&ended.stdout, &ended.stderr] {
+        assert!(!output.contains("hidden") && !output.contains(SECRET), "{ended:?}");
+    }
+}
+
+/// A folder that is gone with the test.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("clawback-test-{}", uuid::Uuid::new_v4().simple()));
+        std::fs::create_dir(&path).expect("a folder");
+        Self(path)
+    }
+
+    /// The path of a new file in it.
+    fn file(&self, name: &str, content: &str) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, content).expect("a file");
+        path.to_str().expect("UTF-8").to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
