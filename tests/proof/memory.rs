@@ -12,10 +12,10 @@ use std::time::Instant;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
+use crate::life::Life;
 use crate::life::plan::Plan;
 use crate::life::strategy::plans;
-use crate::life::{Event, Life};
-use crate::tables::Tables;
+use crate::tables::{ReadEvent, Tables};
 use crate::truth::{Truth, truth};
 
 /// How often each life is delivered: as it happened, backwards, and shuffled.
@@ -83,7 +83,8 @@ fn rng(seed: u64) -> TestRng {
 /// Delivers a life several times; tells of the first end that is not the truth.
 fn check(plan: &Plan, count: &Count) -> Result<(), String> {
     let life = Life::of(plan);
-    let (truth, events) = (truth(&life), life.visible_events());
+    let truth = truth(&life);
+    let events = life.visible().map(|moment| ReadEvent::of(&moment.event)).collect::<Result<Vec<_>, _>>()?;
     for delivery in 0..DELIVERIES {
         let batches = deliver(&events, plan.seed, delivery);
         count.deliveries.fetch_add(1, Ordering::Relaxed);
@@ -99,9 +100,9 @@ fn check(plan: &Plan, count: &Count) -> Result<(), String> {
 }
 
 /// One way for events to arrive: as they happened, backwards, or shuffled; some twice; in batches.
-pub fn deliver(events: &[Event], seed: u64, delivery: u64) -> Vec<Vec<&Event>> {
+fn deliver<T>(events: &[T], seed: u64, delivery: u64) -> Vec<Vec<&T>> {
     let mut dice = Dice(seed ^ delivery.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    let mut queue: Vec<&Event> = events.iter().collect();
+    let mut queue: Vec<&T> = events.iter().collect();
     match delivery {
         0 => {}
         1 => queue.reverse(),
@@ -110,7 +111,7 @@ pub fn deliver(events: &[Event], seed: u64, delivery: u64) -> Vec<Vec<&Event>> {
             (1..queue.len()).rev().for_each(|n| queue.swap(n, dice.roll(n + 1)));
         }
     }
-    let mut batches: Vec<Vec<&Event>> = Vec::new();
+    let mut batches: Vec<Vec<&T>> = Vec::new();
     for event in queue {
         match batches.last_mut().filter(|_| delivery == 0 || dice.roll(4) > 0) {
             Some(batch) => batch.push(event),

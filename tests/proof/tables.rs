@@ -37,42 +37,50 @@ pub struct Tables {
     wanted: BTreeMap<String, Vec<Wanted>>,
 }
 
+/// An event as the reader understood it.
+pub struct ReadEvent {
+    pub id: String,
+    object: Option<String>,
+    facts: Facts,
+}
+
+impl ReadEvent {
+    /// Reads an event; every event of a life is one that the service reads.
+    pub fn of(event: &Event) -> Result<Self, String> {
+        match read(&event.id, &event.body, "order_id") {
+            Ok(Reading::Facts(facts)) => Ok(Self { id: event.id.clone(), object: object_id(&event.body), facts }),
+            Ok(Reading::Ignored(reason)) => Err(format!("{} was ignored: {reason}", event.body)),
+            Err(unreadable) => Err(format!("{} was not read: {unreadable}", event.body)),
+        }
+    }
+}
+
 impl Tables {
     /// What the tables say after these batches.
-    pub fn after(batches: &[Vec<&Event>]) -> Result<Truth, String> {
+    pub fn after(batches: &[Vec<&ReadEvent>]) -> Result<Truth, String> {
         let mut tables = Self::default();
-        for batch in batches {
-            let mut facts = Vec::new();
-            for event in batch {
-                match read(&event.id, &event.body, "order_id") {
-                    Ok(Reading::Facts(read)) => facts.push((object_id(&event.body), read)),
-                    Ok(Reading::Ignored(reason)) => return Err(format!("{} was ignored: {reason}", event.body)),
-                    Err(unreadable) => return Err(format!("{} was not read: {unreadable}", event.body)),
-                }
-            }
-            tables.batch(facts);
-        }
+        batches.iter().for_each(|batch| tables.batch(batch));
         tables.check()?;
         Ok(tables.end())
     }
 
-    fn batch(&mut self, events: Vec<(Option<String>, Facts)>) {
-        let mut book = self.load(&events);
-        for (object, facts) in events {
-            book.post(object.as_deref(), facts);
+    fn batch(&mut self, events: &[&ReadEvent]) {
+        let mut book = self.load(events);
+        for event in events {
+            book.post(event.object.as_deref(), event.facts.clone());
         }
         self.save(&book);
     }
 
     /// The payments that the events touch, and all others of their orders.
-    fn load(&self, events: &[(Option<String>, Facts)]) -> Book {
-        let named: BTreeSet<&str> = events.iter().flat_map(|(_, facts)| facts.ids()).collect();
+    fn load(&self, events: &[&ReadEvent]) -> Book {
+        let named: BTreeSet<&str> = events.iter().flat_map(|event| event.facts.ids()).collect();
         let homes: HashMap<String, String> =
             named.iter().filter_map(|id| Some(((*id).to_owned(), self.homes.get(*id)?.clone()))).collect();
-        let concerned = events.iter().flat_map(|(_, facts)| Book::concerned(facts, &homes));
+        let concerned = events.iter().flat_map(|event| Book::concerned(&event.facts, &homes));
         let mut stored: BTreeMap<String, Facts> =
             concerned.filter_map(|id| Some((id.to_owned(), self.stored(id)?))).collect();
-        let refs: BTreeSet<String> = (events.iter().map(|(_, facts)| facts).chain(stored.values()))
+        let refs: BTreeSet<String> = (events.iter().map(|event| &event.facts).chain(stored.values()))
             .flat_map(|facts| facts.order_refs().map(str::to_owned).collect::<Vec<_>>())
             .collect();
         let sibling = |payment: &&Payment| payment.order_id.as_ref().is_some_and(|order| refs.contains(order));

@@ -205,7 +205,9 @@ impl World {
         let pay = &self.pays[p];
         let open =
             pay.intent.as_ref().is_none_or(|i| ["requires_payment_method", "requires_action"].contains(&i.status));
-        if !open || pay.charges.iter().any(|charge| charge.status != "failed") {
+        // A charge without an intent is a payment of its own: another attempt is another payment.
+        let tried = pay.charges.iter().any(|charge| pay.direct || charge.status != "failed");
+        if !open || tried {
             return;
         }
         match ends {
@@ -354,7 +356,7 @@ impl World {
             if self.shape.void_makes_refund && self.shape.refund_events {
                 self.refund_of_void(p, n);
             }
-            self.emit(p, if expired { "charge.expired" } else { "charge.refunded" }, Subject::Charge(n));
+            self.emit(p, if expired && false { "charge.expired" } else { "charge.refunded" }, Subject::Charge(n));
         }
     }
 }

@@ -19,6 +19,7 @@ pub(super) struct Known {
     pub reviews: BTreeMap<String, Review>,
     intent_order: Option<String>,
     charge_orders: BTreeMap<String, String>,
+    session_currency: Option<&'static str>,
     session_order: Option<String>,
     client_order: Option<String>,
 }
@@ -71,6 +72,7 @@ impl Known {
             What::Refund(refund) => drop(self.refunds.insert(refund.id.clone(), refund.clone())),
             What::Dispute(dispute) => drop(self.disputes.insert(dispute.id.clone(), dispute.clone())),
             What::Session(session) => {
+                self.session_currency = Some(session.currency);
                 keep(&mut self.session_order, session.order.as_ref());
                 // The buyer of a payment link chooses it: no reference of the merchant's.
                 keep(&mut self.client_order, session.client.as_ref().filter(|_| !session.payment_link));
@@ -96,7 +98,7 @@ impl Known {
     pub(super) fn currency(&self) -> Option<&'static str> {
         let own = self.charges.values().map(|c| c.currency).chain(self.intent.iter().map(|i| i.currency));
         let of_children = self.refunds.values().map(|r| r.currency).chain(self.disputes.values().map(|d| d.currency));
-        own.chain(of_children).next()
+        own.chain(of_children).chain(self.session_currency).next()
     }
 
     pub(super) fn sums(&self) -> Sums {
