@@ -55,6 +55,8 @@ pub struct Shape {
     pub refund_events: bool,
     pub refund_links: Links,
     pub dispute_links: Links,
+    /// Some events of a child name its charge only, those before or after both.
+    pub links_fade: bool,
     /// `payment_method_details.card.case_type` of disputes.
     pub case_types: bool,
     /// Whether `charge.amount_refunded` falls when a refund fails.

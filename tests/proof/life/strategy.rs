@@ -46,7 +46,11 @@ fn shapes() -> impl Strategy<Value = Shape> {
         option::weighted(0.3, select(vec![("usd", 113_i64), ("chf", 7), ("huf", 39_000)])),
         prop::bool::weighted(0.5),
     );
-    let links = (select(vec![Links::Both, Links::Both, Links::Charge, Links::Intent]), any::<bool>());
+    let links = (
+        select(vec![Links::Both, Links::Both, Links::Charge, Links::Intent]),
+        any::<bool>(),
+        prop::bool::weighted(0.3),
+    );
     let habits = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     (size, whose, money, eras(), links, habits).prop_map(
         |(payments, (account, livemode, currency), (two_currencies, settlement, foreign), era, links, habits)| Shape {
@@ -59,6 +63,7 @@ fn shapes() -> impl Strategy<Value = Shape> {
             foreign_disputes: foreign,
             refund_links: links.0,
             dispute_links: if links.1 { Links::Both } else { Links::Charge },
+            links_fade: links.2,
             lowers: habits.0,
             refunded_at_success: habits.1,
             void_shows_on_charge: habits.2,
@@ -70,9 +75,9 @@ fn shapes() -> impl Strategy<Value = Shape> {
     )
 }
 
-/// The payloads of an API version: from today's back to the oldest.
-fn eras() -> impl Strategy<Value = Shape> {
-    let today = Shape {
+/// Payloads of today, of one payment.
+pub fn today() -> Shape {
+    Shape {
         payments: 1,
         account: None,
         livemode: false,
@@ -87,6 +92,7 @@ fn eras() -> impl Strategy<Value = Shape> {
         refund_events: true,
         refund_links: Links::Both,
         dispute_links: Links::Both,
+        links_fade: false,
         case_types: true,
         lowers: false,
         refunded_at_success: false,
@@ -95,7 +101,12 @@ fn eras() -> impl Strategy<Value = Shape> {
         copies_metadata: true,
         foreign_disputes: false,
         noise: false,
-    };
+    }
+}
+
+/// The payloads of an API version: from today's back to the oldest.
+fn eras() -> impl Strategy<Value = Shape> {
+    let today = today();
     let direct = Shape { direct: true, ..today.clone() };
     let before_2024_10 = Shape { refund_events: false, ..today.clone() };
     let before_2022_11 =
@@ -214,7 +225,7 @@ fn around() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (on, orders()).prop_map(|(on, order)| Step::SetOrder { on, order }),
         3 => sessions(),
-        1 => orders().prop_map(|_| Step::SessionExpires { order: None }),
+        1 => orders().prop_map(|order| Step::SessionExpires { order }),
         1 => any::<bool>().prop_map(|ok| Step::SessionAgain { ok }),
         2 => Just(Step::ChargeTouched),
         2 => Just(Step::Warn),

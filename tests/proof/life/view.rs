@@ -96,6 +96,7 @@ pub fn knowable(shape: &Shape, endpoint: Endpoint) -> Shape {
     } else if !endpoint.sees_charges() {
         shape.refund_links = if shape.refund_links == Links::Charge { Links::Both } else { shape.refund_links };
         shape.dispute_links = Links::Both;
+        shape.links_fade = false;
     }
     if !endpoint.sees_charges() && (shape.direct || !endpoint.sees("payment_intent.succeeded")) {
         shape.foreign_disputes = false;
@@ -113,6 +114,5 @@ pub fn knowable(shape: &Shape, endpoint: Endpoint) -> Shape {
     if !shape.void_shows_on_charge && !endpoint.sees("payment_intent.canceled") {
         shape.void_shows_on_charge = true;
     }
-    shape.void_shows_on_charge = true; // EXPLORE
     shape
 }

@@ -157,7 +157,8 @@ impl World {
     fn emit(&mut self, p: usize, kind: &str, subject: Subject) {
         let id = self.id("evt");
         let pay = &self.pays[p];
-        let renderer = Renderer { shape: &self.shape, pay, payment: p };
+        let faded = self.shape.links_fade && self.made % 2 == 0;
+        let renderer = Renderer { shape: &self.shape, pay, payment: p, faded };
         let (object, shows): Shown = match subject {
             Subject::Intent => match &pay.intent {
                 Some(intent) => renderer.intent(intent),
@@ -356,7 +357,7 @@ impl World {
             if self.shape.void_makes_refund && self.shape.refund_events {
                 self.refund_of_void(p, n);
             }
-            self.emit(p, if expired && false { "charge.expired" } else { "charge.refunded" }, Subject::Charge(n));
+            self.emit(p, if expired { "charge.expired" } else { "charge.refunded" }, Subject::Charge(n));
         }
     }
 }
