@@ -93,7 +93,7 @@ pub fn knowable(shape: &Shape, endpoint: Endpoint) -> Shape {
         shape.void_shows_on_charge = true;
         shape.refund_links = Links::Charge;
         shape.dispute_links = Links::Charge;
-    } else if !endpoint.sees_charges() {
+    } else if !endpoint.sees_charges() && !endpoint.sees("payment_intent.succeeded") {
         shape.refund_links = if shape.refund_links == Links::Charge { Links::Both } else { shape.refund_links };
         shape.dispute_links = Links::Both;
         shape.links_fade = false;

@@ -212,8 +212,8 @@ impl World {
             return;
         }
         match ends {
+            // A card declined at once: the intent is made and its attempt fails within a second.
             Attempt::Fails => {
-                self.next_second();
                 self.add_charge(p, "failed", 0);
                 self.set_intent(p, "requires_payment_method", true);
                 self.emit_both(p, "charge.failed", "payment_intent.payment_failed");
