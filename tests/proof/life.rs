@@ -60,6 +60,7 @@ impl Life {
     }
 
     /// The events that the endpoint is sent, in the order they happened.
+    #[expect(dead_code, reason = "for proofs that deliver events over HTTP")]
     pub fn visible_events(&self) -> Vec<Event> {
         self.visible().map(|moment| moment.event.clone()).collect()
     }

@@ -42,3 +42,30 @@ fn an_expired_checkout_makes_no_order() {
     let end = lived(today(), Endpoint::Everything, vec![Step::SessionExpires { order: Some(0) }]);
     assert!(end.orders.is_empty() && end.payments.is_empty());
 }
+
+/// An attempt that failed in the same second does not hide that the other's authorization was let go.
+#[test]
+fn a_void_counts_beside_a_failed_attempt_of_the_same_second() {
+    let steps = vec![
+        begins(),
+        Step::Attempt { ends: Attempt::Fails },
+        Step::Attempt { ends: Attempt::Authorizes },
+        Step::Void { expired: false },
+    ];
+    assert_eq!(state(&lived(today(), Endpoint::AllButIntents, steps)), "canceled");
+}
+
+/// A card that is declined at once: the intent is made and its attempt fails within a second.
+#[test]
+fn a_payment_declined_at_once_failed() {
+    let steps = vec![begins(), Step::Attempt { ends: Attempt::Fails }];
+    assert_eq!(state(&lived(today(), Endpoint::Everything, steps)), "failed");
+}
+
+/// The intent says that the attempt failed, to an endpoint that saw its charge only while it was pending.
+#[test]
+fn a_charge_seen_pending_does_not_outweigh_its_intent() {
+    let touched = Step::ChargeTouched;
+    let steps = vec![begins(), Step::Attempt { ends: Attempt::Waits }, touched, Step::Settle { ok: false }];
+    assert_eq!(state(&lived(today(), Endpoint::Advised, steps)), "failed");
+}

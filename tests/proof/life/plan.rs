@@ -63,6 +63,8 @@ pub struct Shape {
     pub lowers: bool,
     /// `charge.refunded` comes when a refund succeeds, not when it is made.
     pub refunded_at_success: bool,
+    /// An intent may be made and its first attempt fail within a second.
+    pub declined_at_once: bool,
     /// Letting an authorization go shows on the charge too, not on the intent alone.
     pub void_shows_on_charge: bool,
     /// Letting an authorization go makes a refund object.

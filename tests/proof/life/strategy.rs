@@ -96,6 +96,7 @@ pub fn today() -> Shape {
         case_types: true,
         lowers: false,
         refunded_at_success: false,
+        declined_at_once: true,
         void_shows_on_charge: true,
         void_makes_refund: false,
         copies_metadata: true,

@@ -11,6 +11,8 @@
 //!   whether the total still holds the failed refund cannot be told;
 //! - children that name a charge only, where no event says which intent that charge is of: the payment
 //!   looks like two;
+//! - an intent that is made and declined within a second, by endpoints that see both in the intent alone:
+//!   the two snapshots are equally far along its life;
 //! - disputes in several currencies where neither charge nor intent is seen: which is the payment's?
 
 use super::plan::{Links, Nested, Shape};
@@ -107,6 +109,7 @@ pub fn knowable(shape: &Shape, endpoint: Endpoint) -> Shape {
     if !sees_each_refund && !sees_no_refund {
         shape.lowers = false;
     }
+    shape.declined_at_once = endpoint.sees("charge.failed") || !endpoint.sees("payment_intent.created");
     if shape.void_makes_refund && !endpoint.sees_charges() {
         // Without the charge it looks like money that went back.
         shape.void_makes_refund = false;

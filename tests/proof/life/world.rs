@@ -212,8 +212,11 @@ impl World {
             return;
         }
         match ends {
-            // A card declined at once: the intent is made and its attempt fails within a second.
             Attempt::Fails => {
+                let made_just_now = pay.intent.as_ref().is_none_or(|i| i.status == "requires_payment_method");
+                if !(made_just_now && self.shape.declined_at_once) {
+                    self.next_second();
+                }
                 self.add_charge(p, "failed", 0);
                 self.set_intent(p, "requires_payment_method", true);
                 self.emit_both(p, "charge.failed", "payment_intent.payment_failed");

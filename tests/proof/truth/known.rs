@@ -168,10 +168,10 @@ impl Known {
             "authorized"
         } else if intent == Some("canceled") || self.charges.values().any(|charge| charge.voided) {
             "canceled"
-        } else if self.charges.values().any(|charge| charge.status == "pending") {
-            "pending"
         } else if let Some(intent) = &self.intent {
             if intent.last_attempt_failed { "failed" } else { "pending" }
+        } else if self.charges.values().any(|charge| charge.status == "pending") {
+            "pending"
         } else {
             last.map_or("unknown", |charge| charge.status)
         }
