@@ -157,7 +157,7 @@ impl World {
     fn emit(&mut self, p: usize, kind: &str, subject: Subject) {
         let id = self.id("evt");
         let pay = &self.pays[p];
-        let faded = self.shape.links_fade && self.made % 2 == 0;
+        let faded = self.shape.links_fade && self.made.is_multiple_of(2);
         let renderer = Renderer { shape: &self.shape, pay, payment: p, faded };
         let (object, shows): Shown = match subject {
             Subject::Intent => match &pay.intent {
