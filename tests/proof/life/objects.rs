@@ -22,6 +22,8 @@ pub struct Charge {
     pub created: i64,
     /// The merchant's: what was taken from the buyer.
     pub captured: i64,
+    /// Of a slow payment method: until it settles, and when it fails, Stripe shows its amount as captured.
+    pub slow: bool,
     /// The rest of an authorization that was let go by a capture.
     pub released: i64,
     /// The authorization was let go altogether.
@@ -38,6 +40,11 @@ impl Charge {
     pub fn shown(&self) -> i64 {
         let voided = if self.void_shown { self.amount } else { 0 };
         self.counted.iter().map(|(_, amount)| amount).sum::<i64>() + self.released + voided
+    }
+
+    /// What Stripe shows as captured.
+    pub fn shown_captured(&self) -> i64 {
+        if self.slow && self.status != "succeeded" { self.amount } else { self.captured }
     }
 
     pub fn is_authorization(&self) -> bool {

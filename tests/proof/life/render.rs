@@ -40,16 +40,16 @@ impl Renderer<'_> {
     }
 
     pub(super) fn charge(&self, charge: &Charge) -> Shown {
-        let (shown, captured) = (charge.shown(), charge.captured > 0);
+        let (shown, captured) = (charge.shown(), charge.shown_captured());
         let mut body = json!({
             "id": charge.id, "object": "charge", "amount": charge.amount, "currency": charge.currency,
-            "amount_refunded": shown, "captured": captured, "paid": charge.status == "succeeded",
+            "amount_refunded": shown, "captured": captured > 0, "paid": charge.status == "succeeded",
             "refunded": shown > 0 && shown == charge.amount, "created": charge.created,
             "payment_intent": self.pay.intent_id(), "livemode": self.shape.livemode,
             "metadata": metadata(charge.order.as_deref()),
         });
         if self.shape.amount_captured {
-            body["amount_captured"] = json!(charge.captured);
+            body["amount_captured"] = json!(captured);
         }
         if self.shape.charge_status {
             body["status"] = json!(charge.status);

@@ -260,6 +260,7 @@ impl World {
             status,
             created,
             captured,
+            slow: status == "pending",
             released: 0,
             voided: false,
             void_shown: false,
@@ -299,7 +300,10 @@ impl World {
         let Some(n) = self.pays[p].authorization() else { return };
         // Without `amount_captured` a capture of a part would look like one of all and a refund.
         let percent = if self.shape.amount_captured { percent } else { 100 };
-        self.next_second();
+        if self.pays[p].charges[n].captured > 0 {
+            // More of what was captured in part: the two are equally far along.
+            self.next_second();
+        }
         let charge = &mut self.pays[p].charges[n];
         charge.captured += share(charge.amount - charge.captured, percent);
         charge.released = charge.amount - charge.captured;
@@ -315,6 +319,7 @@ impl World {
             return;
         }
         charge.captured += part;
+        // An intent with a part of it captured is as far along as one with none.
         self.next_second();
         self.set_intent(p, "requires_capture", false);
         self.emit_both(p, "charge.captured", "payment_intent.amount_capturable_updated");

@@ -75,11 +75,11 @@ impl World {
     }
 
     pub(super) fn move_refund(&mut self, p: usize, n: usize, status: &'static str) {
-        if !["pending", "succeeded"].contains(&status) {
+        let lowers = self.shape.lowers;
+        if status == "requires_action" || lowers && !["pending", "succeeded"].contains(&status) {
             // A step back, of the refund or of the charge's total.
             self.next_second();
         }
-        let lowers = self.shape.lowers;
         let pay = &mut self.pays[p];
         let refund = &mut pay.refunds[n];
         refund.status = status;
