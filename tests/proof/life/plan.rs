@@ -55,7 +55,7 @@ pub struct Shape {
     pub refund_events: bool,
     pub refund_links: Links,
     pub dispute_links: Links,
-    /// Some events of a child name its charge only, those before or after both.
+    /// Later events of a child may name its charge only, where the first named the intent too.
     pub links_fade: bool,
     /// `payment_method_details.card.case_type` of disputes.
     pub case_types: bool,

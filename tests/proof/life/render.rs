@@ -149,7 +149,7 @@ impl Renderer<'_> {
     /// Writes the links of a child; says whether the intent is named.
     fn link(&self, body: &mut Value, charge: Option<&str>, links: Links) -> bool {
         let intent = charge.and(self.pay.intent_id());
-        let links = if self.faded { Links::Charge } else { links };
+        let links = if self.faded && links == Links::Both { Links::Charge } else { links };
         body["charge"] = json!(charge.filter(|_| links != Links::Intent));
         body["payment_intent"] = json!(intent.filter(|_| links != Links::Charge));
         intent.is_some() && links != Links::Charge

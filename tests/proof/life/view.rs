@@ -98,7 +98,6 @@ pub fn knowable(shape: &Shape, endpoint: Endpoint) -> Shape {
     } else if !endpoint.sees_charges() && !endpoint.sees("payment_intent.succeeded") {
         shape.refund_links = if shape.refund_links == Links::Charge { Links::Both } else { shape.refund_links };
         shape.dispute_links = Links::Both;
-        shape.links_fade = false;
     }
     if !endpoint.sees_charges() && (shape.direct || !endpoint.sees("payment_intent.succeeded")) {
         shape.foreign_disputes = false;

@@ -13,6 +13,8 @@ mod refunds;
 
 pub use around::WARNINGS;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::objects::{Charge, Dispute, Intent, Refund, Review, Session, Warning};
@@ -35,6 +37,8 @@ pub(super) struct Pay {
     pub sessions: Vec<Session>,
     pub warnings: Vec<Warning>,
     pub reviews: Vec<Review>,
+    /// Children that an event was about.
+    told: BTreeSet<String>,
 }
 
 impl Pay {
@@ -156,8 +160,9 @@ impl World {
 
     fn emit(&mut self, p: usize, kind: &str, subject: Subject) {
         let id = self.id("evt");
+        let first = !self.told(p, subject);
+        let faded = self.shape.links_fade && !first && self.made.is_multiple_of(2);
         let pay = &self.pays[p];
-        let faded = self.shape.links_fade && self.made.is_multiple_of(2);
         let renderer = Renderer { shape: &self.shape, pay, payment: p, faded };
         let (object, shows): Shown = match subject {
             Subject::Intent => match &pay.intent {
@@ -173,6 +178,19 @@ impl World {
         };
         let body = self.envelope(&id, kind, &object);
         self.moments.push(Moment { event: Event { id, kind: kind.to_owned(), created: self.clock, body }, shows });
+    }
+
+    /// Whether an event told of this child before; from now on one did.
+    fn told(&mut self, p: usize, subject: Subject) -> bool {
+        let pay = &mut self.pays[p];
+        let id = match subject {
+            Subject::Refund(n) => &pay.refunds[n].id,
+            Subject::Dispute(n) => &pay.disputes[n].id,
+            Subject::Warning(n) => &pay.warnings[n].id,
+            Subject::Review(n) => &pay.reviews[n].id,
+            Subject::Intent | Subject::Charge(_) | Subject::Session(_) => return false,
+        };
+        !pay.told.insert(id.clone())
     }
 
     fn envelope(&self, id: &str, kind: &str, object: &Value) -> String {
