@@ -29,6 +29,40 @@ fn begins() -> Step {
     Step::Begin { amount: 1_000, order: Some(0) }
 }
 
+/// The authorization is gone with its intent, whether or not an event shows it on the charge too.
+#[test]
+fn a_canceled_intent_lets_its_authorization_go() {
+    let shape = Shape { void_shows_on_charge: false, ..today() };
+    let steps = [begins(), Step::Attempt { ends: Attempt::Authorizes }, Step::Void { expired: false }];
+    assert_eq!(state(&lived(&shape, Endpoint::Everything, &steps)), "canceled");
+}
+
+/// A checkout that nobody paid is no payment, so there is no order either.
+#[test]
+fn an_expired_checkout_makes_no_order() {
+    let end = lived(&today(), Endpoint::Everything, &[Step::SessionExpires { order: Some(0) }]);
+    assert!(end.orders.is_empty() && end.payments.is_empty());
+}
+
+/// An attempt that failed in the same second does not hide that the other's authorization was let go.
+#[test]
+fn a_void_counts_beside_a_failed_attempt_of_the_same_second() {
+    let steps = [
+        begins(),
+        Step::Attempt { ends: Attempt::Fails },
+        Step::Attempt { ends: Attempt::Authorizes },
+        Step::Void { expired: false },
+    ];
+    assert_eq!(state(&lived(&today(), Endpoint::AllButIntents, &steps)), "canceled");
+}
+
+/// An attempt that failed in the same second does not hide that another is under way.
+#[test]
+fn a_waiting_attempt_counts_beside_a_failed_one_of_the_same_second() {
+    let steps = [begins(), Step::Attempt { ends: Attempt::Fails }, Step::Attempt { ends: Attempt::Waits }];
+    assert_eq!(state(&lived(&today(), Endpoint::AllButIntents, &steps)), "pending");
+}
+
 /// A card that is declined at once: the intent is made and its attempt fails within a second.
 #[test]
 fn a_payment_declined_at_once_failed() {
