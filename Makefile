@@ -1,6 +1,8 @@
 # What a newcomer and CI run. Everything else is cargo's own.
 
-.PHONY: help setup build demo test run check
+.PHONY: help setup build demo test proof run check
+
+LIVES ?= 100000
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +20,9 @@ demo: setup ## watch real events arrive, out of order and twice, and what become
 test: setup ## run every test, against a real Postgres
 	# A thousand connections at once take two thousand files: more than a shell allows at first.
 	@ulimit -n "$$(ulimit -Hn)"; cargo test --locked
+
+proof: ## fold made-up lives of payments in every order and compare with the truth: make proof LIVES=1000000
+	LIVES=$(LIVES) cargo test --release --locked --test proof -- --nocapture
 
 run: setup ## stay up on a private Postgres, for `stripe listen --forward-to`
 	@cargo build --release --locked

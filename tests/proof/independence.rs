@@ -1,0 +1,38 @@
+//! Lives and truth are told without the service: nothing of it is named in their files.
+
+use std::path::{Path, PathBuf};
+
+/// The lines of a text that lean on the service.
+fn borrowed(text: &str) -> Vec<&str> {
+    let names =
+        |line: &str| line.contains("clawback::") || line.contains("use clawback") || line.contains("crate::tables");
+    text.lines().filter(|line| names(line)).collect()
+}
+
+fn sources(place: &Path) -> Vec<PathBuf> {
+    if place.is_file() {
+        return vec![place.to_owned()];
+    }
+    let entries = std::fs::read_dir(place).expect("a folder of the sources");
+    entries.flat_map(|entry| sources(&entry.expect("an entry").path())).collect()
+}
+
+#[test]
+fn lives_and_truth_borrow_nothing_from_the_service() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/proof");
+    let files: Vec<PathBuf> =
+        ["life.rs", "life", "truth.rs", "truth"].iter().flat_map(|name| sources(&here.join(name))).collect();
+    assert!(files.len() >= 10, "the sources were not found: {files:?}");
+    for file in files {
+        let text = std::fs::read_to_string(&file).expect("a source can be read");
+        assert_eq!(borrowed(&text), Vec::<&str>::new(), "{}", file.display());
+    }
+}
+
+#[test]
+fn what_is_borrowed_is_found() {
+    assert_eq!(borrowed("use clawback::domain::derive;").len(), 1);
+    assert_eq!(borrowed("let x = clawback::domain::derive(id, &facts);").len(), 1);
+    assert_eq!(borrowed("use clawback as other;").len(), 1);
+    assert!(borrowed("// of the service").is_empty());
+}

@@ -1,0 +1,183 @@
+//! Stripe's objects on the wire, in the shape of the life's API version.
+//!
+//! Says what Stripe would say; what an event truly showed is returned beside it.
+
+use serde_json::{Map, Value, json};
+
+use super::objects::{Charge, Dispute, Intent, Refund, Review, Session, Sight, Warning, What};
+use super::plan::{Links, Nested, Shape};
+use super::world::Pay;
+
+/// An object on the wire and what it shows.
+pub(super) type Shown = (Value, Vec<Sight>);
+
+/// Renders the objects of one payment.
+pub(super) struct Renderer<'a> {
+    pub shape: &'a Shape,
+    pub pay: &'a Pay,
+    pub payment: usize,
+    /// Children name no intent in this event.
+    pub faded: bool,
+}
+
+impl Renderer<'_> {
+    pub(super) fn intent(&self, intent: &Intent) -> Shown {
+        let mut body = json!({
+            "id": intent.id, "object": "payment_intent", "amount": intent.amount, "currency": intent.currency,
+            "amount_received": intent.received, "status": intent.status, "livemode": self.shape.livemode,
+            "last_payment_error": intent.last_attempt_failed.then(|| json!({"code": "card_declined"})),
+            "latest_charge": self.pay.charges.last().map(|charge| &charge.id),
+            "metadata": metadata(intent.order.as_deref()),
+        });
+        let mut shows = vec![self.sight(true, None, What::Intent(intent.clone()))];
+        if self.shape.nested_charges {
+            let charges: Vec<Shown> = self.pay.charges.iter().rev().map(|charge| self.charge(charge)).collect();
+            let (data, nested): (Vec<Value>, Vec<Vec<Sight>>) = charges.into_iter().unzip();
+            body["charges"] = json!({"object": "list", "has_more": false, "data": data});
+            shows.extend(nested.into_iter().flatten());
+        }
+        (body, shows)
+    }
+
+    pub(super) fn charge(&self, charge: &Charge) -> Shown {
+        let (shown, captured) = (charge.shown(), charge.shown_captured());
+        let mut body = json!({
+            "id": charge.id, "object": "charge", "amount": charge.amount, "currency": charge.currency,
+            "amount_refunded": shown, "captured": captured > 0, "paid": charge.status == "succeeded",
+            "refunded": shown > 0 && shown == charge.amount, "created": charge.created,
+            "payment_intent": self.pay.intent_id(), "livemode": self.shape.livemode,
+            "metadata": metadata(charge.order.as_deref()),
+        });
+        if self.shape.amount_captured {
+            body["amount_captured"] = json!(captured);
+        }
+        if self.shape.charge_status {
+            body["status"] = json!(charge.status);
+        }
+        let mut shows = vec![self.sight(!self.shape.direct, Some(&charge.id), What::Charge(charge.clone()))];
+        let nested: Vec<&Refund> =
+            self.pay.refunds.iter().filter(|refund| refund.charge.as_deref() == Some(&charge.id)).collect();
+        if let Some(list) = self.nested(&nested) {
+            body["refunds"] = list;
+            shows.extend(nested.into_iter().flat_map(|refund| self.refund(refund).1));
+        }
+        (body, shows)
+    }
+
+    fn nested(&self, refunds: &[&Refund]) -> Option<Value> {
+        let mut data: Vec<Value> = refunds.iter().rev().map(|refund| self.refund(refund).0).collect();
+        match self.shape.nested_refunds {
+            Nested::Absent => None,
+            Nested::List => Some(json!({"object": "list", "has_more": false, "data": data})),
+            Nested::BareArray => Some(json!(data)),
+            Nested::WithoutStatus => {
+                data.iter_mut().filter_map(Value::as_object_mut).for_each(|refund| drop(refund.remove("status")));
+                Some(json!(data))
+            }
+        }
+    }
+
+    pub(super) fn refund(&self, refund: &Refund) -> Shown {
+        let mut body = json!({
+            "id": refund.id, "object": "refund", "amount": refund.amount, "currency": refund.currency,
+            "status": refund.status, "created": refund.created, "metadata": self.noise(),
+            "reason": refund.of_void.then_some("expired_uncaptured_charge"),
+        });
+        let charge = refund.charge.as_deref();
+        let names_intent = self.link(&mut body, charge, self.shape.refund_links);
+        if !refund.is_live() {
+            body["failure_reason"] = json!("unknown");
+        }
+        let mut sight = self.sight(names_intent, charge, What::Refund(refund.clone()));
+        sight.payment = charge.map(|_| self.payment);
+        (body, vec![sight])
+    }
+
+    pub(super) fn dispute(&self, dispute: &Dispute) -> Shown {
+        let entries: Vec<Value> = (dispute.entries.iter())
+            .map(|e| {
+                json!({"id": e.id, "object": "balance_transaction", "amount": e.amount, "fee": e.fee,
+                       "net": e.amount - e.fee, "currency": e.currency, "created": e.created, "type": "adjustment"})
+            })
+            .collect();
+        let mut body = json!({
+            "id": dispute.id, "object": "dispute", "amount": dispute.amount, "currency": dispute.currency,
+            "status": dispute.status, "reason": "fraudulent", "created": dispute.created,
+            "balance_transactions": entries, "is_charge_refundable": dispute.is_inquiry(),
+            "livemode": self.shape.livemode, "metadata": self.noise(),
+            "evidence_details": {"due_by": dispute.due_by, "has_evidence": dispute.staged, "past_due": false,
+                                 "submission_count": dispute.submissions},
+        });
+        if self.shape.case_types {
+            body["payment_method_details"] = json!({"type": "card", "card": {"case_type": case_type(dispute)}});
+        }
+        let names_intent = self.link(&mut body, Some(&dispute.charge), self.shape.dispute_links);
+        (body, vec![self.sight(names_intent, Some(&dispute.charge), What::Dispute(dispute.clone()))])
+    }
+
+    pub(super) fn session(&self, session: &Session) -> Shown {
+        let body = json!({
+            "id": session.id, "object": "checkout.session", "mode": "payment", "currency": session.currency,
+            "payment_intent": session.intent, "payment_status": if session.paid { "paid" } else { "unpaid" },
+            "client_reference_id": session.client, "metadata": metadata(session.order.as_deref()),
+            "payment_link": session.payment_link.then_some("plink_1"), "livemode": self.shape.livemode,
+        });
+        let mut sight = self.sight(true, None, What::Session(session.clone()));
+        sight.payment = session.intent.as_ref().map(|_| self.payment);
+        (body, vec![sight])
+    }
+
+    pub(super) fn warning(&self, warning: &Warning) -> Shown {
+        let mut body = json!({
+            "id": warning.id, "object": "radar.early_fraud_warning", "actionable": warning.actionable,
+            "fraud_type": "misc", "created": warning.created, "livemode": self.shape.livemode,
+        });
+        let names_intent = self.link(&mut body, Some(&warning.charge), self.shape.dispute_links);
+        (body, vec![self.sight(names_intent, Some(&warning.charge), What::Warning(warning.clone()))])
+    }
+
+    pub(super) fn review(&self, review: &Review) -> Shown {
+        let mut body = json!({
+            "id": review.id, "object": "review", "open": review.open, "reason": review.reason,
+            "opened_reason": "rule", "closed_reason": (!review.open).then_some(review.reason),
+            "created": review.created, "livemode": self.shape.livemode,
+        });
+        let names_intent = self.link(&mut body, Some(&review.charge), self.shape.dispute_links);
+        (body, vec![self.sight(names_intent, Some(&review.charge), What::Review(review.clone()))])
+    }
+
+    /// Writes the links of a child; says whether the intent is named.
+    fn link(&self, body: &mut Value, charge: Option<&str>, links: Links) -> bool {
+        let intent = charge.and(self.pay.intent_id());
+        let links = if self.faded && links == Links::Both { Links::Charge } else { links };
+        body["charge"] = json!(charge.filter(|_| links != Links::Intent));
+        body["payment_intent"] = json!(intent.filter(|_| links != Links::Charge));
+        intent.is_some() && links != Links::Charge
+    }
+
+    fn noise(&self) -> Value {
+        metadata(self.shape.noise.then_some("another-order"))
+    }
+
+    fn sight(&self, names_intent: bool, charge: Option<&str>, what: What) -> Sight {
+        Sight { payment: Some(self.payment), names_intent, charge: charge.map(str::to_owned), what }
+    }
+}
+
+fn metadata(order: Option<&str>) -> Value {
+    let mut map = Map::new();
+    map.insert("unrelated".to_owned(), json!("x"));
+    if let Some(order) = order {
+        map.insert("order_id".to_owned(), json!(order));
+    }
+    Value::Object(map)
+}
+
+fn case_type(dispute: &Dispute) -> &'static str {
+    match dispute.status {
+        "prevented" => "resolution",
+        _ if dispute.compliance => "compliance",
+        _ if dispute.is_inquiry() => "inquiry",
+        _ => "chargeback",
+    }
+}

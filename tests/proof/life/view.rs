@@ -1,0 +1,120 @@
+//! What an endpoint is subscribed to, and which lives can be known from it.
+//!
+//! An endpoint that sees little can know little; [`knowable`] bends a life's shape until all that
+//! `truth.rs` tells follows from the events the endpoint sees. Left out, because nobody could know it:
+//!
+//! - endpoints that miss captures (`charge.captured`) but see refunds: a refund of a charge last seen
+//!   uncaptured looks like a void;
+//! - endpoints that see some `charge.dispute.*` but not the answers to an inquiry (`updated`), and then
+//!   the escalation: whether the chargeback's own evidence was sent is not in its snapshot;
+//! - endpoints that see refunds only once they fail, where Stripe also lowers `charge.amount_refunded`:
+//!   whether the total still holds the failed refund cannot be told;
+//! - children that name a charge only, where no event says which intent that charge is of: the payment
+//!   looks like two;
+//! - an intent that is made and declined within a second, by endpoints that see both in the intent alone:
+//!   the two snapshots are equally far along its life;
+//! - disputes in several currencies where neither charge nor intent is seen: which is the payment's?
+
+use super::plan::{Links, Nested, Shape};
+
+/// The event types an endpoint is subscribed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    Everything,
+    /// What is commonly advised: no creation of intents, no step in between.
+    Advised,
+    ChargeRefunded,
+    Refunds,
+    Disputes,
+    /// Only their first and last event.
+    DisputeEnds,
+    RefundsAndDisputes,
+    AllButRefunds,
+    AllButCharges,
+    AllButIntents,
+    Intents,
+    Sessions,
+    /// `charge.refunded`, and refunds only when they change: what there was before 2024-10-28.
+    ChangedRefunds,
+    Warnings,
+}
+
+/// What is commonly advised, beside refunds, disputes, warnings and sessions.
+const ADVISED: &[&str] = &[
+    "charge.refunded",
+    "charge.succeeded",
+    "charge.captured",
+    "charge.updated",
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "payment_intent.canceled",
+    "payment_intent.processing",
+];
+
+impl Endpoint {
+    /// Whether it is sent events of a type.
+    pub fn sees(self, kind: &str) -> bool {
+        let dispute = kind.starts_with("charge.dispute.");
+        let refund = kind.starts_with("refund.") || kind == "charge.refund.updated";
+        let charge = kind.starts_with("charge.") && !dispute && !refund;
+        let intent = kind.starts_with("payment_intent.");
+        let session = kind.starts_with("checkout.session.");
+        let warning = kind.starts_with("radar.") || kind.starts_with("review.");
+        match self {
+            Self::Everything => true,
+            Self::Advised => dispute || refund || session || warning || ADVISED.contains(&kind),
+            Self::ChargeRefunded => kind == "charge.refunded",
+            Self::Refunds => refund,
+            Self::Disputes => dispute,
+            Self::DisputeEnds => kind == "charge.dispute.created" || kind == "charge.dispute.closed",
+            Self::RefundsAndDisputes => refund || dispute,
+            Self::AllButRefunds => !refund,
+            Self::AllButCharges => !charge,
+            Self::AllButIntents => !intent,
+            Self::Intents => intent || session,
+            Self::Sessions => session,
+            Self::ChangedRefunds => charge || intent || kind == "charge.refund.updated",
+            Self::Warnings => warning,
+        }
+    }
+
+    fn sees_charges(self) -> bool {
+        self.sees("charge.succeeded")
+    }
+
+    fn sees_refunds_made(self) -> bool {
+        self.sees("refund.created")
+    }
+}
+
+/// The nearest shape whose lives can be known from this endpoint.
+pub fn knowable(shape: &Shape, endpoint: Endpoint) -> Shape {
+    let mut shape = shape.clone();
+    if shape.direct {
+        shape.nested_charges = false;
+        shape.void_shows_on_charge = true;
+        shape.refund_links = Links::Charge;
+        shape.dispute_links = Links::Charge;
+    } else if !endpoint.sees_charges() && !endpoint.sees("payment_intent.succeeded") {
+        shape.refund_links = if shape.refund_links == Links::Charge { Links::Both } else { shape.refund_links };
+        shape.dispute_links = Links::Both;
+    }
+    if !endpoint.sees_charges() && (shape.direct || !endpoint.sees("payment_intent.succeeded")) {
+        shape.foreign_disputes = false;
+    }
+    let sees_each_refund =
+        shape.nested_refunds != Nested::Absent || shape.refund_events && endpoint.sees_refunds_made();
+    let sees_no_refund = !endpoint.sees("charge.refund.updated") && shape.nested_refunds == Nested::Absent;
+    if !sees_each_refund && !sees_no_refund {
+        shape.lowers = false;
+    }
+    shape.declined_at_once = endpoint.sees("charge.failed") || !endpoint.sees("payment_intent.created");
+    if shape.void_makes_refund && !endpoint.sees_charges() {
+        // Without the charge it looks like money that went back.
+        shape.void_makes_refund = false;
+    }
+    if !shape.void_shows_on_charge && !endpoint.sees("payment_intent.canceled") {
+        shape.void_shows_on_charge = true;
+    }
+    shape
+}

@@ -1,0 +1,121 @@
+//! Refunds: made, waiting, failing weeks later.
+
+use super::super::objects::Refund;
+use super::super::plan::{Nested, RefundMove, RefundStart};
+use super::{Subject, World, nth, share};
+
+impl World {
+    pub(super) fn refund(&mut self, p: usize, percent: u8, starts: RefundStart) {
+        let Some((n, left)) = self.refundable(p) else { return };
+        let status = match starts {
+            _ if self.shape.nested_refunds == Nested::WithoutStatus => "succeeded",
+            RefundStart::Succeeded => "succeeded",
+            RefundStart::Pending => "pending",
+            RefundStart::RequiresAction => "requires_action",
+        };
+        // A charge seen in the same second, before: does its total hold this refund already?
+        self.next_second();
+        let amount = share(left, percent.min(100));
+        let made = self.add_refund(p, n, amount, status, false);
+        if self.shape.refund_events {
+            self.emit(p, "refund.created", Subject::Refund(made));
+        }
+        if status == "succeeded" || !self.shape.refunded_at_success {
+            self.emit(p, "charge.refunded", Subject::Charge(n));
+        }
+        self.calm_warnings(p);
+    }
+
+    /// A charge with something left that Stripe lets go back: none in dispute, none lost.
+    fn refundable(&self, p: usize) -> Option<(usize, i64)> {
+        let pay = &self.pays[p];
+        if !pay.is_complete() || pay.refunds.len() >= 8 {
+            return None;
+        }
+        let blocked = |id: &str| {
+            let taken = ["needs_response", "under_review", "lost", "prevented"];
+            pay.disputes.iter().any(|dispute| dispute.charge == id && taken.contains(&dispute.status))
+        };
+        let left = pay.charges.iter().map(|charge| charge.captured + charge.released - charge.shown());
+        pay.charges.iter().zip(left).enumerate().find_map(|(n, (charge, left))| {
+            (charge.captured > 0 && left > 0 && !blocked(&charge.id)).then_some((n, left))
+        })
+    }
+
+    fn add_refund(&mut self, p: usize, n: usize, amount: i64, status: &'static str, of_void: bool) -> usize {
+        let (id, created) = (self.id("re"), self.clock);
+        let pay = &mut self.pays[p];
+        if !of_void {
+            pay.charges[n].counted.push((id.clone(), amount));
+        }
+        let (charge, currency) = (Some(pay.charges[n].id.clone()), pay.currency);
+        pay.refunds.push(Refund { id, charge, amount, currency, status, created, of_void });
+        pay.refunds.len() - 1
+    }
+
+    pub(super) fn refund_of_void(&mut self, p: usize, n: usize) {
+        let amount = self.pays[p].charges[n].amount;
+        let made = self.add_refund(p, n, amount, "succeeded", true);
+        self.emit(p, "refund.created", Subject::Refund(made));
+    }
+
+    pub(super) fn refund_moves(&mut self, p: usize, which: u8, to: RefundMove) {
+        let (from, status): (&[&str], _) = match to {
+            RefundMove::Pending => (&["requires_action"], "pending"),
+            RefundMove::Succeeded => (&["pending", "requires_action"], "succeeded"),
+            RefundMove::Failed => (&["pending", "requires_action", "succeeded"], "failed"),
+            RefundMove::Canceled => (&["pending", "requires_action"], "canceled"),
+            RefundMove::Returned => (&["succeeded"], "requires_action"),
+        };
+        let movable = |r: &Refund| from.contains(&r.status) && !r.of_void && r.charge.is_some();
+        let Some(n) = nth(&self.pays[p].refunds, which, movable) else { return };
+        if self.shape.nested_refunds != Nested::WithoutStatus {
+            self.move_refund(p, n, status);
+        }
+    }
+
+    pub(super) fn move_refund(&mut self, p: usize, n: usize, status: &'static str) {
+        let lowers = self.shape.lowers;
+        if status == "requires_action" || lowers && !["pending", "succeeded"].contains(&status) {
+            // A step back, of the refund or of the charge's total.
+            self.next_second();
+        }
+        let pay = &mut self.pays[p];
+        let refund = &mut pay.refunds[n];
+        refund.status = status;
+        let charge = pay.charges.iter().position(|charge| refund.charge.as_deref() == Some(&charge.id));
+        if let Some(charge) = charge.filter(|_| lowers && !refund.is_live()) {
+            pay.charges[charge].counted.retain(|(id, _)| *id != refund.id);
+        }
+        if self.shape.refund_events && status == "failed" {
+            self.emit(p, "refund.failed", Subject::Refund(n));
+        }
+        self.refund_updated(p, n);
+        if let Some(charge) = charge.filter(|_| status == "succeeded" && self.shape.refunded_at_success) {
+            self.emit(p, "charge.refunded", Subject::Charge(charge));
+        }
+    }
+
+    /// Twins: two events of one happening.
+    fn refund_updated(&mut self, p: usize, n: usize) {
+        if self.shape.refund_events {
+            self.emit(p, "refund.updated", Subject::Refund(n));
+        }
+        self.emit(p, "charge.refund.updated", Subject::Refund(n));
+    }
+
+    pub(super) fn refund_touched(&mut self, p: usize, which: u8) {
+        if let Some(n) = nth(&self.pays[p].refunds, which, |refund| refund.charge.is_some()) {
+            self.refund_updated(p, n);
+        }
+    }
+
+    pub(super) fn stray_refund(&mut self, p: usize, amount: u16) {
+        let (id, created, currency) = (self.id("re"), self.clock, self.shape.currency);
+        let (amount, status) = (i64::from(amount.max(1)), "succeeded");
+        let pay = &mut self.pays[p];
+        pay.refunds.push(Refund { id, charge: None, amount, currency, status, created, of_void: false });
+        let made = pay.refunds.len() - 1;
+        self.emit(p, "refund.created", Subject::Refund(made));
+    }
+}

@@ -1,0 +1,180 @@
+//! The proof in memory: lives are delivered in every order, with repeats and in batches, and the end is
+//! always the truth.
+//!
+//! The fold is the service's own, reader and book; the tables are imitated: between two batches nothing
+//! survives but the facts as JSON, the homes of objects, and the rows that were written. The proof on a
+//! real database is not here.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+
+use crate::life::Life;
+use crate::life::plan::Plan;
+use crate::life::strategy::plans;
+use crate::tables::{ReadEvent, Tables};
+use crate::truth::{Truth, truth};
+
+/// How often each life is delivered: as it happened, backwards, and twice shuffled.
+const DELIVERIES: u64 = 4;
+/// Unless `LIVES` says how many: ten thousand deliveries, in some twenty seconds unoptimised.
+const LIVES: u64 = 2_500;
+
+#[derive(Default)]
+pub struct Count {
+    lives: AtomicU64,
+    deliveries: AtomicU64,
+    events: AtomicU64,
+}
+
+/// `LIVES` says how many.
+#[test]
+fn the_end_is_the_truth_however_events_arrive() {
+    let lives: u64 = std::env::var("LIVES").ok().map_or(LIVES, |n| n.parse().expect("LIVES is a number"));
+    let seed: u64 = std::env::var("SEED").ok().map_or(1, |n| n.parse().expect("SEED is a number"));
+    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get) as u64;
+    let (count, began) = (Count::default(), Instant::now());
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let share = |n| lives / threads + u64::from(n < lives % threads);
+        let count = &count;
+        let threads: Vec<_> =
+            (0..threads).map(|n| scope.spawn(move || try_lives(share(n), seed * 1_000 + n, count).err())).collect();
+        threads.into_iter().filter_map(|thread| thread.join().expect("no panic")).collect()
+    });
+    let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
+    println!(
+        "lives {}, deliveries {}, events {}, seconds {:.1}, wrong: {}",
+        read(&count.lives),
+        read(&count.deliveries),
+        read(&count.events),
+        began.elapsed().as_secs_f64(),
+        wrong.len()
+    );
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// Lives drawn from one seed; the first that ends wrong is cut down and told.
+fn try_lives(lives: u64, seed: u64, count: &Count) -> Result<(), String> {
+    let config = Config {
+        cases: u32::try_from(lives).expect("as many lives as fit"),
+        failure_persistence: None,
+        max_shrink_iters: 20_000,
+        ..Config::default()
+    };
+    let mut runner = TestRunner::new_with_rng(config, rng(seed));
+    let result = runner.run(&plans(), |plan| {
+        count.lives.fetch_add(1, Ordering::Relaxed);
+        check(&plan, count).map_err(TestCaseError::fail)
+    });
+    match result {
+        Ok(()) => Ok(()),
+        Err(TestError::Fail(_, plan)) => Err(check(&plan, count).expect_err("it was wrong before")),
+        Err(TestError::Abort(reason)) => Err(reason.to_string()),
+    }
+}
+
+fn rng(seed: u64) -> TestRng {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
+}
+
+/// Delivers a life several times; tells of the first end that is not the truth.
+pub fn check(plan: &Plan, count: &Count) -> Result<(), String> {
+    let life = Life::of(plan);
+    let truth = truth(&life);
+    let events = life.visible().map(|moment| ReadEvent::of(&moment.event)).collect::<Result<Vec<_>, _>>()?;
+    for delivery in 0..DELIVERIES {
+        let batches = deliver(&events, plan.seed, delivery);
+        count.deliveries.fetch_add(1, Ordering::Relaxed);
+        count.events.fetch_add(batches.iter().map(Vec::len).sum::<usize>() as u64, Ordering::Relaxed);
+        let wrong = Tables::after(&batches).map(|end| differences(&truth, &end))?;
+        if !wrong.is_empty() {
+            let arrived: Vec<Vec<&str>> =
+                batches.iter().map(|batch| batch.iter().map(|event| event.id.as_str()).collect()).collect();
+            return Err(format!("{}\ndelivered: {arrived:?}\n{}", life.story(), wrong.join("\n")));
+        }
+    }
+    Ok(())
+}
+
+/// One way for events to arrive: as they happened, backwards, or shuffled; some twice; in batches.
+fn deliver<T>(events: &[T], seed: u64, delivery: u64) -> Vec<Vec<&T>> {
+    let mut dice = Dice(seed ^ delivery.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let mut queue: Vec<&T> = events.iter().collect();
+    match delivery {
+        0 => {}
+        1 => queue.reverse(),
+        _ => {
+            queue.extend(events.iter().filter(|_| dice.roll(3) == 0));
+            (1..queue.len()).rev().for_each(|n| queue.swap(n, dice.roll(n + 1)));
+        }
+    }
+    let mut batches: Vec<Vec<&T>> = Vec::new();
+    for event in queue {
+        match batches.last_mut().filter(|_| delivery == 0 || dice.roll(4) > 0) {
+            Some(batch) => batch.push(event),
+            None => batches.push(vec![event]),
+        }
+    }
+    batches
+}
+
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let x = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((x >> 33) as usize) % sides
+    }
+}
+
+/// The rows in which two ends differ, in words.
+pub fn differences(truth: &Truth, end: &Truth) -> Vec<String> {
+    let mut lines = Vec::new();
+    compare(&mut lines, "payment", &truth.payments, &end.payments);
+    compare(&mut lines, "order", &truth.orders, &end.orders);
+    compare(&mut lines, "refund", &truth.refunds, &end.refunds);
+    compare(&mut lines, "dispute", &truth.disputes, &end.disputes);
+    lines.extend(truth.wanted.difference(&end.wanted).map(|wanted| format!("WRONG: not asked for: {wanted:?}")));
+    lines.extend(end.wanted.difference(&truth.wanted).map(|wanted| format!("WRONG: asked for: {wanted:?}")));
+    lines
+}
+
+fn compare<K, V>(lines: &mut Vec<String>, table: &str, truth: &BTreeMap<K, V>, end: &BTreeMap<K, V>)
+where
+    K: Ord + std::fmt::Debug,
+    V: PartialEq + std::fmt::Debug,
+{
+    for key in truth.keys().chain(end.keys().filter(|key| !truth.contains_key(key))) {
+        let (true_row, row) = (truth.get(key), end.get(key));
+        if true_row != row {
+            lines.push(format!("WRONG: {table} {key:?}\n  truth {true_row:?}\n  is    {row:?}"));
+        }
+    }
+}
+
+/// A proof that never meets a case proves nothing of it.
+#[test]
+fn lives_meet_every_state_and_follow_up() {
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng(7));
+    let (mut states, mut kinds) = (BTreeMap::new(), BTreeMap::new());
+    for _ in 0..1_500 {
+        let plan = plans().new_tree(&mut runner).expect("a plan").current();
+        let end = truth(&Life::of(&plan));
+        for payment in end.payments.values() {
+            *states.entry(payment.sums.state.clone()).or_insert(0_usize) += 1;
+        }
+        for wanted in &end.wanted {
+            *kinds.entry(wanted.kind.clone()).or_insert(0_usize) += 1;
+        }
+    }
+    println!("{states:?}\n{kinds:?}");
+    assert_eq!(states.len(), 12, "{states:?}");
+    assert_eq!(kinds.len(), if crate::life::WARNINGS { 10 } else { 9 }, "{kinds:?}");
+}

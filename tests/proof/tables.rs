@@ -1,0 +1,200 @@
+//! The tables of the service, imitated: what is loaded for a batch and what is kept of it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use clawback::apply::book::{Book, Changes};
+use clawback::domain::{Derived, DisputeState, Facts, Order, OrderKey, Payment, RefundState, RunAt, Wanted, derive};
+use clawback::handlers::{Reading, read};
+
+use crate::life::Event;
+use crate::truth::{DisputeTruth, OrderTruthKey, PaymentTruth, RefundTruth, Sums, Truth, WantedTruth};
+
+/// The sums of a payment or of an order.
+macro_rules! sums {
+    ($row:expr) => {
+        Sums {
+            state: $row.state.as_str().to_owned(),
+            paid: $row.balance.amount_paid,
+            refunded: $row.balance.amount_refunded,
+            disputed: $row.balance.amount_disputed,
+            lost: $row.balance.amount_lost,
+            hold: $row.balance.hold,
+            open_disputes: usize::try_from($row.balance.open_disputes).expect("a count"),
+            evidence_due_by: $row.balance.evidence_due_by,
+        }
+    };
+}
+
+/// Rows by their keys. Facts are kept as the text that a database would keep.
+#[derive(Default)]
+pub struct Tables {
+    facts: BTreeMap<String, String>,
+    payments: BTreeMap<String, Payment>,
+    orders: BTreeMap<OrderKey, Order>,
+    refunds: BTreeMap<String, RefundState>,
+    disputes: BTreeMap<String, DisputeState>,
+    homes: HashMap<String, String>,
+    wanted: BTreeMap<String, Vec<Wanted>>,
+}
+
+/// An event as the reader understood it.
+pub struct ReadEvent {
+    pub id: String,
+    object: Option<String>,
+    facts: Facts,
+}
+
+impl ReadEvent {
+    /// Reads an event; every event of a life is one that the service reads.
+    pub fn of(event: &Event) -> Result<Self, String> {
+        match read(&event.id, &event.body, "order_id") {
+            Ok(Reading::Facts(facts)) => Ok(Self { id: event.id.clone(), object: object_id(&event.body), facts }),
+            Ok(Reading::Ignored(reason)) => Err(format!("{} was ignored: {reason}", event.body)),
+            Err(unreadable) => Err(format!("{} was not read: {unreadable}", event.body)),
+        }
+    }
+}
+
+impl Tables {
+    /// What the tables say after these batches.
+    pub fn after(batches: &[Vec<&ReadEvent>]) -> Result<Truth, String> {
+        let mut tables = Self::default();
+        batches.iter().for_each(|batch| tables.batch(batch));
+        tables.check()?;
+        Ok(tables.end())
+    }
+
+    fn batch(&mut self, events: &[&ReadEvent]) {
+        let mut book = self.load(events);
+        for event in events {
+            book.post(event.object.as_deref(), event.facts.clone());
+        }
+        self.save(&book);
+    }
+
+    /// The payments that the events touch, and all others of their orders.
+    fn load(&self, events: &[&ReadEvent]) -> Book {
+        let named: BTreeSet<&str> = events.iter().flat_map(|event| event.facts.ids()).collect();
+        let homes: HashMap<String, String> =
+            named.iter().filter_map(|id| Some(((*id).to_owned(), self.homes.get(*id)?.clone()))).collect();
+        let concerned = events.iter().flat_map(|event| Book::concerned(&event.facts, &homes));
+        let mut stored: BTreeMap<String, Facts> =
+            concerned.filter_map(|id| Some((id.to_owned(), self.stored(id)?))).collect();
+        let refs: BTreeSet<String> = (events.iter().map(|event| &event.facts).chain(stored.values()))
+            .flat_map(|facts| facts.order_refs().map(str::to_owned).collect::<Vec<_>>())
+            .collect();
+        let sibling = |payment: &&Payment| payment.order_id.as_ref().is_some_and(|order| refs.contains(order));
+        let siblings: Vec<&str> = self.payments.values().filter(sibling).map(|p| p.payment_id.as_str()).collect();
+        stored.extend(siblings.into_iter().filter_map(|id| Some((id.to_owned(), self.stored(id)?))));
+        Book::new(stored, homes)
+    }
+
+    fn stored(&self, payment_id: &str) -> Option<Facts> {
+        self.facts.get(payment_id).map(|text| serde_json::from_str(text).expect("facts come back as they went"))
+    }
+
+    fn save(&mut self, book: &Book) {
+        let changes: Changes<'_> = book.changes();
+        for (entry, _) in &changes.payments {
+            let payment = &entry.derived.payment;
+            let text = serde_json::to_string(&entry.facts).expect("facts can be written");
+            self.facts.insert(payment.payment_id.clone(), text);
+            self.payments.insert(payment.payment_id.clone(), payment.clone());
+        }
+        self.homes.extend(changes.moved_objects().map(|(object, home)| (object.to_owned(), home.to_owned())));
+        self.refunds.extend(changes.refunds().into_iter().map(|refund| (refund.refund_id.clone(), refund.clone())));
+        self.disputes.extend(changes.disputes().into_iter().map(|d| (d.dispute_id.clone(), d.clone())));
+        for gone in &changes.gone {
+            self.facts.remove(*gone);
+            self.payments.remove(*gone);
+            self.wanted.remove(*gone);
+        }
+        self.orders.extend(changes.orders.iter().map(|order| (order.key.clone(), order.clone())));
+        changes.gone_orders.iter().for_each(|key| drop(self.orders.remove(key)));
+        for entry in book.touched() {
+            self.wanted.insert(entry.derived.payment.payment_id.clone(), entry.derived.wanted.clone());
+        }
+    }
+
+    /// Derived again from the stored facts, every payment is what its row says.
+    fn check(&self) -> Result<(), String> {
+        for (id, payment) in &self.payments {
+            let Derived { payment: again, wanted, .. } = derive(id, &self.stored(id).expect("a row has facts"));
+            if again != *payment || wanted != self.wanted[id] {
+                return Err(format!("the row of {id} is not what its facts say: {payment:?} is not {again:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&self) -> Truth {
+        let payments = self.payments.values().filter(|payment| !payment.orphan);
+        Truth {
+            payments: payments.map(|payment| (payment.payment_id.clone(), self.payment(payment))).collect(),
+            orders: self.orders.values().map(|order| (order_key(&order.key), order_sums(order))).collect(),
+            refunds: self.refunds.iter().map(|(id, refund)| (id.clone(), self.refund(refund))).collect(),
+            disputes: self.disputes.iter().map(|(id, dispute)| (id.clone(), dispute_row(dispute))).collect(),
+            wanted: self.wanted.values().flatten().map(wanted_row).collect(),
+        }
+    }
+
+    fn payment(&self, payment: &Payment) -> PaymentTruth {
+        PaymentTruth {
+            order_id: payment.order_id.clone(),
+            account: payment.scope.account.clone(),
+            livemode: payment.scope.livemode,
+            currency: payment.currency.clone(),
+            sums: sums!(payment),
+        }
+    }
+
+    fn refund(&self, row: &RefundState) -> RefundTruth {
+        RefundTruth {
+            payment_id: Some(row.payment_id.clone()).filter(|id| !self.payments[id].orphan),
+            amount: row.refund.amount,
+            currency: row.refund.currency.clone(),
+            status: row.refund.status.clone(),
+        }
+    }
+}
+
+fn object_id(body: &str) -> Option<String> {
+    let event: serde_json::Value = serde_json::from_str(body).expect("a body is JSON");
+    event["data"]["object"]["id"].as_str().map(str::to_owned)
+}
+
+fn order_key(key: &OrderKey) -> OrderTruthKey {
+    let OrderKey { order_id, account, livemode, currency } = key.clone();
+    OrderTruthKey { order_id, account, livemode, currency }
+}
+
+fn order_sums(order: &Order) -> Sums {
+    sums!(order)
+}
+
+fn dispute_row(row: &DisputeState) -> DisputeTruth {
+    let word = |value: serde_json::Value| value.as_str().map(str::to_owned);
+    DisputeTruth {
+        payment_id: row.payment_id.clone(),
+        amount: row.dispute.amount,
+        currency: row.dispute.currency.clone(),
+        status: row.dispute.status.clone(),
+        phase: row.phase.as_str().to_owned(),
+        outcome: row.outcome.and_then(|outcome| word(serde_json::json!(outcome))),
+        evidence_due_by: row.evidence_due_by,
+        withdrawn: row.amount_withdrawn,
+        reinstated: row.amount_reinstated,
+        fee: row.fee,
+        settlement_currency: row.settlement_currency.clone(),
+    }
+}
+
+fn wanted_row(wanted: &Wanted) -> WantedTruth {
+    let run_at = match wanted.run_at {
+        RunAt::Now => "now".to_owned(),
+        RunAt::After(_) => "soon".to_owned(),
+        RunAt::At(at) => at.to_string(),
+    };
+    let (subject, round, due_at) = (wanted.subject.clone(), wanted.round.clone(), wanted.due_at);
+    WantedTruth { kind: wanted.kind.to_owned(), subject, round, run_at, due_at }
+}

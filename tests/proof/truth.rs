@@ -1,0 +1,158 @@
+//! What the end must look like, told from the life alone.
+//!
+//! Money is counted from what happened (which refunds were made and did not come back, what a dispute
+//! took), not from the totals in Stripe's payloads; those matter only where an endpoint was shown
+//! nothing else. What is true is what the endpoint can know: of each object the last it was shown.
+
+mod follow_ups;
+mod known;
+mod orders;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::life::Life;
+use super::life::objects::Dispute;
+use known::Known;
+
+/// The end of a life, as services must see it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Truth {
+    pub payments: BTreeMap<String, PaymentTruth>,
+    pub orders: BTreeMap<OrderTruthKey, Sums>,
+    pub refunds: BTreeMap<String, RefundTruth>,
+    pub disputes: BTreeMap<String, DisputeTruth>,
+    pub wanted: BTreeSet<WantedTruth>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentTruth {
+    pub order_id: Option<String>,
+    pub account: Option<String>,
+    pub livemode: bool,
+    pub currency: Option<String>,
+    pub sums: Sums,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OrderTruthKey {
+    pub order_id: String,
+    pub account: Option<String>,
+    pub livemode: bool,
+    pub currency: Option<String>,
+}
+
+/// The money of a payment or an order, and what it comes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    pub state: String,
+    pub paid: Option<i64>,
+    pub refunded: i64,
+    pub disputed: i64,
+    pub lost: i64,
+    pub hold: bool,
+    pub open_disputes: usize,
+    pub evidence_due_by: Option<i64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefundTruth {
+    /// None for a stray one.
+    pub payment_id: Option<String>,
+    pub amount: i64,
+    pub currency: String,
+    pub status: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DisputeTruth {
+    pub payment_id: String,
+    pub amount: i64,
+    pub currency: String,
+    pub status: String,
+    pub phase: String,
+    pub outcome: Option<String>,
+    pub evidence_due_by: Option<i64>,
+    pub withdrawn: i64,
+    pub reinstated: i64,
+    pub fee: i64,
+    pub settlement_currency: Option<String>,
+}
+
+/// A follow-up that is wanted at the end.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WantedTruth {
+    pub kind: String,
+    pub subject: String,
+    pub round: String,
+    /// `now`, `soon`, or a unix second.
+    pub run_at: String,
+    pub due_at: Option<i64>,
+}
+
+/// The end of a life, as far as its endpoint can know.
+pub fn truth(life: &Life) -> Truth {
+    let mut end = Truth::default();
+    for payment in 0..life.plan.shape.payments {
+        let known = Known::of(life, payment);
+        let Some(id) = known.payment_id() else { continue };
+        let sums = known.sums();
+        follow_ups::tell(&mut end.wanted, &known, &id, &sums);
+        tell_children(&mut end, &known, &id);
+        let (account, livemode) = (life.plan.shape.account.map(str::to_owned), life.plan.shape.livemode);
+        let (order_id, currency) = (known.order_id(), known.currency().map(str::to_owned));
+        end.payments.insert(id, PaymentTruth { order_id, account, livemode, currency, sums });
+    }
+    for refund in known::strays(life) {
+        follow_ups::of_refund(&mut end.wanted, &refund);
+        let (currency, status) = (refund.currency.to_owned(), refund.status.to_owned());
+        end.refunds.insert(refund.id, RefundTruth { payment_id: None, amount: refund.amount, currency, status });
+    }
+    end.orders = orders::of(&end.payments);
+    end
+}
+
+fn tell_children(end: &mut Truth, known: &Known, id: &str) {
+    for refund in known.refunds.values() {
+        let told = RefundTruth {
+            payment_id: Some(id.to_owned()),
+            amount: refund.amount,
+            currency: refund.currency.to_owned(),
+            status: refund.status.to_owned(),
+        };
+        end.refunds.insert(refund.id.clone(), told);
+    }
+    for dispute in known.disputes.values() {
+        end.disputes.insert(dispute.id.clone(), dispute_truth(dispute, id));
+    }
+}
+
+fn dispute_truth(dispute: &Dispute, payment_id: &str) -> DisputeTruth {
+    DisputeTruth {
+        payment_id: payment_id.to_owned(),
+        amount: dispute.amount,
+        currency: dispute.currency.to_owned(),
+        status: dispute.status.to_owned(),
+        phase: phase(dispute).to_owned(),
+        outcome: (!dispute.is_open()).then(|| dispute.status.to_owned()),
+        evidence_due_by: dispute.due_by.filter(|due| *due > 0),
+        withdrawn: dispute.withdrawn(),
+        reinstated: dispute.reinstated(),
+        fee: dispute.entries.iter().map(|entry| entry.fee).sum(),
+        settlement_currency: dispute.entries.first().map(|entry| entry.currency.to_owned()),
+    }
+}
+
+/// The kind of case it is by now.
+fn phase(dispute: &Dispute) -> &'static str {
+    match dispute.status {
+        "prevented" => "prevention",
+        _ if dispute.is_inquiry() => "inquiry",
+        _ if dispute.compliance => "compliance",
+        _ => "chargeback",
+    }
+}
+
+/// Somebody should send evidence, and nobody has.
+fn awaits_evidence(dispute: &Dispute) -> bool {
+    dispute.is_open() && !dispute.answered && dispute.due_by != Some(0)
+}
