@@ -248,18 +248,13 @@ impl Facts {
     /// Account and mode, as the closest object says.
     fn scope(&self) -> Scope {
         let charge = self.main_charge().map(|(_, c)| &c.scope);
-        let intent = self.intents.values().map(|i| &i.best.value.scope);
+        let intents = self.intents.values().map(|i| &i.best.value.scope);
         let disputes = self.disputes.values().map(|d| &d.seen().scope);
         let refunds = self.refunds.values().map(|r| &r.best.value.scope);
         let sessions = self.sessions.values().map(|s| &s.child.best.value.scope);
-        charge
-            .into_iter()
-            .chain(intent)
-            .chain(disputes)
-            .chain(refunds)
-            .chain(sessions)
-            .next()
-            .cloned()
-            .unwrap_or_default()
+        let warnings = self.warnings.values().map(|w| &w.best.value.scope);
+        let reviews = self.reviews.values().map(|r| &r.best.value.scope);
+        let children = disputes.chain(refunds).chain(sessions).chain(warnings).chain(reviews);
+        charge.into_iter().chain(intents).chain(children).next().cloned().unwrap_or_default()
     }
 }

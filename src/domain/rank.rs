@@ -20,14 +20,17 @@ impl Charge {
 }
 
 impl Intent {
-    /// `requires_*` but capture < `processing` < `requires_capture` < `canceled` < `succeeded`.
+    /// `requires_*` but capture < the same after an attempt that failed < `processing` <
+    /// `requires_capture` < `canceled` < `succeeded`. A card can be declined in the second in which its
+    /// intent is made.
     #[must_use]
     pub fn rank(&self) -> u8 {
         match self.status.as_str() {
-            "succeeded" => 5,
-            "canceled" => 4,
-            "requires_capture" => 3,
-            "processing" => 2,
+            "succeeded" => 6,
+            "canceled" => 5,
+            "requires_capture" => 4,
+            "processing" => 3,
+            _ if self.last_attempt_failed => 2,
             status if status.starts_with("requires_") => 1,
             _ => 0,
         }

@@ -5,7 +5,7 @@ use super::super::plan::Bearer;
 use super::{Subject, World, nth, order_id};
 
 /// Whether lives have early fraud warnings and reviews.
-pub const WARNINGS: bool = false;
+pub const WARNINGS: bool = true;
 
 impl World {
     /// Only an edit of a charge makes an event; of the others it shows in the next one they have.
