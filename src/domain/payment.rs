@@ -180,6 +180,8 @@ fn attempt_state(facts: &Facts) -> State {
     let held = facts.seen_charges().any(|(_, c)| c.status == "succeeded" && c.amount_captured == 0 && !c.is_void());
     // An intent seen before the newest attempt was made says nothing of it.
     let recent = intent.filter(|i| newest.is_none_or(|newest| newest <= i.stamp.at)).map(|i| &i.value);
+    let declined =
+        latest().any(|charge| charge.status == "failed") && latest().all(|charge| charge.status != "pending");
 
     // A canceled intent has let its authorization go, whether or not the charge was seen to show it.
     if (held && !canceled) || (status == Some("requires_capture") && !void) {
@@ -188,9 +190,7 @@ fn attempt_state(facts: &Facts) -> State {
         State::Canceled
     } else if recent.is_some_and(Intent::is_under_way) {
         State::Pending
-    } else if recent.is_some_and(|i| i.last_attempt_failed) {
-        State::Failed
-    } else if latest().any(|charge| charge.status == "failed") && latest().all(|charge| charge.status != "pending") {
+    } else if recent.is_some_and(|i| i.last_attempt_failed) || declined {
         State::Failed
     } else if intent.is_some() || newest.is_some() {
         State::Pending
