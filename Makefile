@@ -1,11 +1,11 @@
 # What a newcomer and CI run. Everything else is cargo's own.
 
-.PHONY: help setup build demo test proof run check
+.PHONY: help setup build demo test proof run check sdk-check manifests-check image-check startup-check any-user-check setup-check
 
 LIVES ?= 100000
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install Postgres from the system's packages, if there is none
 	@scripts/setup.sh
@@ -32,3 +32,21 @@ check: ## formatting, lints and documentation, warnings refused
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
+
+sdk-check: setup ## hold signatures against Stripe's own Node and Python SDKs (installs them for the while)
+	@scripts/sdk-check.sh
+
+manifests-check: ## hold Kubernetes manifests, alert rules and the compose file against schemas and tools
+	@scripts/check-manifests.sh
+
+startup-check: setup ## measure the time from the start of the process to ready
+	@scripts/startup-time.sh
+
+image-check: setup ## build the image without a container engine and run it (root, buildah)
+	@scripts/prove-image.sh
+
+any-user-check: setup ## run demo and test as an ordinary user, in a fresh clone (root)
+	@scripts/prove-any-user.sh
+
+setup-check: ## set up a fresh Debian that has no Postgres (root, debootstrap)
+	@scripts/prove-setup.sh

@@ -1,0 +1,12 @@
+#!/bin/sh
+# The service's own role, which owns its database and is no superuser. Runs in the Postgres container
+# when its volume is made.
+set -eu
+
+# The password comes by the environment, not as an argument, which any process could read.
+psql -v ON_ERROR_STOP=1 --username "${POSTGRES_USER:-postgres}" --dbname postgres --no-psqlrc <<'SQL'
+\getenv password CLAWBACK_ROLE_PASSWORD
+create role clawback login nosuperuser nocreatedb nocreaterole noreplication password :'password';
+create database clawback owner clawback encoding 'UTF8' template template0;
+revoke all on database clawback from public;
+SQL

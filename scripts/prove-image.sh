@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# Builds the image without a container engine and runs what came out of it: as uid 65532, on a read-only
+# root file system, against a Postgres outside. As root on Debian, with buildah.
+#
+# The base image is pulled when it can be; else it is made here, of Debian's packages by debootstrap and
+# of this machine's Rust, under the name that the Dockerfile uses.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/scratch-postgres.sh
+. scripts/scratch-postgres.sh
+
+base=$(sed -n 's/^FROM \(.*\) AS build$/\1/p' Dockerfile)
+image=localhost/clawback
+limit=30000000
+
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/clawback-image-XXXXXXXX")
+root=$scratch/root
+container=
+service=
+cleanup() {
+    [[ -z $service ]] || kill -TERM "$service" 2>/dev/null || true
+    umount "$root" 2>/dev/null || true
+    [[ -z $container ]] || buildah rm "$container" >/dev/null || true
+    stop_postgres
+    rm -rf "$scratch"
+}
+trap cleanup EXIT
+
+make_base() {
+    local rust made=$scratch/base
+    rust=$(rustc --print sysroot)
+    debootstrap --variant=minbase --include=ca-certificates,gcc,libc6-dev bookworm "$made" >/dev/null
+    mkdir -p "$made/usr/local/rust" "$made/usr/local/cargo/bin"
+    cp -a "$rust/bin" "$rust/lib" "$made/usr/local/rust/"
+    ln -s /usr/local/rust/bin/cargo /usr/local/rust/bin/rustc "$made/usr/local/cargo/bin/"
+    container=$(buildah from scratch)
+    buildah add -q "$container" "$made" / >/dev/null
+    buildah config --env CARGO_HOME=/usr/local/cargo \
+        --env PATH=/usr/local/cargo/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$container"
+    buildah commit -q --format docker "$container" "$base" >/dev/null
+    buildah rm "$container" >/dev/null
+    container=
+    rm -rf "$made"
+}
+
+build() {
+    buildah inspect --type image "$base" >/dev/null 2>&1 || buildah pull -q "$base" 2>/dev/null || make_base
+    buildah bud --isolation chroot --pull-never --format docker \
+        --build-arg "REVISION=$(git rev-parse --short HEAD)" --tag "$image" .
+}
+
+# What a container engine would do: the root file system read-only, the image's own user, no privileges.
+in_image() {
+    exec chroot --userspec=65532:65532 "$root" /clawback "$@"
+}
+
+mount_read_only() {
+    container=$(buildah from --pull-never "$image")
+    mkdir "$root"
+    mount --bind "$(buildah mount "$container")" "$root"
+    mount -o remount,bind,ro "$root"
+    if touch "$root/written" 2>/dev/null; then
+        echo "the root file system can be written" >&2
+        return 1
+    fi
+}
+
+measure() {
+    local size
+    size=$(du -sb "$root" | cut -f 1)
+    (cd "$root" && find . -type f -printf '%9s %P\n' | sort -rn)
+    echo "image: $size bytes, at most $limit"
+    [[ $size -le $limit ]]
+}
+
+start_service() {
+    local tries
+    in_image serve >"$scratch/log" 2>&1 &
+    service=$!
+    for ((tries = 0; tries < 100; tries++)); do
+        (in_image healthcheck --ready) 2>"$scratch/health" && return
+        sleep 0.1
+    done
+    cat "$scratch/log" "$scratch/health" >&2
+    return 1
+}
+
+query() {
+    PATH=$bin:$PATH psql "$ADMIN_URL" -XAtc "$1"
+}
+
+expect() {
+    [[ $2 == "$3" ]] || {
+        echo "$1: expected $2, got $3" >&2
+        return 1
+    }
+    echo "$1: $3"
+}
+
+build
+mount_read_only
+measure
+start_postgres "$scratch"
+export STRIPE_WEBHOOK_SECRETS=whsec_scratch CLAWBACK_MIGRATE=false CLAWBACK_ADMIN_LISTEN=127.0.0.1:0
+CLAWBACK_LISTEN=127.0.0.1:$(free_port)
+export CLAWBACK_LISTEN CLAWBACK_URL=http://$CLAWBACK_LISTEN/webhooks/stripe
+(in_image migrate)
+start_service
+expect "user of the process" 65532 "$(stat -c %u "/proc/$service")"
+(in_image healthcheck)
+(in_image simulate full-refund --order image --shuffle --duplicate)
+for ((tries = 0; tries < 100; tries++)); do
+    [[ $(query 'select count(*) from clawback.pending_events') != 0 ]] || break
+    sleep 0.1
+done
+expect "state of the order" refunded "$(query "select state from clawback_v1.orders where order_id = 'image'")"
+expect "superuser" f "$(query "select rolsuper from pg_roles where rolname = 'clawback'")"
+kill -TERM "$service"
+wait "$service"
+expect "exit code" 0 "$?"
+service=
+expect "health after the end" 1 "$( (in_image healthcheck) 2>/dev/null || echo "$?")"
+echo "the image works"

@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Holds signatures against Stripe's official SDKs, both ways: what they sign the running service
+# accepts, what `clawback sign` signs they accept, and what one refuses the other refuses, but for
+# timestamps in the future. Prints each case; fails when one is not as expected.
+#
+# Needs node with npm, python3 with pip, and their package registries; nothing of it stays.
+# STRIPE_NODE and STRIPE_PYTHON name other versions of the SDKs than those below.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+node_sdk=stripe@${STRIPE_NODE:-23.1.0}
+python_sdk=stripe==${STRIPE_PYTHON:-16.1.0}
+
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/clawback-sdk-XXXXXXXX")
+service=
+cleanup() {
+    if [[ -n $service ]]; then
+        kill -TERM "$service" 2>/dev/null || true
+        wait "$service" || true
+    fi
+    rm -rf "$scratch"
+}
+trap cleanup EXIT
+
+install_sdks() {
+    npm install --prefix "$scratch/node" --no-save --no-package-lock --no-audit --no-fund --silent "$node_sdk"
+    PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore \
+        python3 -m pip install --quiet --target "$scratch/python" "$python_sdk"
+}
+
+secret() {
+    printf 'whsec_%s' "$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')"
+}
+
+# A service of its own, on a private Postgres and a port that is free.
+start_service() {
+    local tries
+    STRIPE_WEBHOOK_SECRETS=$FIRST,$SECOND CLAWBACK_LISTEN=127.0.0.1:0 CLAWBACK_ADMIN_LISTEN=127.0.0.1:0 \
+        CLAWBACK_LOG_FORMAT=json "$CLAWBACK" dev >"$scratch/service.log" 2>&1 &
+    service=$!
+    for ((tries = 0; tries < 300; tries++)); do
+        URL=$(awk '$1 == "endpoint" { print $2 }' "$scratch/service.log")
+        if [[ -n $URL ]] && CLAWBACK_LISTEN=$(address "$URL") "$CLAWBACK" healthcheck --ready 2>/dev/null; then
+            return
+        fi
+        kill -0 "$service" 2>/dev/null || break
+        sleep 0.1
+    done
+    echo "the service did not become ready:" >&2
+    tail -n 20 "$scratch/service.log" >&2
+    exit 1
+}
+
+# host:port of a URL.
+address() {
+    local rest=${1#*://}
+    printf '%s' "${rest%%/*}"
+}
+
+for program in node npm python3; do
+    command -v "$program" >/dev/null || {
+        echo "sdk-check: $program is not installed" >&2
+        exit 1
+    }
+done
+
+# What the caller set is about another service.
+unset STRIPE_WEBHOOK_SECRET STRIPE_WEBHOOK_SECRET_FILE STRIPE_WEBHOOK_SECRETS_FILE DATABASE_URL CLAWBACK_TOLERANCE
+
+cargo build --release --locked --quiet
+CLAWBACK=${CARGO_TARGET_DIR:-$PWD/target}/release/clawback
+FIRST=$(secret) SECOND=$(secret) WRONG=$(secret) MODULES=$scratch/node
+export CLAWBACK FIRST SECOND WRONG MODULES URL
+install_sdks
+start_service
+
+outcome=0
+node tests/sdk/node.mjs || outcome=1
+PYTHONPATH=$scratch/python PYTHONDONTWRITEBYTECODE=1 python3 tests/sdk/python.py || outcome=1
+[[ $outcome -eq 0 ]]
