@@ -14,6 +14,7 @@ mod harness;
 mod interface;
 mod load;
 mod merging;
+mod operators;
 mod order_state;
 mod privileges;
 mod processing;
