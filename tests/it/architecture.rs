@@ -1,0 +1,114 @@
+//! Promise: the house is as `lib.rs` draws it. Read from the sources.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The rooms and their floors: a room uses its own and lower floors only, and of its own floor only itself.
+const FLOORS: [(&str, u8); 11] = [
+    ("cli", 4),
+    ("http", 3),
+    ("processor", 3),
+    ("intake", 2),
+    ("apply", 2),
+    ("store", 1),
+    ("handlers", 1),
+    ("domain", 0),
+    ("stripe", 0),
+    ("stories", 0),
+    ("telemetry", 0),
+];
+
+fn floor(room: &str) -> u8 {
+    FLOORS.iter().find(|(name, _)| *name == room).unwrap_or_else(|| panic!("room {room} has no floor")).1
+}
+
+/// Every source file with its text, tests aside.
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("the sources").map(|entry| entry.expect("an entry").path()) {
+            if entry.file_stem().is_some_and(|name| name == "tests") {
+                continue;
+            } else if entry.is_dir() {
+                folders.push(entry);
+            } else if entry.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&entry).expect("a source");
+                found.push((entry, text.split("#[cfg(test)]").next().unwrap_or_default().to_owned()));
+            }
+        }
+    }
+    assert!(found.len() > 60, "only {} sources were found", found.len());
+    found
+}
+
+/// The room of a file: its folder below `src`, or its own name.
+fn room(path: &Path) -> String {
+    let below = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).expect("a source");
+    let first = below.components().next().expect("a name").as_os_str().to_string_lossy().into_owned();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| !line.trim_start().starts_with("//"))
+}
+
+#[test]
+fn a_room_uses_lower_floors_only() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let own = room(&path);
+        if own == "lib" || own == "main" {
+            continue;
+        }
+        for used in code(&text).flat_map(|line| line.split("crate::").skip(1)) {
+            let name: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            if name != own && !name.is_empty() && floor(&name) >= floor(&own) {
+                wrong.push(format!("{} uses {name}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn sql_is_in_the_store_only() {
+    let outside = sources().into_iter().filter(|(path, _)| room(path) != "store");
+    let wrong: Vec<_> =
+        outside.filter(|(_, text)| code(text).any(|line| line.contains("sqlx::query"))).map(|(path, _)| path).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_core_has_no_clock_no_chance_no_waiting_and_no_database() {
+    const FOREIGN: [&str; 8] =
+        ["SystemTime", "Instant::now", "now_utc", "Uuid::new_v4", "env::var", "async fn", "sqlx", "tokio"];
+    for (path, text) in sources() {
+        if ["domain", "handlers", "stripe", "stories"].contains(&room(&path).as_str()) {
+            let found: Vec<_> = FOREIGN.iter().filter(|word| code(&text).any(|line| line.contains(**word))).collect();
+            assert!(found.is_empty(), "{} has {found:?}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_file_says_first_what_it_is_for() {
+    let silent: Vec<_> =
+        sources().into_iter().filter(|(_, text)| !text.starts_with("//!")).map(|(path, _)| path).collect();
+    assert!(silent.is_empty(), "{silent:#?}");
+}
+
+#[test]
+fn every_migration_is_listed_once_and_drops_nothing_of_the_interface() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let mut names: Vec<_> =
+        fs::read_dir(folder).expect("migrations").map(|entry| entry.expect("an entry").path()).collect();
+    names.sort();
+    for (path, version) in names.iter().zip(1..) {
+        let name = path.file_name().expect("a name").to_string_lossy();
+        assert!(name.starts_with(&format!("{version:04}_")), "{name} is not number {version}");
+        let text = fs::read_to_string(path).expect("a migration").to_lowercase();
+        let dropped = ["drop view clawback_v1", "drop function clawback_v1"].iter().any(|drop| text.contains(drop));
+        assert!(!dropped, "{name} drops a part of the interface");
+    }
+}
