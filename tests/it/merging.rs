@@ -299,3 +299,18 @@ async fn the_payments_of_an_order_add_up() {
         "evidence_due_by": null });
     assert_eq!(closed, [expected]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispute_that_names_its_charge_first_and_only_its_intent_later_takes_its_follow_ups_along() {
+    let app = TestApp::start().await;
+    app.see(&[event("evt_1", 1, &dispute("dp_1", json!({ "charge": "ch_1" })))]).await;
+    app.see(&[event("evt_2", 2, &dispute("dp_1", json!({ "payment_intent": "pi_1", "status": "lost" })))]).await;
+    assert_eq!(lines(&app, "select payment_id as line from clawback_v1.payments").await, ["pi_1"]);
+    let expected = [
+        "collect_evidence dp_1/chargeback pi_1 cancelled",
+        "hold_fulfilment dp_1/chargeback pi_1 cancelled",
+        "record_dispute_lost dp_1/ pi_1 ready",
+        "warn_evidence_due dp_1/chargeback pi_1 cancelled",
+    ];
+    assert_eq!(lines(&app, FOLLOW_UPS).await, expected);
+}
