@@ -138,7 +138,10 @@ impl Book {
     /// The payment that a stored one is now: itself, or the one that took its place.
     #[must_use]
     pub fn heir(&self, payment_id: &str) -> Option<&Entry> {
-        self.entries.get(payment_id).or_else(|| self.entries.get(self.homes.get(payment_id)?))
+        // Its own id may have been a name only, never an object: then what it held shows the way.
+        let moved =
+            || self.loaded.get(payment_id)?.facts.held_ids().find_map(|id| self.entries.get(self.homes.get(id)?));
+        self.entries.get(payment_id).or_else(moved)
     }
 
     /// Puts `after` in the place of `before`; returns each order concerned, before and after.

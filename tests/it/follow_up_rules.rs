@@ -90,7 +90,8 @@ async fn every_kind_is_asked_for_with_its_subject_round_and_times() {
         .db
         .rows(&format!(
             "select concat_ws(' ', kind, subject || '/' || round, 'of ' || payment_id, 'for ' || order_id, state,
-                    case when run_at < '2024-06-01' then 'at day ' || ((extract(epoch from run_at) - {T0}) / {DAY})::bigint
+                    case when run_at < '2024-06-01'
+                         then 'at day ' || ((extract(epoch from run_at) - {T0}) / {DAY})::bigint
                          else 'in ' || extract(epoch from run_at - created_at)::bigint || ' s' end,
                     'due on day ' || ((extract(epoch from due_at) - {T0}) / {DAY})::bigint) as line
              from clawback_v1.follow_ups order by kind, subject, round"
@@ -260,7 +261,8 @@ async fn a_follow_up_that_nobody_tried_yet_keeps_up_with_what_it_is_about() {
     let app = TestApp::start().await;
     let due = |day: i64| dispute("dp_1", json!({ "charge": "ch_1", "evidence_details": { "due_by": T0 + day * DAY } }));
     let day = format!(
-        "select (extract(epoch from run_at) - {T0}) / {DAY} from clawback_v1.follow_ups where kind = 'warn_evidence_due'"
+        "select (extract(epoch from run_at) - {T0}) / {DAY} from clawback_v1.follow_ups
+         where kind = 'warn_evidence_due'"
     );
     app.see(&[event("evt_1", 1, &due(10))]).await;
     let id = only(&app, "warn_evidence_due").await["id"].take();
@@ -273,7 +275,8 @@ async fn a_follow_up_that_nobody_tried_yet_keeps_up_with_what_it_is_about() {
     assert_eq!(finish(&app, "fail_follow_up", &claimed, ", 'why', '20 days'").await, "ready");
     app.see(&[event("evt_3", 3, &due(14))]).await;
     let due_on = format!(
-        "select (extract(epoch from due_at) - {T0}) / {DAY} from clawback_v1.follow_ups where kind = 'warn_evidence_due'"
+        "select (extract(epoch from due_at) - {T0}) / {DAY} from clawback_v1.follow_ups
+         where kind = 'warn_evidence_due'"
     );
     assert_eq!(app.db.value(&due_on).await.as_f64(), Some(14.0));
     let backs_off =
@@ -287,7 +290,13 @@ async fn nothing_is_asked_twice_however_often_it_is_told() {
     let all: Vec<_> = stories::all().iter().flat_map(|story| tell(story.name, story.name)).collect();
     app.deliver_all(&all).await;
     app.db.settle().await;
-    app.db.execute("select clawback_v1.complete_follow_up(c.id, c.lease_token) from clawback_v1.claim_follow_ups('tester', array['notify_refund', 'cancel_fulfilment'], 1000) c").await;
+    let some = "array['notify_refund', 'cancel_fulfilment']";
+    app.db
+        .execute(&format!(
+            "select clawback_v1.complete_follow_up(c.id, c.lease_token)
+             from clawback_v1.claim_follow_ups('tester', {some}, 1000) c"
+        ))
+        .await;
     let everything = "select * from clawback_v1.follow_ups order by id";
     let before = app.db.rows(everything).await;
     assert!(before.len() > 30, "{}", before.len());

@@ -83,8 +83,10 @@ async fn a_claim_gives_the_kinds_asked_for_that_are_due_the_oldest_first() {
     ask(&db, "hold_fulfilment", 1).await;
     db.execute(
         "update clawback.follow_ups set run_at = now() - interval '2 hours' where kind = 'collect_evidence';
-         update clawback.follow_ups set run_at = now() + interval '1 hour' where kind = 'notify_refund' and subject = 's1';
-         update clawback.follow_ups set run_at = now() - interval '1 day', due_at = '2030-01-02T03:04:05Z', round = 'inquiry',
+         update clawback.follow_ups set run_at = now() + interval '1 hour'
+         where kind = 'notify_refund' and subject = 's1';
+         update clawback.follow_ups set run_at = now() - interval '1 day', due_at = '2030-01-02T03:04:05Z',
+             round = 'inquiry',
              order_id = 'o-1', payload = '{\"amount\": 5}'
          where kind = 'collect_evidence' and subject = 's2'",
     )

@@ -90,7 +90,9 @@ impl Database {
         let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
         admin(postgres, &format!("create database {name} template {template}")).await;
         let url = postgres.url(&name);
-        let pool = PgPoolOptions::new().max_connections(5).connect_lazy_with(options(&url));
+        // A statement that waits for a lock in vain fails its test.
+        let bounded = options(&url).options([("statement_timeout", "60s")]);
+        let pool = PgPoolOptions::new().max_connections(5).connect_lazy_with(bounded);
         Self { name, url, pool, expected_errors: Vec::new() }
     }
 

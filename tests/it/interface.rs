@@ -103,33 +103,86 @@ async fn everything_public_is_documented_and_safe_to_grant() {
     let db = Database::migrated().await;
     let functions = "from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname";
     let none = [
-        ("a view without a comment", "select c.relname as name from pg_class c where c.relnamespace = 'clawback_v1'::regnamespace
-            and obj_description(c.oid, 'pg_class') is null".to_owned()),
-        ("something that is no view", "select c.relname as name from pg_class c where c.relnamespace = 'clawback_v1'::regnamespace
-            and c.relkind <> 'v'".to_owned()),
-        ("a schema without a comment", "select n.nspname as name from pg_namespace n
-            where n.nspname like 'clawback%' and obj_description(n.oid, 'pg_namespace') is null".to_owned()),
-        ("a function without a comment", format!("select p.proname as name {functions} = 'clawback_v1'
-            and obj_description(p.oid, 'pg_proc') is null")),
-        ("a function with its caller's rights", format!("select p.proname as name {functions} like 'clawback%' and not p.prosecdef")),
-        ("a function that trusts the search_path", format!("select p.proname as name {functions} like 'clawback%'
-            and not coalesce('search_path=pg_catalog, pg_temp' = any (p.proconfig), false)")),
-        ("a function for everybody", format!("select p.proname as name {functions} like 'clawback%'
-            and (p.proacl is null or exists (select from aclexplode(p.proacl) a where a.grantee = 0))")),
-        ("a function in another language than plpgsql", format!("select p.proname as name {functions} like 'clawback%'
-            and p.prolang <> (select l.oid from pg_language l where l.lanname = 'plpgsql')")),
-        ("a relation or schema for everybody", "select c.relname as name from pg_class c, aclexplode(c.relacl) a
+        (
+            "a view without a comment",
+            "select c.relname as name from pg_class c
+            where c.relnamespace = 'clawback_v1'::regnamespace
+            and obj_description(c.oid, 'pg_class') is null"
+                .to_owned(),
+        ),
+        (
+            "something that is no view",
+            "select c.relname as name from pg_class c
+            where c.relnamespace = 'clawback_v1'::regnamespace
+            and c.relkind <> 'v'"
+                .to_owned(),
+        ),
+        (
+            "a schema without a comment",
+            "select n.nspname as name from pg_namespace n
+            where n.nspname like 'clawback%' and obj_description(n.oid, 'pg_namespace') is null"
+                .to_owned(),
+        ),
+        (
+            "a function without a comment",
+            format!(
+                "select p.proname as name {functions} = 'clawback_v1'
+            and obj_description(p.oid, 'pg_proc') is null"
+            ),
+        ),
+        (
+            "a function with its caller's rights",
+            format!(
+                "select p.proname as name {functions} like 'clawback%'
+            and not p.prosecdef"
+            ),
+        ),
+        (
+            "a function that trusts the search_path",
+            format!(
+                "select p.proname as name {functions} like 'clawback%'
+            and not coalesce('search_path=pg_catalog, pg_temp' = any (p.proconfig), false)"
+            ),
+        ),
+        (
+            "a function for everybody",
+            format!(
+                "select p.proname as name {functions} like 'clawback%'
+            and (p.proacl is null or exists (select from aclexplode(p.proacl) a where a.grantee = 0))"
+            ),
+        ),
+        (
+            "a function in another language than plpgsql",
+            format!(
+                "select p.proname as name {functions} like 'clawback%'
+            and p.prolang <> (select l.oid from pg_language l where l.lanname = 'plpgsql')"
+            ),
+        ),
+        (
+            "a relation or schema for everybody",
+            "select c.relname as name from pg_class c, aclexplode(c.relacl) a
                 where c.relnamespace::regnamespace::text like 'clawback%' and a.grantee = 0
             union all select n.nspname from pg_namespace n, aclexplode(n.nspacl) a
-                where n.nspname like 'clawback%' and a.grantee = 0".to_owned()),
+                where n.nspname like 'clawback%' and a.grantee = 0"
+                .to_owned(),
+        ),
         // Built-in functions leave no dependency.
-        ("a view that calls a function of ours", "select r.ev_class::regclass::text as name from pg_depend d
+        (
+            "a view that calls a function of ours",
+            "select r.ev_class::regclass::text as name from pg_depend d
             join pg_rewrite r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass
-            where d.refclassid = 'pg_proc'::regclass and r.ev_class::regclass::text like 'clawback%'".to_owned()),
-        ("money that is no bigint, a moment without a zone, or an enum", "select table_name || '.' || column_name as name
+            where d.refclassid = 'pg_proc'::regclass and r.ev_class::regclass::text like 'clawback%'"
+                .to_owned(),
+        ),
+        (
+            "money that is no bigint, a moment without a zone, or an enum",
+            "select table_name || '.' || column_name as name
             from information_schema.columns where table_schema = 'clawback_v1'
-              and ((column_name ~ '^amount|^fee$' and data_type <> 'bigint') or (column_name ~ '_at$|_by$' and column_name <> 'requested_by'
-                and data_type <> 'timestamp with time zone') or data_type = 'USER-DEFINED')".to_owned()),
+              and ((column_name ~ '^amount|^fee$' and data_type <> 'bigint') or (column_name ~ '_at$|_by$'
+                and column_name <> 'requested_by'
+                and data_type <> 'timestamp with time zone') or data_type = 'USER-DEFINED')"
+                .to_owned(),
+        ),
     ];
     for (what, query) in none {
         assert_eq!(db.rows(&query).await, Vec::<Value>::new(), "{what}");

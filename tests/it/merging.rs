@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::bodies::{charge, dispute, event, event_with, intent, refund, session};
+use crate::bodies::{charge, dispute, event, event_with, intent, refund, session, with};
 use crate::harness::TestApp;
 
 async fn complete(app: &TestApp, kind: &str) {
@@ -184,7 +184,8 @@ async fn two_payments_of_two_batches_and_of_one_become_the_same() {
         "select object_id, payment_id from clawback.payment_objects order by object_id",
         "select order_id, payment_id, from_state, to_state, event_id from clawback_v1.order_history order by id",
         "select event_id, payment_id, state from clawback_v1.events order by event_id",
-        "select kind, subject, round, payment_id from clawback_v1.follow_ups where wanted order by kind, subject, round",
+        "select kind, subject, round, payment_id from clawback_v1.follow_ups
+         where wanted order by kind, subject, round",
     ] {
         let rows = at_once.db.rows(query).await;
         assert!(!rows.is_empty(), "{query}");
@@ -204,7 +205,8 @@ async fn a_payment_that_is_linked_later_shows_both_in_the_history() {
     complete(&app, "notify_refund").await;
     app.see(&[event("evt_3", 3, &session("cs_1", json!({ "payment_intent": "pi_1", "client_reference_id": "o-1" })))])
         .await;
-    let history = "select concat_ws(' ', id, coalesce(order_id, '-'), payment_id, coalesce(from_state, '-'), to_state, event_id) as line
+    let history = "select concat_ws(' ', id, coalesce(order_id, '-'), payment_id, coalesce(from_state, '-'), to_state,
+                                    event_id) as line
                    from clawback_v1.order_history order by id";
     let expected =
         ["1 - pi_1 - paid evt_1", "2 - pi_1 paid partially_refunded evt_2", "3 o-1 pi_1 - partially_refunded evt_3"];
@@ -236,10 +238,8 @@ async fn a_payment_that_is_linked_later_shows_both_in_the_history() {
 async fn an_order_has_a_row_for_each_account_mode_and_currency() {
     let app = TestApp::start().await;
     let of = |id: &str, currency: &str, amount: i64| {
-        charge(
-            id,
-            json!({ "currency": currency, "amount": amount, "amount_captured": amount, "metadata": { "order_id": "o-1" } }),
-        )
+        let paid = json!({ "currency": currency, "amount": amount, "amount_captured": amount });
+        charge(id, with(paid, json!({ "metadata": { "order_id": "o-1" } })))
     };
     let in_account = |account: Value, live: bool| json!({ "account": account, "livemode": live });
     app.see(&[
@@ -295,6 +295,22 @@ async fn the_payments_of_an_order_add_up() {
         .db
         .rows("select state, hold, open_disputes, amount_disputed, evidence_due_by from clawback_v1.orders")
         .await;
-    let expected = json!({ "state": "partially_charged_back", "hold": false, "open_disputes": 0, "amount_disputed": 0, "evidence_due_by": null });
+    let expected = json!({ "state": "partially_charged_back", "hold": false, "open_disputes": 0, "amount_disputed": 0,
+        "evidence_due_by": null });
     assert_eq!(closed, [expected]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispute_that_names_its_charge_first_and_only_its_intent_later_takes_its_follow_ups_along() {
+    let app = TestApp::start().await;
+    app.see(&[event("evt_1", 1, &dispute("dp_1", json!({ "charge": "ch_1" })))]).await;
+    app.see(&[event("evt_2", 2, &dispute("dp_1", json!({ "payment_intent": "pi_1", "status": "lost" })))]).await;
+    assert_eq!(lines(&app, "select payment_id as line from clawback_v1.payments").await, ["pi_1"]);
+    let expected = [
+        "collect_evidence dp_1/chargeback pi_1 cancelled",
+        "hold_fulfilment dp_1/chargeback pi_1 cancelled",
+        "record_dispute_lost dp_1/ pi_1 ready",
+        "warn_evidence_due dp_1/chargeback pi_1 cancelled",
+    ];
+    assert_eq!(lines(&app, FOLLOW_UPS).await, expected);
 }

@@ -117,7 +117,8 @@ async fn an_event_that_cannot_be_read_fails_alone_and_names_the_field() {
 async fn what_nothing_here_reads_is_ignored_with_a_reason() {
     let app = TestApp::start().await;
     let payout = json!({ "id": "po_1", "object": "payout", "amount": -5, "created": "never" });
-    let thin = json!({ "id": "evt_thin", "object": "v2.core.event", "type": "v1.billing.meter.no_meter_found", "created": "2026-01-02T03:04:05Z" });
+    let thin = json!({ "id": "evt_thin", "object": "v2.core.event", "type": "v1.billing.meter.no_meter_found",
+        "created": "2026-01-02T03:04:05Z" });
     app.see(&[event("evt_payout", 1, &payout), thin.to_string()]).await;
     let event = ledger(&app, "evt_payout").await;
     let expected = (json!("ignored"), json!("no handler reads objects of type payout"), json!("po_1"), json!(1));
@@ -176,7 +177,8 @@ async fn what_the_database_refused_once_is_processed_when_it_refuses_no_longer()
     app.db.execute(REFUSAL).await;
     app.take_in(&[event("evt_1", 1, &charge("ch_poison", json!({})))]).await;
     app.db.until("select attempts >= 1 from clawback_v1.events").await;
-    app.db.execute("alter table clawback.payments drop constraint no_poison; update clawback.pending_events set run_at = now()").await;
+    app.db.execute("alter table clawback.payments drop constraint no_poison").await;
+    app.db.execute("update clawback.pending_events set run_at = now()").await;
     app.db.settle().await;
     assert!(paid(&app, "ch_poison").await);
     let event = ledger(&app, "evt_1").await;
