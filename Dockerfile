@@ -3,7 +3,7 @@
 #
 #   docker build -t clawback .
 
-FROM docker.io/library/rust:1.95-slim-bookworm AS build
+FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
 ENV SQLX_OFFLINE=true
 COPY . .

@@ -1,6 +1,6 @@
 # What a newcomer and CI run. Everything else is cargo's own.
 
-.PHONY: help setup build demo test proof run check sdk-check manifests-check image-check startup-check any-user-check setup-check
+.PHONY: help setup build demo test proof run check sdk-check manifests-check image-check startup-check any-user-check setup-check pooler-check
 
 LIVES ?= 100000
 
@@ -50,3 +50,6 @@ any-user-check: setup ## run demo and test as an ordinary user, in a fresh clone
 
 setup-check: ## set up a fresh Debian that has no Postgres (root, debootstrap)
 	@scripts/prove-setup.sh
+
+pooler-check: setup ## run two replicas through PgBouncer in transaction mode (PgBouncer 1.21 or newer)
+	@scripts/prove-pooler.sh

@@ -30,6 +30,8 @@ make_base() {
     local rust made=$scratch/base
     rust=$(rustc --print sysroot)
     debootstrap --variant=minbase --include=ca-certificates,gcc,libc6-dev bookworm "$made" >/dev/null
+    # The authorities that this machine trusts, so that crates are fetched as they are from here.
+    cp -L /etc/ssl/certs/ca-certificates.crt "$made/etc/ssl/certs/"
     mkdir -p "$made/usr/local/rust" "$made/usr/local/cargo/bin"
     cp -a "$rust/bin" "$rust/lib" "$made/usr/local/rust/"
     ln -s /usr/local/rust/bin/cargo /usr/local/rust/bin/rustc "$made/usr/local/cargo/bin/"
