@@ -62,7 +62,7 @@ async fn lively() -> TestApp {
     app.take_in(&[event("evt_poison", 1, &charge("ch_poison", json!({})))]).await;
     for attempts in [1, 2] {
         app.db
-            .until(&format!("select attempts = {attempts} from clawback_v1.events where event_id = 'evt_poison'"))
+            .until(&format!("select attempts >= {attempts} from clawback_v1.events where event_id = 'evt_poison'"))
             .await;
         app.db.execute("update clawback.pending_events set run_at = now()").await;
     }
