@@ -146,12 +146,19 @@ begin
     perform clawback.reap_follow_ups();
 
     return query
+    -- Kind by kind, so that each is read from its own part of the index, in order, and no further than needed.
     with due as (
-        select f.id from clawback.follow_ups f
-        where f.state = 'ready' and f.kind = any (claim_follow_ups.kinds) and f.run_at <= clock_timestamp()
-        order by f.run_at, f.id
+        select r.id
+        from (select distinct k from unnest(claim_follow_ups.kinds) as u (k)) kinds
+        cross join lateral (
+            select f.id, f.run_at from clawback.follow_ups f
+            where f.state = 'ready' and f.kind = kinds.k and f.run_at <= clock_timestamp()
+            order by f.run_at, f.id
+            limit claim_follow_ups.max_count
+            for update skip locked
+        ) r
+        order by r.run_at, r.id
         limit claim_follow_ups.max_count
-        for update skip locked
     ), claimed as (
         update clawback.follow_ups f
         set state = 'leased', attempts = f.attempts + 1, consumer = claim_follow_ups.consumer,

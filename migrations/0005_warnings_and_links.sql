@@ -41,6 +41,12 @@ begin
     where p.payment_id = coalesce(
         (select o.payment_id from clawback.payment_objects o where o.object_id = link_payment.payment_id),
         link_payment.payment_id);
+    if home.payment_id <> link_payment.payment_id
+        and not (coalesce(home.facts -> 'charges', '{}') ? link_payment.payment_id)
+        and not (coalesce(home.facts -> 'intents', '{}') ? link_payment.payment_id) then
+        raise exception 'link_payment: % is no payment', link_payment.payment_id
+            using errcode = '22023', hint = format('It belongs to payment %s: link that.', home.payment_id);
+    end if;
     body := jsonb_build_object(
         'id', event_id, 'object', 'event', 'type', 'clawback.linked',
         'created', floor(extract(epoch from moment))::bigint,

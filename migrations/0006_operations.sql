@@ -22,6 +22,8 @@ create table clawback.replays (
 create index replays_event on clawback.replays (event_id);
 
 -- The last received first.
-create unique index events_seq on clawback.events (seq);
+create index events_received on clawback.events (received_at desc);
+create index follow_ups_order on clawback.follow_ups (order_id) where order_id is not null;
+create index orders_hold on clawback.orders (order_id) where hold;
 create index follow_ups_dead on clawback.follow_ups (kind) where state = 'dead';
 create index payments_evidence_due on clawback.payments (evidence_due_by) where evidence_due_by is not null;

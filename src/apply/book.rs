@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::domain::{
-    Derived, DisputeState, Facts, Order, OrderKey, Payment, RefundState, Scope, State, WarningState, derive, order,
+    Derived, DisputeState, Facts, Order, OrderKey, Payment, RefundState, Scope, State, Tally, WarningState, derive,
+    order,
 };
 
 /// A payment's facts and what they come to.
@@ -49,6 +50,8 @@ pub struct Book {
     /// The payment each object belongs to, for objects that are not in the payment of their own id.
     homes: HashMap<String, String>,
     orders: BTreeMap<OrderKey, BTreeSet<String>>,
+    /// What the payments that are not in the book add up to, for orders that events here may touch.
+    others: BTreeMap<OrderKey, Tally>,
     loaded: BTreeMap<String, Entry>,
     loaded_orders: BTreeMap<OrderKey, Order>,
     touched: BTreeSet<String>,
@@ -68,16 +71,21 @@ pub struct Changes<'a> {
 }
 
 impl Book {
-    /// A book of stored payments (all that the batch may touch, and all others of their orders), and
-    /// the payment of each object that the batch names.
+    /// A book of the stored payments that the batch may touch, the payment of each object that it names,
+    /// and what all others of the orders concerned add up to.
     #[must_use]
-    pub fn new(stored: impl IntoIterator<Item = (String, Facts)>, homes: HashMap<String, String>) -> Self {
-        let mut book = Self { homes, ..Self::default() };
+    pub fn new(
+        stored: impl IntoIterator<Item = (String, Facts)>,
+        homes: HashMap<String, String>,
+        others: BTreeMap<OrderKey, Tally>,
+    ) -> Self {
+        let mut book = Self { homes, others, ..Self::default() };
         for (payment_id, facts) in stored {
             book.insert(&payment_id, Entry::new(&payment_id, facts));
         }
         book.loaded = book.entries.clone();
-        book.loaded_orders = book.orders.keys().filter_map(|key| Some((key.clone(), book.order(key)?))).collect();
+        let keys = book.orders.keys().chain(book.others.keys());
+        book.loaded_orders = keys.filter_map(|key| Some((key.clone(), book.order(key)?))).collect();
         book
     }
 
@@ -119,7 +127,7 @@ impl Book {
         Changes {
             payments: touched.iter().filter_map(|id| Some((self.entries.get(*id)?, self.loaded.get(*id)))).collect(),
             gone: touched.iter().filter(|id| !self.entries.contains_key(**id)).map(|id| id.as_str()).collect(),
-            gone_orders: self.loaded_orders.keys().filter(|key| !self.orders.contains_key(key)).collect(),
+            gone_orders: self.loaded_orders.keys().filter(|key| self.order(key).is_none()).collect(),
             orders: orders.into_iter().filter(|order| self.loaded_orders.get(&order.key) != Some(order)).collect(),
         }
     }
@@ -183,9 +191,8 @@ impl Book {
     }
 
     fn order(&self, key: &OrderKey) -> Option<Order> {
-        let payments: Vec<&Payment> =
-            self.orders.get(key)?.iter().map(|id| &self.entries[id].derived.payment).collect();
-        order(key, &payments)
+        let mine = self.orders.get(key).into_iter().flatten().map(|id| Tally::of(&self.entries[id].derived.payment));
+        Some(order(key, mine.chain(self.others.get(key).cloned()).reduce(Tally::plus)?))
     }
 }
 

@@ -7,7 +7,7 @@
 
 pub mod book;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::{Connection, PgConnection};
 
@@ -195,11 +195,9 @@ async fn load(tx: &mut PgConnection, read: Vec<(PendingEvent, Facts)>) -> sqlx::
     let is_held = |facts: &Facts| Book::concerned(facts, &homes).any(|id| held.contains(id));
     let (left, events): (Vec<_>, Vec<_>) = read.into_iter().partition(|(_, facts)| is_held(facts));
     let facts = events.iter().map(|(_, facts)| facts).chain(locked.iter().map(|(_, facts)| facts));
-    let siblings = payments::of_orders(tx, &distinct(facts.flat_map(Facts::order_refs))).await?;
-    let mut payments: BTreeMap<String, Facts> = siblings.into_iter().collect();
-    payments.extend(locked);
+    let others = payments::tallies(tx, &distinct(facts.flat_map(Facts::order_refs)), &existing).await?;
     let deferred = left.into_iter().map(|(event, _)| event.seq).collect();
-    Ok(Loaded { book: Book::new(payments, homes), queue, events, deferred })
+    Ok(Loaded { book: Book::new(locked, homes, others), queue, events, deferred })
 }
 
 fn distinct<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<String> {

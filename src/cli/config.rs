@@ -73,7 +73,7 @@ pub struct Serve {
     #[arg(long, env = "CLAWBACK_ADMIN_LISTEN", value_parser = address)]
     pub admin_listen: Option<SocketAddr>,
     /// Metadata key that holds the merchant's order reference
-    #[arg(long, env = "CLAWBACK_ORDER_KEY", default_value = "order_id")]
+    #[arg(long, env = "CLAWBACK_ORDER_KEY", default_value = "order_id", value_parser = order_key)]
     pub order_key: String,
     /// How old a signature may be, and how far in the future
     #[arg(long, env = "CLAWBACK_TOLERANCE", default_value = "300s", value_parser = tolerance)]
@@ -98,13 +98,15 @@ impl Database {
         let url = secret(&self.database_url, &self.database_url_file)?.ok_or_else(|| {
             Misconfigured("DATABASE_URL is missing: set it to postgres://user:password@host/database".to_owned())
         })?;
-        PgConnectOptions::from_str(url.expose_secret().trim())
-            .map(|options| options.application_name("clawback"))
-            .map_err(|_| {
-                Misconfigured(
-                    "DATABASE_URL cannot be read: it must look like postgres://user:password@host/database".to_owned(),
-                )
-            })
+        let url = url.expose_secret().trim();
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(Misconfigured("DATABASE_URL must begin with postgres://".to_owned()));
+        }
+        PgConnectOptions::from_str(url).map(|options| options.application_name("clawback")).map_err(|_| {
+            Misconfigured(
+                "DATABASE_URL cannot be read: it must look like postgres://user:password@host/database".to_owned(),
+            )
+        })
     }
 }
 
@@ -151,6 +153,15 @@ fn read(file: &Path) -> Result<SecretString, Misconfigured> {
 
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "it must be an IP address and a port, such as 0.0.0.0:8080".to_owned())
+}
+
+fn order_key(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err(
+            "CLAWBACK_ORDER_KEY must name the metadata key of your order reference, such as order_id".to_owned()
+        );
+    }
+    Ok(text.to_owned())
 }
 
 fn tolerance(text: &str) -> Result<Duration, String> {

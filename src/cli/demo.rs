@@ -117,9 +117,10 @@ async fn print(conn: &mut PgConnection, deliveries: usize) -> anyhow::Result<()>
     say!("Follow-ups that can be claimed now (clawback_v1.follow_ups):\n");
     let header = ["kind", "order_id", "subject", "due_at"];
     say!("{}", table::render(&header, &interface::ready_follow_ups(conn).await?));
-    say!("How one order came to its state (clawback_v1.order_history), in the order of arrival:\n");
+    let eventful = interface::most_eventful_order(conn).await?;
+    say!("How {eventful} came to its state (clawback_v1.order_history), in the order of arrival:\n");
     let header = ["from_state", "to_state", "event_type", "happened_at"];
-    say!("{}", table::render(&header, &interface::history(conn, "order-late-win").await?));
+    say!("{}", table::render(&header, &interface::history(conn, &eventful).await?));
     say!("Next: make run keeps a receiver up; README.md says how services read and act.");
     let failed = counts.iter().find(|(state, _)| state == "failed");
     ensure!(failed.is_none() && !orders.is_empty(), "events failed: {counts:?}");

@@ -84,11 +84,7 @@ async fn database(conn: &mut PgConnection) -> sqlx::Result<Vec<Finding>> {
             "orders whose sums are not those of their payments",
             &conservation::orders_that_do_not_add_up(conn).await?,
         ));
-        findings.push(named(
-            "money",
-            "payments with more refunded than paid",
-            &conservation::refunded_above_paid(conn).await?,
-        ));
+        findings.push(above_paid(&conservation::refunded_above_paid(conn).await?));
     }
     Ok(findings)
 }
@@ -190,6 +186,21 @@ fn named(check: &'static str, what: &str, ids: &[String]) -> Finding {
             check,
             format!(
                 "{} {what}: {}. Replay an event of each; if that does not mend it, report it",
+                ids.len(),
+                ids.join(", ")
+            ),
+        ),
+    }
+}
+
+/// Right for a while when a refund is seen before its charge; for long it means that charges are not sent.
+fn above_paid(ids: &[String]) -> Finding {
+    match ids {
+        [] => good("money", "no payment has more refunded than paid"),
+        ids => warning(
+            "money",
+            format!(
+                "{} payments have more refunded than paid: {}. Is the endpoint subscribed to charge.* and payment_intent.*?",
                 ids.len(),
                 ids.join(", ")
             ),

@@ -98,7 +98,7 @@ fn text(order_id: &str, story: &Value) -> String {
 }
 
 fn total(lines: &[Value]) -> Value {
-    let sum = |column: &str| lines.iter().filter_map(|line| line[column].as_i64()).sum::<i64>();
+    let sum = |column: &str| lines.iter().filter_map(|line| line[column].as_i64()).fold(0i64, i64::saturating_add);
     let mut total = json!({ "what": "total", "at": "", "id": "", "status": "", "balance": "", "payment_id": "" });
     for column in MONEY {
         total[column] = json!(sum(column));

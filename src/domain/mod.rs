@@ -26,7 +26,7 @@ pub use facts::{
     BalanceEntry, Charge, ChargeFacts, Child, Dispute, DisputeFacts, Facts, Intent, IntentFacts, Latest, Refund,
     Review, Scope, Session, SessionFacts, Stamp, Warning,
 };
-pub use order::{Order, OrderKey, order};
+pub use order::{Order, OrderKey, Tally, order};
 pub use payment::{Balance, Payment, State};
 pub use statement::{Line, statement};
 pub use wanted::{RunAt, Wanted, kinds};

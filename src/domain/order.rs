@@ -1,8 +1,9 @@
 //! An order: the sums of its payments, and the first state that fits them.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
-use super::money::sum;
 use super::payment::{Balance, Payment, State};
 
 /// Orders are told apart by account, mode and currency too: amounts of two currencies do not add up.
@@ -47,39 +48,57 @@ impl Payment {
     }
 }
 
-/// Derives an order from all its payments; none when it has none.
-#[must_use]
-pub fn order(key: &OrderKey, payments: &[&Payment]) -> Option<Order> {
-    if payments.is_empty() {
-        return None;
-    }
-    let balance = total(payments);
-    let state = if payments.iter().any(|p| p.state == State::Disputed) {
-        State::Disputed
-    } else if payments.iter().any(|p| p.state == State::Inquiry) {
-        State::Inquiry
-    } else {
-        balance.money_state().unwrap_or_else(|| best_attempt(payments))
-    };
-    Some(Order { key: key.clone(), state, balance })
+/// What some payments of one order add up to. Tallies add up too, so that an order with very many payments
+/// need not be loaded to know what one more makes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// The sums and flags.
+    pub balance: Balance,
+    /// The states that occur.
+    pub states: BTreeSet<State>,
 }
 
-fn total(payments: &[&Payment]) -> Balance {
-    let balances = || payments.iter().map(|p| &p.balance);
-    let known = || balances().filter_map(|b| b.amount_paid);
-    Balance {
-        amount_paid: known().next().map(|_| sum(known())),
-        amount_refunded: sum(balances().map(|b| b.amount_refunded)),
-        amount_disputed: sum(balances().map(|b| b.amount_disputed)),
-        amount_lost: sum(balances().map(|b| b.amount_lost)),
-        open_disputes: balances().fold(0, |sum, b| sum.saturating_add(b.open_disputes)),
-        hold: balances().any(|b| b.hold),
-        evidence_due_by: balances().filter_map(|b| b.evidence_due_by).min(),
+impl Tally {
+    /// The tally of one payment.
+    #[must_use]
+    pub fn of(payment: &Payment) -> Self {
+        Self { balance: payment.balance.clone(), states: [payment.state].into() }
     }
+
+    /// The tally of these and those.
+    #[must_use]
+    pub fn plus(mut self, other: Self) -> Self {
+        let (mine, theirs) = (&mut self.balance, other.balance);
+        mine.amount_paid = match (mine.amount_paid, theirs.amount_paid) {
+            (Some(mine), Some(theirs)) => Some(mine.saturating_add(theirs)),
+            (mine, theirs) => mine.or(theirs),
+        };
+        mine.amount_refunded = mine.amount_refunded.saturating_add(theirs.amount_refunded);
+        mine.amount_disputed = mine.amount_disputed.saturating_add(theirs.amount_disputed);
+        mine.amount_lost = mine.amount_lost.saturating_add(theirs.amount_lost);
+        mine.open_disputes = mine.open_disputes.saturating_add(theirs.open_disputes);
+        mine.hold |= theirs.hold;
+        mine.evidence_due_by = mine.evidence_due_by.into_iter().chain(theirs.evidence_due_by).min();
+        self.states.extend(other.states);
+        self
+    }
+}
+
+/// Derives an order from the tally of all its payments.
+#[must_use]
+pub fn order(key: &OrderKey, tally: Tally) -> Order {
+    let state = if tally.states.contains(&State::Disputed) {
+        State::Disputed
+    } else if tally.states.contains(&State::Inquiry) {
+        State::Inquiry
+    } else {
+        tally.balance.money_state().unwrap_or_else(|| best_attempt(&tally.states))
+    };
+    Order { key: key.clone(), state, balance: tally.balance }
 }
 
 /// Nothing was paid: the most hopeful of the payments' own states.
-fn best_attempt(payments: &[&Payment]) -> State {
+fn best_attempt(states: &BTreeSet<State>) -> State {
     const HOPE: [State; 5] = [State::Authorized, State::Pending, State::Failed, State::Canceled, State::Unknown];
-    HOPE.into_iter().find(|hope| payments.iter().any(|p| p.state == *hope)).unwrap_or(State::Unknown)
+    HOPE.into_iter().find(|hope| states.contains(hope)).unwrap_or(State::Unknown)
 }

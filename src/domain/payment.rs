@@ -39,6 +39,28 @@ pub enum State {
 }
 
 impl State {
+    /// All of them, in the order in which they are tried.
+    pub const ALL: [Self; 12] = [
+        Self::Disputed,
+        Self::Inquiry,
+        Self::ChargedBack,
+        Self::PartiallyChargedBack,
+        Self::Refunded,
+        Self::PartiallyRefunded,
+        Self::Paid,
+        Self::Authorized,
+        Self::Canceled,
+        Self::Failed,
+        Self::Pending,
+        Self::Unknown,
+    ];
+
+    /// The state of that word; none when there is no such.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
     /// The word in tables and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::derive::{Derived, derive};
 use super::facts::{DisputeFacts, Facts, Refund};
+use super::money::sum;
 
 /// One line. Money in minor units of the payment's currency, the balance in its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -119,8 +120,8 @@ fn notes(facts: &Facts) -> impl Iterator<Item = Line> {
 /// or refunds beyond what was captured.
 fn unexplained(derived: &Derived, lines: &[Line]) -> Option<Line> {
     let balance = &derived.payment.balance;
-    let paid = balance.amount_paid.unwrap_or(0) - lines.iter().map(|line| line.paid).sum::<i64>();
-    let refunded = balance.amount_refunded - lines.iter().map(|line| line.refunded).sum::<i64>();
+    let paid = balance.amount_paid.unwrap_or(0) - sum(lines.iter().map(|line| line.paid));
+    let refunded = balance.amount_refunded - sum(lines.iter().map(|line| line.refunded));
     (paid != 0 || refunded != 0).then(|| Line {
         what: "not seen apart",
         id: derived.payment.payment_id.clone(),

@@ -109,7 +109,13 @@ impl Refusal {
         let (status, reason) = (self.status().as_u16(), self.label());
         match self {
             // Anyone on the Internet causes these, all day.
-            Self::NotFound | Self::MethodNotAllowed => debug!(status, reason, "refused: {self}"),
+            // What intake cannot do it says itself, once.
+            Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::Signature(SignatureError::Missing)
+            | Self::NoRoom
+            | Self::Unavailable(_)
+            | Self::NotReady(_) => debug!(status, reason, "refused: {self}"),
             _ => warn!(status, reason, "refused: {self}"),
         }
     }

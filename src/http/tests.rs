@@ -122,10 +122,13 @@ async fn a_body_is_bounded_announced_or_not() {
 
 #[tokio::test]
 async fn bodies_beyond_the_room_for_all_are_sent_away() {
-    let app = App { bodies: BodyBudget::new(10), ..app() };
-    let (status, headers, error) = answer(app, delivery(&[], EVENT)).await;
+    let app = App { bodies: BodyBudget::new(10), max_body: 1 << 20, ..app() };
+    let large = "x".repeat((64 << 10) + 11);
+    let (status, headers, error) = answer(app.clone(), delivery(&[], large)).await;
     assert_eq!((status, error.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "too many bodies in memory"));
     assert!(headers.contains_key(header::RETRY_AFTER));
+    // Stripe's own are small, and never stand back behind large ones.
+    assert_eq!(answer(app, delivery(&[], EVENT)).await.0, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]

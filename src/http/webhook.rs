@@ -29,6 +29,10 @@ const SIGNATURE: &str = "stripe-signature";
 /// For the whole body, from its first byte to its last.
 const BODY_TIME_LIMIT: Duration = Duration::from_secs(10);
 
+/// So much of each body is not charged to the room for bodies, in bytes: the bound on connections bounds it.
+/// Else whoever holds large unsigned bodies could shut out Stripe's, which are small.
+const FREE: usize = 64 << 10;
+
 pub(super) async fn receive(State(app): State<Arc<App>>, request: Request) -> Response {
     let started = Instant::now();
     match deliver(&app, request).await {
@@ -97,8 +101,9 @@ impl SignedBody {
             if read.bytes.len() + chunk.len() > app.max_body {
                 return Err(Refusal::TooLarge);
             }
-            read.share.grow(chunk.len()).map_err(|_| Refusal::NoRoom)?;
+            let charged = read.bytes.len().max(FREE);
             read.bytes.extend_from_slice(&chunk);
+            read.share.grow(read.bytes.len().saturating_sub(charged)).map_err(|_| Refusal::NoRoom)?;
         }
         Ok(read)
     }

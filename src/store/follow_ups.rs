@@ -37,15 +37,24 @@ pub async fn counts(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Re
     Ok(rows.into_iter().map(|row| (row.payment_id, row.count)).collect())
 }
 
-/// Adds follow-ups.
+/// Adds follow-ups. One that is there already belonged to a payment that nothing of this batch named any
+/// more: it comes over, ready again if it was withdrawn, and is not asked for twice.
 pub async fn insert(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into clawback.follow_ups (kind, subject, round, order_id, payment_id, payload, run_at, due_at)
+        "insert into clawback.follow_ups as f (kind, subject, round, order_id, payment_id, payload, run_at, due_at)
          select r.kind, r.subject, r.round, r.order_id, r.payment_id, r.payload,
                 coalesce(to_timestamp(r.run_at), now() + r.run_after * interval '1 second'), to_timestamp(r.due_at)
          from jsonb_to_recordset($1) as r
              (kind text, subject text, round text, order_id text, payment_id text, payload jsonb, run_at bigint,
-              run_after bigint, due_at bigint)",
+              run_after bigint, due_at bigint)
+         on conflict on constraint follow_ups_once do update
+         set payment_id = excluded.payment_id, order_id = excluded.order_id, wanted = true,
+             payload = case when f.state in ('ready', 'cancelled') then excluded.payload else f.payload end,
+             due_at = case when f.state in ('ready', 'cancelled') then excluded.due_at else f.due_at end,
+             run_at = case when f.state = 'cancelled' then excluded.run_at else f.run_at end,
+             attempts = case when f.state = 'cancelled' then 0 else f.attempts end,
+             finished_at = case when f.state = 'cancelled' then null else f.finished_at end,
+             state = case when f.state = 'cancelled' then 'ready' else f.state end",
         Json(rows) as _
     )
     .execute(conn)

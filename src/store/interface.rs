@@ -98,7 +98,7 @@ pub async fn events(
         r#"select to_jsonb(e) as "row!" from clawback_v1.events e
            where ($1::text is null or e.state = $1) and ($2::text is null or e.type = $2)
                and ($3::text is null or e.object_id = $3)
-           order by e.received_at desc, e.event_id
+           order by e.received_at desc
            limit $4"#,
         state,
         event_type,
@@ -136,6 +136,17 @@ pub async fn history(conn: &mut PgConnection, order_id: &str) -> sqlx::Result<Ve
     )
     .fetch_all(conn)
     .await
+}
+
+/// The order with the most changes of state; empty when there is none.
+pub async fn most_eventful_order(conn: &mut PgConnection) -> sqlx::Result<String> {
+    let order = sqlx::query_scalar!(
+        r#"select order_id as "order_id!" from clawback_v1.order_history where order_id is not null
+           group by order_id
+           order by count(*) desc, order_id
+           limit 1"#
+    );
+    Ok(order.fetch_optional(conn).await?.unwrap_or_default())
 }
 
 /// How many events are in each state.

@@ -112,14 +112,18 @@ pub async fn finish(conn: &mut PgConnection, verdicts: &[Verdict]) -> sqlx::Resu
              select * from jsonb_to_recordset($1)
                  as v (event_id text, state text, payment_id text, last_error text)
          ), finished as (
+             -- Only what still waits: a verdict that comes late must not undo what another replica did.
              delete from clawback.pending_events p using verdicts v where p.event_id = v.event_id
+             returning p.event_id
          ), failed as (
-             insert into clawback.failed_events (event_id) select event_id from verdicts where state = 'failed'
+             insert into clawback.failed_events (event_id)
+             select v.event_id from verdicts v join finished f on f.event_id = v.event_id where v.state = 'failed'
          )
          update clawback.events e
          set state = v.state, payment_id = v.payment_id, last_error = v.last_error, attempts = e.attempts + 1,
              processed_at = now()
          from verdicts v
+         join finished f on f.event_id = v.event_id
          where e.event_id = v.event_id",
         Json(verdicts) as _
     )
@@ -167,7 +171,7 @@ pub async fn replay(conn: &mut PgConnection, event_ids: &[String], reason: &str)
     sqlx::query_scalar!(
         "with again as (
              update clawback.events e
-             set state = 'pending', processed_at = null, last_error = null
+             set state = 'pending', processed_at = null, last_error = null, attempts = 0
              from clawback.event_payloads b
              where e.event_id = any($1) and b.event_id = e.event_id and e.state <> 'pending'
              returning e.event_id, e.seq

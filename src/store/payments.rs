@@ -1,12 +1,12 @@
 //! Payments, and the refunds, disputes and fraud warnings shown beside them: all written from a payment's facts.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use crate::domain::{DisputeState, Facts, Payment, RefundState, WarningState};
+use crate::domain::{Balance, DisputeState, Facts, OrderKey, Payment, RefundState, State, Tally, WarningState};
 
 /// A payment's row as it is to be written.
 #[derive(Debug, Serialize)]
@@ -48,6 +48,47 @@ pub async fn stored(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Re
     sqlx::query_scalar!("select payment_id from clawback.payments where payment_id = any($1)", payment_ids)
         .fetch_all(conn)
         .await
+}
+
+/// What the payments of these orders add up to, those named aside. Read without their facts, as one row for
+/// each order: an order can have very many payments.
+pub async fn tallies(
+    conn: &mut PgConnection,
+    order_ids: &[String],
+    aside: &[String],
+) -> sqlx::Result<BTreeMap<OrderKey, Tally>> {
+    let rows = sqlx::query!(
+        r#"select order_id as "order_id!", nullif(account, '') as account, livemode, nullif(currency, '') as currency,
+                  least(sum(amount_paid), 9223372036854775807)::bigint as amount_paid,
+                  least(sum(amount_refunded), 9223372036854775807)::bigint as "amount_refunded!",
+                  least(sum(amount_disputed), 9223372036854775807)::bigint as "amount_disputed!",
+                  least(sum(amount_lost), 9223372036854775807)::bigint as "amount_lost!",
+                  least(sum(open_disputes), 2147483647)::integer as "open_disputes!", bool_or(hold) as "hold!",
+                  extract(epoch from min(evidence_due_by))::bigint as evidence_due_by,
+                  array_agg(distinct state) as "states!"
+           from clawback.payments
+           where order_id = any($1) and payment_id <> all($2)
+           group by order_id, account, livemode, currency"#,
+        order_ids,
+        aside
+    )
+    .fetch_all(conn)
+    .await?;
+    let tallies = rows.into_iter().map(|row| {
+        let key =
+            OrderKey { order_id: row.order_id, account: row.account, livemode: row.livemode, currency: row.currency };
+        let balance = Balance {
+            amount_paid: row.amount_paid,
+            amount_refunded: row.amount_refunded,
+            amount_disputed: row.amount_disputed,
+            amount_lost: row.amount_lost,
+            open_disputes: row.open_disputes,
+            hold: row.hold,
+            evidence_due_by: row.evidence_due_by,
+        };
+        (key, Tally { balance, states: row.states.iter().filter_map(|word| State::named(word)).collect() })
+    });
+    Ok(tallies.collect())
 }
 
 /// The payments of these orders.

@@ -18,7 +18,7 @@ async fn a_setting_that_is_wrong_is_one_line_that_says_how_to_mend_it() {
     let cases: &[(Environment, &[&str])] = &[
         (&[SIGNED], &["DATABASE_URL is missing", "postgres://"]),
         (&[SIGNED, ("DATABASE_URL", " ")], &["DATABASE_URL is missing"]),
-        (&[SIGNED, ("DATABASE_URL", "hidden_password")], &["DATABASE_URL cannot be read", "postgres://"]),
+        (&[SIGNED, ("DATABASE_URL", "hidden_password")], &["DATABASE_URL must begin with postgres://"]),
         (&[SIGNED, ("DATABASE_URL_FILE", "/no/such/file")], &["cannot read the secret file /no/such/file"]),
         (&[SOMEWHERE], &["STRIPE_WEBHOOK_SECRETS is missing", "whsec_"]),
         (&[SOMEWHERE, ("STRIPE_WEBHOOK_SECRETS", ", ")], &["no webhook signing secret"]),

@@ -314,3 +314,21 @@ async fn a_dispute_that_names_its_charge_first_and_only_its_intent_later_takes_i
     ];
     assert_eq!(lines(&app, FOLLOW_UPS).await, expected);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_left_under_a_name_that_is_gone_comes_back_with_its_dispute() {
+    let app = TestApp::start().await;
+    let step = async |n: i64, status: &str, named: Value| {
+        let dispute = dispute("dp_1", crate::bodies::with(named, json!({ "status": status })));
+        app.see(&[event(&format!("evt_{n}"), n, &dispute)]).await;
+    };
+    step(1, "needs_response", json!({ "charge": "ch_1" })).await;
+    step(2, "under_review", json!({ "charge": "ch_1" })).await;
+    step(3, "under_review", json!({ "payment_intent": "pi_1" })).await;
+    step(4, "needs_response", json!({ "payment_intent": "pi_1" })).await;
+    let states = app.db.rows("select event_id, state from clawback_v1.events where state <> 'processed'").await;
+    assert_eq!(states, Vec::<Value>::new());
+    let asked = "select kind, payment_id, state from clawback_v1.follow_ups where wanted order by kind";
+    let asked: Vec<String> = app.db.rows(asked).await.iter().map(ToString::to_string).collect();
+    assert!(asked.len() == 3 && asked.iter().all(|row| row.contains("pi_1") && row.contains("ready")), "{asked:?}");
+}

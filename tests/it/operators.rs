@@ -96,7 +96,7 @@ async fn failed_events_are_listed_shown_and_replayed_together() {
     assert_eq!(replayed, json!(["evt_bad"]));
     app.db.settle().await;
     let again = app.json(&["events", "show", "evt_bad"]).await;
-    assert_eq!((&again["state"], &again["attempts"]), (&json!("failed"), &json!(2)));
+    assert_eq!((&again["state"], &again["attempts"]), (&json!("failed"), &json!(1)));
     let unknown = app.attempt(&["events", "replay", "evt_nowhere", "--reason", "hope"]).await;
     assert!(unknown.code == Some(1) && unknown.stderr.contains("evt_nowhere"), "{}", unknown.stderr);
 }

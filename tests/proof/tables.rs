@@ -86,7 +86,7 @@ impl Tables {
         let sibling = |payment: &&Payment| payment.order_id.as_ref().is_some_and(|order| refs.contains(order));
         let siblings: Vec<&str> = self.payments.values().filter(sibling).map(|p| p.payment_id.as_str()).collect();
         stored.extend(siblings.into_iter().filter_map(|id| Some((id.to_owned(), self.stored(id)?))));
-        Book::new(stored, homes)
+        Book::new(stored, homes, BTreeMap::new())
     }
 
     fn stored(&self, payment_id: &str) -> Option<Facts> {
