@@ -13,7 +13,7 @@ use crate::harness::{TestApp, tell};
 /// A follow-up as `kind subject/round state`.
 async fn asked(app: &TestApp) -> Vec<String> {
     let line = "select kind || ' ' || subject || '/' || round || ' ' || state as line
-                from clawback_v1.follow_ups order by kind, subject, round";
+                from clawback_v1.follow_ups where wanted order by kind, subject, round";
     app.db.rows(line).await.iter().map(|row| row["line"].as_str().expect("a line").to_owned()).collect()
 }
 
@@ -94,7 +94,7 @@ async fn every_kind_is_asked_for_with_its_subject_round_and_times() {
                          then 'at day ' || ((extract(epoch from run_at) - {T0}) / {DAY})::bigint
                          else 'in ' || extract(epoch from run_at - created_at)::bigint || ' s' end,
                     'due on day ' || ((extract(epoch from due_at) - {T0}) / {DAY})::bigint) as line
-             from clawback_v1.follow_ups order by kind, subject, round"
+             from clawback_v1.follow_ups where wanted order by kind, subject, round"
         ))
         .await;
     let lines: Vec<&str> = rows.iter().filter_map(|row| row["line"].as_str()).collect();

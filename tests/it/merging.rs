@@ -319,7 +319,7 @@ async fn a_dispute_that_names_its_charge_first_and_only_its_intent_later_takes_i
 async fn what_was_left_under_a_name_that_is_gone_comes_back_with_its_dispute() {
     let app = TestApp::start().await;
     let step = async |n: i64, status: &str, named: Value| {
-        let dispute = dispute("dp_1", crate::bodies::with(named, json!({ "status": status })));
+        let dispute = dispute("dp_1", with(named, json!({ "status": status })));
         app.see(&[event(&format!("evt_{n}"), n, &dispute)]).await;
     };
     step(1, "needs_response", json!({ "charge": "ch_1" })).await;
