@@ -86,6 +86,9 @@ impl Consumer {
                 // A careless one, that works with its claim uncommitted: its rows are locked all the while.
                 let mut transaction = conn.begin().await.expect("a transaction");
                 self.handful(&mut transaction).await;
+                for _ in 0..self.dice.roll(20) {
+                    ticks.tick().await;
+                }
                 transaction.commit().await.expect("a commit");
             } else {
                 self.handful(&mut conn).await;
