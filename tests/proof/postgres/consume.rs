@@ -103,7 +103,7 @@ impl Consumer {
     }
 
     async fn handful(&mut self, conn: &mut PgConnection) {
-        let count = i32::try_from(1 + self.dice.roll(8)).expect("a few");
+        let count = i32::try_from(1 + self.dice.roll(30)).expect("a few");
         let claimed: Vec<Claimed> = sqlx::query_as(
             "select id, kind, lease_token from clawback_v1.claim_follow_ups($1, $2, $3, interval '1 hour')",
         )
