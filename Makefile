@@ -3,6 +3,7 @@
 .PHONY: help setup build demo test proof run check sdk-check manifests-check image-check startup-check any-user-check setup-check pooler-check
 
 LIVES ?= 100000
+LIVES_ON_POSTGRES ?= 2000
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,8 +22,9 @@ test: setup ## run every test, against a real Postgres
 	# A thousand connections at once take two thousand files: more than a shell allows at first.
 	@ulimit -n "$$(ulimit -Hn)"; cargo test --locked
 
-proof: ## fold made-up lives of payments in every order and compare with the truth: make proof LIVES=1000000
-	LIVES=$(LIVES) cargo test --release --locked --test proof -- --nocapture
+proof: ## end made-up lives of payments in their truth, in memory and on Postgres: make proof LIVES=1000000
+	LIVES=$(LIVES) LIVES_ON_POSTGRES=$(LIVES_ON_POSTGRES) cargo test --release --locked --test proof -- \
+		--nocapture --test-threads=1 the_end_is_the_truth
 
 run: setup ## stay up on a private Postgres, for `stripe listen --forward-to`
 	@cargo build --release --locked

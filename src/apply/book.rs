@@ -245,18 +245,13 @@ struct OrderChange {
     to: Option<State>,
 }
 
-/// An order whose currency became known has a new key and lost the old one: that is one change, not two.
+/// What an event changed, key by key: orders that lost their last payment come first, so that whoever reads by
+/// reference alone ends with what is. One whose currency became known is another key.
 fn order_transitions(changes: &[OrderChange], payment_id: &str) -> Vec<Transition> {
-    let mut lost: Vec<&OrderChange> = changes.iter().filter(|c| c.from.is_some() && c.to.is_none()).collect();
-    let mut steps: Vec<(&OrderKey, Option<State>, State)> = Vec::new();
-    for change in changes {
-        let Some(to) = change.to else { continue };
-        let same = lost.iter().position(|old| change.from.is_none() && old.key.order_id == change.key.order_id);
-        let from = change.from.or_else(|| lost.remove(same?).from);
-        steps.push((&change.key, from, to));
-    }
-    steps.extend(lost.into_iter().map(|change| (&change.key, change.from, State::Unknown)));
-    let changed = steps.into_iter().filter(|(_, from, to)| *from != Some(*to));
+    let lost = changes.iter().filter(|change| change.from.is_some() && change.to.is_none());
+    let lost = lost.map(|change| (&change.key, change.from, State::Unknown));
+    let kept = changes.iter().filter_map(|change| Some((&change.key, change.from, change.to?)));
+    let changed = lost.chain(kept).filter(|(_, from, to)| *from != Some(*to));
     changed.map(|(key, from, to)| transition_of_order(key, payment_id, from, to)).collect()
 }
 

@@ -208,9 +208,11 @@ fn still_wanted(row: &FollowUp, asked: &Asked) -> Row {
             let run_at = fresh.run_at.filter(|at| row.attempts == 0 && *at != row.run_at);
             Row { wanted: true, payload: fresh.payload, due_at: fresh.due_at, run_at, ..place }
         }
-        FollowUpState::Dead | FollowUpState::Leased | FollowUpState::Discarded | FollowUpState::Done => {
-            Row { wanted: true, ..place }
+        // Handed out again, it tells what is true then.
+        FollowUpState::Dead | FollowUpState::Leased => {
+            Row { wanted: true, payload: fresh.payload, due_at: fresh.due_at, ..place }
         }
+        FollowUpState::Discarded | FollowUpState::Done => Row { wanted: true, ..place },
     }
 }
 

@@ -13,7 +13,7 @@ use crate::harness::{TestApp, tell};
 /// A follow-up as `kind subject/round state`.
 async fn asked(app: &TestApp) -> Vec<String> {
     let line = "select kind || ' ' || subject || '/' || round || ' ' || state as line
-                from clawback_v1.follow_ups where wanted order by kind, subject, round";
+                from clawback_v1.follow_ups order by kind, subject, round";
     app.db.rows(line).await.iter().map(|row| row["line"].as_str().expect("a line").to_owned()).collect()
 }
 

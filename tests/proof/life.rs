@@ -12,7 +12,7 @@ pub mod strategy;
 pub mod view;
 mod world;
 
-pub use world::WARNINGS;
+pub use world::{WARNINGS, tag};
 
 use objects::Sight;
 use plan::Plan;
@@ -60,7 +60,6 @@ impl Life {
     }
 
     /// The events that the endpoint is sent, in the order they happened.
-    #[expect(dead_code, reason = "for proofs that deliver events over HTTP")]
     pub fn visible_events(&self) -> Vec<Event> {
         self.visible().map(|moment| moment.event.clone()).collect()
     }

@@ -1,14 +1,22 @@
 //! The second promise: order state is a function of the set of events, not of the way they arrived.
 //!
 //! `life` makes up lives of payments and the events they would cause, `truth` says what each must come
-//! to, `memory` delivers the events in every order and compares. The first two know nothing of the
-//! service, so that a mistake of its own cannot be copied into what it is measured by.
+//! to, `memory` delivers the events in every order and compares; `postgres` does so with real processes on
+//! a real database, while consumers work. The first two know nothing of the service, so that a mistake of
+//! its own cannot be copied into what it is measured by.
 
 #![expect(unreachable_pub, reason = "in a test binary, `pub` says: for the other files")]
 
+#[expect(dead_code, reason = "of the verbs of other tests a few are used here")]
+#[path = "../it/binary.rs"]
+mod binary;
+#[expect(dead_code, reason = "of the verbs of other tests a few are used here")]
+#[path = "../it/harness.rs"]
+mod harness;
 mod independence;
 mod life;
 mod memory;
+mod postgres;
 mod regressions;
 mod tables;
 mod truth;

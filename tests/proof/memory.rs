@@ -3,7 +3,7 @@
 //!
 //! The fold is the service's own, reader and book; the tables are imitated: between two batches nothing
 //! survives but the facts as JSON, the homes of objects, and the rows that were written. The proof on a
-//! real database is not here.
+//! real database is in `postgres.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,8 +33,7 @@ pub struct Count {
 /// `LIVES` says how many.
 #[test]
 fn the_end_is_the_truth_however_events_arrive() {
-    let lives: u64 = std::env::var("LIVES").ok().map_or(LIVES, |n| n.parse().expect("LIVES is a number"));
-    let seed: u64 = std::env::var("SEED").ok().map_or(1, |n| n.parse().expect("SEED is a number"));
+    let (lives, seed) = (number("LIVES", LIVES), number("SEED", 1));
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get) as u64;
     let (count, began) = (Count::default(), Instant::now());
     let wrong: Vec<String> = std::thread::scope(|scope| {
@@ -46,7 +45,7 @@ fn the_end_is_the_truth_however_events_arrive() {
     });
     let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
     println!(
-        "lives {}, deliveries {}, events {}, seconds {:.1}, wrong: {}",
+        "in memory: lives {}, deliveries {}, events {}, seconds {:.1}, wrong: {}",
         read(&count.lives),
         read(&count.deliveries),
         read(&count.events),
@@ -54,6 +53,11 @@ fn the_end_is_the_truth_however_events_arrive() {
         wrong.len()
     );
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// What the environment says of a number.
+pub fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }
 
 /// Lives drawn from one seed; the first that ends wrong is cut down and told.
@@ -76,7 +80,7 @@ fn try_lives(lives: u64, seed: u64, count: &Count) -> Result<(), String> {
     }
 }
 
-fn rng(seed: u64) -> TestRng {
+pub fn rng(seed: u64) -> TestRng {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
@@ -123,10 +127,12 @@ fn deliver<T>(events: &[T], seed: u64, delivery: u64) -> Vec<Vec<&T>> {
     batches
 }
 
-struct Dice(u64);
+/// A small generator of numbers: the same seed rolls the same.
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
+    /// A number below `sides`.
+    pub fn roll(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let x = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -10,6 +10,8 @@ mod orders;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Deserialize;
+
 use super::life::Life;
 use super::life::objects::Dispute;
 use known::Known;
@@ -24,7 +26,7 @@ pub struct Truth {
     pub wanted: BTreeSet<WantedTruth>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct PaymentTruth {
     pub order_id: Option<String>,
     pub account: Option<String>,
@@ -33,7 +35,7 @@ pub struct PaymentTruth {
     pub sums: Sums,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub struct OrderTruthKey {
     pub order_id: String,
     pub account: Option<String>,
@@ -42,7 +44,7 @@ pub struct OrderTruthKey {
 }
 
 /// The money of a payment or an order, and what it comes to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Sums {
     pub state: String,
     pub paid: Option<i64>,
@@ -54,7 +56,7 @@ pub struct Sums {
     pub evidence_due_by: Option<i64>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct RefundTruth {
     /// None for a stray one.
     pub payment_id: Option<String>,
@@ -63,7 +65,7 @@ pub struct RefundTruth {
     pub status: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct DisputeTruth {
     pub payment_id: String,
     pub amount: i64,
@@ -79,7 +81,7 @@ pub struct DisputeTruth {
 }
 
 /// A follow-up that is wanted at the end.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub struct WantedTruth {
     pub kind: String,
     pub subject: String,

@@ -155,8 +155,14 @@ impl World {
         x ^ (x >> 27)
     }
 
+    /// Lives of different seeds share no ids and no orders, so that they can be told apart in one database.
     fn id(&mut self, prefix: &str) -> String {
-        format!("{prefix}_{:04x}{:02}", self.number() & 0xffff, self.made)
+        format!("{prefix}_{:04x}{:02}_{}", self.number() & 0xffff, self.made, tag(self.seed))
+    }
+
+    /// The merchant's reference of the n-th order.
+    fn order_id(&self, n: u8) -> String {
+        format!("order-{n}-{}", tag(self.seed))
     }
 
     fn emit(&mut self, p: usize, kind: &str, subject: Subject) {
@@ -211,9 +217,9 @@ fn share(amount: i64, percent: u8) -> i64 {
     (amount * i64::from(percent) / 100).max(1)
 }
 
-/// The merchant's reference of the n-th order.
-fn order_id(n: u8) -> String {
-    format!("order-{n}")
+/// How the ids and orders of a life end.
+pub fn tag(seed: u64) -> String {
+    format!("{seed:016x}")
 }
 
 /// The n-th of those that fit, counted round and round.

@@ -2,7 +2,7 @@
 
 use super::super::objects::{Review, Session, Warning};
 use super::super::plan::Bearer;
-use super::{Subject, World, nth, order_id};
+use super::{Subject, World, nth};
 
 /// Whether lives have early fraud warnings and reviews.
 pub const WARNINGS: bool = true;
@@ -12,7 +12,7 @@ impl World {
     pub(super) fn set_order(&mut self, p: usize, on: Bearer, order: Option<u8>) {
         // Two references in one second: which is the later?
         self.next_second();
-        let order = order.map(order_id);
+        let order = order.map(|n| self.order_id(n));
         let pay = &mut self.pays[p];
         match on {
             Bearer::Intent => pay.intent.iter_mut().for_each(|intent| intent.order.clone_from(&order)),
@@ -50,8 +50,8 @@ impl World {
         payment_link: bool,
     ) -> usize {
         let id = self.id("cs");
+        let [order, client] = [order, client].map(|reference| reference.map(|n| self.order_id(n)));
         let pay = &mut self.pays[p];
-        let (order, client) = (order.map(order_id), client.map(order_id));
         let (currency, paid) = (pay.currency, pay.received() > 0);
         pay.sessions.push(Session { id, intent, currency, paid, order, client, payment_link });
         pay.sessions.len() - 1

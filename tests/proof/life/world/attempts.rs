@@ -2,14 +2,14 @@
 
 use super::super::objects::{Charge, Intent};
 use super::super::plan::{Attempt, Links};
-use super::{Subject, World, order_id, share};
+use super::{Subject, World, share};
 
 impl World {
     pub(super) fn begin(&mut self, p: usize, amount: i64, order: Option<u8>) {
         if self.pays[p].begun {
             return;
         }
-        let (order, id) = (order.map(order_id), self.id("pi"));
+        let (order, id) = (order.map(|n| self.order_id(n)), self.id("pi"));
         let pay = &mut self.pays[p];
         (pay.begun, pay.amount, pay.order) = (true, amount.max(10), order.clone());
         if !pay.direct {

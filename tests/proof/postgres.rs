@@ -1,0 +1,222 @@
+//! The proof on a real Postgres: two processes of the real binary take the events of many lives, mixed and
+//! at once, one of them is killed in the middle, consumers work meanwhile, and the end is still the truth.
+//!
+//! Delivering, consuming and looking have files of their own. Every order of one life is not tried here;
+//! that is `memory.rs`'s, which needs a thousandth of the time for it.
+
+mod consume;
+mod deliver;
+mod views;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::Value;
+
+use crate::binary::{self, Serving};
+use crate::harness::{Database, SECRET, until};
+use crate::life::strategy::plans;
+use crate::life::{Life, tag};
+use crate::memory::{Count, check, differences, number, rng};
+use crate::truth::{Truth, truth};
+use consume::{Consumers, Tally};
+use deliver::Post;
+use views::Shown;
+
+/// Unless `LIVES_ON_POSTGRES` says how many.
+const LIVES: u64 = 100;
+/// So many lives that ended wrong are told in full.
+const TOLD: usize = 3;
+/// What Postgres says of a process that was killed.
+const LOST: &str = "connection to client lost";
+/// Where it listens and what is wrong, and no line for each event.
+const QUIET: (&str, &str) = ("RUST_LOG", "warn,clawback::cli=info");
+/// What an orchestrator grants at least.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// `LIVES_ON_POSTGRES` says how many, `SEED` which.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_is_the_truth_on_postgres_while_consumers_work_and_a_process_dies() {
+    let seed = number("SEED", 1);
+    let lives = draw(number("LIVES_ON_POSTGRES", LIVES), seed);
+    let began = Instant::now();
+    let mut db = Database::migrated().await;
+    db.expect_errors(&[LOST]);
+    let post = Post::of(&lives, seed);
+    let tally = live_through(&db, &post, seed).await;
+
+    let mut wrong = misfits(&db).await;
+    wrong.extend(compare(&db, &lives).await);
+    wrong.extend(kept(&db, &tally).await);
+    wrong.extend(doctor(&db, &lives).await);
+    println!(
+        "on Postgres: lives {}, deliveries {}, events {}, follow-ups done {}, failed {}, let go {}, \
+         seconds {:.1}, wrong: {}",
+        lives.len(),
+        post.deliveries(),
+        post.events(),
+        tally.done.len(),
+        tally.failed,
+        tally.let_go,
+        began.elapsed().as_secs_f64(),
+        wrong.len()
+    );
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert_eq!(db.value("select count(*) from clawback_v1.events").await, post.events());
+}
+
+/// Lives of which an endpoint sees something.
+fn draw(lives: u64, seed: u64) -> Vec<Life> {
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng(seed * 1_000 + 999));
+    let drawn = std::iter::repeat_with(|| Life::of(&plans().new_tree(&mut runner).expect("a plan").current()));
+    let count = usize::try_from(lives).expect("as many as fit");
+    drawn.filter(|life| life.visible().next().is_some()).take(count).collect()
+}
+
+/// Delivers everything, kills a process in the middle, and waits until all is processed.
+async fn live_through(db: &Database, post: &Post, seed: u64) -> Tally {
+    let [one, other] = [Serving::start(&db.url, &[QUIET]).await, Serving::start(&db.url, &[QUIET]).await];
+    post.aim(0, Some(one.address));
+    post.aim(1, Some(other.address));
+    let consumers = Consumers::start(&db.url, seed);
+    let senders = post.start();
+    half_of_it(post).await;
+    post.aim(1, None);
+    other.kill().await;
+    let again = Serving::start(&db.url, &[QUIET]).await;
+    post.aim(1, Some(again.address));
+    senders.join_all().await;
+    settle(db).await;
+    let tally = consumers.end().await;
+    for serving in [one, again] {
+        let ended = serving.terminate(GRACE).await;
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{}", ended.stdout);
+    }
+    tally
+}
+
+/// Waits until half is acknowledged, with patience for each part of it.
+async fn half_of_it(post: &Post) {
+    for part in 1..=50 {
+        until("more is acknowledged", async || post.acknowledged() * 100 >= post.deliveries() * part).await;
+    }
+}
+
+/// Waits until nothing is pending, as long as it becomes less.
+async fn settle(db: &Database) {
+    const PENDING: &str = "select count(*) from clawback.pending_events";
+    while let Some(left @ 1..) = db.value(PENDING).await.as_u64() {
+        db.until(&format!("select count(*) < {left} from clawback.pending_events")).await;
+    }
+}
+
+/// What must find nothing.
+const MISFITS: [(&str, &str); 6] = [
+    ("not processed", "select * from clawback_v1.events where state <> 'processed' or last_error is not null"),
+    (
+        "history that does not begin where it ended",
+        // An order that lost its last payment is `unknown`, and may begin anew.
+        "select * from (select h.*, lag(to_state) over (partition by order_id, account, livemode, currency order by id)
+                        as before from clawback_v1.order_history h where order_id is not null) h
+         where from_state is distinct from before and not (from_state is null and before = 'unknown')",
+    ),
+    (
+        "history that does not end where the order is",
+        "select * from (select distinct on (order_id, account, livemode, currency) *
+                        from clawback_v1.order_history where order_id is not null
+                        order by order_id, account, livemode, currency, id desc) h
+         full join clawback_v1.orders o on o.order_id = h.order_id and o.account is not distinct from h.account
+             and o.livemode = h.livemode and o.currency is not distinct from h.currency
+         where coalesce(o.state, 'unknown') is distinct from h.to_state",
+    ),
+    (
+        "asked for twice",
+        "select kind, subject, round from clawback_v1.follow_ups group by kind, subject, round having count(*) > 1",
+    ),
+    (
+        "follow-ups that contradict themselves",
+        "select * from clawback_v1.follow_ups
+         where state in ('ready', 'dead') and not wanted or state = 'cancelled' and wanted or state = 'discarded'",
+    ),
+    (
+        "follow-ups of another order than their payment",
+        "select f.* from clawback_v1.follow_ups f join clawback_v1.payments p using (payment_id)
+         where f.wanted and f.order_id is distinct from p.order_id",
+    ),
+];
+
+async fn misfits(db: &Database) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (what, query) in MISFITS {
+        wrong.extend(db.rows(query).await.iter().map(|row| format!("WRONG: {what}: {row}")));
+    }
+    wrong
+}
+
+/// The lives that did not end in their truth.
+async fn compare(db: &Database, lives: &[Life]) -> Vec<String> {
+    let mut shown = views::all(db).await;
+    let mut wrong = Vec::new();
+    for life in lives {
+        let truth = truth(life);
+        let end = shown.remove(&tag(life.plan.seed)).unwrap_or_default().end(&truth);
+        let lines = differences(&truth, &end);
+        if !lines.is_empty() {
+            let story = if wrong.len() < TOLD { told(db, life).await } else { String::new() };
+            wrong.push(format!("{story}\n{}", lines.join("\n")));
+        }
+    }
+    wrong.extend(shown.into_iter().map(|(tag, shown): (String, Shown)| format!("WRONG: of no life: {tag} {shown:?}")));
+    wrong
+}
+
+/// A life, how it arrived, and whether it ends well in memory.
+async fn told(db: &Database, life: &Life) -> String {
+    let query = format!(
+        "select v.event_id, v.processed_at from clawback_v1.events v join clawback.events e using (event_id)
+         where v.event_id like '%{}' order by v.processed_at, e.seq",
+        tag(life.plan.seed)
+    );
+    let mut batches: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in db.rows(&query).await {
+        batches.entry(row["processed_at"].to_string()).or_default().push(row["event_id"].to_string());
+    }
+    let memory = if check(&life.plan, &Count::default()).is_ok() { "right" } else { "wrong too" };
+    format!("{}\ndelivered: {:?}\nin memory: {memory}", life.story(), batches.values().collect::<Vec<_>>())
+}
+
+/// What was completed is done for ever. Of two follow-ups about payments that became one, one remains.
+async fn kept(db: &Database, tally: &Tally) -> Vec<String> {
+    let done = db.rows("select id from clawback_v1.follow_ups where state = 'done'").await;
+    let done: BTreeSet<i64> = done.iter().filter_map(|row| row["id"].as_i64()).collect();
+    let lost = tally.done.iter().filter(|(id, kind)| !done.contains(id) && kind != consume::OF_PAYMENTS);
+    lost.map(|(id, kind)| format!("WRONG: {kind} {id} was completed and is not done")).collect()
+}
+
+/// What the service's own checker finds, but for the settings of a server for tests.
+async fn doctor(db: &Database, lives: &[Life]) -> Vec<String> {
+    let environment = [("DATABASE_URL", db.url.as_str()), ("STRIPE_WEBHOOK_SECRETS", SECRET)];
+    let ended = binary::run(&["doctor", "--json"], &environment).await;
+    let findings: Vec<Value> = serde_json::from_str(&ended.stdout).expect("findings");
+    let excess: Vec<String> = lives.iter().flat_map(|life| refunded_above_paid(&truth(life))).collect();
+    let mut wrong = Vec::new();
+    for check in ["conservation", "orders", "money"] {
+        let finding = findings.iter().find(|finding| finding["check"] == check).expect(check);
+        let says = finding["says"].as_str().expect("words");
+        // An endpoint that saw a charge before its capture, and its refunds after it, can know no better.
+        let expected = check == "money" && !excess.is_empty();
+        let names_all = excess.iter().all(|id| says.contains(id)) && says.starts_with(&excess.len().to_string());
+        if finding["level"] != (if expected { "wrong" } else { "good" }) || expected && !names_all {
+            wrong.push(format!("WRONG: doctor: {finding}, expected {excess:?}"));
+        }
+    }
+    wrong
+}
+
+fn refunded_above_paid(truth: &Truth) -> Vec<String> {
+    let excess =
+        truth.payments.iter().filter(|(_, payment)| payment.sums.paid.is_some_and(|p| payment.sums.refunded > p));
+    excess.map(|(id, _)| id.clone()).collect()
+}
