@@ -4,7 +4,7 @@ use anyhow::{bail, ensure};
 use clap::{Args, Subcommand};
 use sqlx::ConnectOptions;
 
-use super::output::say;
+use super::output::{self, say};
 use super::{config, table};
 use crate::store::{interface, ledger};
 
@@ -83,13 +83,13 @@ pub(super) async fn run(args: Events) -> anyhow::Result<()> {
             if json {
                 say!("{}", serde_json::to_string_pretty(&event)?);
             } else {
-                print!(
+                output::print(format_args!(
                     "{}",
                     table::render(
                         &["event_id", "type", "state", "attempts", "last_error"],
                         std::slice::from_ref(&event)
                     )
-                );
+                ));
                 say!("\n{}", event["payload"].as_str().unwrap_or("(its body was pruned)"));
             }
             Ok(())

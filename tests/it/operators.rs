@@ -143,7 +143,7 @@ async fn the_doctor_finds_nothing_wrong_and_then_what_was_broken() {
         "{found:?}"
     );
     app.db.execute("update clawback.payments set amount_refunded = amount_paid + 1 where order_id = 'late-win'").await;
-    assert!(findings(&app).await.iter().any(|finding| finding.starts_with("money: 1 payments")));
+    assert!(findings(&app).await.iter().any(|finding| finding.starts_with("money: 1 payments have more refunded")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -171,4 +171,12 @@ async fn a_payment_is_linked_late_and_anew_and_before_it_is_seen() {
     assert_eq!(feed[2], json!({ "order_id": "o_1", "from_state": "paid", "to_state": "unknown" }));
     let linked = "select count(*) from clawback_v1.events where type = 'clawback.linked' and state = 'processed'";
     assert_eq!(app.db.value(linked).await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_says_of_a_database_that_is_behind_what_to_run() {
+    let app = TestApp::start().await;
+    app.db.execute("drop table clawback.failed_events; delete from clawback.migrations where version > 5").await;
+    let found = findings(&app).await;
+    assert!(found.len() == 1 && found[0].contains("run `clawback migrate`"), "{found:?}");
 }
