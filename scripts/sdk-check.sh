@@ -35,6 +35,8 @@ secret() {
 # A service of its own, on a private Postgres and a port that is free.
 start_service() {
     local tries
+    # Made here: the service may take a moment to be started, and its log is read at once.
+    : >"$scratch/service.log"
     STRIPE_WEBHOOK_SECRETS=$FIRST,$SECOND CLAWBACK_LISTEN=127.0.0.1:0 CLAWBACK_ADMIN_LISTEN=127.0.0.1:0 \
         CLAWBACK_LOG_FORMAT=json "$CLAWBACK" dev >"$scratch/service.log" 2>&1 &
     service=$!
