@@ -19,7 +19,8 @@
 //!
 //! # Floors
 //!
-//! A module imports only from lower floors; on floor 3 `http` also from `intake`.
+//! A module imports only from lower floors; on floor 3 `http` also from `intake`. `tests/it/architecture.rs`
+//! holds the sources against it.
 //!
 //! | floor | modules | their job |
 //! |---|---|---|
@@ -28,7 +29,7 @@
 //! | 3 | [`http`], [`intake`], [`processor`] | the webhook and the probes; storing events; when a batch runs, and what happens when one fails |
 //! | 2 | [`apply`] | one batch: load, fold, save. Its transaction begins and ends here |
 //! | 1 | [`store`], [`handlers`] | all SQL; Stripe's objects as facts (pure) |
-//! | 0 | [`domain`], [`stripe`] | what facts add up to (pure); signature, envelope, how to read an object (pure) |
+//! | 0 | [`domain`], [`stripe`], [`telemetry`] | what facts add up to (pure); signature, envelope, how to read an object (pure); the names of the metrics |
 //!
 //! [`stories`] stands beside the core and imports nothing of it: it tells lives of payments as the events
 //! that Stripe would send, for `clawback simulate`, `clawback demo` and the tests.
