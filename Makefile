@@ -23,7 +23,7 @@ test: setup ## run every test, against a real Postgres
 	@ulimit -n "$$(ulimit -Hn)"; cargo test --locked
 
 proof: ## end made-up lives of payments in their truth, in memory and on Postgres: make proof LIVES=1000000
-	LIVES=$(LIVES) LIVES_ON_POSTGRES=$(LIVES_ON_POSTGRES) cargo test --release --locked --test proof -- \
+	LIVES=$(LIVES) DELIVERIES=4 LIVES_ON_POSTGRES=$(LIVES_ON_POSTGRES) cargo test --release --locked --test proof -- \
 		--nocapture --test-threads=1 the_end_is_the_truth
 
 run: setup ## stay up on a private Postgres, for `stripe listen --forward-to`

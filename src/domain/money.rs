@@ -2,15 +2,17 @@
 //!
 //! Sums are made in 128 bits and end at the largest 64-bit amount: a sum can never wrap.
 
-use super::facts::{Charge, ChargeFacts, Facts, Refund};
+use std::cmp::Reverse;
 
-/// What of one charge went back, in minor units.
+use super::facts::{Charge, ChargeFacts, Facts, Latest, Refund};
+
+/// What one charge shows as refunded and no known refund explains, in minor units: an endpoint that gets
+/// `charge.refunded` only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Refunded {
-    /// Back for certain or on its way: live refunds and what only the charge tells of.
-    pub total: i64,
-    /// The part that no known refund explains: an endpoint that gets `charge.refunded` only.
-    pub unexplained: i64,
+pub(super) struct Unexplained<'a> {
+    pub charge_id: &'a str,
+    pub charge: &'a Charge,
+    pub amount: i64,
     /// The total that the charge shows, without what was never captured.
     pub shown: i64,
 }
@@ -76,29 +78,37 @@ impl Facts {
         captured.max(received)
     }
 
-    /// What went back over all charges, and by refunds whose charge was not seen.
+    /// What went back, or is on its way: of the captured charges at most what was captured, and by refunds whose
+    /// charge was not seen.
     pub(super) fn amount_refunded(&self) -> i64 {
-        let by_charge = self.seen_charges().map(|(id, _)| self.refunded(id).total);
-        let elsewhere = (self.refunds.iter())
-            .filter(|(id, _)| self.charge_of_refund(id).is_none_or(|charge| self.seen(charge).is_none()))
-            .map(|(_, refund)| &refund.best.value)
-            .filter(|refund| refund.is_live() && !refund.is_release() && self.counts(&refund.currency));
-        sum(by_charge.chain(elsewhere.map(|refund| refund.amount)))
+        let unexplained = self.unexplained();
+        let by_charge = self.captured_charges().map(|(id, best)| {
+            let live = sum(self.refunds_naming(id).filter(|refund| refund.is_live()).map(|refund| refund.amount));
+            let unexplained = unexplained.iter().filter(|u| u.charge_id == id).map(|u| u.amount);
+            sum(unexplained.chain([live])).min(best.value.amount_captured)
+        });
+        let unnamed = self.unnamed_refunds().filter(|refund| refund.is_live()).map(|refund| refund.amount);
+        let captured = sum(self.captured_charges().map(|(_, best)| best.value.amount_captured));
+        let of_seen = sum(by_charge.chain(unnamed)).min(captured);
+        sum(self.refunds_elsewhere().filter(|refund| refund.is_live()).map(|refund| refund.amount).chain([of_seen]))
     }
 
-    /// What of one charge went back. Nothing for a charge with nothing captured: that is a void.
-    pub(super) fn refunded(&self, charge_id: &str) -> Refunded {
-        let nothing = Refunded { total: 0, unexplained: 0, shown: 0 };
-        let Some((charge, seen_at)) = self.seen(charge_id).filter(|(charge, _)| charge.amount_captured > 0) else {
-            return nothing;
-        };
-        let known =
-            || self.refunds_of(charge_id).filter(|refund| self.counts(&refund.currency) && !refund.is_release());
-        let live = sum(known().filter(|refund| refund.is_live()).map(|refund| refund.amount));
-        let explained = sum(known().filter(|refund| refund.created <= seen_at).map(|refund| refund.amount));
-        let shown = charge.shown();
-        let unexplained = shown.saturating_sub(explained).max(0);
-        Refunded { total: live.saturating_add(unexplained).min(charge.amount_captured), unexplained, shown }
+    /// What the charges show as refunded beyond the known refunds, whatever became of those: of each charge the
+    /// refunds that name it, made before it was seen. A refund that names the intent only explains whichever
+    /// total there is: put to one of several charges it could count there, and again in the total of another.
+    pub(super) fn unexplained(&self) -> Vec<Unexplained<'_>> {
+        let seen_at = self.captured_charges().map(|(_, best)| best.stamp.at).max().unwrap_or(0);
+        let unnamed = self.unnamed_refunds().filter(|refund| refund.created <= seen_at);
+        let mut unnamed = sum(unnamed.map(|refund| refund.amount));
+        let all = self.captured_charges().map(|(charge_id, best)| {
+            let known = self.refunds_naming(charge_id).filter(|refund| refund.created <= best.stamp.at);
+            let shown = best.value.shown();
+            let beyond = shown.saturating_sub(sum(known.map(|refund| refund.amount))).max(0);
+            let amount = beyond.saturating_sub(unnamed).max(0);
+            unnamed -= beyond - amount;
+            Unexplained { charge_id, charge: &best.value, amount, shown }
+        });
+        all.filter(|unexplained| unexplained.amount > 0).collect()
     }
 
     /// Whether a refund took money back from the merchant: not a void, not a release.
@@ -121,10 +131,36 @@ impl Facts {
         self.currency() == Some(currency)
     }
 
-    fn refunds_of(&self, charge_id: &str) -> impl Iterator<Item = &Refund> {
-        (self.refunds.iter())
-            .filter(move |(id, _)| self.charge_of_refund(id) == Some(charge_id))
-            .map(|(_, refund)| &refund.best.value)
+    /// Charges with something captured: the main charge first. One with nothing captured counts for nothing, for
+    /// what it shows as refunded is a void.
+    fn captured_charges(&self) -> impl Iterator<Item = (&str, &Latest<Charge>)> {
+        let best = self.charges.iter().filter_map(|(id, facts)| Some((id.as_str(), facts.best.as_ref()?)));
+        let mut captured: Vec<_> = best.filter(|(_, best)| best.value.amount_captured > 0).collect();
+        captured.sort_by_key(|(id, best)| Reverse((best.value.created, *id)));
+        captured.into_iter()
+    }
+
+    /// Refunds that name this charge and can be part of what it shows.
+    fn refunds_naming(&self, charge_id: &str) -> impl Iterator<Item = &Refund> {
+        self.refunds_of(move |charge| charge == Some(charge_id))
+    }
+
+    /// Refunds that name the intent only, of the charges that were seen.
+    fn unnamed_refunds(&self) -> impl Iterator<Item = &Refund> {
+        let seen = self.main_charge().is_some();
+        self.refunds_of(move |charge| charge.is_none() && seen)
+    }
+
+    /// Refunds whose charge was not seen.
+    fn refunds_elsewhere(&self) -> impl Iterator<Item = &Refund> {
+        let seen = self.main_charge().is_some();
+        self.refunds_of(move |charge| charge.map_or(!seen, |charge| self.seen(charge).is_none()))
+    }
+
+    /// Refunds, by the charge they name, that count in the payment's money.
+    fn refunds_of<'a>(&'a self, is: impl Fn(Option<&'a str>) -> bool) -> impl Iterator<Item = &'a Refund> {
+        let named = self.refunds.values().filter(move |r| is(r.charge.as_ref().map(|link| link.value.as_str())));
+        named.map(|r| &r.best.value).filter(|refund| self.counts(&refund.currency) && !refund.is_release())
     }
 
     /// A charge's best snapshot, and when it was taken.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::dispute::Outcome;
 use super::facts::{DisputeFacts, Facts, Review, Warning};
+use super::money::Unexplained;
 use super::payment::Payment;
 
 /// When the work may begin.
@@ -100,15 +101,14 @@ fn notify_refund(_: &Payment, facts: &Facts) -> Vec<Wanted> {
 }
 
 fn notify_unexplained_refund(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
-    let charges = facts.seen_charges().map(|(id, charge)| (id, charge, facts.refunded(id)));
-    charges
-        .filter(|(_, _, refunded)| refunded.unexplained > 0)
-        .map(|(id, charge, refunded)| {
+    let unexplained = facts.unexplained().into_iter();
+    unexplained
+        .map(|Unexplained { charge_id, charge, amount, shown }| {
             let payload = json!({
-                "charge_id": id, "amount": refunded.unexplained, "amount_refunded": refunded.shown,
+                "charge_id": charge_id, "amount": amount, "amount_refunded": shown,
                 "amount_paid": payment.balance.amount_paid, "currency": charge.currency,
             });
-            Wanted { run_at: RunAt::After(OVERTAKE), ..now(id, &refunded.shown.to_string(), payload) }
+            Wanted { run_at: RunAt::After(OVERTAKE), ..now(charge_id, &shown.to_string(), payload) }
         })
         .collect()
 }

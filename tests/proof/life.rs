@@ -12,7 +12,7 @@ pub mod strategy;
 pub mod view;
 mod world;
 
-pub use world::{WARNINGS, tag};
+pub use world::tag;
 
 use objects::Sight;
 use plan::Plan;

@@ -17,6 +17,7 @@ mod independence;
 mod life;
 mod memory;
 mod postgres;
+mod queue;
 mod regressions;
 mod tables;
 mod truth;

@@ -19,7 +19,7 @@ use crate::binary::{self, Serving};
 use crate::harness::{Database, SECRET, until};
 use crate::life::strategy::plans;
 use crate::life::{Life, tag};
-use crate::memory::{Count, check, differences, number, rng};
+use crate::memory::{Count, WAYS, check, differences, number, rng};
 use crate::truth::{Truth, truth};
 use consume::{Consumers, Tally};
 use deliver::Post;
@@ -183,7 +183,7 @@ async fn told(db: &Database, life: &Life) -> String {
     for row in db.rows(&query).await {
         batches.entry(row["processed_at"].to_string()).or_default().push(row["event_id"].to_string());
     }
-    let memory = if check(&life.plan, &Count::default()).is_ok() { "right" } else { "wrong too" };
+    let memory = if check(&life.plan, WAYS, &Count::default()).is_ok() { "right" } else { "wrong too" };
     format!("{}\ndelivered: {:?}\nin memory: {memory}", life.story(), batches.values().collect::<Vec<_>>())
 }
 

@@ -1,10 +1,10 @@
 //! Cases that were once wrong or nearly so, each as a small life.
 
 use crate::life::Life;
-use crate::life::plan::{Attempt, Gap, Plan, Planned, Shape, Step};
+use crate::life::plan::{Attempt, Gap, Links, Plan, Planned, RefundStart, Shape, Step};
 use crate::life::strategy::today;
 use crate::life::view::Endpoint;
-use crate::memory::{Count, check};
+use crate::memory::{Count, WAYS, check};
 use crate::truth::{Truth, truth};
 
 /// What became of a life of one payment; that the service says the same, however events arrive, is held
@@ -15,7 +15,7 @@ fn lived(shape: &Shape, endpoint: Endpoint, steps: &[Step]) -> Truth {
     // Ties are broken by event ids at the last: several seeds draw them differently.
     let plans = (0..8).map(|seed| Plan { shape: shape.clone(), endpoint, steps: steps.clone(), seed });
     for plan in plans.clone() {
-        check(&plan, &Count::default()).unwrap_or_else(|wrong| panic!("{wrong}"));
+        check(&plan, WAYS, &Count::default()).unwrap_or_else(|wrong| panic!("{wrong}"));
     }
     plans.map(|plan| truth(&Life::of(&plan))).next().expect("a life")
 }
@@ -35,6 +35,26 @@ fn a_canceled_intent_lets_its_authorization_go() {
     let shape = Shape { void_shows_on_charge: false, ..today() };
     let steps = [begins(), Step::Attempt { ends: Attempt::Authorizes }, Step::Void { expired: false }];
     assert_eq!(state(&lived(&shape, Endpoint::Everything, &steps)), "canceled");
+}
+
+/// A refund that names the intent alone explains the total of whichever charge shows it, and counts once.
+#[test]
+fn a_refund_of_one_of_two_captured_charges_counts_once() {
+    let shape = Shape { refund_links: Links::Intent, ..today() };
+    let pays = Step::Attempt { ends: Attempt::Succeeds };
+    let refund = Step::Refund { percent: 30, starts: RefundStart::Succeeded, foreign: false };
+    let end = lived(&shape, Endpoint::Everything, &[begins(), pays, Step::ChargeAgain { percent: 50 }, refund]);
+    let sums = &end.payments.values().next().expect("a payment").sums;
+    assert_eq!((sums.paid, sums.refunded, state(&end)), (Some(1_500), 300, "partially_refunded"));
+}
+
+/// What somebody says of a charge holds for the payment that it turns out to be of.
+#[test]
+fn a_charge_that_was_linked_takes_its_link_to_its_intent() {
+    let link = Step::Link { order: 1, by_charge: true };
+    let end = lived(&today(), Endpoint::Everything, &[begins(), Step::Attempt { ends: Attempt::Succeeds }, link]);
+    let order = end.orders.keys().next().expect("an order");
+    assert!(order.order_id.starts_with("order-1-") && end.orders.len() == 1, "{:?}", end.orders);
 }
 
 /// A checkout that nobody paid is no payment, so there is no order either.

@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use clawback::apply::book::{Book, Changes};
-use clawback::domain::{Derived, DisputeState, Facts, Order, OrderKey, Payment, RefundState, RunAt, Wanted, derive};
+use clawback::domain::{
+    Derived, DisputeState, Facts, Order, OrderKey, Payment, RefundState, RunAt, Wanted, WarningState, derive,
+};
 use clawback::handlers::{Reading, read};
 
 use crate::life::Event;
-use crate::truth::{DisputeTruth, OrderTruthKey, PaymentTruth, RefundTruth, Sums, Truth, WantedTruth};
+use crate::memory::Dice;
+use crate::queue::Queue;
+use crate::truth::{DisputeTruth, OrderTruthKey, PaymentTruth, RefundTruth, Sums, Truth, WantedTruth, WarningTruth};
 
 /// The sums of a payment or of an order.
 macro_rules! sums {
@@ -33,8 +37,10 @@ pub struct Tables {
     orders: BTreeMap<OrderKey, Order>,
     refunds: BTreeMap<String, RefundState>,
     disputes: BTreeMap<String, DisputeState>,
+    warnings: BTreeMap<String, WarningState>,
     homes: HashMap<String, String>,
     wanted: BTreeMap<String, Vec<Wanted>>,
+    queue: Queue,
 }
 
 /// An event as the reader understood it.
@@ -56,10 +62,13 @@ impl ReadEvent {
 }
 
 impl Tables {
-    /// What the tables say after these batches.
-    pub fn after(batches: &[Vec<&ReadEvent>]) -> Result<Truth, String> {
+    /// What the tables say after these batches, with consumers at work in between.
+    pub fn after(batches: &[Vec<&ReadEvent>], dice: &mut Dice) -> Result<Truth, String> {
         let mut tables = Self::default();
-        batches.iter().for_each(|batch| tables.batch(batch));
+        for batch in batches {
+            tables.batch(batch);
+            tables.queue.consume(dice);
+        }
         tables.check()?;
         Ok(tables.end())
     }
@@ -69,6 +78,7 @@ impl Tables {
         for event in events {
             book.post(event.object.as_deref(), event.facts.clone());
         }
+        self.queue.align(&book, |payment_id| self.facts.contains_key(payment_id));
         self.save(&book);
     }
 
@@ -104,6 +114,7 @@ impl Tables {
         self.homes.extend(changes.moved_objects().map(|(object, home)| (object.to_owned(), home.to_owned())));
         self.refunds.extend(changes.refunds().into_iter().map(|refund| (refund.refund_id.clone(), refund.clone())));
         self.disputes.extend(changes.disputes().into_iter().map(|d| (d.dispute_id.clone(), d.clone())));
+        self.warnings.extend(changes.warnings().into_iter().map(|w| (w.warning_id.clone(), w.clone())));
         for gone in &changes.gone {
             self.facts.remove(*gone);
             self.payments.remove(*gone);
@@ -124,7 +135,7 @@ impl Tables {
                 return Err(format!("the row of {id} is not what its facts say: {payment:?} is not {again:?}"));
             }
         }
-        Ok(())
+        self.queue.check(self.wanted.iter().flat_map(|(id, all)| all.iter().map(|one| (&self.payments[id], one))))
     }
 
     fn end(&self) -> Truth {
@@ -134,6 +145,7 @@ impl Tables {
             orders: self.orders.values().map(|order| (order_key(&order.key), order_sums(order))).collect(),
             refunds: self.refunds.iter().map(|(id, refund)| (id.clone(), self.refund(refund))).collect(),
             disputes: self.disputes.iter().map(|(id, dispute)| (id.clone(), dispute_row(dispute))).collect(),
+            warnings: self.warnings.iter().map(|(id, warning)| (id.clone(), warning_row(warning))).collect(),
             wanted: self.wanted.values().flatten().map(wanted_row).collect(),
         }
     }
@@ -186,6 +198,14 @@ fn dispute_row(row: &DisputeState) -> DisputeTruth {
         reinstated: row.amount_reinstated,
         fee: row.fee,
         settlement_currency: row.settlement_currency.clone(),
+    }
+}
+
+fn warning_row(row: &WarningState) -> WarningTruth {
+    WarningTruth {
+        payment_id: row.payment_id.clone(),
+        charge_id: row.charge_id.clone().unwrap_or_default(),
+        actionable: row.warning.actionable,
     }
 }
 

@@ -23,6 +23,7 @@ pub struct Truth {
     pub orders: BTreeMap<OrderTruthKey, Sums>,
     pub refunds: BTreeMap<String, RefundTruth>,
     pub disputes: BTreeMap<String, DisputeTruth>,
+    pub warnings: BTreeMap<String, WarningTruth>,
     pub wanted: BTreeSet<WantedTruth>,
 }
 
@@ -80,6 +81,13 @@ pub struct DisputeTruth {
     pub settlement_currency: Option<String>,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct WarningTruth {
+    pub payment_id: String,
+    pub charge_id: String,
+    pub actionable: bool,
+}
+
 /// A follow-up that is wanted at the end.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub struct WantedTruth {
@@ -100,7 +108,8 @@ pub fn truth(life: &Life) -> Truth {
         let sums = known.sums();
         follow_ups::tell(&mut end.wanted, &known, &id, &sums);
         tell_children(&mut end, &known, &id);
-        let (account, livemode) = (life.plan.shape.account.map(str::to_owned), life.plan.shape.livemode);
+        let (account, livemode) = life.plan.shape.scope(payment);
+        let account = account.map(str::to_owned);
         let (order_id, currency) = (known.order_id(), known.currency().map(str::to_owned));
         end.payments.insert(id, PaymentTruth { order_id, account, livemode, currency, sums });
     }
@@ -122,6 +131,10 @@ fn tell_children(end: &mut Truth, known: &Known, id: &str) {
             status: refund.status.to_owned(),
         };
         end.refunds.insert(refund.id.clone(), told);
+    }
+    for warning in known.warnings.values() {
+        let (charge_id, actionable) = (warning.charge.clone(), warning.actionable);
+        end.warnings.insert(warning.id.clone(), WarningTruth { payment_id: id.to_owned(), charge_id, actionable });
     }
     for dispute in known.disputes.values() {
         end.disputes.insert(dispute.id.clone(), dispute_truth(dispute, id));

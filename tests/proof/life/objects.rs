@@ -148,6 +148,14 @@ pub struct Review {
     pub created: i64,
 }
 
+/// Somebody's word that a payment is for an order.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// The intent or charge it was said of.
+    pub id: String,
+    pub order: String,
+}
+
 /// An object that an event showed.
 #[derive(Clone, Debug)]
 pub struct Sight {
@@ -169,6 +177,7 @@ pub enum What {
     Session(Session),
     Warning(Warning),
     Review(Review),
+    Link(Link),
 }
 
 impl What {
@@ -190,6 +199,7 @@ impl What {
             }
             Self::Session(s) => format!("{} order {:?} client {:?} link {}", s.id, s.order, s.client, s.payment_link),
             Self::Warning(w) => format!("{} actionable {}", w.id, w.actionable),
+            Self::Link(l) => format!("{} is for {}", l.id, l.order),
             Self::Review(r) => format!("{} open {} {}", r.id, r.open, r.reason),
         }
     }

@@ -39,6 +39,8 @@ pub struct Shape {
     pub currency: &'static str,
     /// The second payment is in another currency.
     pub two_currencies: bool,
+    /// The second payment is of another connected account, and in the other mode.
+    pub two_scopes: bool,
     /// Balance transactions are in this currency at this rate in percent; none: the payment's own.
     pub settlement: Option<(&'static str, i64)>,
     /// Charges without payment intents.
@@ -71,10 +73,19 @@ pub struct Shape {
     pub void_makes_refund: bool,
     /// An intent's metadata is copied to the charges it makes.
     pub copies_metadata: bool,
-    /// A dispute may be in another currency than its payment.
-    pub foreign_disputes: bool,
+    /// An intent may have a second charge after its first was captured.
+    pub charges_again: bool,
+    /// A dispute or refund may be in another currency than its payment.
+    pub foreign_children: bool,
     /// Refunds and disputes carry metadata that names another order.
     pub noise: bool,
+}
+
+impl Shape {
+    /// The account and mode of a payment.
+    pub fn scope(&self, payment: usize) -> (Option<&'static str>, bool) {
+        if self.two_scopes && payment == 1 { (Some("acct_2"), !self.livemode) } else { (self.account, self.livemode) }
+    }
 }
 
 /// How refunds are nested in a charge.
@@ -128,6 +139,7 @@ pub enum Step {
     Refund {
         percent: u8,
         starts: RefundStart,
+        foreign: bool,
     },
     RefundMoves {
         which: u8,
@@ -176,6 +188,11 @@ pub enum Step {
     SetOrder {
         on: Bearer,
         order: Option<u8>,
+    },
+    /// Somebody says which order the payment is for, by the id of its intent or of a charge.
+    Link {
+        order: u8,
+        by_charge: bool,
     },
     /// The buyer leaves a checkout page unpaid: no payment comes of it.
     SessionExpires {

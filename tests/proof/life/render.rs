@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::objects::{Charge, Dispute, Intent, Refund, Review, Session, Sight, Warning, What};
+use super::objects::{Charge, Dispute, Intent, Link, Refund, Review, Session, Sight, Warning, What};
 use super::plan::{Links, Nested, Shape};
 use super::world::Pay;
 
@@ -22,14 +22,15 @@ pub(super) struct Renderer<'a> {
 
 impl Renderer<'_> {
     pub(super) fn intent(&self, intent: &Intent) -> Shown {
+        let latest = self.pay.charges.last().map(|charge| charge.id.as_str());
         let mut body = json!({
             "id": intent.id, "object": "payment_intent", "amount": intent.amount, "currency": intent.currency,
-            "amount_received": intent.received, "status": intent.status, "livemode": self.shape.livemode,
+            "amount_received": intent.received, "status": intent.status, "livemode": self.livemode(),
             "last_payment_error": intent.last_attempt_failed.then(|| json!({"code": "card_declined"})),
-            "latest_charge": self.pay.charges.last().map(|charge| &charge.id),
+            "latest_charge": latest,
             "metadata": metadata(intent.order.as_deref()),
         });
-        let mut shows = vec![self.sight(true, None, What::Intent(intent.clone()))];
+        let mut shows = vec![self.sight(true, latest, What::Intent(intent.clone()))];
         if self.shape.nested_charges {
             let charges: Vec<Shown> = self.pay.charges.iter().rev().map(|charge| self.charge(charge)).collect();
             let (data, nested): (Vec<Value>, Vec<Vec<Sight>>) = charges.into_iter().unzip();
@@ -45,7 +46,7 @@ impl Renderer<'_> {
             "id": charge.id, "object": "charge", "amount": charge.amount, "currency": charge.currency,
             "amount_refunded": shown, "captured": captured > 0, "paid": charge.status == "succeeded",
             "refunded": shown > 0 && shown == charge.amount, "created": charge.created,
-            "payment_intent": self.pay.intent_id(), "livemode": self.shape.livemode,
+            "payment_intent": self.pay.intent_id(), "livemode": self.livemode(),
             "metadata": metadata(charge.order.as_deref()),
         });
         if self.shape.amount_captured {
@@ -88,7 +89,8 @@ impl Renderer<'_> {
         if !refund.is_live() {
             body["failure_reason"] = json!("unknown");
         }
-        let mut sight = self.sight(names_intent, charge, What::Refund(refund.clone()));
+        let named = charge.filter(|_| self.shape.refund_links != Links::Intent);
+        let mut sight = self.sight(names_intent, named, What::Refund(refund.clone()));
         sight.payment = charge.map(|_| self.payment);
         (body, vec![sight])
     }
@@ -104,7 +106,7 @@ impl Renderer<'_> {
             "id": dispute.id, "object": "dispute", "amount": dispute.amount, "currency": dispute.currency,
             "status": dispute.status, "reason": "fraudulent", "created": dispute.created,
             "balance_transactions": entries, "is_charge_refundable": dispute.is_inquiry(),
-            "livemode": self.shape.livemode, "metadata": self.noise(),
+            "livemode": self.livemode(), "metadata": self.noise(),
             "evidence_details": {"due_by": dispute.due_by, "has_evidence": dispute.staged, "past_due": false,
                                  "submission_count": dispute.submissions},
         });
@@ -120,7 +122,7 @@ impl Renderer<'_> {
             "id": session.id, "object": "checkout.session", "mode": "payment", "currency": session.currency,
             "payment_intent": session.intent, "payment_status": if session.paid { "paid" } else { "unpaid" },
             "client_reference_id": session.client, "metadata": metadata(session.order.as_deref()),
-            "payment_link": session.payment_link.then_some("plink_1"), "livemode": self.shape.livemode,
+            "payment_link": session.payment_link.then_some("plink_1"), "livemode": self.livemode(),
         });
         let mut sight = self.sight(true, None, What::Session(session.clone()));
         sight.payment = session.intent.as_ref().map(|_| self.payment);
@@ -130,7 +132,7 @@ impl Renderer<'_> {
     pub(super) fn warning(&self, warning: &Warning) -> Shown {
         let mut body = json!({
             "id": warning.id, "object": "radar.early_fraud_warning", "actionable": warning.actionable,
-            "fraud_type": "misc", "created": warning.created, "livemode": self.shape.livemode,
+            "fraud_type": "misc", "created": warning.created, "livemode": self.livemode(),
         });
         let names_intent = self.link(&mut body, Some(&warning.charge), self.shape.dispute_links);
         (body, vec![self.sight(names_intent, Some(&warning.charge), What::Warning(warning.clone()))])
@@ -140,10 +142,21 @@ impl Renderer<'_> {
         let mut body = json!({
             "id": review.id, "object": "review", "open": review.open, "reason": review.reason,
             "opened_reason": "rule", "closed_reason": (!review.open).then_some(review.reason),
-            "created": review.created, "livemode": self.shape.livemode,
+            "created": review.created, "livemode": self.livemode(),
         });
         let names_intent = self.link(&mut body, Some(&review.charge), self.shape.dispute_links);
         (body, vec![self.sight(names_intent, Some(&review.charge), What::Review(review.clone()))])
+    }
+
+    pub(super) fn order_link(&self, link: &Link, microsecond: usize) -> Shown {
+        let body = json!({
+            "object": "clawback.link", "id": link.id, "order_id": link.order, "microsecond": microsecond,
+        });
+        (body, vec![self.sight(false, None, What::Link(link.clone()))])
+    }
+
+    fn livemode(&self) -> bool {
+        self.shape.scope(self.payment).1
     }
 
     /// Writes the links of a child; says whether the intent is named.

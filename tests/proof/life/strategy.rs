@@ -44,6 +44,7 @@ fn shapes() -> impl Strategy<Value = Shape> {
     let money = (
         prop::bool::weighted(0.15),
         option::weighted(0.3, select(vec![("usd", 113_i64), ("chf", 7), ("huf", 39_000)])),
+        prop::bool::weighted(0.15),
         prop::bool::weighted(0.5),
     );
     let links = (
@@ -53,14 +54,15 @@ fn shapes() -> impl Strategy<Value = Shape> {
     );
     let habits = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     (size, whose, money, eras(), links, habits).prop_map(
-        |(payments, (account, livemode, currency), (two_currencies, settlement, foreign), era, links, habits)| Shape {
+        |(payments, (account, livemode, currency), money, era, links, habits)| Shape {
             payments,
             account,
             livemode,
             currency,
-            two_currencies,
-            settlement,
-            foreign_disputes: foreign,
+            two_currencies: money.0,
+            settlement: money.1,
+            two_scopes: money.2,
+            foreign_children: money.3,
             refund_links: links.0,
             dispute_links: if links.1 { Links::Both } else { Links::Charge },
             links_fade: links.2,
@@ -83,6 +85,7 @@ pub fn today() -> Shape {
         livemode: false,
         currency: "eur",
         two_currencies: false,
+        two_scopes: false,
         settlement: None,
         direct: false,
         nested_refunds: Nested::Absent,
@@ -100,7 +103,8 @@ pub fn today() -> Shape {
         void_shows_on_charge: true,
         void_makes_refund: false,
         copies_metadata: true,
-        foreign_disputes: false,
+        charges_again: true,
+        foreign_children: false,
         noise: false,
     }
 }
@@ -188,7 +192,8 @@ fn refunds() -> impl Strategy<Value = Step> {
         RefundMove::Returned,
     ]);
     prop_oneof![
-        8 => (percents(), starts).prop_map(|(percent, starts)| Step::Refund { percent, starts }),
+        8 => (percents(), starts, prop::bool::weighted(0.1))
+            .prop_map(|(percent, starts, foreign)| Step::Refund { percent, starts, foreign }),
         8 => (0..4_u8, moves).prop_map(|(which, to)| Step::RefundMoves { which, to }),
         2 => (0..4_u8).prop_map(|which| Step::RefundTouched { which }),
         1 => (1..999_u16).prop_map(|amount| Step::StrayRefund { amount }),
@@ -226,6 +231,7 @@ fn around() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (on, orders()).prop_map(|(on, order)| Step::SetOrder { on, order }),
         3 => sessions(),
+        2 => (0..2_u8, any::<bool>()).prop_map(|(order, by_charge)| Step::Link { order, by_charge }),
         1 => orders().prop_map(|order| Step::SessionExpires { order }),
         1 => any::<bool>().prop_map(|ok| Step::SessionAgain { ok }),
         2 => Just(Step::ChargeTouched),

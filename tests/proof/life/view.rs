@@ -11,9 +11,11 @@
 //!   whether the total still holds the failed refund cannot be told;
 //! - children that name a charge only, where no event says which intent that charge is of: the payment
 //!   looks like two;
+//! - which of two captured charges a refund is of that names the intent only, unless both the refunds and the
+//!   charges that show them are seen;
 //! - an intent that is made and declined within a second, by endpoints that see both in the intent alone:
 //!   the two snapshots are equally far along its life;
-//! - disputes in several currencies where neither charge nor intent is seen: which is the payment's?
+//! - disputes or refunds in several currencies where neither charge nor intent is seen: which is the payment's?
 
 use super::plan::{Links, Nested, Shape};
 
@@ -51,9 +53,15 @@ const ADVISED: &[&str] = &[
     "payment_intent.processing",
 ];
 
+/// An event of the receiver's own: what somebody said of a payment's order.
+pub const OWN: &str = "clawback.linked";
+
 impl Endpoint {
     /// Whether it is sent events of a type.
     pub fn sees(self, kind: &str) -> bool {
+        if kind == OWN {
+            return true;
+        }
         let dispute = kind.starts_with("charge.dispute.");
         let refund = kind.starts_with("refund.") || kind == "charge.refund.updated";
         let charge = kind.starts_with("charge.") && !dispute && !refund;
@@ -100,7 +108,7 @@ pub fn knowable(shape: &Shape, endpoint: Endpoint) -> Shape {
         shape.dispute_links = Links::Both;
     }
     if !endpoint.sees_charges() && (shape.direct || !endpoint.sees("payment_intent.succeeded")) {
-        shape.foreign_disputes = false;
+        shape.foreign_children = false;
     }
     let sees_each_refund =
         shape.nested_refunds != Nested::Absent || shape.refund_events && endpoint.sees_refunds_made();
@@ -108,6 +116,8 @@ pub fn knowable(shape: &Shape, endpoint: Endpoint) -> Shape {
     if !sees_each_refund && !sees_no_refund {
         shape.lowers = false;
     }
+    shape.charges_again = shape.refund_links != Links::Intent
+        || sees_each_refund && endpoint.sees("charge.refunded") && endpoint.sees_charges();
     shape.declined_at_once = endpoint.sees("charge.failed") || !endpoint.sees("payment_intent.created");
     if shape.void_makes_refund && !endpoint.sees_charges() {
         // Without the charge it looks like money that went back.

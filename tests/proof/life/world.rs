@@ -12,8 +12,6 @@ mod attempts;
 mod disputes;
 mod refunds;
 
-pub use around::WARNINGS;
-
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
@@ -121,7 +119,7 @@ impl World {
             Step::CaptureSome { percent } => self.capture_some(p, percent),
             Step::ChargeAgain { percent } => self.charge_again(p, percent),
             Step::Void { expired } => self.void(p, expired),
-            Step::Refund { percent, starts } => self.refund(p, percent, starts),
+            Step::Refund { percent, starts, foreign } => self.refund(p, percent, starts, foreign),
             Step::RefundMoves { which, to } => self.refund_moves(p, which, to),
             Step::RefundTouched { which } => self.refund_touched(p, which),
             Step::StrayRefund { amount } => self.stray_refund(p, amount),
@@ -136,6 +134,7 @@ impl World {
             Step::LateWin { which } => self.late_win(p, which),
             Step::Reopen { which } => self.reopen(p, which),
             Step::SetOrder { on, order } => self.set_order(p, on, order),
+            Step::Link { order, by_charge } => self.link(p, order, by_charge),
             Step::SessionExpires { order } => self.session_expires(p, order),
             Step::Session { order, client, payment_link } => self.session(p, order, client, payment_link),
             Step::SessionAgain { ok } => self.session_again(p, ok),
@@ -183,7 +182,12 @@ impl World {
             Subject::Warning(n) => renderer.warning(&pay.warnings[n]),
             Subject::Review(n) => renderer.review(&pay.reviews[n]),
         };
-        let body = self.envelope(&id, kind, &object);
+        self.tell(p, id, kind, (object, shows));
+    }
+
+    /// Writes an event down.
+    fn tell(&mut self, p: usize, id: String, kind: &str, (object, shows): Shown) {
+        let body = self.envelope(p, &id, kind, &object);
         self.moments.push(Moment { event: Event { id, kind: kind.to_owned(), created: self.clock, body }, shows });
     }
 
@@ -200,12 +204,13 @@ impl World {
         !pay.told.insert(id.clone())
     }
 
-    fn envelope(&self, id: &str, kind: &str, object: &Value) -> String {
+    fn envelope(&self, p: usize, id: &str, kind: &str, object: &Value) -> String {
+        let (account, livemode) = self.shape.scope(p);
         let mut event = json!({
-            "id": id, "object": "event", "type": kind, "created": self.clock, "livemode": self.shape.livemode,
+            "id": id, "object": "event", "type": kind, "created": self.clock, "livemode": livemode,
             "api_version": "2025-04-30.basil", "pending_webhooks": 1, "data": {"object": object},
         });
-        if let Some(account) = self.shape.account {
+        if let Some(account) = account {
             event["account"] = json!(account);
         }
         event.to_string()

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::harness::Database;
-use crate::truth::{DisputeTruth, OrderTruthKey, PaymentTruth, RefundTruth, Sums, Truth, WantedTruth};
+use crate::truth::{DisputeTruth, OrderTruthKey, PaymentTruth, RefundTruth, Sums, Truth, WantedTruth, WarningTruth};
 
 const PAYMENTS: &str = "
     select p.payment_id as id, p.order_id, p.account, p.livemode, p.currency, jsonb_build_object('state', p.state,
@@ -29,6 +29,8 @@ const DISPUTES: &str = "
         extract(epoch from evidence_due_by)::bigint as evidence_due_by, amount_withdrawn as withdrawn,
         amount_reinstated as reinstated, fee, settlement_currency
     from clawback_v1.disputes";
+
+const WARNINGS: &str = "select warning_id as id, payment_id, charge_id, actionable from clawback_v1.fraud_warnings";
 
 /// When work may begin can be seen until somebody claimed it. `soon` is a minute after it was asked for.
 const WANTED: &str = "
@@ -106,6 +108,9 @@ pub async fn all(db: &Database) -> BTreeMap<String, Shown> {
     }
     for Keyed { id, row } in rows::<DisputeTruth>(db, DISPUTES).await {
         life(&mut lives, &id).end.disputes.insert(id, row);
+    }
+    for Keyed { id, row } in rows::<WarningTruth>(db, WARNINGS).await {
+        life(&mut lives, &id).end.warnings.insert(id, row);
     }
     for Keyed { id, row } in rows::<WantedRow>(db, WANTED).await {
         life(&mut lives, &id).wanted.push(row);

@@ -22,6 +22,8 @@ pub(super) struct Known {
     session_currency: Option<&'static str>,
     session_order: Option<String>,
     client_order: Option<String>,
+    /// What somebody said, the latest last: of which intent or charge, and for which order.
+    links: Vec<(String, String)>,
 }
 
 /// Refunds that name neither a charge nor an intent, as last shown.
@@ -34,7 +36,8 @@ pub(super) fn strays(life: &Life) -> Vec<Refund> {
         | What::Dispute(_)
         | What::Session(_)
         | What::Warning(_)
-        | What::Review(_) => None,
+        | What::Review(_)
+        | What::Link(_) => None,
     });
     last.collect::<BTreeMap<_, _>>().into_values().collect()
 }
@@ -77,6 +80,7 @@ impl Known {
                 // The buyer of a payment link chooses it: no reference of the merchant's.
                 keep(&mut self.client_order, session.client.as_ref().filter(|_| !session.payment_link));
             }
+            What::Link(link) => self.links.push((link.id.clone(), link.order.clone())),
             What::Warning(warning) => drop(self.warnings.insert(warning.id.clone(), warning.clone())),
             What::Review(review) => drop(self.reviews.insert(review.id.clone(), review.clone())),
         }
@@ -91,7 +95,9 @@ impl Known {
         let best = self.charges.values().filter(|charge| self.charge_orders.contains_key(&charge.id));
         let best = best.max_by_key(|charge| (charge.captured > 0, charge.created, charge.id.clone()));
         let on_charge = best.map(|charge| self.charge_orders[&charge.id].clone());
-        let choices = [&self.intent_order, &on_charge, &self.session_order, &self.client_order];
+        let mine = |id: &String| self.payment_id().as_ref() == Some(id) || self.charge_ids.contains(id);
+        let said = self.links.iter().rev().find(|(id, _)| mine(id)).map(|(_, order)| order.clone());
+        let choices = [&said, &self.intent_order, &on_charge, &self.session_order, &self.client_order];
         choices.into_iter().flatten().next().cloned()
     }
 
@@ -134,7 +140,8 @@ impl Known {
     /// What is with the buyer or on its way: the refunds known to live, and of each charge those that its
     /// total held when it was last seen, and of which nothing else was ever seen.
     fn refunded(&self) -> i64 {
-        let known: i64 = self.refunds.values().filter(|r| r.is_live() && !r.of_void).map(|r| r.amount).sum();
+        let live = self.refunds.values().filter(|r| r.is_live() && !r.of_void && Some(r.currency) == self.currency());
+        let known: i64 = live.map(|refund| refund.amount).sum();
         known + self.charges.values().map(|charge| self.unexplained(charge)).sum::<i64>()
     }
 

@@ -1,11 +1,10 @@
 //! What surrounds a payment: order references, checkout sessions, fraud warnings, reviews.
 
-use super::super::objects::{Review, Session, Warning};
+use super::super::objects::{Link, Review, Session, Warning};
 use super::super::plan::Bearer;
+use super::super::render::Renderer;
+use super::super::view::OWN;
 use super::{Subject, World, nth};
-
-/// Whether lives have early fraud warnings and reviews.
-pub const WARNINGS: bool = true;
 
 impl World {
     /// Only an edit of a charge makes an event; of the others it shows in the next one they have.
@@ -24,6 +23,17 @@ impl World {
                 }
             }
         }
+    }
+
+    pub(super) fn link(&mut self, p: usize, order: u8, by_charge: bool) {
+        let pay = &self.pays[p];
+        let charge = pay.charges.first().map(|charge| charge.id.clone());
+        let named = pay.intent_id().map(str::to_owned).filter(|_| !by_charge || charge.is_none());
+        let Some(said_of) = named.or(charge) else { return };
+        let (id, link) = (self.id("evt"), Link { id: said_of, order: self.order_id(order) });
+        let shown =
+            Renderer { shape: &self.shape, pay: &self.pays[p], payment: p, faded: false }.order_link(&link, self.made);
+        self.tell(p, id, OWN, shown);
     }
 
     pub(super) fn session_expires(&mut self, p: usize, order: Option<u8>) {
@@ -71,7 +81,7 @@ impl World {
     }
 
     pub(super) fn warn(&mut self, p: usize) {
-        let Some(n) = self.pays[p].charges.iter().position(|charge| WARNINGS && charge.captured > 0) else { return };
+        let Some(n) = self.pays[p].charges.iter().position(|charge| charge.captured > 0) else { return };
         let (id, created) = (self.id("issfr"), self.clock);
         let charge = self.pays[p].charges[n].id.clone();
         let actionable = self.is_actionable(p, &charge);
@@ -105,7 +115,7 @@ impl World {
     }
 
     pub(super) fn review_opens(&mut self, p: usize) {
-        let open = |charge: &super::Charge| WARNINGS && charge.status == "succeeded" && !charge.voided;
+        let open = |charge: &super::Charge| charge.status == "succeeded" && !charge.voided;
         let Some(n) = self.pays[p].charges.iter().position(open) else { return };
         let (id, created) = (self.id("prv"), self.clock);
         let charge = self.pays[p].charges[n].id.clone();

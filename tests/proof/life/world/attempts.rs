@@ -1,7 +1,7 @@
 //! Attempts to pay: begun, declined, authorized, captured, let go.
 
 use super::super::objects::{Charge, Intent};
-use super::super::plan::{Attempt, Links};
+use super::super::plan::Attempt;
 use super::{Subject, World, share};
 
 impl World {
@@ -150,9 +150,7 @@ impl World {
     pub(super) fn charge_again(&mut self, p: usize, percent: u8) {
         let pay = &self.pays[p];
         let captured = pay.charges.iter().filter(|charge| charge.captured > 0).count();
-        // A refund that names the intent alone could be of either charge.
-        let ambiguous = self.shape.refund_links == Links::Intent;
-        if self.shape.direct || !pay.is_complete() || captured != 1 || ambiguous {
+        if self.shape.direct || !pay.is_complete() || captured != 1 || !self.shape.charges_again {
             return;
         }
         let amount = share(pay.amount, percent);

@@ -15,7 +15,7 @@ impl World {
         if pay.disputes.len() >= 3 {
             return;
         }
-        let foreign = foreign && self.shape.foreign_disputes;
+        let foreign = foreign && self.shape.foreign_children;
         let amount = share(pay.charges[charge].captured, percent) * if foreign { 150 } else { 1 };
         let n = self.add_dispute(p, charge, amount, opens, due, foreign);
         if opens != Opening::Inquiry {

@@ -5,7 +5,7 @@ use super::super::plan::{Nested, RefundMove, RefundStart};
 use super::{Subject, World, nth, share};
 
 impl World {
-    pub(super) fn refund(&mut self, p: usize, percent: u8, starts: RefundStart) {
+    pub(super) fn refund(&mut self, p: usize, percent: u8, starts: RefundStart, foreign: bool) {
         let Some((n, left)) = self.refundable(p) else { return };
         let status = match starts {
             _ if self.shape.nested_refunds == Nested::WithoutStatus => "succeeded",
@@ -17,6 +17,9 @@ impl World {
         self.next_second();
         let amount = share(left, percent.min(100));
         let made = self.add_refund(p, n, amount, status, false);
+        if foreign && self.shape.foreign_children {
+            self.make_foreign(p, n, made);
+        }
         if self.shape.refund_events {
             self.emit(p, "refund.created", Subject::Refund(made));
         }
@@ -51,6 +54,14 @@ impl World {
         let (charge, currency) = (Some(pay.charges[n].id.clone()), pay.currency);
         pay.refunds.push(Refund { id, charge, amount, currency, status, created, of_void });
         pay.refunds.len() - 1
+    }
+
+    /// Goes back in another currency, beside the charge's total.
+    fn make_foreign(&mut self, p: usize, n: usize, made: usize) {
+        let pay = &mut self.pays[p];
+        pay.charges[n].counted.pop();
+        let refund = &mut pay.refunds[made];
+        (refund.currency, refund.amount) = ("jpy", refund.amount * 150);
     }
 
     pub(super) fn refund_of_void(&mut self, p: usize, n: usize) {

@@ -1,0 +1,138 @@
+//! The queue of follow-ups, imitated: the service's own `align` between batches, and consumers that claim,
+//! complete, fail and lose follow-ups meanwhile.
+//!
+//! The statements that do so on a real database are tried in `postgres.rs`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clawback::apply::book::Book;
+use clawback::domain::align::{Asked, FollowUp, FollowUpState, Place, Row, align};
+use clawback::domain::{Payment, Wanted};
+
+use crate::memory::Dice;
+
+/// The kind that is about a payment: of two payments that become one, one of two such follow-ups goes.
+const OF_PAYMENTS: &str = "cancel_fulfilment";
+
+type Key = (String, String, String);
+
+/// Rows in the order of their ids.
+#[derive(Default)]
+pub struct Queue {
+    rows: Vec<FollowUp>,
+    made: i64,
+    done: BTreeSet<i64>,
+}
+
+impl Queue {
+    /// Brings the queue in line after a batch. Rows of payments that are not stored are not loaded.
+    pub fn align(&mut self, book: &Book, is_stored: impl Fn(&str) -> bool) {
+        let asked: Vec<Asked> = book
+            .touched()
+            .flat_map(|entry| {
+                let place = place_of(&entry.derived.payment);
+                entry.derived.wanted.iter().map(move |wanted| Asked { place, wanted })
+            })
+            .collect();
+        let loaded = |row: &&FollowUp| book.was_touched(&row.payment_id) && is_stored(&row.payment_id);
+        let stored: Vec<FollowUp> = self.rows.iter().filter(loaded).cloned().collect();
+        let aligned = align(stored, &asked, |id| book.heir(id).map(|entry| place_of(&entry.derived.payment)));
+        self.rows.retain(|row| !aligned.delete.contains(&row.id));
+        aligned.update.iter().for_each(|row| self.update(row));
+        aligned.insert.iter().for_each(|row| self.insert(row));
+    }
+
+    fn update(&mut self, new: &Row) {
+        let row = self.rows.iter_mut().find(|row| Some(row.id) == new.id).expect("what is updated is there");
+        *row = FollowUp { run_at: run_at(new).unwrap_or(row.run_at), ..of_row(new, row.id) };
+    }
+
+    /// One that is there already comes over, and is ready again if it was withdrawn.
+    fn insert(&mut self, new: &Row) {
+        let Some(row) = self.rows.iter_mut().find(|row| key(row) == row_key(new)) else {
+            self.made += 1;
+            return self.rows.push(FollowUp { run_at: run_at(new).unwrap_or(0), ..of_row(new, self.made) });
+        };
+        (row.payment_id, row.order_id, row.wanted) = (new.payment_id.clone(), new.order_id.clone(), true);
+        if matches!(row.state, FollowUpState::Ready | FollowUpState::Cancelled) {
+            (row.payload, row.due_at) = (new.payload.clone(), new.due_at);
+        }
+        if row.state == FollowUpState::Cancelled {
+            (row.state, row.attempts) = (FollowUpState::Ready, 0);
+        }
+    }
+
+    /// Some follow-ups are claimed, some completed, some fail, some leases run out, some people discard.
+    pub fn consume(&mut self, dice: &mut Dice) {
+        for row in &mut self.rows {
+            let unless_wanted = |state| if row.wanted { state } else { FollowUpState::Cancelled };
+            (row.state, row.attempts) = match (row.state, dice.roll(8)) {
+                (FollowUpState::Ready, 0..=3) => (FollowUpState::Leased, row.attempts + 1),
+                (FollowUpState::Ready, 4) => (FollowUpState::Discarded, row.attempts),
+                (FollowUpState::Leased, 0..=2) => (FollowUpState::Done, row.attempts),
+                (FollowUpState::Leased, 3..=4) => (unless_wanted(FollowUpState::Ready), row.attempts),
+                (FollowUpState::Leased, 5) => (unless_wanted(FollowUpState::Dead), row.attempts),
+                (state, _) => (state, row.attempts),
+            };
+            if row.state == FollowUpState::Done {
+                self.done.insert(row.id);
+            }
+        }
+    }
+
+    /// The rows that are wanted are those that the payments ask for, with what they say; every state fits
+    /// whether it is wanted; nothing is there twice; what was completed is done for ever.
+    pub fn check<'a>(&self, asked: impl Iterator<Item = (&'a Payment, &'a Wanted)>) -> Result<(), String> {
+        let mut rows: BTreeMap<Key, &FollowUp> = self.rows.iter().map(|row| (key(row), row)).collect();
+        if rows.len() != self.rows.len() {
+            return Err(format!("WRONG: asked for twice: {:?}", self.rows));
+        }
+        for (payment, wanted) in asked {
+            let row = rows.remove(&(wanted.kind.to_owned(), wanted.subject.clone(), wanted.round.clone()));
+            if !row.is_some_and(|row| fits(row, payment, wanted)) {
+                return Err(format!("WRONG: of {payment:?} is wanted {wanted:?}, but there is {row:?}"));
+            }
+        }
+        let active = |row: &&&FollowUp| row.wanted || matches!(row.state, FollowUpState::Ready | FollowUpState::Dead);
+        if let Some(row) = rows.values().find(active) {
+            return Err(format!("WRONG: nothing asks for {row:?}"));
+        }
+        let undone = |row: &&FollowUp| self.done.contains(&row.id) && row.state != FollowUpState::Done;
+        match self.rows.iter().find(undone) {
+            Some(row) if row.kind != OF_PAYMENTS => Err(format!("WRONG: was completed and is not done: {row:?}")),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// A row that will be handed out says what is true; one that was ended says what was true then.
+fn fits(row: &FollowUp, payment: &Payment, wanted: &Wanted) -> bool {
+    let ended = matches!(row.state, FollowUpState::Done | FollowUpState::Discarded);
+    let place = (row.payment_id.as_str(), row.order_id.as_deref());
+    row.wanted
+        && row.state != FollowUpState::Cancelled
+        && place == (payment.payment_id.as_str(), payment.order_id.as_deref())
+        && (ended || (&row.payload, row.due_at) == (&wanted.payload, wanted.due_at))
+}
+
+fn place_of(payment: &Payment) -> Place<'_> {
+    Place { payment_id: &payment.payment_id, order_id: payment.order_id.as_deref() }
+}
+
+fn key(row: &FollowUp) -> Key {
+    (row.kind.clone(), row.subject.clone(), row.round.clone())
+}
+
+fn row_key(row: &Row) -> Key {
+    (row.kind.clone(), row.subject.clone(), row.round.clone())
+}
+
+/// "Now" is 0 here.
+fn run_at(row: &Row) -> Option<i64> {
+    row.run_at.or(row.run_after)
+}
+
+fn of_row(row: &Row, id: i64) -> FollowUp {
+    let Row { kind, subject, round, order_id, payment_id, payload, state, wanted, due_at, attempts, .. } = row.clone();
+    FollowUp { id, kind, subject, round, order_id, payment_id, payload, state, wanted, run_at: 0, due_at, attempts }
+}
