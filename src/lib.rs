@@ -133,7 +133,10 @@
 //! its facts to what is wanted. Inserting and withdrawing follows by itself. Describe it in `README.md`.
 //!
 //! **… a state.** A variant of [`domain::State`], at its place in the ladder, and a migration that
-//! widens the checks of `payments` and `orders`.
+//! widens the checks of `payments`, `orders` and `order_history` (`0009_invariants.sql`).
+//!
+//! **… a constraint.** A new migration, and a statement that it refuses in `tests/it/invariants.rs`, which
+//! asks for one for each.
 //!
 //! **… a column of the interface.** A new migration: the private table, then `create or replace view` with
 //! the column *at the end*. Then the row in [`store`], the field in [`domain::Payment`] or beside it, and

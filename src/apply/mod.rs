@@ -243,17 +243,18 @@ fn post(mut book: Book, events: Vec<(PendingEvent, Facts)>) -> (Book, Vec<Histor
     (book, history, verdicts)
 }
 
-/// Writes what the book says changed, what is moved before what it moves away from is removed.
+/// Writes what the book says changed: what others point to before they do, and away when none does any more.
 async fn save(tx: &mut PgConnection, book: &Book, stored: Vec<FollowUp>, history: &[HistoryRow]) -> sqlx::Result<()> {
     let changes = book.changes();
+    if !changes.orders.is_empty() {
+        orders::save(tx, &changes.orders).await?;
+    }
     if !changes.payments.is_empty() {
         save_payments(tx, &changes).await?;
     }
+    save_follow_ups(tx, book, stored).await?;
     if !changes.gone.is_empty() {
         payments::remove(tx, &changes.gone).await?;
-    }
-    if !changes.orders.is_empty() {
-        orders::save(tx, &changes.orders).await?;
     }
     if !changes.gone_orders.is_empty() {
         orders::remove(tx, &changes.gone_orders).await?;
@@ -261,7 +262,7 @@ async fn save(tx: &mut PgConnection, book: &Book, stored: Vec<FollowUp>, history
     if !history.is_empty() {
         orders::append_history(tx, history).await?;
     }
-    save_follow_ups(tx, book, stored).await
+    Ok(())
 }
 
 async fn save_payments(tx: &mut PgConnection, changes: &book::Changes<'_>) -> sqlx::Result<()> {

@@ -13,6 +13,7 @@ mod follow_up_rules;
 mod follow_ups;
 mod harness;
 mod interface;
+mod invariants;
 mod load;
 mod merging;
 mod operators;

@@ -1,0 +1,110 @@
+//! Promise: the database refuses what the domain forbids, by constraints with names.
+
+use std::collections::BTreeSet;
+
+use crate::harness::{Database, TestApp};
+
+/// A statement for each constraint, and the constraint that must refuse it.
+const FORBIDDEN: &[(&str, &str)] = &[
+    ("events_event_id_length", "update clawback.events set event_id = ''"),
+    ("events_type", "update clawback.events set type = ''"),
+    ("events_state", "update clawback.events set state = 'done', processed_at = now()"),
+    ("events_processed_at", "update clawback.events set processed_at = null"),
+    ("events_attempts", "update clawback.events set attempts = -1"),
+    ("events_reason", "update clawback.events set state = 'failed', last_error = null"),
+    ("events_pkey", "insert into clawback.events (event_id, type) select event_id, type from clawback.events"),
+    ("event_payloads_pkey", "insert into clawback.event_payloads select * from clawback.event_payloads"),
+    ("event_payloads_event_fkey", "insert into clawback.event_payloads values ('evt_nowhere', '{}')"),
+    ("pending_events_pkey", "insert into clawback.pending_events (seq, event_id) values (1, 'a'), (1, 'b')"),
+    ("pending_events_event_key", "insert into clawback.pending_events (seq, event_id) values (1, 'a'), (2, 'a')"),
+    ("failed_events_pkey", "insert into clawback.failed_events (event_id)
+                            select event_id from clawback.events, (values (1), (2)) twice"),
+    ("failed_events_event_fkey", "insert into clawback.failed_events (event_id) values ('evt_nowhere')"),
+    ("replays_reason", "insert into clawback.replays (event_id, reason) select event_id, '' from clawback.events"),
+    ("replays_event_fkey", "insert into clawback.replays (event_id, reason) values ('evt_nowhere', 'hope')"),
+    ("replays_pkey", "insert into clawback.replays (id, event_id, reason) overriding system value
+                      select 1, event_id, 'hope' from clawback.events"),
+    ("payments_state", "update clawback.payments set state = 'shipped'"),
+    ("payments_state_money", "update clawback.payments set state = 'refunded' where state = 'paid'"),
+    ("payments_amounts", "update clawback.payments set amount = -1"),
+    ("payments_currency", "update clawback.payments set currency = 'EUR', order_id = null"),
+    ("payments_open_disputes", "update clawback.payments set hold = false where open_disputes > 0"),
+    ("payments_orphan", "update clawback.payments set orphan = true where order_id is not null"),
+    ("payments_order_fkey", "update clawback.payments set order_id = 'order-nowhere'"),
+    ("payments_pkey", "insert into clawback.payments select * from clawback.payments"),
+    ("payment_objects_pkey", "insert into clawback.payment_objects select * from clawback.payment_objects"),
+    ("payment_objects_payment_fkey", "insert into clawback.payment_objects values ('re_new', 'pi_nowhere')"),
+    ("orders_state", "update clawback.orders set state = 'shipped'"),
+    ("orders_state_money", "update clawback.orders set state = 'paid', amount_paid = 0"),
+    ("orders_amounts", "update clawback.orders set amount_disputed = -1 where open_disputes > 0"),
+    ("orders_currency", "insert into clawback.orders
+                         select order_id, account, livemode, 'e', state, amount_paid, amount_refunded, amount_disputed,
+                                amount_lost, hold, open_disputes, evidence_due_by from clawback.orders"),
+    ("orders_open_disputes", "update clawback.orders set evidence_due_by = now() where open_disputes = 0"),
+    ("orders_pkey", "insert into clawback.orders select * from clawback.orders"),
+    ("refunds_amount", "update clawback.refunds set amount = -1"),
+    ("refunds_currency", "update clawback.refunds set currency = ''"),
+    ("refunds_payment_fkey", "update clawback.refunds set payment_id = 'pi_nowhere'"),
+    ("refunds_pkey", "insert into clawback.refunds select * from clawback.refunds"),
+    ("disputes_amounts", "update clawback.disputes set amount_withdrawn = -1"),
+    ("disputes_currency", "update clawback.disputes set currency = ''"),
+    ("disputes_phase", "update clawback.disputes set phase = 'appeal'"),
+    ("disputes_outcome", "update clawback.disputes set outcome = 'drawn'"),
+    ("disputes_outcome_phase", "update clawback.disputes set outcome = 'prevented'"),
+    ("disputes_settlement", "update clawback.disputes set settlement_currency = null"),
+    ("disputes_payment_fkey", "update clawback.disputes set payment_id = 'pi_nowhere'"),
+    ("disputes_pkey", "insert into clawback.disputes select * from clawback.disputes"),
+    ("fraud_warnings_payment_fkey", "update clawback.fraud_warnings set payment_id = 'pi_nowhere'"),
+    ("fraud_warnings_pkey", "insert into clawback.fraud_warnings select * from clawback.fraud_warnings"),
+    ("order_history_changes", "update clawback.order_history set from_state = to_state"),
+    ("order_history_states", "update clawback.order_history set to_state = 'shipped'"),
+    ("order_history_currency", "update clawback.order_history set currency = 'EUR'"),
+    ("order_history_pkey", "insert into clawback.order_history overriding system value
+                            select * from clawback.order_history"),
+    ("follow_ups_once", "insert into clawback.follow_ups (kind, subject, round, payload, run_at)
+                         select kind, subject, round, payload, run_at from clawback.follow_ups"),
+    ("follow_ups_state", "update clawback.follow_ups set state = 'lost' where state = 'ready'"),
+    ("follow_ups_finished", "update clawback.follow_ups set finished_at = now() where state = 'ready'"),
+    ("follow_ups_leased", "update clawback.follow_ups set leased_until = now() where state = 'ready'"),
+    ("follow_ups_lease_token", "update clawback.follow_ups set state = 'leased', leased_until = now(), consumer = 'me'
+                                where state = 'ready'"),
+    ("follow_ups_cancelled", "update clawback.follow_ups set state = 'cancelled', finished_at = now() where wanted"),
+    ("follow_ups_attempts", "update clawback.follow_ups set attempts = max_attempts + 1"),
+    ("follow_ups_names", "update clawback.follow_ups set subject = ''"),
+    ("follow_ups_payment_fkey", "update clawback.follow_ups set payment_id = 'pi_nowhere'"),
+    ("follow_ups_pkey", "insert into clawback.follow_ups (id, kind, subject, round, payload, run_at)
+                         overriding system value
+                         select id, 'new', id::text, '', payload, run_at from clawback.follow_ups"),
+];
+
+/// Constraints of the private tables; those of the migrator's own table apart.
+async fn constraints(db: &Database) -> BTreeSet<String> {
+    let rows = db
+        .rows(
+            "select c.conname as name from pg_constraint c join pg_class t on t.oid = c.conrelid
+             where c.connamespace = 'clawback'::regnamespace and t.relname <> 'migrations' and c.contype <> 'n'",
+        )
+        .await;
+    rows.iter().filter_map(|row| row["name"].as_str().map(str::to_owned)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_constraint_refuses_what_the_domain_forbids() {
+    let mut db = Database::migrated().await;
+    db.expect_errors(&["violates"]);
+    let app = TestApp::start_on(db, |_| {}).await;
+    for story in ["paid", "partial-refund", "chargeback-open", "chargeback-lost", "fraud-warning"] {
+        app.live(story, story).await;
+    }
+    for (constraint, statement) in FORBIDDEN {
+        let refusal = app.db.refusal(statement).await;
+        assert!(refusal.contains(&format!("\"{constraint}\"")), "{constraint}: {refusal}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_constraint_is_tried() {
+    let db = Database::migrated().await;
+    let tried: BTreeSet<String> = FORBIDDEN.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(constraints(&db).await, tried);
+}
