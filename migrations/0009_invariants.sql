@@ -22,7 +22,8 @@ alter table clawback.order_history add constraint order_history_states check (
 alter table clawback.payments add constraint payments_state_money check (case state
     when 'disputed' then open_disputes > 0
     when 'inquiry' then open_disputes > 0
-    when 'charged_back' then amount_lost > 0 and amount_paid > 0 and amount_lost::numeric + amount_refunded >= amount_paid
+    when 'charged_back' then amount_lost > 0 and amount_paid > 0
+        and amount_lost::numeric + amount_refunded >= amount_paid
     when 'partially_charged_back' then amount_lost > 0
     when 'refunded' then amount_lost = 0 and amount_refunded >= amount_paid and amount_paid > 0
     when 'partially_refunded' then amount_lost = 0 and amount_refunded > 0
@@ -33,7 +34,8 @@ end is true);
 alter table clawback.orders add constraint orders_state_money check (case state
     when 'disputed' then open_disputes > 0
     when 'inquiry' then open_disputes > 0
-    when 'charged_back' then amount_lost > 0 and amount_paid > 0 and amount_lost::numeric + amount_refunded >= amount_paid
+    when 'charged_back' then amount_lost > 0 and amount_paid > 0
+        and amount_lost::numeric + amount_refunded >= amount_paid
     when 'partially_charged_back' then amount_lost > 0
     when 'refunded' then amount_lost = 0 and amount_refunded >= amount_paid and amount_paid > 0
     when 'partially_refunded' then amount_lost = 0 and amount_refunded > 0

@@ -17,13 +17,19 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("event_payloads_event_fkey", "insert into clawback.event_payloads values ('evt_nowhere', '{}')"),
     ("pending_events_pkey", "insert into clawback.pending_events (seq, event_id) values (1, 'a'), (1, 'b')"),
     ("pending_events_event_key", "insert into clawback.pending_events (seq, event_id) values (1, 'a'), (2, 'a')"),
-    ("failed_events_pkey", "insert into clawback.failed_events (event_id)
-                            select event_id from clawback.events, (values (1), (2)) twice"),
+    (
+        "failed_events_pkey",
+        "insert into clawback.failed_events (event_id)
+                            select event_id from clawback.events, (values (1), (2)) twice",
+    ),
     ("failed_events_event_fkey", "insert into clawback.failed_events (event_id) values ('evt_nowhere')"),
     ("replays_reason", "insert into clawback.replays (event_id, reason) select event_id, '' from clawback.events"),
     ("replays_event_fkey", "insert into clawback.replays (event_id, reason) values ('evt_nowhere', 'hope')"),
-    ("replays_pkey", "insert into clawback.replays (id, event_id, reason) overriding system value
-                      select 1, event_id, 'hope' from clawback.events"),
+    (
+        "replays_pkey",
+        "insert into clawback.replays (id, event_id, reason) overriding system value
+                      select 1, event_id, 'hope' from clawback.events",
+    ),
     ("payments_state", "update clawback.payments set state = 'shipped'"),
     ("payments_state_money", "update clawback.payments set state = 'refunded' where state = 'paid'"),
     ("payments_amounts", "update clawback.payments set amount = -1"),
@@ -37,9 +43,12 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("orders_state", "update clawback.orders set state = 'shipped'"),
     ("orders_state_money", "update clawback.orders set state = 'paid', amount_paid = 0"),
     ("orders_amounts", "update clawback.orders set amount_disputed = -1 where open_disputes > 0"),
-    ("orders_currency", "insert into clawback.orders
+    (
+        "orders_currency",
+        "insert into clawback.orders
                          select order_id, account, livemode, 'e', state, amount_paid, amount_refunded, amount_disputed,
-                                amount_lost, hold, open_disputes, evidence_due_by from clawback.orders"),
+                                amount_lost, hold, open_disputes, evidence_due_by from clawback.orders",
+    ),
     ("orders_open_disputes", "update clawback.orders set evidence_due_by = now() where open_disputes = 0"),
     ("orders_pkey", "insert into clawback.orders select * from clawback.orders"),
     ("refunds_amount", "update clawback.refunds set amount = -1"),
@@ -59,22 +68,34 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("order_history_changes", "update clawback.order_history set from_state = to_state"),
     ("order_history_states", "update clawback.order_history set to_state = 'shipped'"),
     ("order_history_currency", "update clawback.order_history set currency = 'EUR'"),
-    ("order_history_pkey", "insert into clawback.order_history overriding system value
-                            select * from clawback.order_history"),
-    ("follow_ups_once", "insert into clawback.follow_ups (kind, subject, round, payload, run_at)
-                         select kind, subject, round, payload, run_at from clawback.follow_ups"),
+    (
+        "order_history_pkey",
+        "insert into clawback.order_history overriding system value
+                            select * from clawback.order_history",
+    ),
+    (
+        "follow_ups_once",
+        "insert into clawback.follow_ups (kind, subject, round, payload, run_at)
+                         select kind, subject, round, payload, run_at from clawback.follow_ups",
+    ),
     ("follow_ups_state", "update clawback.follow_ups set state = 'lost' where state = 'ready'"),
     ("follow_ups_finished", "update clawback.follow_ups set finished_at = now() where state = 'ready'"),
     ("follow_ups_leased", "update clawback.follow_ups set leased_until = now() where state = 'ready'"),
-    ("follow_ups_lease_token", "update clawback.follow_ups set state = 'leased', leased_until = now(), consumer = 'me'
-                                where state = 'ready'"),
+    (
+        "follow_ups_lease_token",
+        "update clawback.follow_ups set state = 'leased', leased_until = now(), consumer = 'me'
+                                where state = 'ready'",
+    ),
     ("follow_ups_cancelled", "update clawback.follow_ups set state = 'cancelled', finished_at = now() where wanted"),
     ("follow_ups_attempts", "update clawback.follow_ups set attempts = max_attempts + 1"),
     ("follow_ups_names", "update clawback.follow_ups set subject = ''"),
     ("follow_ups_payment_fkey", "update clawback.follow_ups set payment_id = 'pi_nowhere'"),
-    ("follow_ups_pkey", "insert into clawback.follow_ups (id, kind, subject, round, payload, run_at)
+    (
+        "follow_ups_pkey",
+        "insert into clawback.follow_ups (id, kind, subject, round, payload, run_at)
                          overriding system value
-                         select id, 'new', id::text, '', payload, run_at from clawback.follow_ups"),
+                         select id, 'new', id::text, '', payload, run_at from clawback.follow_ups",
+    ),
 ];
 
 /// Constraints of the private tables; those of the migrator's own table apart.
