@@ -30,7 +30,7 @@ pub struct Envelope {
     pub account: Option<String>,
     /// Live or test mode.
     pub livemode: Option<bool>,
-    /// `data.object.id`.
+    /// `data.object.id`; of a thin event `related_object.id`.
     pub object_id: Option<String>,
     /// Unix seconds, of the years 1 to 9999. A thin event's has been rounded down to a second.
     pub created: Option<i64>,
@@ -78,7 +78,9 @@ impl Envelope {
             api_version: parts.api_version.and_then(short_text),
             account: parts.account.and_then(short_text),
             livemode: parts.livemode.and_then(|raw| serde_json::from_str(raw.get()).ok()),
-            object_id: parts.data.and_then(object_id).and_then(short_text),
+            object_id: (parts.data.and_then(object_id))
+                .or_else(|| parts.related_object.and_then(id))
+                .and_then(short_text),
             created: parts.created.and_then(seconds),
         })
     }
@@ -95,6 +97,7 @@ struct Parts<'a> {
     livemode: Option<&'a RawValue>,
     created: Option<&'a RawValue>,
     data: Option<&'a RawValue>,
+    related_object: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -107,6 +110,7 @@ enum Key {
     Livemode,
     Created,
     Data,
+    RelatedObject,
     #[serde(other)]
     Other,
 }
@@ -134,6 +138,7 @@ impl<'de> Deserialize<'de> for Parts<'de> {
                         Key::Livemode => &mut parts.livemode,
                         Key::Created => &mut parts.created,
                         Key::Data => &mut parts.data,
+                        Key::RelatedObject => &mut parts.related_object,
                         Key::Other => {
                             map.next_value::<de::IgnoredAny>()?;
                             continue;
@@ -159,18 +164,24 @@ fn short_text(raw: &RawValue) -> Option<String> {
     text(raw).filter(|text| text.len() <= MAX_ID)
 }
 
+#[derive(Deserialize)]
+struct Data<'a> {
+    #[serde(borrow)]
+    object: Object<'a>,
+}
+
+#[derive(Deserialize)]
+struct Object<'a> {
+    #[serde(borrow)]
+    id: &'a RawValue,
+}
+
 fn object_id(data: &RawValue) -> Option<&RawValue> {
-    #[derive(Deserialize)]
-    struct Data<'a> {
-        #[serde(borrow)]
-        object: Object<'a>,
-    }
-    #[derive(Deserialize)]
-    struct Object<'a> {
-        #[serde(borrow)]
-        id: &'a RawValue,
-    }
     Some(serde_json::from_str::<Data<'_>>(data.get()).ok()?.object.id)
+}
+
+fn id(object: &RawValue) -> Option<&RawValue> {
+    Some(serde_json::from_str::<Object<'_>>(object.get()).ok()?.id)
 }
 
 /// A snapshot event has Unix seconds, a thin one RFC 3339 text.

@@ -36,7 +36,7 @@ fn a_thin_event_is_read_too() {
            "related_object":{"id":"ch_1","type":"charge","url":"/v1/charges/ch_1"},"reason":null"#,
     );
     assert_eq!(thin.created, Some(1_700_000_000));
-    assert_eq!((thin.livemode, thin.object_id), (Some(true), None));
+    assert_eq!((thin.livemode, thin.object_id.as_deref()), (Some(true), Some("ch_1")));
 }
 
 #[test]
