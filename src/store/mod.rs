@@ -11,3 +11,4 @@ pub mod ledger;
 pub mod migrations;
 pub mod orders;
 pub mod payments;
+pub mod replays;
