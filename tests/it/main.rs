@@ -17,6 +17,7 @@ mod load;
 mod merging;
 mod operators;
 mod order_state;
+mod order_story;
 mod privileges;
 mod processing;
 mod proxy;
