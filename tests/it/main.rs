@@ -6,6 +6,7 @@ mod architecture;
 mod binary;
 mod bodies;
 mod cli;
+mod doctor;
 mod durability;
 mod endpoint;
 mod fixtures;
