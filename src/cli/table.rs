@@ -50,7 +50,7 @@ pub(super) fn print(json: bool, columns: &[&str], rows: &[Value], none: &str) ->
 fn cell(column: &str, value: &Value) -> String {
     match value {
         Value::Null => "–".to_owned(),
-        Value::String(text) if column.ends_with("at") || column.ends_with("_by") => moment(text),
+        Value::String(text) if column == "at" || column.ends_with("_at") || column.ends_with("_by") => moment(text),
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
