@@ -195,6 +195,13 @@ async fn what_a_role_may_not_do_is_one_line_that_says_what_mends_it() {
     }
     let shown = run(&["events", "show", event_id], &[("DATABASE_URL", &url)]).await;
     assert!(shown.stdout.contains("for the owner of schema clawback to see"), "{shown:?}");
+    // What it may do is written down in its name, where it may not look.
+    app.live("chargeback-open", "o_2").await;
+    let id = app.json(&["follow-ups", "list", "--order", "o_2"]).await[0]["id"].to_string();
+    let requeued = run(&["follow-ups", "requeue", &id, "--by", "ada"], &[("DATABASE_URL", &url)]).await;
+    assert_eq!((requeued.code, requeued.stderr.as_str()), (Some(0), ""));
+    let written = app.db.rows("select requested_by, person from clawback.requeues").await;
+    assert_eq!(written, [json!({ "requested_by": role, "person": "ada" })]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -55,38 +55,25 @@ pub(super) async fn answer<T>(asked: impl Future<Output = sqlx::Result<T>>) -> s
     timeout(PATIENCE, asked).await.map_err(late)?
 }
 
-fn server(server: &Server) -> [Finding; 6] {
+fn server(server: &Server) -> Vec<Finding> {
     let says = format!("Postgres {}", server.version / 10_000);
     let check = |check, fine: bool, good_news: &str, bad_news: &str| {
         if fine { good(check, good_news) } else { wrong(check, bad_news) }
     };
-    [
+    let standby = "this is a standby, which cannot be written: point DATABASE_URL at the primary";
+    let read_only = "transactions are read-only: set default_transaction_read_only to off for this role and database";
+    let lossy = "off: set it to on for this role and database, or a crash loses events that were acknowledged";
+    let unsafe_disk = "off: set it to on, or a crash of the machine loses events that were acknowledged";
+    let committed = format!("{}: a commit is on disk before it is answered", server.synchronous_commit);
+    vec![
         check("server", server.version >= 140_000, &says, &format!("{says}: 14 or newer is needed")),
-        check(
-            "standby",
-            !server.standby,
-            "this is the primary",
-            "this is a standby: point DATABASE_URL at the primary",
-        ),
-        check(
-            "read-only",
-            // A standby says read-only too, and another server mends that.
-            !server.read_only || server.standby,
-            "it can be written",
-            "transactions are read-only: set default_transaction_read_only to off for this role and database",
-        ),
-        check(
-            "synchronous_commit",
-            server.synchronous_commit != "off",
-            &format!("{}: a commit is on disk before it is answered", server.synchronous_commit),
-            "off: set it to on for this role and database, or a crash loses events that were acknowledged",
-        ),
-        check(
-            "fsync",
-            server.fsync,
-            "on",
-            "off: set it to on, or a crash of the machine loses events that were acknowledged",
-        ),
+        if server.standby {
+            wrong("writable", standby)
+        } else {
+            check("writable", !server.read_only, "this is the primary, and not read-only", read_only)
+        },
+        check("synchronous_commit", server.synchronous_commit != "off", &committed, lossy),
+        check("fsync", server.fsync, "on", unsafe_disk),
         full_page_writes(server.full_page_writes),
     ]
 }

@@ -56,7 +56,7 @@ fn rights(role: &Role) -> Finding {
 
 fn onlookers(role: &Role) -> Finding {
     if role.onlookers.is_empty() {
-        return good("private tables", "only their owner reads them");
+        return good("private tables", "nobody else was given them");
     }
     let others = role.onlookers.join(", ");
     let mend = format!("revoke all on all tables in schema clawback from {others}");
