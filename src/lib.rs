@@ -112,7 +112,8 @@
 //!   Consumers change how far a follow-up is, by the functions of `clawback_v1`.
 //! - **Invariant:** the processor relies on no session state. Its lock and its time-outs end with their
 //!   transaction.
-//! - **Invariant:** no migration drops or retypes a column of a view, or changes a function, of `clawback_v1`.
+//! - **Invariant:** no migration drops or retypes a column of a view, or changes what a function takes or returns, of
+//!   `clawback_v1`.
 //! - **Invariant:** there is no cache and no state between batches. Whatever is in memory may be lost.
 //! - **Invariant:** [`stories`] uses no rule of the core. A story told with the rules it tests would agree
 //!   with every mistake in them.

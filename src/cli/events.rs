@@ -1,12 +1,28 @@
 //! `clawback events`: what is in the ledger, and processing it again.
 
-use anyhow::{bail, ensure};
-use clap::{Args, Subcommand};
-use sqlx::ConnectOptions;
+use std::collections::HashSet;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use clap::builder::NonEmptyStringValueParser;
+use clap::{ArgGroup, Args, Subcommand};
+use serde_json::json;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::time::sleep;
 
 use super::output::{self, say};
-use super::{config, table};
-use crate::store::{interface, ledger};
+use super::person::Person;
+use super::{config, database, table};
+use crate::store::interface::{self, EventFilter};
+use crate::store::replays::{self, Asked};
+
+/// So many are replayed with one statement: it must not hold up what the service does meanwhile.
+const CHUNK: usize = 500;
+/// With more pending than this, new events would wait long for those that are replayed.
+const ROOM: i64 = 1000;
+const NONE: &str = "no event is like that";
 
 #[derive(Debug, Args)]
 pub(super) struct Events {
@@ -20,23 +36,16 @@ pub(super) struct Events {
 enum Action {
     /// Events, the last received first
     List {
-        /// pending, processed, ignored or failed
-        #[arg(long)]
-        state: Option<String>,
-        /// Such as charge.refunded
-        #[arg(long = "type")]
-        event_type: Option<String>,
-        /// The id of the object they are about
-        #[arg(long)]
-        object: Option<String>,
+        #[command(flatten)]
+        like: Like,
         /// At most so many
-        #[arg(long, default_value_t = 50)]
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
         limit: i64,
         /// As JSON
         #[arg(long)]
         json: bool,
     },
-    /// One event with its body, client secrets masked
+    /// One event with its body, client secrets masked, and who had it processed again
     Show {
         /// Its id
         event_id: String,
@@ -45,70 +54,138 @@ enum Action {
         json: bool,
     },
     /// Process events again: changes nothing that was right, and is written down
-    Replay {
-        /// Their ids
-        #[arg(required_unless_present = "state", conflicts_with = "state")]
-        event_ids: Vec<String>,
-        /// All that are failed or ignored
-        #[arg(long, value_parser = ["failed", "ignored"])]
-        state: Option<String>,
-        /// With --state: of this type only
-        #[arg(long = "type", requires = "state")]
-        event_type: Option<String>,
-        /// Why
-        #[arg(long)]
-        reason: String,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
+    ///
+    /// By their ids, or all that `events list` finds with the same options. Very many are replayed
+    /// bit by bit, as the service keeps up.
+    Replay(Replay),
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true).multiple(true)
+    .args(["event_ids", "state", "event_type", "object", "since", "until"]))]
+struct Replay {
+    /// Their ids
+    #[arg(conflicts_with = "Like")]
+    event_ids: Vec<String>,
+    #[command(flatten)]
+    like: Like,
+    /// Why
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+    reason: String,
+    #[command(flatten)]
+    person: Person,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which events are meant. Its name is also that of the group of its options.
+#[derive(Debug, Args)]
+struct Like {
+    /// What became of them
+    #[arg(long, value_parser = ["pending", "processed", "ignored", "failed"])]
+    state: Option<String>,
+    /// Of this type, such as charge.refunded
+    #[arg(long = "type")]
+    event_type: Option<String>,
+    /// About the object of this id
+    #[arg(long)]
+    object: Option<String>,
+    /// Received then or later: a day, or a moment such as 2026-11-25T15:00:00Z
+    #[arg(long, value_parser = moment)]
+    since: Option<OffsetDateTime>,
+    /// Received before then
+    #[arg(long, value_parser = moment)]
+    until: Option<OffsetDateTime>,
+}
+
+impl From<Like> for EventFilter {
+    fn from(Like { state, event_type, object, since, until }: Like) -> Self {
+        Self { state, event_type, object_id: object, since, until }
+    }
 }
 
 pub(super) async fn run(args: Events) -> anyhow::Result<()> {
-    let conn = &mut args.database.options()?.connect().await?;
-    match args.action {
-        Action::List { state, event_type, object, limit, json } => {
-            let rows =
-                interface::events(conn, state.as_deref(), event_type.as_deref(), object.as_deref(), limit).await?;
-            table::print(
-                json,
-                &["event_id", "type", "state", "payment_id", "received_at", "attempts", "last_error"],
-                &rows,
-            )
-        }
-        Action::Show { event_id, json } => {
-            let Some(event) = interface::event(conn, &event_id).await? else {
-                bail!("no event {event_id} in the ledger")
-            };
-            if json {
-                say!("{}", serde_json::to_string_pretty(&event)?);
-            } else {
-                output::print(format_args!(
-                    "{}",
-                    table::render(
-                        &["event_id", "type", "state", "attempts", "last_error"],
-                        std::slice::from_ref(&event)
-                    )
-                ));
-                say!("\n{}", event["payload"].as_str().unwrap_or("(its body was pruned)"));
-            }
-            Ok(())
-        }
-        Action::Replay { event_ids, state, event_type, reason, json } => {
-            ensure!(!reason.is_empty(), "--reason must say why");
-            let ids = match state {
-                Some(state) => ledger::ids(conn, &state, event_type.as_deref()).await?,
-                None => event_ids,
-            };
-            let replayed = ledger::replay(conn, &ids, &reason).await?;
-            if json {
-                say!("{}", serde_json::to_string_pretty(&replayed)?);
-            } else {
-                say!("{} of {} events will be processed again", replayed.len(), ids.len());
-            }
-            let missing: Vec<&String> = ids.iter().filter(|id| !replayed.contains(id)).collect();
-            ensure!(missing.is_empty(), "not in the ledger, without a body, or pending already: {missing:?}");
-            Ok(())
-        }
+    let conn = &mut database::connect(&args.database).await?;
+    let done = match args.action {
+        Action::List { like, limit, json } => list(conn, &like.into(), limit, json).await,
+        Action::Show { event_id, json } => show(conn, &event_id, json).await,
+        Action::Replay(args) => replay(conn, args).await,
+    };
+    done.map_err(database::mended)
+}
+
+async fn list(conn: &mut PgConnection, like: &EventFilter, limit: i64, json: bool) -> anyhow::Result<()> {
+    let columns = ["event_id", "type", "state", "object_id", "payment_id", "received_at", "attempts", "last_error"];
+    table::print(json, &columns, &interface::events(conn, like, limit).await?, NONE)
+}
+
+async fn show(conn: &mut PgConnection, event_id: &str, json: bool) -> anyhow::Result<()> {
+    let Some(mut event) = interface::event(conn, event_id).await? else {
+        bail!("no event {event_id} in the ledger: `clawback events list` shows what is")
+    };
+    event["replays"] = json!(database::permitted(replays::replays(conn, event_id).await)?);
+    if json {
+        say!("{}", serde_json::to_string_pretty(&event)?);
+        return Ok(());
     }
+    let columns = ["event_id", "type", "state", "payment_id", "created_at", "received_at", "attempts", "last_error"];
+    output::print(format_args!("{}", table::render(&columns, std::slice::from_ref(&event))));
+    let columns = ["requested_at", "person", "requested_by", "reason"];
+    output::print(format_args!("{}", table::section("Replays that were asked for", &columns, &event["replays"])));
+    say!("\n{}", event["payload"].as_str().unwrap_or("(its body was pruned)"));
+    Ok(())
+}
+
+async fn replay(conn: &mut PgConnection, args: Replay) -> anyhow::Result<()> {
+    let ids =
+        if args.event_ids.is_empty() { replays::replayable(conn, &args.like.into()).await? } else { args.event_ids };
+    let person = args.person.name();
+    let asked = Asked { person: person.as_deref(), reason: &args.reason };
+    let (mut replayed, mut told) = (Vec::new(), false);
+    for chunk in ids.chunks(CHUNK) {
+        if !replayed.is_empty() {
+            until_there_is_room(conn, &mut told).await?;
+        }
+        let again = replays::replay(conn, chunk, &asked).await;
+        replayed.extend(again.with_context(|| format!("{} of {} events were replayed", replayed.len(), ids.len()))?);
+    }
+    if args.json {
+        say!("{}", serde_json::to_string_pretty(&replayed)?);
+    } else if ids.is_empty() {
+        say!("{NONE}");
+    } else {
+        say!("{} of {} events will be processed again", replayed.len(), ids.len());
+    }
+    let replayed: HashSet<String> = replayed.into_iter().collect();
+    let missing: Vec<&str> = ids.iter().filter(|id| !replayed.contains(*id)).map(String::as_str).collect();
+    ensure!(missing.is_empty(), "not in the ledger, without a body, or pending already: {}", named(&missing));
+    Ok(())
+}
+
+/// Waits until the service has processed most of what is pending, and tells once that it does.
+async fn until_there_is_room(conn: &mut PgConnection, told: &mut bool) -> anyhow::Result<()> {
+    loop {
+        let pending = replays::pending(conn).await?;
+        if pending < ROOM {
+            return Ok(());
+        }
+        if !*told {
+            eprintln!("clawback: {pending} events are pending; the rest is replayed as the service catches up");
+            *told = true;
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// The first of them, and how many more there are: an error is one line.
+fn named(ids: &[&str]) -> String {
+    let first = ids[..ids.len().min(10)].join(", ");
+    if ids.len() > 10 { format!("{first} and {} more", ids.len() - 10) } else { first }
+}
+
+fn moment(text: &str) -> Result<OffsetDateTime, String> {
+    let moment = if text.len() == "2026-11-25".len() { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    OffsetDateTime::parse(&moment, &Rfc3339)
+        .map_err(|_| "it must be a day such as 2026-11-25, or a moment such as 2026-11-25T15:00:00Z".to_owned())
 }

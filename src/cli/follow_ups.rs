@@ -1,12 +1,15 @@
 //! `clawback follow-ups`: what is to be done, and a person's word on it.
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
-use sqlx::ConnectOptions;
+use serde_json::json;
+use sqlx::PgConnection;
 
-use super::output::say;
-use super::{config, table};
-use crate::store::interface;
+use super::output::{self, say};
+use super::person::Person;
+use super::{config, database, table};
+use crate::store::{interface, replays};
 
 #[derive(Debug, Args)]
 pub(super) struct FollowUps {
@@ -20,8 +23,8 @@ pub(super) struct FollowUps {
 enum Action {
     /// Follow-ups, the newest first
     List {
-        /// ready, leased, done, cancelled, dead or discarded
-        #[arg(long)]
+        /// How far they are
+        #[arg(long, value_parser = ["ready", "leased", "done", "cancelled", "dead", "discarded"])]
         state: Option<String>,
         /// Such as notify_refund
         #[arg(long)]
@@ -30,52 +33,106 @@ enum Action {
         #[arg(long)]
         order: Option<String>,
         /// At most so many
-        #[arg(long, default_value_t = 50)]
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
         limit: i64,
         /// As JSON
         #[arg(long)]
         json: bool,
     },
-    /// Ready again, with fresh attempts
+    /// One follow-up, what goes with it, and who had it done again
+    Show {
+        /// Its id
+        id: i64,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ready again, with fresh attempts; who asked is written down
     Requeue {
         /// Its id
         id: i64,
+        #[command(flatten)]
+        person: Person,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
-    /// Never to be done
+    /// Never to be done; who says so, and why, is written down
     Discard {
         /// Its id
         id: i64,
         /// Why
-        #[arg(long)]
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         reason: String,
+        #[command(flatten)]
+        person: Person,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
 pub(super) async fn run(args: FollowUps) -> anyhow::Result<()> {
-    let conn = &mut args.database.options()?.connect().await?;
-    match args.action {
+    let conn = &mut database::connect(&args.database).await?;
+    act(conn, args.action).await.map_err(database::mended)
+}
+
+async fn act(conn: &mut PgConnection, action: Action) -> anyhow::Result<()> {
+    match action {
         Action::List { state, kind, order, limit, json } => {
             let rows = interface::follow_ups(conn, state.as_deref(), kind.as_deref(), order.as_deref(), limit).await?;
-            table::print(
-                json,
-                &["id", "kind", "subject", "round", "order_id", "state", "attempts", "due_at", "last_error"],
-                &rows,
-            )
+            let columns = ["id", "kind", "subject", "round", "order_id", "state", "attempts", "due_at", "last_error"];
+            table::print(json, &columns, &rows, "no follow-up is like that")
         }
-        Action::Requeue { id } => {
-            let requeued = interface::requeue(conn, id).await?;
+        Action::Show { id, json } => show(conn, id, json).await,
+        Action::Requeue { id, person, json } => {
+            let requeued = interface::requeue(conn, id, person.name().as_deref()).await?;
             ensure!(
                 requeued,
-                "follow-up {id} cannot be requeued: it is not there, leased, discarded, or wanted no longer"
+                "follow-up {id} cannot be requeued: it is not there, leased, discarded, or wanted no longer; \
+                 `clawback follow-ups show {id}` tells which"
             );
-            say!("follow-up {id} is ready again");
-            Ok(())
+            said(id, "ready", json)
         }
-        Action::Discard { id, reason } => {
+        Action::Discard { id, reason, person, json } => {
+            let reason = person.name().map_or_else(|| reason.clone(), |person| format!("{person}: {reason}"));
             let discarded = interface::discard(conn, id, &reason).await?;
-            ensure!(discarded, "follow-up {id} cannot be discarded: it is not there, or done or discarded already");
-            say!("follow-up {id} is discarded");
-            Ok(())
+            ensure!(
+                discarded,
+                "follow-up {id} cannot be discarded: it is not there, or done or discarded already; \
+                 `clawback follow-ups show {id}` tells which"
+            );
+            said(id, "discarded", json)
         }
     }
+}
+
+async fn show(conn: &mut PgConnection, id: i64, json: bool) -> anyhow::Result<()> {
+    let Some(mut follow_up) = interface::follow_up(conn, id).await? else {
+        bail!("no follow-up {id}: `clawback follow-ups list` shows those that there are")
+    };
+    follow_up["requeues"] = json!(database::permitted(replays::requeues(conn, id).await)?);
+    if json {
+        say!("{}", serde_json::to_string_pretty(&follow_up)?);
+        return Ok(());
+    }
+    let (what, when) = (
+        ["id", "kind", "subject", "round", "order_id", "payment_id", "state", "wanted", "attempts", "last_error"],
+        ["created_at", "run_at", "due_at", "finished_at"],
+    );
+    let row = std::slice::from_ref(&follow_up);
+    output::print(format_args!("{}\n{}", table::render(&what, row), table::render(&when, row)));
+    let columns = ["requested_at", "person", "requested_by"];
+    output::print(format_args!("{}", table::section("Who had it done again", &columns, &follow_up["requeues"])));
+    say!("\n{}", follow_up["payload"]);
+    Ok(())
+}
+
+fn said(id: i64, state: &str, json: bool) -> anyhow::Result<()> {
+    if json {
+        say!("{}", serde_json::to_string_pretty(&json!({ "id": id, "state": state }))?);
+    } else {
+        say!("follow-up {id} is {state}");
+    }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 //! Each command is a file; this one lists them and turns what fails into one line and an exit code.
 
 pub mod config;
+mod database;
 mod demo;
 mod dev;
 mod doctor;
@@ -15,6 +16,7 @@ mod logging;
 mod migrate;
 mod orders;
 mod output;
+mod person;
 mod send;
 pub mod serve;
 mod sign;

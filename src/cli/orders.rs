@@ -3,14 +3,13 @@
 use anyhow::ensure;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use sqlx::{ConnectOptions, PgConnection};
+use sqlx::{Connection, PgConnection};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::output;
-use super::output::say;
-use super::{config, table};
-use crate::domain::{self, Line};
+use super::output::{self, say};
+use super::{config, database, table};
+use crate::domain::{self, OrderKey};
 use crate::store::{interface, payments};
 
 #[derive(Debug, Args)]
@@ -24,6 +23,9 @@ pub(super) struct Orders {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Payments, refunds, disputes, balance transactions and follow-ups of an order
+    ///
+    /// Times are Stripe's, but for follow-ups: when they were asked for, by the database's clock.
+    /// All are UTC. A reference that is used in several accounts, modes or currencies is an order in each.
     Show {
         /// The merchant's reference
         order_id: String,
@@ -36,9 +38,9 @@ enum Action {
 const MONEY: [&str; 4] = ["paid", "refunded", "disputed", "lost"];
 
 pub(super) async fn run(args: Orders) -> anyhow::Result<()> {
-    let conn = &mut args.database.options()?.connect().await?;
+    let conn = &mut database::connect(&args.database).await?;
     let Action::Show { order_id, json } = args.action;
-    let story = story(conn, &order_id).await?;
+    let story = story(conn, &order_id).await.map_err(database::mended)?;
     if json {
         say!("{}", serde_json::to_string_pretty(&story)?);
     } else {
@@ -47,32 +49,63 @@ pub(super) async fn run(args: Orders) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Read as of one moment: what comes in meanwhile must not leave a line without its sum.
 async fn story(conn: &mut PgConnection, order_id: &str) -> anyhow::Result<Value> {
-    let orders = interface::order(conn, order_id).await?;
+    let mut tx = conn.begin_with(interface::SNAPSHOT).await?;
+    let mut orders = interface::order(&mut tx, order_id).await?;
     ensure!(!orders.is_empty(), "no order {order_id}: no payment that was seen is for it");
+    let history = interface::history(&mut tx, order_id).await?;
+    let follow_ups = interface::follow_ups(&mut tx, None, None, Some(order_id), i64::MAX).await?;
+    let payments = payments::of_orders(&mut tx, &[order_id.to_owned()]).await?;
+    tx.commit().await?;
+
     let mut lines = Vec::new();
-    for (payment_id, facts) in payments::of_orders(conn, &[order_id.to_owned()]).await? {
-        lines.extend(domain::statement(&payment_id, &facts).into_iter().map(|line| row(&payment_id, &line)));
+    for (payment_id, facts) in payments {
+        let Some(key) = domain::derive(&payment_id, &facts).payment.order_key() else { continue };
+        let of_payment = domain::statement(&payment_id, &facts).into_iter().map(|line| json!(line));
+        let asked_for = follow_ups.iter().rev().filter(|row| row["payment_id"] == *payment_id).map(follow_up);
+        lines.extend(of_payment.chain(asked_for).map(|line| (key.clone(), of(&payment_id, line))));
     }
-    // One time for all payments of the order; what has no moment comes last.
-    lines.sort_by_key(|line| (line["at"].is_null(), line["at"].as_str().map(str::to_owned)));
-    Ok(json!({
-        "orders": orders,
-        "statement": lines,
-        "history": interface::history(conn, order_id).await?,
-        "follow_ups": interface::follow_ups(conn, None, None, Some(order_id), 1000).await?,
-    }))
+    for order in &mut orders {
+        let key: OrderKey = serde_json::from_value(order.clone())?;
+        let own = lines.iter().filter(|(of, _)| *of == key).map(|(_, line)| line.clone());
+        let lines = in_time(own.collect());
+        order["total"] = total(&lines);
+        order["statement"] = lines.into();
+    }
+    Ok(json!({ "orders": orders, "history": history, "follow_ups": follow_ups }))
 }
 
-fn row(payment_id: &str, line: &Line) -> Value {
-    let mut row = json!(line);
-    row["payment_id"] = json!(payment_id);
-    row["at"] = json!(line.at.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok()?.format(&Rfc3339).ok()));
-    row
+/// A follow-up as a line of the statement.
+fn follow_up(row: &Value) -> Value {
+    let at = row["created_at"].as_str().and_then(|at| OffsetDateTime::parse(at, &Rfc3339).ok());
+    let mut line = json!({ "what": row["kind"], "id": row["subject"], "status": row["state"], "follow_up": row["id"] });
+    line["at"] = json!(at.map(OffsetDateTime::unix_timestamp));
+    line
+}
+
+fn of(payment_id: &str, mut line: Value) -> Value {
+    line["payment_id"] = json!(payment_id);
+    line
+}
+
+/// One time for all payments of an order; what has no moment comes last.
+fn in_time(mut lines: Vec<Value>) -> Vec<Value> {
+    lines.sort_by_key(|line| line["at"].as_i64().unwrap_or(i64::MAX));
+    for line in &mut lines {
+        let at = line["at"].as_i64().and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
+        line["at"] = json!(at.and_then(|at| at.format(&Rfc3339).ok()));
+    }
+    lines
+}
+
+fn total(lines: &[Value]) -> Value {
+    let sum = |column: &str| lines.iter().filter_map(|line| line[column].as_i64()).fold(0i64, i64::saturating_add);
+    MONEY.iter().map(|column| ((*column).to_owned(), json!(sum(column)))).collect::<serde_json::Map<_, _>>().into()
 }
 
 fn text(order_id: &str, story: &Value) -> String {
-    let rows = |part: &str| story[part].as_array().cloned().unwrap_or_default();
+    let rows = |of: &Value| of.as_array().cloned().unwrap_or_default();
     let order = [
         "state",
         "currency",
@@ -85,23 +118,35 @@ fn text(order_id: &str, story: &Value) -> String {
         "hold",
         "evidence_due_by",
     ];
-    let statement = ["at", "what", "id", "status", MONEY[0], MONEY[1], MONEY[2], MONEY[3], "balance", "payment_id"];
-    let mut lines = rows("statement");
-    lines.push(total(&lines));
+    let statement = rows(&story["orders"]).iter().map(section).collect::<String>();
+    let history = ["from_state", "to_state", "currency", "event_type", "happened_at", "event_id"];
     format!(
-        "Order {order_id}\n\n{}\nStatement, in Stripe's time, amounts in minor units\n\n{}\nStates, in order of arrival\n\n{}\nFollow-ups\n\n{}",
-        table::render(&order, &rows("orders")),
-        table::render(&statement, &lines),
-        table::render(&["from_state", "to_state", "event_type", "happened_at", "event_id"], &rows("history")),
-        table::render(&["id", "kind", "subject", "round", "state", "due_at"], &rows("follow_ups")),
+        "Order {order_id}\n\n{}{statement}\nStates, in order of arrival\n\n{}",
+        table::render(&order, &rows(&story["orders"])),
+        table::render(&history, &rows(&story["history"])),
     )
 }
 
-fn total(lines: &[Value]) -> Value {
-    let sum = |column: &str| lines.iter().filter_map(|line| line[column].as_i64()).fold(0i64, i64::saturating_add);
-    let mut total = json!({ "what": "total", "at": "", "id": "", "status": "", "balance": "", "payment_id": "" });
-    for column in MONEY {
-        total[column] = json!(sum(column));
+/// The statement of one order.
+fn section(order: &Value) -> String {
+    let columns =
+        ["at", "what", "id", "status", MONEY[0], MONEY[1], MONEY[2], MONEY[3], "balance", "follow_up", "payment_id"];
+    let mut total = order["total"].clone();
+    total["what"] = json!("total");
+    let mut lines = order["statement"].as_array().cloned().unwrap_or_default();
+    lines.push(total);
+    for line in &mut lines {
+        for column in columns {
+            if line[column].is_null() {
+                line[column] = json!("");
+            }
+        }
     }
-    total
+    let mode = if order["livemode"] == true { "live mode" } else { "test mode" };
+    let account = order["account"].as_str().map_or_else(String::new, |account| format!(", account {account}"));
+    let currency = order["currency"].as_str().unwrap_or("an unknown currency");
+    format!(
+        "\nStatement in minor units of {currency}, {mode}{account}, in Stripe's time\n\n{}",
+        table::render(&columns, &lines)
+    )
 }

@@ -3,11 +3,14 @@
 use super::output;
 use super::output::say;
 use serde_json::Value;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+use time::{OffsetDateTime, UtcOffset};
 
 /// Columns of JSON objects: a header line, a rule, and the rows, each column as wide as its widest cell.
 pub(super) fn render(columns: &[&str], rows: &[Value]) -> String {
     let cells: Vec<Vec<String>> =
-        rows.iter().map(|row| columns.iter().map(|column| cell(&row[*column])).collect()).collect();
+        rows.iter().map(|row| columns.iter().map(|column| cell(column, &row[*column])).collect()).collect();
     let width = |column: usize| {
         let widths = cells.iter().map(|row| row[column].chars().count());
         widths.chain([columns[column].len()]).max().unwrap_or(0)
@@ -23,20 +26,39 @@ pub(super) fn render(columns: &[&str], rows: &[Value]) -> String {
     table
 }
 
-/// The table, or the rows as JSON for a program.
-pub(super) fn print(json: bool, columns: &[&str], rows: &[Value]) -> anyhow::Result<()> {
+/// A table under a heading of its own; nothing when it has no rows. Null is not for this role to see.
+pub(super) fn section(heading: &str, columns: &[&str], rows: &Value) -> String {
+    match rows.as_array() {
+        None => format!("\n{heading}: for the owner of schema clawback to see\n"),
+        Some(rows) if rows.is_empty() => String::new(),
+        Some(rows) => format!("\n{heading}\n\n{}", render(columns, rows)),
+    }
+}
+
+/// The table, or what to say when it has no rows; the rows as JSON for a program.
+pub(super) fn print(json: bool, columns: &[&str], rows: &[Value], none: &str) -> anyhow::Result<()> {
     if json {
         say!("{}", serde_json::to_string_pretty(rows)?);
+    } else if rows.is_empty() {
+        say!("{none}");
     } else {
         output::print(format_args!("{}", render(columns, rows)));
     }
     Ok(())
 }
 
-fn cell(value: &Value) -> String {
+fn cell(column: &str, value: &Value) -> String {
     match value {
         Value::Null => "–".to_owned(),
+        Value::String(text) if column == "at" || column.ends_with("_at") || column.ends_with("_by") => moment(text),
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
+}
+
+/// To the second, in UTC; as it is when it is no moment.
+fn moment(text: &str) -> String {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
+    let read = OffsetDateTime::parse(text, &Rfc3339).ok();
+    read.and_then(|at| at.to_offset(UtcOffset::UTC).format(format).ok()).unwrap_or_else(|| text.to_owned())
 }

@@ -22,20 +22,24 @@ fn is_unknown_table(code: Option<&str>) -> bool {
     code == Some("42P01")
 }
 
-/// What a database says of its server and of the current role.
+/// What a database says of its server.
 #[derive(Debug)]
 pub struct Server {
     /// As in 150004.
     pub version: i32,
-    /// Whether commits reach the disk.
+    /// It is a standby: writes belong on its primary.
+    pub standby: bool,
+    /// Its transactions are read-only by setting.
+    pub read_only: bool,
+    /// When a commit is answered: `off` is before it is on disk.
+    pub synchronous_commit: String,
+    /// Whether writes reach the disk.
     pub fsync: bool,
-    /// The role this connection acts as.
-    pub role: String,
-    /// Private tables that this role may not read and write.
-    pub forbidden: Vec<String>,
+    /// Whether a page that a crash tore can be mended.
+    pub full_page_writes: bool,
 }
 
-/// Looks at the server and at the privileges of the current role.
+/// Looks at the server.
 ///
 /// # Errors
 ///
@@ -43,14 +47,75 @@ pub struct Server {
 pub async fn server(conn: &mut PgConnection) -> Result<Server, sqlx::Error> {
     sqlx::query_as!(
         Server,
-        r#"select current_setting('server_version_num')::int as "version!", current_setting('fsync')::bool as "fsync!",
-                  current_user::text as "role!",
-                  array(select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
-                        where n.nspname = 'clawback' and c.relkind = 'r' and c.relname <> 'migrations'
-                            and not (has_schema_privilege(n.oid, 'usage')
-                                and has_table_privilege(c.oid, 'select') and has_table_privilege(c.oid, 'insert')
-                                and has_table_privilege(c.oid, 'update') and has_table_privilege(c.oid, 'delete'))
-                        order by 1) as "forbidden!""#
+        r#"select current_setting('server_version_num')::int as "version!", pg_is_in_recovery() as "standby!",
+                  current_setting('transaction_read_only')::bool as "read_only!",
+                  current_setting('synchronous_commit') as "synchronous_commit!",
+                  current_setting('fsync')::bool as "fsync!",
+                  current_setting('full_page_writes')::bool as "full_page_writes!""#
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// What the current role is, and may do. Names are quoted where Postgres wants them quoted.
+#[derive(Debug)]
+pub struct Role {
+    /// The role this connection acts as.
+    pub name: String,
+    /// It may do everything, in every database.
+    pub superuser: bool,
+    /// The database.
+    pub database: String,
+    /// It may make schemas there.
+    pub creates: bool,
+    /// Who owns schema `clawback`; none: there is no such schema.
+    pub owner: Option<String>,
+    /// It is that owner, or a member of it.
+    pub owns: bool,
+    /// It may use both schemas and see which migrations ran.
+    pub enters: bool,
+    /// Private tables that it may not read and write, and private functions that it may not call.
+    pub forbidden: Vec<String>,
+    /// Others who may read private tables.
+    pub onlookers: Vec<String>,
+}
+
+/// Looks at the current role. Reads nothing but the catalogue, which every role may.
+///
+/// # Errors
+///
+/// Any error of the database.
+pub async fn role(conn: &mut PgConnection) -> Result<Role, sqlx::Error> {
+    sqlx::query_as!(
+        Role,
+        r#"with mine as (
+               select oid, nspowner from pg_namespace where nspname = 'clawback'
+           ), tables as (
+               select c.* from pg_class c join mine on mine.oid = c.relnamespace where c.relkind = 'r'
+           )
+           select quote_ident(current_user) as "name!",
+                  (select rolsuper from pg_roles where rolname = current_user) as "superuser!",
+                  quote_ident(current_database()) as "database!",
+                  has_database_privilege(current_database(), 'create') as "creates!",
+                  (select quote_ident(pg_get_userbyid(nspowner)) from mine) as owner,
+                  coalesce((select pg_has_role(nspowner, 'usage') from mine), false) as "owns!",
+                  coalesce((select bool_and(has_schema_privilege(oid, 'usage')) from pg_namespace
+                            where nspname in ('clawback', 'clawback_v1')), false)
+                      and coalesce((select has_table_privilege(oid, 'select') from tables
+                                    where relname = 'migrations'), true) as "enters!",
+                  array(select relname::text from tables
+                        where relname <> 'migrations'
+                            and not (has_table_privilege(oid, 'select') and has_table_privilege(oid, 'insert')
+                                and has_table_privilege(oid, 'update') and has_table_privilege(oid, 'delete'))
+                        union all
+                        select p.proname || '()' from pg_proc p join mine on mine.oid = p.pronamespace
+                        where not has_function_privilege(p.oid, 'execute')
+                        order by 1) as "forbidden!",
+                  array(select distinct case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end
+                        from tables t cross join aclexplode(t.relacl) a
+                        where a.privilege_type = 'SELECT' and a.grantee <> t.relowner
+                            and a.grantee <> (select oid from pg_roles where rolname = current_user)
+                        order by 1) as "onlookers!""#
     )
     .fetch_one(conn)
     .await

@@ -2,6 +2,25 @@
 
 use serde_json::Value;
 use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+/// Begins a transaction in which everything is read as of one moment.
+pub const SNAPSHOT: &str = "begin isolation level repeatable read read only";
+
+/// Which events are meant: those that are all of it.
+#[derive(Debug, Default)]
+pub struct EventFilter {
+    /// `pending`, `processed`, `ignored` or `failed`.
+    pub state: Option<String>,
+    /// Stripe's type.
+    pub event_type: Option<String>,
+    /// The object they are about.
+    pub object_id: Option<String>,
+    /// Received then or later.
+    pub since: Option<OffsetDateTime>,
+    /// Received before then.
+    pub until: Option<OffsetDateTime>,
+}
 
 /// All orders, by reference.
 pub async fn orders(conn: &mut PgConnection) -> sqlx::Result<Vec<Value>> {
@@ -76,9 +95,24 @@ pub async fn follow_ups(
     .await
 }
 
-/// Ready again, with fresh attempts; false: it is not to be had.
-pub async fn requeue(conn: &mut PgConnection, id: i64) -> sqlx::Result<bool> {
-    sqlx::query_scalar!(r#"select clawback_v1.requeue_follow_up($1) as "done!""#, id).fetch_one(conn).await
+/// One follow-up; none when it is not there.
+pub async fn follow_up(conn: &mut PgConnection, id: i64) -> sqlx::Result<Option<Value>> {
+    sqlx::query_scalar!(r#"select to_jsonb(f) as "row!" from clawback_v1.follow_ups f where f.id = $1"#, id)
+        .fetch_optional(conn)
+        .await
+}
+
+/// Ready again, with fresh attempts, and the person who asked written down; false: it is not to be had.
+pub async fn requeue(conn: &mut PgConnection, id: i64, person: Option<&str>) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        // Set for this statement only, and before the function reads it.
+        r#"with asked as materialized (select set_config('clawback.person', coalesce($2, ''), true))
+           select clawback_v1.requeue_follow_up($1) as "done!" from asked"#,
+        id,
+        person
+    )
+    .fetch_one(conn)
+    .await
 }
 
 /// Never to be done; false: it is done, discarded or not there.
@@ -86,23 +120,20 @@ pub async fn discard(conn: &mut PgConnection, id: i64, reason: &str) -> sqlx::Re
     sqlx::query_scalar!(r#"select clawback_v1.discard_follow_up($1, $2) as "done!""#, id, reason).fetch_one(conn).await
 }
 
-/// Events, the last received first; by state, type or object if given.
-pub async fn events(
-    conn: &mut PgConnection,
-    state: Option<&str>,
-    event_type: Option<&str>,
-    object_id: Option<&str>,
-    limit: i64,
-) -> sqlx::Result<Vec<Value>> {
+/// Events, the last received first.
+pub async fn events(conn: &mut PgConnection, like: &EventFilter, limit: i64) -> sqlx::Result<Vec<Value>> {
     sqlx::query_scalar!(
         r#"select to_jsonb(e) as "row!" from clawback_v1.events e
            where ($1::text is null or e.state = $1) and ($2::text is null or e.type = $2)
-               and ($3::text is null or e.object_id = $3)
+               and ($3::text is null or e.object_id = $3) and ($4::timestamptz is null or e.received_at >= $4)
+               and ($5::timestamptz is null or e.received_at < $5)
            order by e.received_at desc
-           limit $4"#,
-        state,
-        event_type,
-        object_id,
+           limit $6"#,
+        like.state,
+        like.event_type,
+        like.object_id,
+        like.since,
+        like.until,
         limit
     )
     .fetch_all(conn)
@@ -127,8 +158,8 @@ pub async fn event(conn: &mut PgConnection, event_id: &str) -> sqlx::Result<Opti
 pub async fn history(conn: &mut PgConnection, order_id: &str) -> sqlx::Result<Vec<Value>> {
     sqlx::query_scalar!(
         r#"select to_jsonb(r) as "row!" from (
-               select coalesce(from_state, '–') as from_state, to_state, event_type, event_id,
-                      to_char(event_created_at at time zone 'utc', 'YYYY-MM-DD HH24:MI:SS') as happened_at
+               select from_state, to_state, event_type, event_id, event_created_at as happened_at, recorded_at,
+                      payment_id, account, livemode, currency
                from clawback_v1.order_history
                where order_id = $1
                order by id) r"#,

@@ -1,5 +1,5 @@
 //! All SQL, one file for each family of tables. Functions take `&mut PgConnection`: transactions begin
-//! and end in [`crate::apply`].
+//! and end in [`crate::apply`], and one that only reads in [`crate::cli`].
 
 pub mod conservation;
 pub mod follow_ups;
@@ -11,3 +11,4 @@ pub mod ledger;
 pub mod migrations;
 pub mod orders;
 pub mod payments;
+pub mod replays;

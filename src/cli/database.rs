@@ -1,0 +1,49 @@
+//! The database of the commands for people: connected to within seconds, and what it refuses is said with
+//! what mends it.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, PgConnection};
+use tokio::time::timeout;
+
+use super::config;
+
+/// A host that drops packets never answers.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// `insufficient_privilege`.
+const FORBIDDEN: &str = "42501";
+
+/// Connects, or says what was tried.
+pub(super) async fn connect(database: &config::Database) -> anyhow::Result<PgConnection> {
+    reach(&database.options()?).await
+}
+
+/// The same, with what was read of the settings.
+pub(super) async fn reach(options: &PgConnectOptions) -> anyhow::Result<PgConnection> {
+    let (host, port) = (options.get_host(), options.get_port());
+    let connected = timeout(PATIENCE, options.connect()).await.context("no answer within 5 s").and_then(|c| Ok(c?));
+    connected.map_err(|error| {
+        anyhow::anyhow!("the database on {host}:{port} cannot be reached: {error}. Is it up, and DATABASE_URL right?")
+    })
+}
+
+/// What was asked for; none when this role may not see it.
+pub(super) fn permitted<T>(answer: sqlx::Result<T>) -> sqlx::Result<Option<T>> {
+    match answer {
+        Err(sqlx::Error::Database(refusal)) if refusal.code().as_deref() == Some(FORBIDDEN) => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
+/// Adds to an error what mends it, where the database's code tells.
+pub(super) fn mended(error: anyhow::Error) -> anyhow::Error {
+    let refusal = error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
+    let mend = match refusal.and_then(|refusal| refusal.code()).as_deref() {
+        Some(FORBIDDEN) => "connect as the owner of schema clawback, or give the role what `clawback grants` prints",
+        Some("3F000" | "42P01" | "42703" | "42883") => "the database is behind this binary: run `clawback migrate`",
+        _ => return error,
+    };
+    anyhow::anyhow!("{error:#}: {mend}")
+}

@@ -1,0 +1,64 @@
+//! The role that the service would run as: whose it is, what it may do, and who else can look in.
+
+use super::{Finding, good, warning, wrong};
+use crate::store::health::Role;
+
+pub(super) fn look(role: &Role) -> Vec<Finding> {
+    let mut findings = vec![whose(role)];
+    if role.owner.is_some() {
+        findings.extend([rights(role), onlookers(role)]);
+    }
+    findings
+}
+
+fn whose(role: &Role) -> Finding {
+    let Role { name, database, .. } = role;
+    match &role.owner {
+        _ if role.superuser => warning(
+            "role",
+            format!("{name} is a superuser: more than the service needs. Let an ordinary role own the database"),
+        ),
+        None if !role.creates => wrong(
+            "role",
+            format!(
+                "{name} may not make schemas in database {database}: run `grant create on database {database} to {name}`"
+            ),
+        ),
+        None => good("role", format!("{name} may make schemas in database {database}")),
+        Some(owner) if role.owns => good("role", format!("{name} acts for {owner}, who owns schema clawback")),
+        Some(owner) => warning(
+            "role",
+            format!(
+                "{name} does not own schema clawback and cannot migrate it: connect as {owner}, \
+                 or set CLAWBACK_MIGRATE=false and run `clawback migrate` as {owner}"
+            ),
+        ),
+    }
+}
+
+fn rights(role: &Role) -> Finding {
+    let Role { name, owner, forbidden, .. } = role;
+    let owner = owner.as_deref().unwrap_or_default();
+    let lacks = match forbidden.as_slice() {
+        _ if !role.enters => "use the schemas clawback and clawback_v1".to_owned(),
+        [] => return good("privileges", format!("{name} can do what the service does")),
+        parts => format!("use all of schema clawback: {}", parts.join(", ")),
+    };
+    wrong(
+        "privileges",
+        format!(
+            "{name} may not {lacks}. Connect as {owner}, or run `grant usage on schema clawback, clawback_v1 to {name}; \
+             grant select, insert, update, delete on all tables in schema clawback to {name}; \
+             grant execute on all functions in schema clawback to {name}`"
+        ),
+    )
+}
+
+fn onlookers(role: &Role) -> Finding {
+    if role.onlookers.is_empty() {
+        return good("private tables", "nobody else was given them");
+    }
+    let others = role.onlookers.join(", ");
+    let mend = format!("revoke all on all tables in schema clawback from {others}");
+    warning("private tables", format!("{others} may read them: if nobody meant that, run `{mend}`"))
+}

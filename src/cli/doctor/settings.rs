@@ -1,0 +1,70 @@
+//! The settings of `serve`, one by one: a malformed one is a finding, and keeps nothing else from being
+//! looked at.
+
+use std::ffi::OsString;
+
+use clap::error::Result;
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use tracing_subscriber::EnvFilter;
+
+use super::{Finding, good, warning, wrong};
+use crate::cli::{config, first_paragraph};
+
+/// The settings of `serve` that are not text in the first place, as they were given.
+#[derive(Debug)]
+pub(super) struct Unread(Vec<(Arg, OsString)>);
+
+/// All but those of the database and the secrets, which the doctor reads itself.
+fn others() -> Vec<Arg> {
+    let apart = config::Signing::augment_args(config::Database::augment_args(Command::new("apart")));
+    let all = config::Serve::augment_args(Command::new("serve"));
+    all.get_arguments().filter(|arg| apart.get_arguments().all(|own| own.get_id() != arg.get_id())).cloned().collect()
+}
+
+impl Args for Unread {
+    fn augment_args(command: Command) -> Command {
+        command.args(others().into_iter().map(|arg| arg.value_parser(clap::value_parser!(OsString))))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Unread {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self> {
+        let given = |arg: Arg| matches.get_one::<OsString>(arg.get_id().as_str()).cloned().map(|value| (arg, value));
+        Ok(Self(others().into_iter().filter_map(given).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<()> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+pub(super) fn look(settings: &Unread) -> Vec<Finding> {
+    let mut findings: Vec<Finding> =
+        settings.0.iter().filter_map(|(arg, value)| Some(wrong("settings", refusal(arg, value)?))).collect();
+    if findings.is_empty() {
+        findings.push(good("settings", "all can be read"));
+    }
+    findings.extend(log_filter());
+    findings
+}
+
+/// What `serve` would say to this value.
+fn refusal(arg: &Arg, value: &OsString) -> Option<String> {
+    let mut given = OsString::from(format!("--{}=", arg.get_long().unwrap_or_default()));
+    given.push(value);
+    let alone = Command::new("serve").no_binary_name(true).arg(arg.clone());
+    let error = alone.try_get_matches_from([given]).err()?;
+    let variable = arg.get_env().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Some(format!("{variable}: {}", first_paragraph(&error.to_string())))
+}
+
+/// The service starts without it.
+fn log_filter() -> Option<Finding> {
+    let error = EnvFilter::try_new(std::env::var("RUST_LOG").ok()?).err()?;
+    Some(warning("settings", format!("RUST_LOG: {error}: it is not used; set it to a filter such as info")))
+}

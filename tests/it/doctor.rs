@@ -1,0 +1,222 @@
+//! Promise: the doctor looks at everything, tells of each finding what mends it, and that mends it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::binary::{Ended, run};
+use crate::bodies::{event, refund};
+use crate::harness::{Database, TestApp, options};
+use crate::proxy::{Proxy, Wire};
+
+const SIGNED: (&str, &str) = ("STRIPE_WEBHOOK_SECRETS", "whsec_x");
+
+/// What the server of the tests is by design: it need not survive a crash, and its only role is a superuser.
+const BY_DESIGN: [&str; 2] = ["fsync", "role"];
+
+async fn examine(url: &str) -> (Ended, Vec<Value>) {
+    let ended = run(&["doctor", "--json"], &[("DATABASE_URL", url), SIGNED]).await;
+    let findings = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("no JSON: {ended:?}"));
+    (ended, findings)
+}
+
+/// What is said of a check, and how grave it is.
+fn of<'a>(findings: &'a [Value], check: &str) -> (&'a str, &'a str) {
+    let finding = findings.iter().find(|finding| finding["check"] == check);
+    let finding = finding.unwrap_or_else(|| panic!("{check} was not looked at: {findings:#?}"));
+    (finding["level"].as_str().expect("a level"), finding["says"].as_str().expect("words"))
+}
+
+/// The findings that are not good.
+async fn findings(url: &str) -> Vec<String> {
+    let (_, findings) = examine(url).await;
+    let bad = findings.iter().filter(|f| f["level"] != "good");
+    let bad = bad.map(|f| (f["check"].as_str().unwrap_or(""), f["says"].as_str().unwrap_or("")));
+    bad.filter(|(check, _)| !BY_DESIGN.contains(check)).map(|(check, says)| format!("{check}: {says}")).collect()
+}
+
+/// The last statement or command that a finding names.
+fn mend(says: &str) -> &str {
+    says.rsplit('`').nth(1).unwrap_or_else(|| panic!("nothing to run in: {says}"))
+}
+
+/// The URL of a new role that has nothing.
+async fn stranger(db: &Database) -> (String, String) {
+    let role = format!("stranger_in_{}", db.name);
+    db.execute(&format!("create role {role} login password 'stranger'")).await;
+    let (_, address) = db.url.rsplit_once('@').expect("a URL with a password");
+    (format!("postgres://{role}:stranger@{address}"), role)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_finds_nothing_wrong_and_then_what_was_broken() {
+    let app = TestApp::start().await;
+    for story in clawback::stories::all() {
+        app.live(story.name, story.name).await;
+    }
+    app.see(&[event("evt_orphan", 1, &refund("re_orphan", json!({})))]).await;
+    assert_eq!(findings(&app.db.url).await, Vec::<String>::new());
+    let one = "(select payment_id from clawback.payments where order_id = 'paid')";
+    app.db
+        .execute(&format!("update clawback.payments set amount_paid = amount_paid - 1 where payment_id = {one}"))
+        .await;
+    let payment_id = app.db.value(one).await;
+    let found = findings(&app.db.url).await;
+    assert!(found[0].starts_with("conservation: 1 payments"), "{found:?}");
+    assert!(
+        found[0].contains(payment_id.as_str().expect("an id")) && found[1].starts_with("orders: 1 orders"),
+        "{found:?}"
+    );
+    app.db.execute("update clawback.payments set amount_refunded = amount_paid + 1 where order_id = 'late-win'").await;
+    let found = findings(&app.db.url).await;
+    assert!(found.iter().any(|finding| finding.starts_with("money: 1 payments have more refunded")), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_says_of_a_database_that_is_behind_what_to_run() {
+    let db = Database::migrated().await;
+    db.execute("drop table clawback.failed_events; delete from clawback.migrations where version > 5").await;
+    let found = findings(&db.url).await;
+    assert!(found.len() == 1 && mend(&found[0]) == "clawback migrate", "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_setting_is_looked_at_even_when_another_is_malformed() {
+    let malformed = [
+        ("CLAWBACK_LISTEN", "8080"),
+        ("CLAWBACK_ADMIN_LISTEN", "localhost"),
+        ("CLAWBACK_ORDER_KEY", " "),
+        ("CLAWBACK_TOLERANCE", "soon"),
+        ("CLAWBACK_MAX_BODY", "1GiB"),
+        ("CLAWBACK_MIGRATE", "perhaps"),
+        ("CLAWBACK_LOG_FORMAT", "xml"),
+        ("RUST_LOG", "a=b=c"),
+    ];
+    let others = [("STRIPE_WEBHOOK_SECRETS", "sk_hidden"), ("DATABASE_URL", "postgres://u:hidden@127.0.0.1:1/db")];
+    let ended = run(&["doctor"], &[malformed.as_slice(), &others].concat()).await;
+    for (variable, _) in malformed {
+        let line = ended.stdout.lines().find(|line| line.contains(&format!("{variable}: ")));
+        let level = if variable == "RUST_LOG" { "warning" } else { "wrong" };
+        assert!(line.is_some_and(|line| line.contains(level)), "{variable} is not in {}", ended.stdout);
+    }
+    assert!(ended.stdout.contains("number 1 does not begin with `whsec_`"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("127.0.0.1:1 cannot be reached"), "{}", ended.stdout);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(1), "clawback: 9 of 10 checks found something wrong\n"));
+    assert!(!ended.stdout.contains("hidden"), "{}", ended.stdout);
+
+    let ended = run(&["doctor", "--tolerance=0", "--order-key=-", "--json"], &others[1..]).await;
+    let findings: Vec<Value> = serde_json::from_str(&ended.stdout).expect("JSON");
+    assert!(of(&findings, "settings").1.contains("at least 1s"), "{findings:?}");
+    assert!(of(&findings, "secrets").1.contains("STRIPE_WEBHOOK_SECRETS is missing"), "{findings:?}");
+    let ended = run(&["doctor", "--json"], &[SIGNED, ("CLAWBACK_TOLERANCE", "60s")]).await;
+    let findings: Vec<Value> = serde_json::from_str(&ended.stdout).expect("JSON");
+    assert_eq!(of(&findings, "settings").0, "good");
+    assert!(of(&findings, "database").1.contains("DATABASE_URL is missing"), "{findings:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_without_rights_is_told_apart_from_a_database_that_was_never_migrated() {
+    let db = Database::migrated().await;
+    let (url, role) = stranger(&db).await;
+    let (ended, found) = examine(&url).await;
+    let (level, says) = of(&found, "privileges");
+    assert!(ended.code == Some(1) && level == "wrong" && says.contains(&role), "{found:#?}");
+    assert!(!of(&found, "migrations").1.contains("never run"), "{found:#?}");
+    // Some of it is not enough.
+    db.execute(&format!(
+        "grant usage on schema clawback, clawback_v1 to {role}; grant select on all tables in schema clawback to {role}"
+    ))
+    .await;
+    let (_, found) = examine(&url).await;
+    let (level, says) = of(&found, "privileges");
+    assert!(level == "wrong" && says.contains("event_payloads, events") && says.contains("reap_"), "{found:#?}");
+    db.execute(mend(says)).await;
+    let (_, found) = examine(&url).await;
+    assert_eq!((of(&found, "privileges").0, of(&found, "conservation").0), ("good", "good"));
+    // The service itself has enough in that role.
+    let app = TestApp::start_on(db, |service| (service.database, service.migrate) = (options(&url), false)).await;
+    app.ready().await;
+    app.live("chargeback-lost", "o_1").await;
+    assert_eq!(app.db.value("select state from clawback_v1.orders").await, "charged_back");
+    let claim = "select count(*) from clawback_v1.claim_follow_ups('me', array['record_dispute_lost'])";
+    assert_eq!(app.db.value(claim).await, 1);
+    app.db.expire_leases().await;
+    app.db.until("select state = 'ready' from clawback_v1.follow_ups where kind = 'record_dispute_lost'").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_database_is_made_ready_by_what_the_doctor_says() {
+    let db = Database::empty().await;
+    let (url, role) = stranger(&db).await;
+    let (_, found) = examine(&url).await;
+    let (level, says) = of(&found, "role");
+    assert_eq!((level, of(&found, "migrations")), ("wrong", ("wrong", "never run: run `clawback migrate`")));
+    db.execute(mend(says)).await;
+    let (_, found) = examine(&url).await;
+    assert_eq!(of(&found, "role").0, "good");
+    assert_eq!(run(&["migrate"], &[("DATABASE_URL", &url)]).await.code, Some(0));
+    let (_, found) = examine(&url).await;
+    assert_eq!(of(&found, "role"), ("good", format!("{role} acts for {role}, who owns schema clawback").as_str()));
+    assert_eq!(found.iter().filter(|f| f["level"] != "good").count(), 1, "only fsync: {found:#?}");
+    // Somebody else, who has all rights but those of the owner.
+    let (_, found) = examine(&db.url).await;
+    assert!(of(&found, "role").1.contains("superuser"), "{found:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_else_may_read_private_tables_is_named() {
+    let db = Database::migrated().await;
+    let (_, role) = stranger(&db).await;
+    db.execute(&format!("grant select on clawback.payments to public; grant select on clawback.events to {role}"))
+        .await;
+    let (ended, found) = examine(&db.url).await;
+    let (level, says) = of(&found, "private tables");
+    assert!(level == "warning" && says.starts_with(&format!("public, {role} may read them")), "{says}");
+    assert!(ended.stderr.starts_with("clawback: 1 of "), "fsync only, a warning is not wrong: {}", ended.stderr);
+    db.execute(mend(says)).await;
+    assert_eq!(of(&examine(&db.url).await.1, "private tables").0, "good");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_setting_on_which_an_answer_rests_is_a_line() {
+    let db = Database::migrated().await;
+    let (name, check) = (&db.name, async |check: &str| of(&examine(&db.url).await.1, check).0.to_owned());
+    for (setting, value, named, level) in [
+        ("synchronous_commit", "off", "synchronous_commit", "wrong"),
+        ("default_transaction_read_only", "on", "writable", "wrong"),
+    ] {
+        assert_eq!(check(named).await, "good");
+        db.execute(&format!("alter database {name} set {setting} = {value}")).await;
+        assert_eq!(check(named).await, level, "{setting}");
+        db.execute(&format!("set default_transaction_read_only = off; alter database {name} reset {setting}")).await;
+    }
+    assert_eq!((check("fsync").await, check("full_page_writes").await), ("wrong".to_owned(), "good".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_fails_in_the_middle_is_a_finding_among_the_others() {
+    let mut db = Database::migrated().await;
+    db.expect_errors(&["failed_events"]);
+    db.execute("drop table clawback.failed_events").await;
+    let (ended, found) = examine(&db.url).await;
+    assert_eq!((ended.code, of(&found, "migrations").0, of(&found, "secrets").0), (Some(1), "good", "good"));
+    let (level, says) = of(&found, "database");
+    assert!(level == "wrong" && says.contains("failed_events") && says.contains("not looked at"), "{says}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_never_answers_is_given_up_after_some_seconds() {
+    let db = Database::migrated().await;
+    let (before, after) = db.url.rsplit_once(':').expect("a port");
+    let (port, database) = after.split_once('/').expect("a database");
+    let proxy = Proxy::to(port.parse().expect("a number")).await;
+    proxy.set(Wire::Mute);
+    let url = format!("{before}:{}/{database}", proxy.port);
+    let (_, found) = timeout(Duration::from_secs(30), examine(&url)).await.expect("it does not hang");
+    assert!(of(&found, "database").1.contains("no answer within 5 s"), "{found:#?}");
+    let environment = [("DATABASE_URL", url.as_str()), SIGNED];
+    let ended = timeout(Duration::from_secs(30), run(&["events", "list"], &environment)).await;
+    let ended = ended.expect("it does not hang");
+    assert!(ended.code == Some(1) && ended.stderr.contains("cannot be reached: no answer within 5 s"), "{ended:?}");
+}
