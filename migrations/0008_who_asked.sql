@@ -13,7 +13,9 @@ create table clawback.requeues (
     person       text        default nullif(current_setting('clawback.person', true), ''),
     requested_at timestamptz not null default now(),
     constraint requeues_pkey primary key (id),
+    -- Of two payments that become one, one of two equal follow-ups goes, with what was asked of it.
     constraint requeues_follow_up_fkey foreign key (follow_up_id) references clawback.follow_ups (id)
+        on delete cascade
 );
 create index requeues_follow_up on clawback.requeues (follow_up_id);
 

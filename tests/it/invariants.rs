@@ -24,6 +24,13 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ),
     ("failed_events_event_fkey", "insert into clawback.failed_events (event_id) values ('evt_nowhere')"),
     ("replays_reason", "insert into clawback.replays (event_id, reason) select event_id, '' from clawback.events"),
+    ("replays_person", "update clawback.replays set person = ''"),
+    (
+        "requeues_pkey",
+        "insert into clawback.requeues (id, follow_up_id) overriding system value
+                       select 1, id from clawback.follow_ups",
+    ),
+    ("requeues_follow_up_fkey", "insert into clawback.requeues (follow_up_id) values (-1)"),
     ("replays_event_fkey", "insert into clawback.replays (event_id, reason) values ('evt_nowhere', 'hope')"),
     (
         "replays_pkey",
@@ -117,6 +124,9 @@ async fn each_constraint_refuses_what_the_domain_forbids() {
     for story in ["paid", "partial-refund", "chargeback-open", "chargeback-lost", "fraud-warning"] {
         app.live(story, story).await;
     }
+    app.db
+        .execute("insert into clawback.replays (event_id, reason) select event_id, 'hope' from clawback.events")
+        .await;
     for (constraint, statement) in FORBIDDEN {
         let refusal = app.db.refusal(statement).await;
         assert!(refusal.contains(&format!("\"{constraint}\"")), "{constraint}: {refusal}");
