@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use clawback::apply::book::{Book, Changes};
-use clawback::domain::{Derived, DisputeState, Facts, Order, OrderKey, Payment, RefundState, RunAt, Wanted, derive};
+use clawback::domain::{
+    Derived, DisputeState, Facts, Order, OrderKey, Payment, RefundState, RunAt, Wanted, WarningState, derive,
+};
 use clawback::handlers::{Reading, read};
 
 use crate::life::Event;
@@ -26,15 +28,16 @@ macro_rules! sums {
 }
 
 /// Rows by their keys. Facts are kept as the text that a database would keep.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tables {
     facts: BTreeMap<String, String>,
-    payments: BTreeMap<String, Payment>,
-    orders: BTreeMap<OrderKey, Order>,
-    refunds: BTreeMap<String, RefundState>,
-    disputes: BTreeMap<String, DisputeState>,
+    pub payments: BTreeMap<String, Payment>,
+    pub orders: BTreeMap<OrderKey, Order>,
+    pub refunds: BTreeMap<String, RefundState>,
+    pub disputes: BTreeMap<String, DisputeState>,
+    pub warnings: BTreeMap<String, WarningState>,
     homes: HashMap<String, String>,
-    wanted: BTreeMap<String, Vec<Wanted>>,
+    pub wanted: BTreeMap<String, Vec<Wanted>>,
 }
 
 /// An event as the reader understood it.
@@ -62,6 +65,14 @@ impl Tables {
         batches.iter().for_each(|batch| tables.batch(batch));
         tables.check()?;
         Ok(tables.end())
+    }
+
+    /// The tables after one more batch.
+    pub fn with(&self, batch: &[&ReadEvent]) -> Result<Self, String> {
+        let mut tables = self.clone();
+        tables.batch(batch);
+        tables.check()?;
+        Ok(tables)
     }
 
     fn batch(&mut self, events: &[&ReadEvent]) {
@@ -104,6 +115,7 @@ impl Tables {
         self.homes.extend(changes.moved_objects().map(|(object, home)| (object.to_owned(), home.to_owned())));
         self.refunds.extend(changes.refunds().into_iter().map(|refund| (refund.refund_id.clone(), refund.clone())));
         self.disputes.extend(changes.disputes().into_iter().map(|d| (d.dispute_id.clone(), d.clone())));
+        self.warnings.extend(changes.warnings().into_iter().map(|w| (w.warning_id.clone(), w.clone())));
         for gone in &changes.gone {
             self.facts.remove(*gone);
             self.payments.remove(*gone);
