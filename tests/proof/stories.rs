@@ -22,14 +22,15 @@ use crate::tables::{ReadEvent, Tables};
 
 /// When our stories begin. That of the service on Postgres is the same.
 const START: i64 = 1_785_000_000;
-/// The most events that come in every order, one by one, each of them again at every moment.
+/// The most events that come in every order, one by one.
 const EVERY_ORDER: usize = 9;
 /// The most events that come in every order in one batch too: there are 720.
 const EVERY_ORDER_AT_ONCE: usize = 6;
-/// In how many orders more events come.
-const SHUFFLES: usize = 1_000;
-/// In how many more those come that came in every order one by one.
-const SHUFFLES_BESIDE: usize = 100;
+/// How many halves of a longer story are tried, and in how many orders each, and the other half after it.
+const HALVES: usize = 16;
+const ORDERS_OF_A_HALF: usize = 8;
+/// In how many orders the whole comes besides.
+const SHUFFLES: usize = 50;
 
 #[test]
 fn every_story_has_one_end_in_whatever_order_it_arrives() {
@@ -112,46 +113,55 @@ impl<'a> Tried<'a> {
         let in_order: Vec<usize> = (0..count).collect();
         let reversed: Vec<usize> = (0..count).rev().collect();
         for order in [in_order, reversed] {
-            self.way(&cut(&order, |_| true));
-            self.way(&[order]);
+            self.way(0, &cut(&order, |_| true));
+            self.way(0, &[order]);
         }
-        if count > EVERY_ORDER {
-            (0..SHUFFLES).for_each(|seed| self.shuffled(seed));
-            return 2 + SHUFFLES;
-        }
-        self.every_order();
+        (0..SHUFFLES as u64).for_each(|seed| self.shuffled(seed));
         if count <= EVERY_ORDER_AT_ONCE {
-            orders(count).into_iter().for_each(|order| self.way(&[order]));
+            for order in orders(count) {
+                self.way(0, &[order]);
+            }
         }
-        (0..SHUFFLES_BESIDE).for_each(|seed| self.shuffled(seed));
-        (1..=count).product()
+        if count <= EVERY_ORDER {
+            self.every_order();
+            return (1..=count).product();
+        }
+        (0..HALVES as u64).for_each(|seed| self.halves(seed));
+        2 + SHUFFLES + HALVES * ORDERS_OF_A_HALF * ORDERS_OF_A_HALF
     }
 
-    /// Each event comes after each set of events, one that was seen again too: so all orders are tried.
+    /// Each event comes after each set of others: so all orders are tried.
     fn every_order(&mut self) {
         for seen in 0..1 << self.events.len() {
-            for place in 0..self.events.len() {
+            for place in (0..self.events.len()).filter(|place| seen & (1 << place) == 0) {
                 self.batch(seen, &[place]);
             }
         }
     }
 
-    /// Shuffled, some of them twice; of ten one comes event by event, one cut by chance, the others at once.
-    fn shuffled(&mut self, seed: usize) {
-        let mut dice = Dice(seed as u64);
-        let mut order: Vec<usize> = (0..self.events.len()).collect();
-        order.extend((0..self.events.len()).filter(|_| dice.roll(6) == 0));
-        (1..order.len()).rev().for_each(|n| order.swap(n, dice.roll(n + 1)));
-        self.way(&match seed % 10 {
-            0 => cut(&order, |_| true),
-            1 => cut(&order, |_| dice.roll(3) == 0),
-            _ => vec![order],
-        });
+    /// All events shuffled, some of them twice.
+    fn shuffled(&mut self, seed: u64) {
+        let mut dice = Dice(seed);
+        let order = shuffled(&(0..self.events.len()).collect::<Vec<_>>(), &mut dice);
+        self.way(0, &some_batches(order, &mut dice));
     }
 
-    /// One way from nothing to the end.
-    fn way(&mut self, batches: &[Vec<usize>]) {
-        batches.iter().fold(0, |seen, batch| self.batch(seen, batch));
+    /// One half in several orders, and the other half after it in as many: where they meet all that is kept
+    /// is alike, so each order of the one is tried with each of the other.
+    fn halves(&mut self, seed: u64) {
+        let mut dice = Dice(!seed);
+        let mut places: Vec<usize> = (0..self.events.len()).collect();
+        shuffle(&mut places, &mut dice);
+        let (one, other) = places.split_at(places.len() / 2);
+        for _ in 0..ORDERS_OF_A_HALF {
+            let seen = self.way(0, &some_batches(shuffled(one, &mut dice), &mut dice));
+            self.way(seen, &some_batches(shuffled(other, &mut dice), &mut dice));
+        }
+    }
+
+    /// Delivers one batch after another; returns what was seen then.
+    fn way(&mut self, seen: u32, batches: &[Vec<usize>]) -> u32 {
+        batches.iter().fold(seen, |seen, batch| self.batch(seen, batch))
     }
 
     /// Delivers a batch after a set of events; returns what was seen then.
@@ -186,6 +196,27 @@ fn orders(count: usize) -> Vec<Vec<usize>> {
     (0..count).fold(vec![Vec::new()], |orders, place| {
         orders.iter().flat_map(|order| (0..=place).map(move |at| with(order, at, place))).collect()
     })
+}
+
+/// So many places shuffled, one in six of them twice.
+fn shuffled(places: &[usize], dice: &mut Dice) -> Vec<usize> {
+    let mut order = places.to_vec();
+    order.extend(places.iter().filter(|_| dice.roll(6) == 0));
+    shuffle(&mut order, dice);
+    order
+}
+
+fn shuffle(places: &mut [usize], dice: &mut Dice) {
+    (1..places.len()).rev().for_each(|n| places.swap(n, dice.roll(n + 1)));
+}
+
+/// One by one, cut by chance, or mostly all at once.
+fn some_batches(order: Vec<usize>, dice: &mut Dice) -> Vec<Vec<usize>> {
+    match dice.roll(5) {
+        0 => cut(&order, |_| true),
+        1 => cut(&order, |_| dice.roll(3) == 0),
+        _ => vec![order],
+    }
 }
 
 /// In batches: a new one begins where it is said.
