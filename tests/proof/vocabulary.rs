@@ -127,7 +127,8 @@ impl Met {
         self.versions.iter().for_each(|(version, count)| page += &format!("  {version}: {count}\n"));
         page += "\nEvent types met, and the objects they carry\n\n";
         self.types.iter().for_each(|(kind, objects)| page += &format!("  {kind}: {}\n", list(objects)));
-        page += "\nWords met, by object and field; in brackets: kept and shown, and in no sample does anything else depend on it\n\n";
+        page += "\nWords met, by object and field; in brackets: kept and shown, \
+                 and in no sample does anything else depend on it\n\n";
         for ((object, path), words) in &self.words {
             let words = words.iter().map(|(word, known)| if *known { word.clone() } else { format!("({word})") });
             page += &format!("  {object} {path}: {}\n", list(&words.collect()));
