@@ -146,8 +146,8 @@
 //! **… a function of the interface.** A new migration: plpgsql, `security definer`, a fixed `search_path`, every
 //! name qualified, a comment, and `revoke all … from public`. Then its line in `cli/grants.rs`.
 //!
-//! **… a story.** One function and one entry in `stories/scenarios.rs`. `clawback simulate --list` shows it,
-//! and `clawback demo` tells it.
+//! **… a story.** One function in `stories/scenarios.rs` and one entry in `stories/catalogue.rs`.
+//! `clawback simulate --list` shows it, and `clawback demo` tells it.
 //!
 //! **… a command.** A file in `cli/` and a variant in `cli/mod.rs`. What it shows, it reads from
 //! `clawback_v1`, as any service would.

@@ -6,6 +6,7 @@
 use super::life::{Cause, ChargeNo, DisputeNo, Life, days};
 use super::objects::{Dispute, Entry, Evidence};
 
+pub(super) const DEBIT_NOT_AUTHORIZED: &str = "debit_not_authorized";
 pub(super) const FRAUDULENT: &str = "fraudulent";
 pub(super) const NOT_RECEIVED: &str = "product_not_received";
 pub(super) const UNACCEPTABLE: &str = "product_unacceptable";
@@ -66,15 +67,12 @@ impl Life {
 
     /// The bank is not content with the answer to its inquiry: the same dispute is a chargeback.
     pub(super) fn escalate(&mut self, dispute: DisputeNo) {
-        let (due_by, entry) = (self.deadline(), self.withdrawal(dispute));
-        self.change_dispute(dispute, &Cause::Stripe, "charge.dispute.updated", |dispute| {
-            dispute.status = "needs_response";
-            dispute.case_type = "chargeback";
-            dispute.due_by = Some(due_by);
-            dispute.is_charge_refundable = false;
-            dispute.entries.push(entry);
-        });
-        self.funds_withdrawn(dispute);
+        self.become_chargeback(dispute);
+    }
+
+    /// The prevention did not hold: the same dispute is a chargeback.
+    pub(super) fn reopen(&mut self, dispute: DisputeNo) {
+        self.become_chargeback(dispute);
     }
 
     /// The merchant answers.
@@ -150,6 +148,18 @@ impl Life {
             entries: Vec::new(),
         });
         DisputeNo(self.disputes.len() - 1)
+    }
+
+    fn become_chargeback(&mut self, dispute: DisputeNo) {
+        let (due_by, entry) = (self.deadline(), self.withdrawal(dispute));
+        self.change_dispute(dispute, &Cause::Stripe, "charge.dispute.updated", |dispute| {
+            dispute.status = "needs_response";
+            dispute.case_type = "chargeback";
+            dispute.due_by = Some(due_by);
+            dispute.is_charge_refundable = false;
+            dispute.entries.push(entry);
+        });
+        self.funds_withdrawn(dispute);
     }
 
     fn tell_dispute(&mut self, dispute: DisputeNo) {

@@ -8,20 +8,23 @@
 //! | file | its job |
 //! |---|---|
 //! | `cast` | the inputs of a telling |
-//! | `scenarios` | the catalogue: each story as verbs |
+//! | `catalogue` | which stories there are |
+//! | `scenarios`, `long_scenarios` | each story as verbs |
 //! | `life`, `payments`, `refunds`, `disputes`, `warnings` | the verbs: one Stripe account's objects as they change |
 //! | `objects`, `people` | those objects, and who pays with what |
 //! | `render` | objects and events as Stripe's JSON |
 //! | `ids` | Stripe-like ids |
 //! | [`delivery`] | in which order, and how often, events arrive |
 //!
-//! A new story is one function and one entry in `scenarios`.
+//! A new story is one function in `scenarios` and one entry in `catalogue`.
 
 mod cast;
+mod catalogue;
 pub mod delivery;
 mod disputes;
 mod ids;
 mod life;
+mod long_scenarios;
 mod objects;
 mod payments;
 mod people;
@@ -61,7 +64,7 @@ pub struct StoryEvent {
 /// The catalogue of stories.
 #[must_use]
 pub fn all() -> &'static [Story] {
-    scenarios::CATALOGUE
+    catalogue::CATALOGUE
 }
 
 /// The story of that name.

@@ -86,6 +86,8 @@ pub(super) struct Refund {
     pub(super) failure_balance_transaction: Option<String>,
     /// The acquirer reference number, with which the buyer's bank finds the refund.
     pub(super) reference: Option<String>,
+    /// When the buyer was asked for bank details.
+    pub(super) details_asked: Option<i64>,
 }
 
 /// A dispute, of whatever kind.

@@ -153,9 +153,7 @@ impl Life {
         self.change_charge(charge, &Cause::Stripe, "charge.succeeded", |charge| {
             charge.status = "succeeded";
         });
-        self.change_intent(&Cause::Stripe, "payment_intent.succeeded", |i| i.receive(amount));
-        let kind = "checkout.session.async_payment_succeeded";
-        self.change_session(&Cause::Stripe, kind, |session| session.payment_status = "paid");
+        self.arrive(amount);
     }
 
     /// The bank refuses the debit.
@@ -170,6 +168,34 @@ impl Life {
         self.change_intent(&Cause::Stripe, kind, |intent| intent.fail(DEBIT_RETURNED));
         let kind = "checkout.session.async_payment_failed";
         self.change_session(&Cause::Stripe, kind, |_| ());
+    }
+
+    /// The buyer chooses a bank transfer and is told where to send the money. There is no charge until it comes.
+    pub(super) fn pay_by_transfer(&mut self) {
+        self.scene.method = Method::BankTransfer;
+        let request = self.begin();
+        self.later(2);
+        self.change_intent(&request, "payment_intent.requires_action", |intent| {
+            intent.status = "requires_action";
+        });
+        self.change_session(&request, "checkout.session.completed", |session| {
+            session.status = "complete";
+        });
+    }
+
+    /// The bank transfer arrives.
+    pub(super) fn transfer_arrives(&mut self) -> ChargeNo {
+        let amount = self.amount();
+        let charge = self.add_charge("succeeded", amount);
+        self.emit(&Cause::Stripe, "charge.succeeded", &self.show_charge(charge));
+        self.arrive(amount);
+        charge
+    }
+
+    fn arrive(&mut self, amount: i64) {
+        self.change_intent(&Cause::Stripe, "payment_intent.succeeded", |intent| intent.receive(amount));
+        let kind = "checkout.session.async_payment_succeeded";
+        self.change_session(&Cause::Stripe, kind, |session| session.payment_status = "paid");
     }
 
     /// Confirms the payment; the first time, the intent is made for it.

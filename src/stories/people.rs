@@ -65,6 +65,7 @@ pub(super) const CARTES_BANCAIRES: Card = Card { brand: "cartes_bancaires", last
 pub(super) enum Method {
     Card(Card),
     SepaDebit,
+    BankTransfer,
 }
 
 impl Method {
@@ -73,6 +74,7 @@ impl Method {
         match self {
             Self::Card(_) => "card",
             Self::SepaDebit => "sepa_debit",
+            Self::BankTransfer => "customer_balance",
         }
     }
 
@@ -80,7 +82,15 @@ impl Method {
     pub(super) fn charge_prefix(self) -> &'static str {
         match self {
             Self::Card(_) => "ch_3",
-            Self::SepaDebit => "py_3",
+            Self::SepaDebit | Self::BankTransfer => "py_3",
+        }
+    }
+
+    /// How the ids of its refunds begin.
+    pub(super) fn refund_prefix(self) -> &'static str {
+        match self {
+            Self::Card(_) => "re_3",
+            Self::SepaDebit | Self::BankTransfer => "pyr_1",
         }
     }
 }

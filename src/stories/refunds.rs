@@ -26,6 +26,31 @@ impl Life {
         refund
     }
 
+    /// The merchant refunds so much by bank transfer: Stripe asks the buyer by mail where to send it.
+    pub(super) fn refund_by_transfer(&mut self, charge: ChargeNo, amount: i64) -> RefundNo {
+        let refund = self.add_refund(charge, amount, "requires_action");
+        self.refunds[refund.0].details_asked = Some(self.now);
+        self.tell_refund(charge, refund);
+        refund
+    }
+
+    /// The buyer says where to send it.
+    pub(super) fn give_details(&mut self, refund: RefundNo) {
+        self.change_refund(refund, &Cause::Stripe, UPDATED, |refund| {
+            refund.status = "pending";
+            refund.pending_reason = Some("processing");
+        });
+    }
+
+    /// The bank sends it back: the buyer is asked again.
+    pub(super) fn return_refund(&mut self, refund: RefundNo) {
+        let now = self.now;
+        self.change_refund(refund, &Cause::Stripe, UPDATED, |refund| {
+            refund.status = "requires_action";
+            refund.details_asked = Some(now);
+        });
+    }
+
     /// A pending refund goes through.
     pub(super) fn settle_refund(&mut self, refund: RefundNo) {
         let entry = self.ids.mint("txn_3");
@@ -59,7 +84,7 @@ impl Life {
     /// The record of a refund, without telling of it.
     pub(super) fn add_refund(&mut self, charge: ChargeNo, amount: i64, status: &'static str) -> RefundNo {
         self.refunds.push(Refund {
-            id: self.ids.mint("re_3"),
+            id: self.ids.mint(self.scene.method.refund_prefix()),
             charge_id: self.charges[charge.0].id.clone(),
             created: self.now,
             amount,
@@ -70,6 +95,7 @@ impl Life {
             balance_transaction: (status == "succeeded").then(|| self.ids.mint("txn_3")),
             failure_balance_transaction: None,
             reference: None,
+            details_asked: None,
         });
         RefundNo(self.refunds.len() - 1)
     }

@@ -64,12 +64,21 @@ impl Life {
     }
 
     /// Somebody looked at it and found it good.
-    pub(super) fn approve(&mut self, mut review: Review) {
+    pub(super) fn approve(&mut self, review: Review) {
+        let request = self.request();
+        self.close(&request, review, "approved");
+    }
+
+    /// A dispute of the payment makes the review pointless: Stripe closes it.
+    pub(super) fn overtake(&mut self, review: Review) {
+        self.close(&Cause::Stripe, review, "disputed");
+    }
+
+    fn close(&mut self, cause: &Cause, mut review: Review, reason: &str) {
         review.object["open"] = json!(false);
-        review.object["closed_reason"] = json!("approved");
-        review.object["reason"] = json!("approved");
-        let cause = self.request();
-        self.emit(&cause, "review.closed", &review.object);
+        review.object["closed_reason"] = json!(reason);
+        review.object["reason"] = json!(reason);
+        self.emit(cause, "review.closed", &review.object);
     }
 
     fn charge_id(&self, charge: ChargeNo) -> &str {

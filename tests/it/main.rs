@@ -25,3 +25,7 @@ mod processing;
 mod proxy;
 mod readme;
 mod replicas;
+#[path = "../proof/samples.rs"]
+mod samples;
+#[path = "../proof/table.rs"]
+mod table;

@@ -4,6 +4,9 @@
 //! to, `memory` delivers the events in every order and compares; `postgres` does so with real processes on
 //! a real database, while consumers work. The first two know nothing of the service, so that a mistake of
 //! its own cannot be copied into what it is measured by.
+//!
+//! `stories` brings the service's own stories and those of samples in every order, `vocabulary` writes down
+//! what of the samples is not read or not known: what is right there, a person said of a page.
 
 #![expect(unreachable_pub, reason = "in a test binary, `pub` says: for the other files")]
 
@@ -19,5 +22,9 @@ mod memory;
 mod postgres;
 mod queue;
 mod regressions;
+mod samples;
+mod stories;
+mod table;
 mod tables;
 mod truth;
+mod vocabulary;

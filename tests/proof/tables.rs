@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use clawback::apply::book::{Book, Changes};
 use clawback::domain::{
-    Derived, DisputeState, Facts, Order, OrderKey, Payment, RefundState, RunAt, Wanted, WarningState, derive,
+    Derived, DisputeState, Facts, Order, OrderKey, Payment, RefundState, RunAt, Tally, Wanted, WarningState, derive,
 };
 use clawback::handlers::{Reading, read};
 
@@ -30,17 +30,16 @@ macro_rules! sums {
 }
 
 /// Rows by their keys. Facts are kept as the text that a database would keep.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tables {
     facts: BTreeMap<String, String>,
-    payments: BTreeMap<String, Payment>,
-    orders: BTreeMap<OrderKey, Order>,
-    refunds: BTreeMap<String, RefundState>,
-    disputes: BTreeMap<String, DisputeState>,
-    warnings: BTreeMap<String, WarningState>,
+    pub payments: BTreeMap<String, Payment>,
+    pub orders: BTreeMap<OrderKey, Order>,
+    pub refunds: BTreeMap<String, RefundState>,
+    pub disputes: BTreeMap<String, DisputeState>,
+    pub warnings: BTreeMap<String, WarningState>,
     homes: HashMap<String, String>,
-    wanted: BTreeMap<String, Vec<Wanted>>,
-    queue: Queue,
+    pub wanted: BTreeMap<String, Vec<Wanted>>,
 }
 
 /// An event as the reader understood it.
@@ -64,39 +63,51 @@ impl ReadEvent {
 impl Tables {
     /// What the tables say after these batches, with consumers at work in between.
     pub fn after(batches: &[Vec<&ReadEvent>], dice: &mut Dice) -> Result<Truth, String> {
-        let mut tables = Self::default();
+        let (mut tables, mut queue) = (Self::default(), Queue::default());
         for batch in batches {
-            tables.batch(batch);
-            tables.queue.consume(dice);
+            let book = tables.post(batch);
+            queue.align(&book, |payment_id| tables.facts.contains_key(payment_id));
+            tables.save(&book);
+            queue.consume(dice);
         }
         tables.check()?;
+        queue.check(tables.asked())?;
         Ok(tables.end())
     }
 
-    fn batch(&mut self, events: &[&ReadEvent]) {
+    /// The tables after one more batch.
+    pub fn with(&self, batch: &[&ReadEvent]) -> Result<Self, String> {
+        let mut tables = self.clone();
+        tables.save(&tables.post(batch));
+        tables.check()?;
+        Ok(tables)
+    }
+
+    fn post(&self, events: &[&ReadEvent]) -> Book {
         let mut book = self.load(events);
         for event in events {
             book.post(event.object.as_deref(), event.facts.clone());
         }
-        self.queue.align(&book, |payment_id| self.facts.contains_key(payment_id));
-        self.save(&book);
+        book
     }
 
-    /// The payments that the events touch, and all others of their orders.
+    /// The payments that the events touch, and the sums of all others of their orders.
     fn load(&self, events: &[&ReadEvent]) -> Book {
         let named: BTreeSet<&str> = events.iter().flat_map(|event| event.facts.ids()).collect();
         let homes: HashMap<String, String> =
             named.iter().filter_map(|id| Some(((*id).to_owned(), self.homes.get(*id)?.clone()))).collect();
         let concerned = events.iter().flat_map(|event| Book::concerned(&event.facts, &homes));
-        let mut stored: BTreeMap<String, Facts> =
+        let stored: BTreeMap<String, Facts> =
             concerned.filter_map(|id| Some((id.to_owned(), self.stored(id)?))).collect();
-        let refs: BTreeSet<String> = (events.iter().map(|event| &event.facts).chain(stored.values()))
-            .flat_map(|facts| facts.order_refs().map(str::to_owned).collect::<Vec<_>>())
-            .collect();
-        let sibling = |payment: &&Payment| payment.order_id.as_ref().is_some_and(|order| refs.contains(order));
-        let siblings: Vec<&str> = self.payments.values().filter(sibling).map(|p| p.payment_id.as_str()).collect();
-        stored.extend(siblings.into_iter().filter_map(|id| Some((id.to_owned(), self.stored(id)?))));
-        Book::new(stored, homes, BTreeMap::new())
+        let refs: BTreeSet<&str> =
+            events.iter().map(|event| &event.facts).chain(stored.values()).flat_map(Facts::order_refs).collect();
+        let mut others: BTreeMap<OrderKey, Tally> = BTreeMap::new();
+        for payment in self.payments.values().filter(|payment| !stored.contains_key(&payment.payment_id)) {
+            let Some(key) = payment.order_key().filter(|key| refs.contains(key.order_id.as_str())) else { continue };
+            let tally = others.remove(&key).into_iter().chain([Tally::of(payment)]).reduce(Tally::plus);
+            others.extend(tally.map(|tally| (key, tally)));
+        }
+        Book::new(stored, homes, others)
     }
 
     fn stored(&self, payment_id: &str) -> Option<Facts> {
@@ -135,7 +146,12 @@ impl Tables {
                 return Err(format!("the row of {id} is not what its facts say: {payment:?} is not {again:?}"));
             }
         }
-        self.queue.check(self.wanted.iter().flat_map(|(id, all)| all.iter().map(|one| (&self.payments[id], one))))
+        Ok(())
+    }
+
+    /// What each payment asks for.
+    fn asked(&self) -> impl Iterator<Item = (&Payment, &Wanted)> {
+        self.wanted.iter().flat_map(|(id, all)| all.iter().map(|one| (&self.payments[id], one)))
     }
 
     fn end(&self) -> Truth {

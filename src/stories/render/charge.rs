@@ -106,6 +106,7 @@ fn payment_method_details(method: Method, amount: i64) -> Value {
     match method {
         Method::Card(card) => json!({ "card": card_details(card, amount), "type": "card" }),
         Method::SepaDebit => json!({ "sepa_debit": debit_details(), "type": "sepa_debit" }),
+        Method::BankTransfer => json!({ "customer_balance": {}, "type": "customer_balance" }),
     }
 }
 

@@ -139,7 +139,8 @@ fn eligibility_types(scene: &Scene, dispute: &Dispute) -> &'static [&'static str
 
 fn payment_method_details(method: Method, dispute: &Dispute) -> Value {
     let Method::Card(card) = method else {
-        return json!({ "type": method.kind() });
+        // Stripe gives no details of a bank's dispute.
+        return Value::Null;
     };
     json!({
         "card": {

@@ -11,7 +11,6 @@ const NULL_FIELDS: &[&str] = &[
     "automatic_payment_methods",
     "customer_account",
     "excluded_payment_method_types",
-    "next_action",
     "on_behalf_of",
     "payment_method_configuration_details",
     "processing",
@@ -49,6 +48,7 @@ pub(in crate::stories) fn intent(scene: &Scene, intent: &Intent) -> Value {
         "latest_charge": intent.latest_charge,
         "livemode": scene.cast.livemode,
         "metadata": metadata(scene),
+        "next_action": (intent.status == "requires_action").then(|| next_action(scene)),
         "payment_method": attempted.then_some(&scene.payment_method_id),
         "payment_method_options": { method: {} },
         "payment_method_types": [method],
@@ -56,6 +56,21 @@ pub(in crate::stories) fn intent(scene: &Scene, intent: &Intent) -> Value {
         "status": intent.status,
     });
     with_nulls(object, NULL_FIELDS)
+}
+
+/// Where the buyer is to send the money.
+fn next_action(scene: &Scene) -> Value {
+    json!({
+        "display_bank_transfer_instructions": {
+            "amount_remaining": scene.cast.amount.minor(),
+            "currency": scene.cast.currency,
+            "financial_addresses": [],
+            "hosted_instructions_url": null,
+            "reference": null,
+            "type": "eu_bank_transfer",
+        },
+        "type": "display_bank_transfer_instructions",
+    })
 }
 
 fn payment_error(intent: &Intent, decline: Decline) -> Value {

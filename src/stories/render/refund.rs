@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::life::days;
 use super::super::objects::{Intent, Refund, Scene};
 use super::super::people::Method;
 use super::{metadata, with, with_nulls};
@@ -33,13 +34,27 @@ pub(in crate::stories) fn refund(scene: &Scene, refund: &Refund, intent: &Intent
         ("pending_reason", refund.pending_reason),
     ];
     let present = optional.into_iter().filter_map(|(field, it)| Some((field, json!(it?))));
-    with_nulls(with(object, present), NULL_FIELDS)
+    let asked = refund.details_asked.filter(|_| refund.status == "requires_action");
+    let next = asked.map(|at| ("next_action", next_action(scene, at)));
+    with_nulls(with(with(object, present), next), NULL_FIELDS)
+}
+
+/// The mail that asks the buyer for bank details.
+fn next_action(scene: &Scene, sent_at: i64) -> Value {
+    json!({
+        "display_details": {
+            "email_sent": { "email_sent_at": sent_at, "email_sent_to": scene.buyer.email },
+            "expires_at": sent_at + days(45),
+        },
+        "type": "display_details",
+    })
 }
 
 fn destination_details(method: Method, refund: &Refund) -> Value {
     match method {
         Method::Card(_) => json!({ "card": card_destination(refund), "type": "card" }),
         Method::SepaDebit => json!({ "sepa_bank_transfer": {}, "type": "sepa_bank_transfer" }),
+        Method::BankTransfer => json!({ "eu_bank_transfer": {}, "type": "eu_bank_transfer" }),
     }
 }
 

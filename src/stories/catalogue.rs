@@ -1,0 +1,158 @@
+//! The catalogue: each story's name, what it is about, and who tells it.
+
+use super::{Story, long_scenarios, scenarios};
+
+pub(super) const CATALOGUE: &[Story] = &[
+    Story { name: "paid", about: "paid by card at checkout", build: scenarios::paid },
+    Story { name: "partial-refund", about: "paid, then part of it refunded", build: scenarios::partial_refund },
+    Story {
+        name: "full-refund",
+        about: "paid, then refunded in two parts, the bank's reference following",
+        build: scenarios::full_refund,
+    },
+    Story {
+        name: "refund-pending",
+        about: "a refund that waits for balance and goes through days later",
+        build: scenarios::refund_pending,
+    },
+    Story {
+        name: "refund-fails-later",
+        about: "a refund that succeeded and is sent back by the bank five days later",
+        build: scenarios::refund_fails_later,
+    },
+    Story {
+        name: "refund-canceled",
+        about: "a pending refund that the merchant cancels",
+        build: scenarios::refund_canceled,
+    },
+    Story {
+        name: "chargeback-won",
+        about: "a chargeback, answered and won: the money comes back, the fee does not",
+        build: scenarios::chargeback_won,
+    },
+    Story { name: "chargeback-lost", about: "a chargeback, answered and lost", build: scenarios::chargeback_lost },
+    Story {
+        name: "late-win",
+        about: "a lost chargeback that the bank decides anew, weeks later",
+        build: scenarios::late_win,
+    },
+    Story {
+        name: "lost-part-back",
+        about: "partly refunded, disputed in full and lost: the refunded part comes back",
+        build: scenarios::lost_part_back,
+    },
+    Story {
+        name: "inquiry-closed",
+        about: "a bank's inquiry, answered and closed without a chargeback",
+        build: scenarios::inquiry_closed,
+    },
+    Story { name: "inquiry-open", about: "a bank's inquiry that waits for an answer", build: scenarios::inquiry_open },
+    Story {
+        name: "inquiry-escalated",
+        about: "an answered inquiry that becomes a chargeback and waits for evidence again",
+        build: scenarios::inquiry_escalated,
+    },
+    Story {
+        name: "prevented",
+        about: "a case that a prevention product settles before it is a chargeback",
+        build: scenarios::prevented,
+    },
+    Story {
+        name: "unchallengeable",
+        about: "a chargeback that allows no answer: opened and lost at once",
+        build: scenarios::unchallengeable,
+    },
+    Story {
+        name: "two-disputes",
+        about: "two disputes over parts of one payment: one accepted, one open",
+        build: scenarios::two_disputes,
+    },
+    Story {
+        name: "fraud-warning",
+        about: "the issuer reports fraud; a refund could still prevent a dispute",
+        build: scenarios::fraud_warning,
+    },
+    Story {
+        name: "fraud-warning-refunded",
+        about: "the issuer reports fraud, and the merchant refunds at once",
+        build: scenarios::fraud_warning_refunded,
+    },
+    Story { name: "review-open", about: "a payment that a Radar rule holds for review", build: scenarios::review_open },
+    Story { name: "review-approved", about: "a review that found the payment good", build: scenarios::review_approved },
+    Story { name: "authorized", about: "a hold on the card that nobody captured yet", build: scenarios::authorized },
+    Story { name: "void", about: "a hold that the merchant gives up", build: scenarios::void },
+    Story {
+        name: "partial-capture",
+        about: "a hold of which part is captured; Stripe shows the rest as refunded",
+        build: scenarios::partial_capture,
+    },
+    Story { name: "payment-failed", about: "a declined card", build: scenarios::payment_failed },
+    Story { name: "payment-pending", about: "a bank debit on its way", build: scenarios::payment_pending },
+    Story { name: "chargeback-open", about: "a chargeback that waits for evidence", build: scenarios::chargeback_open },
+    Story {
+        name: "dispute-under-review",
+        about: "a chargeback, answered, that the bank is looking at",
+        build: scenarios::dispute_under_review,
+    },
+    Story {
+        name: "paid-second-try",
+        about: "a declined card, then a payment that succeeds: two charges of one intent",
+        build: scenarios::paid_second_try,
+    },
+    Story {
+        name: "authorization-expired",
+        about: "a hold that runs out after seven days",
+        build: scenarios::authorization_expired,
+    },
+    Story { name: "debit-settled", about: "a bank debit that arrives days later", build: scenarios::debit_settled },
+    Story {
+        name: "debit-returned",
+        about: "a bank debit that the bank refuses days later",
+        build: scenarios::debit_returned,
+    },
+    Story {
+        name: "refund-overtaken",
+        about: "a pending refund that fails because the buyer's bank disputed the payment",
+        build: scenarios::refund_overtaken,
+    },
+    Story {
+        name: "refund-second-try",
+        about: "declined twice, paid, partly refunded; the bank sends the refund back and it is made again",
+        build: long_scenarios::refund_second_try,
+    },
+    Story {
+        name: "inquiry-late-win",
+        about: "an inquiry, answered, that becomes a chargeback, answered, lost and decided anew",
+        build: long_scenarios::inquiry_late_win,
+    },
+    Story {
+        name: "captured-part-lost-part",
+        about: "part of a hold captured, part of that refunded, the rest lost in a dispute over all of it",
+        build: long_scenarios::captured_part_lost_part,
+    },
+    Story {
+        name: "won-and-lost",
+        about: "a dispute won, a refund, and a second dispute lost: all over parts of one payment",
+        build: long_scenarios::won_and_lost,
+    },
+    Story {
+        name: "fraud-warning-won",
+        about: "under review, reported as fraud, disputed, and won in the end",
+        build: long_scenarios::fraud_warning_won,
+    },
+    Story {
+        name: "debit-disputed",
+        about: "a bank debit that settles; its refund fails because the bank took the money back",
+        build: long_scenarios::debit_disputed,
+    },
+    Story {
+        name: "refund-asked-again",
+        about: "a bank transfer whose refund needs the buyer's bank details, twice",
+        build: long_scenarios::refund_asked_again,
+    },
+    Story {
+        name: "prevented-reopened",
+        about: "a prevented case that becomes a chargeback after all, answered and lost",
+        build: long_scenarios::prevented_reopened,
+    },
+];

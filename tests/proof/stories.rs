@@ -1,0 +1,264 @@
+//! Every story, ours and the samples', in every order: each has one end, and a person can read it.
+//!
+//! In memory, as in `memory.rs`. Here everything is compared that is kept, after each batch, and nothing
+//! tells what is right but the page of ends that somebody agreed with.
+//!
+//! Tables are a function of what they were and of the batch that comes. So where two ways have brought the
+//! same events and the tables are alike, what follows needs to be tried once only: that is how every order
+//! of nine events can be tried at all.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Mutex;
+use std::time::Instant;
+
+use clawback::stories::{self, Cast};
+use serde_json::{Value, json};
+
+use crate::life::Event;
+use crate::memory::Dice;
+use crate::samples;
+use crate::table::{self, Rows};
+use crate::tables::{ReadEvent, Tables};
+
+/// When our stories begin. That of the service on Postgres is the same.
+const START: i64 = 1_785_000_000;
+/// The most events that come in every order, one by one.
+const EVERY_ORDER: usize = 9;
+/// The most events that come in every order in one batch too: there are 720.
+const EVERY_ORDER_AT_ONCE: usize = 6;
+/// How many halves of a longer story are tried, and in how many orders each, and the other half after it.
+const HALVES: usize = 16;
+const ORDERS_OF_A_HALF: usize = 8;
+/// In how many orders the whole comes besides.
+const SHUFFLES: usize = 50;
+
+#[test]
+fn every_story_has_one_end_in_whatever_order_it_arrives() {
+    let ours = stories::all().iter().map(|story| {
+        let told = story.tell(&Cast::new(story.name, START));
+        let events = told.into_iter().map(|e| Event { id: e.id, kind: e.r#type, created: e.created, body: e.body });
+        (story.name.to_owned(), events.collect())
+    });
+    let page = page(ours.collect());
+    insta::assert_snapshot!("our_stories", page);
+}
+
+#[test]
+fn every_sample_story_has_one_end_in_whatever_order_it_arrives() {
+    let Some(folder) = samples::folder() else { return };
+    let told = samples::stories(&folder).into_iter().map(|(name, bodies)| (name, bodies.into_iter().map(event)));
+    let page = page(told.map(|(name, events)| (name, events.collect())).collect());
+    insta::assert_snapshot!("sample_stories", page);
+}
+
+#[test]
+fn at_least_eight_stories_are_long() {
+    let long = |story: &&stories::Story| (8..=15).contains(&story.tell(&Cast::new(story.name, START)).len());
+    assert!(stories::all().iter().filter(long).count() >= 8);
+}
+
+fn event(body: String) -> Event {
+    let parsed: Value = serde_json::from_str(&body).expect("a sample is JSON");
+    let text = |field: &str| parsed[field].as_str().expect("text").to_owned();
+    Event { id: text("id"), kind: text("type"), created: parsed["created"].as_i64().expect("a time"), body }
+}
+
+/// The end of each story under its heading.
+fn page(told: Vec<(String, Vec<Event>)>) -> String {
+    let (began, count) = (Instant::now(), told.len());
+    let (left, blocks) = (Mutex::new(told.into_iter().enumerate()), Mutex::new(Vec::new()));
+    let work = || {
+        while let Some((place, (name, events))) = { left.lock().expect("no panic").next() } {
+            let block = block(&name, &events);
+            blocks.lock().expect("no panic").push((place, block));
+        }
+    };
+    std::thread::scope(|scope| {
+        (0..std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get)).for_each(|_| {
+            scope.spawn(work);
+        });
+    });
+    let mut blocks = blocks.into_inner().expect("no panic");
+    blocks.sort();
+    println!("in memory: stories {count}, seconds {:.1}", began.elapsed().as_secs_f64());
+    blocks.into_iter().map(|(_, block)| block).collect()
+}
+
+fn block(name: &str, events: &[Event]) -> String {
+    let events: Vec<ReadEvent> =
+        events.iter().map(|event| ReadEvent::of(event).unwrap_or_else(|wrong| panic!("{name}: {wrong}"))).collect();
+    let mut tried = Tried::new(name, &events);
+    let orders = tried.all();
+    format!("\n{name}: {} events, {orders} orders\n{}", events.len(), table::lines(rows(tried.end())))
+}
+
+/// What was tried of a story so far. A set of events is a number with a bit for each.
+struct Tried<'a> {
+    name: &'a str,
+    events: &'a [ReadEvent],
+    /// The tables after each set of events, however they came.
+    after: HashMap<u32, Tables>,
+    /// What came after what.
+    batches: HashSet<(u32, Vec<usize>)>,
+}
+
+impl<'a> Tried<'a> {
+    fn new(name: &'a str, events: &'a [ReadEvent]) -> Self {
+        Self { name, events, after: [(0, Tables::default())].into(), batches: HashSet::new() }
+    }
+
+    /// Tries all there is to try; returns the number of orders.
+    fn all(&mut self) -> usize {
+        let count = self.events.len();
+        let in_order: Vec<usize> = (0..count).collect();
+        let reversed: Vec<usize> = (0..count).rev().collect();
+        for order in [in_order, reversed] {
+            self.way(0, &cut(&order, |_| true));
+            self.way(0, &[order]);
+        }
+        (0..SHUFFLES as u64).for_each(|seed| self.shuffled(seed));
+        if count <= EVERY_ORDER_AT_ONCE {
+            for order in orders(count) {
+                self.way(0, &[order]);
+            }
+        }
+        if count <= EVERY_ORDER {
+            self.every_order();
+            return (1..=count).product();
+        }
+        (0..HALVES as u64).for_each(|seed| self.halves(seed));
+        2 + SHUFFLES + HALVES * ORDERS_OF_A_HALF * ORDERS_OF_A_HALF
+    }
+
+    /// Each event comes after each set of others: so all orders are tried.
+    fn every_order(&mut self) {
+        for seen in 0..1 << self.events.len() {
+            for place in (0..self.events.len()).filter(|place| seen & (1 << place) == 0) {
+                self.batch(seen, &[place]);
+            }
+        }
+    }
+
+    /// All events shuffled, some of them twice.
+    fn shuffled(&mut self, seed: u64) {
+        let mut dice = Dice(seed);
+        let order = shuffled(&(0..self.events.len()).collect::<Vec<_>>(), &mut dice);
+        self.way(0, &some_batches(order, &mut dice));
+    }
+
+    /// One half in several orders, and the other half after it in as many: where they meet all that is kept
+    /// is alike, so each order of the one is tried with each of the other.
+    fn halves(&mut self, seed: u64) {
+        let mut dice = Dice(!seed);
+        let mut places: Vec<usize> = (0..self.events.len()).collect();
+        shuffle(&mut places, &mut dice);
+        let (one, other) = places.split_at(places.len() / 2);
+        for _ in 0..ORDERS_OF_A_HALF {
+            let seen = self.way(0, &some_batches(shuffled(one, &mut dice), &mut dice));
+            self.way(seen, &some_batches(shuffled(other, &mut dice), &mut dice));
+        }
+    }
+
+    /// Delivers one batch after another; returns what was seen then.
+    fn way(&mut self, seen: u32, batches: &[Vec<usize>]) -> u32 {
+        batches.iter().fold(seen, |seen, batch| self.batch(seen, batch))
+    }
+
+    /// Delivers a batch after a set of events; returns what was seen then.
+    fn batch(&mut self, seen: u32, batch: &[usize]) -> u32 {
+        let now = batch.iter().fold(seen, |seen, place| seen | 1 << place);
+        if self.batches.insert((seen, batch.to_vec())) {
+            let events: Vec<&ReadEvent> = batch.iter().map(|place| &self.events[*place]).collect();
+            let after = self.after[&seen].with(&events).unwrap_or_else(|wrong| panic!("{}: {wrong}", self.name));
+            let known = self.after.entry(now).or_insert_with(|| after.clone());
+            let (name, bits) = (self.name, self.events.len());
+            assert!(
+                after == *known,
+                "{name}: after the events {seen:0bits$b} the batch {batch:?} brings about\n{}",
+                difference(&after, known)
+            );
+        }
+        now
+    }
+
+    fn end(&self) -> &Tables {
+        &self.after[&((1 << self.events.len()) - 1)]
+    }
+}
+
+/// Every order of so many places.
+fn orders(count: usize) -> Vec<Vec<usize>> {
+    let with = |order: &Vec<usize>, at: usize, place: usize| {
+        let mut order = order.clone();
+        order.insert(at, place);
+        order
+    };
+    (0..count).fold(vec![Vec::new()], |orders, place| {
+        orders.iter().flat_map(|order| (0..=place).map(move |at| with(order, at, place))).collect()
+    })
+}
+
+/// So many places shuffled, one in six of them twice.
+fn shuffled(places: &[usize], dice: &mut Dice) -> Vec<usize> {
+    let mut order = places.to_vec();
+    order.extend(places.iter().filter(|_| dice.roll(6) == 0));
+    shuffle(&mut order, dice);
+    order
+}
+
+fn shuffle(places: &mut [usize], dice: &mut Dice) {
+    (1..places.len()).rev().for_each(|n| places.swap(n, dice.roll(n + 1)));
+}
+
+/// One by one, cut by chance, or mostly all at once.
+fn some_batches(order: Vec<usize>, dice: &mut Dice) -> Vec<Vec<usize>> {
+    match dice.roll(5) {
+        0 => cut(&order, |_| true),
+        1 => cut(&order, |_| dice.roll(3) == 0),
+        _ => vec![order],
+    }
+}
+
+/// In batches: a new one begins where it is said.
+fn cut(order: &[usize], mut begins: impl FnMut(usize) -> bool) -> Vec<Vec<usize>> {
+    let mut batches: Vec<Vec<usize>> = Vec::new();
+    for place in order {
+        match batches.last_mut().filter(|_| !begins(*place)) {
+            Some(batch) => batch.push(*place),
+            None => batches.push(vec![*place]),
+        }
+    }
+    batches
+}
+
+fn rows(end: &Tables) -> Rows {
+    let value = |row: Result<Value, _>| row.expect("rows are JSON");
+    let follow_ups = end.wanted.values().flatten().map(|wanted| {
+        json!({ "kind": wanted.kind, "subject": wanted.subject, "round": wanted.round, "payload": wanted.payload,
+            "due_at": wanted.due_at })
+    });
+    Rows {
+        orders: end.orders.values().map(|row| value(serde_json::to_value(row))).collect(),
+        payments: end.payments.values().filter(|p| !p.orphan).map(|row| value(serde_json::to_value(row))).collect(),
+        refunds: end.refunds.values().map(|row| value(serde_json::to_value(row))).collect(),
+        disputes: end.disputes.values().map(|row| value(serde_json::to_value(row))).collect(),
+        warnings: end.warnings.values().map(|row| value(serde_json::to_value(row))).collect(),
+        follow_ups: follow_ups.collect(),
+    }
+}
+
+/// The lines in which two ends differ.
+fn difference(one: &Tables, other: &Tables) -> String {
+    let (one, other) = (format!("{one:#?}"), format!("{other:#?}"));
+    let lines = one.lines().zip(other.lines()).filter(|(one, other)| one != other).take(20);
+    lines.map(|(one, other)| format!("{one}\n  and before {other}\n")).collect()
+}
+
+/// What tries every order must know every order.
+#[test]
+fn every_order_is_known() {
+    let mut all = orders(4);
+    all.sort();
+    all.dedup();
+    assert_eq!((all.len(), &all[0], &all[23]), (24, &vec![0, 1, 2, 3], &vec![3, 2, 1, 0]));
+}
