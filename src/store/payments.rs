@@ -59,7 +59,9 @@ pub async fn tallies(
 ) -> sqlx::Result<BTreeMap<OrderKey, Tally>> {
     let rows = sqlx::query!(
         r#"select order_id as "order_id!", nullif(account, '') as account, livemode, nullif(currency, '') as currency,
-                  least(sum(amount_paid), 9223372036854775807)::bigint as amount_paid,
+                  -- Of no known amount the sum is null, which `least` would pass over.
+                  case when sum(amount_paid) is not null then least(sum(amount_paid), 9223372036854775807) end::bigint
+                      as amount_paid,
                   least(sum(amount_refunded), 9223372036854775807)::bigint as "amount_refunded!",
                   least(sum(amount_disputed), 9223372036854775807)::bigint as "amount_disputed!",
                   least(sum(amount_lost), 9223372036854775807)::bigint as "amount_lost!",

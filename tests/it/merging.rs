@@ -302,6 +302,23 @@ async fn the_payments_of_an_order_add_up() {
     assert_eq!(closed, [expected]);
 }
 
+/// Of the payments that a batch does not load only sums are read: none of nothing known is not a sum.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_order_was_paid_is_unknown_while_no_payment_of_it_is_known() {
+    let app = TestApp::start().await;
+    app.db.execute("select clawback_v1.link_payment('pi_1', 'o-1'), clawback_v1.link_payment('pi_2', 'o-1')").await;
+    for n in [1, 2] {
+        let refund = refund(&format!("re_{n}"), json!({ "payment_intent": format!("pi_{n}") }));
+        app.see(&[event(&format!("evt_{n}"), n, &refund)]).await;
+    }
+    let order = "select amount_paid, amount_refunded, state from clawback_v1.orders";
+    let unknown = json!({ "amount_paid": null, "amount_refunded": 2_000, "state": "partially_refunded" });
+    assert_eq!(app.db.rows(order).await, [unknown]);
+    app.see(&[event("evt_3", 3, &charge("ch_1", json!({ "payment_intent": "pi_1" })))]).await;
+    let known = json!({ "amount_paid": 10_000, "amount_refunded": 2_000, "state": "partially_refunded" });
+    assert_eq!(app.db.rows(order).await, [known]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dispute_that_names_its_charge_first_and_only_its_intent_later_takes_its_follow_ups_along() {
     let app = TestApp::start().await;
