@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::domain::align::{Alignment, Asked, FollowUp, Place, align};
 use crate::domain::{
     Derived, DisputeState, Facts, Order, OrderKey, Payment, RefundState, Scope, State, Tally, WarningState, derive,
     order,
@@ -132,20 +133,26 @@ impl Book {
         }
     }
 
+    /// Brings the stored follow-ups of what was touched in line with what is wanted now.
+    #[must_use]
+    pub fn align(&self, stored: Vec<FollowUp>) -> Alignment {
+        let asked: Vec<Asked> = (self.touched())
+            .flat_map(|entry| {
+                let place = Place::of(&entry.derived.payment);
+                entry.derived.wanted.iter().map(move |wanted| Asked { place, wanted })
+            })
+            .collect();
+        let touched = stored.into_iter().filter(|row| self.touched.contains(&row.payment_id)).collect();
+        align(touched, &asked, |payment_id| self.heir(payment_id).map(|entry| Place::of(&entry.derived.payment)))
+    }
+
     /// Payments touched by what was posted, as they are now.
     pub fn touched(&self) -> impl Iterator<Item = &Entry> {
         self.touched.iter().filter_map(|id| self.entries.get(id))
     }
 
-    /// Whether something was posted to this payment.
-    #[must_use]
-    pub fn was_touched(&self, payment_id: &str) -> bool {
-        self.touched.contains(payment_id)
-    }
-
     /// The payment that a stored one is now: itself, or the one that took its place.
-    #[must_use]
-    pub fn heir(&self, payment_id: &str) -> Option<&Entry> {
+    fn heir(&self, payment_id: &str) -> Option<&Entry> {
         // Its own id may have been a name only, never an object: then what it held shows the way.
         let moved =
             || self.loaded.get(payment_id)?.facts.held_ids().find_map(|id| self.entries.get(self.homes.get(id)?));

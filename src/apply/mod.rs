@@ -11,8 +11,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use sqlx::{Connection, PgConnection};
 
-use crate::domain::align::{Asked, FollowUp, Place, align};
-use crate::domain::{Facts, Payment};
+use crate::domain::Facts;
+use crate::domain::align::FollowUp;
 use crate::handlers::{self, Reading};
 use crate::store::ledger::{PendingEvent, Verdict};
 use crate::store::orders::HistoryRow;
@@ -290,16 +290,7 @@ async fn save_payments(tx: &mut PgConnection, changes: &book::Changes<'_>) -> sq
 }
 
 async fn save_follow_ups(tx: &mut PgConnection, book: &Book, stored: Vec<FollowUp>) -> sqlx::Result<()> {
-    let asked: Vec<Asked> = book
-        .touched()
-        .flat_map(|entry| {
-            let place = place_of(&entry.derived.payment);
-            entry.derived.wanted.iter().map(move |wanted| Asked { place, wanted })
-        })
-        .collect();
-    let touched = stored.into_iter().filter(|row| book.was_touched(&row.payment_id)).collect();
-    let alignment =
-        align(touched, &asked, |payment_id| book.heir(payment_id).map(|entry| place_of(&entry.derived.payment)));
+    let alignment = book.align(stored);
     if !alignment.delete.is_empty() {
         follow_ups::delete(tx, &alignment.delete).await?;
     }
@@ -313,10 +304,6 @@ async fn save_follow_ups(tx: &mut PgConnection, book: &Book, stored: Vec<FollowU
         follow_ups::notify(tx).await?;
     }
     Ok(())
-}
-
-fn place_of(payment: &Payment) -> Place<'_> {
-    Place { payment_id: &payment.payment_id, order_id: payment.order_id.as_deref() }
 }
 
 fn count(verdicts: &[Verdict], deferred: usize) -> Counts {

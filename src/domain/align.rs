@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::payment::Payment;
 use super::wanted::{RunAt, Wanted, is_about_payment};
 
 /// Where a follow-up stands. The order of the variants is how far along it is.
@@ -64,6 +65,14 @@ pub struct Place<'a> {
     pub payment_id: &'a str,
     /// None while the payment is unlinked.
     pub order_id: Option<&'a str>,
+}
+
+impl<'a> Place<'a> {
+    /// Where the follow-ups of a payment belong.
+    #[must_use]
+    pub fn of(payment: &'a Payment) -> Self {
+        Self { payment_id: &payment.payment_id, order_id: payment.order_id.as_deref() }
+    }
 }
 
 /// One wanted follow-up and whose it is.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clawback::apply::book::Book;
-use clawback::domain::align::{Asked, FollowUp, FollowUpState, Place, Row, align};
+use clawback::domain::align::{FollowUp, FollowUpState, Row};
 use clawback::domain::{Payment, Wanted};
 
 use crate::memory::Dice;
@@ -27,16 +27,8 @@ pub struct Queue {
 impl Queue {
     /// Brings the queue in line after a batch. Rows of payments that are not stored are not loaded.
     pub fn align(&mut self, book: &Book, is_stored: impl Fn(&str) -> bool) {
-        let asked: Vec<Asked> = book
-            .touched()
-            .flat_map(|entry| {
-                let place = place_of(&entry.derived.payment);
-                entry.derived.wanted.iter().map(move |wanted| Asked { place, wanted })
-            })
-            .collect();
-        let loaded = |row: &&FollowUp| book.was_touched(&row.payment_id) && is_stored(&row.payment_id);
-        let stored: Vec<FollowUp> = self.rows.iter().filter(loaded).cloned().collect();
-        let aligned = align(stored, &asked, |id| book.heir(id).map(|entry| place_of(&entry.derived.payment)));
+        let stored: Vec<FollowUp> = self.rows.iter().filter(|row| is_stored(&row.payment_id)).cloned().collect();
+        let aligned = book.align(stored);
         self.rows.retain(|row| !aligned.delete.contains(&row.id));
         aligned.update.iter().for_each(|row| self.update(row));
         aligned.insert.iter().for_each(|row| self.insert(row));
@@ -113,10 +105,6 @@ fn fits(row: &FollowUp, payment: &Payment, wanted: &Wanted) -> bool {
         && row.state != FollowUpState::Cancelled
         && place == (payment.payment_id.as_str(), payment.order_id.as_deref())
         && (ended || (&row.payload, row.due_at) == (&wanted.payload, wanted.due_at))
-}
-
-fn place_of(payment: &Payment) -> Place<'_> {
-    Place { payment_id: &payment.payment_id, order_id: payment.order_id.as_deref() }
 }
 
 fn key(row: &FollowUp) -> Key {
