@@ -6,11 +6,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use clawback::domain::kinds;
-use clawback::telemetry::{Kind, METRICS};
+use clawback::telemetry::{self, Kind, METRICS};
 use serde_json::Value;
 
 /// The port of the admin listener, which holds no password.
@@ -322,6 +325,43 @@ mod kubernetes {
     }
 }
 
+/// The service, whose database is away.
+struct Service {
+    process: Child,
+    admin: String,
+}
+
+impl Service {
+    fn start() -> Self {
+        let mut serve = Command::new(env!("CARGO_BIN_EXE_clawback"));
+        serve.args(["serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]).env_clear();
+        serve.args(["--migrate=false", "--log-format=json", "--webhook-secrets=whsec_any"]);
+        serve.arg("--database-url=postgres://nobody@127.0.0.1:1/nothing");
+        let mut process = serve.stdout(Stdio::piped()).spawn().expect("it starts");
+        let log = BufReader::new(process.stdout.take().expect("it is piped")).lines();
+        let lines = log.map(|line| serde_json::from_str(&line.expect("text")).expect("a line of the log is JSON"));
+        let admin = lines.filter_map(|line: Value| line["admin"].as_str().map(str::to_owned)).next();
+        Self { process, admin: admin.expect("it says where it listens") }
+    }
+
+    /// The series and their values.
+    fn scrape(&self) -> BTreeSet<String> {
+        let mut stream = TcpStream::connect(&self.admin).expect("it listens");
+        let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        answer.lines().filter(|line| line.starts_with("clawback_")).map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
 mod metrics {
     use super::*;
 
@@ -377,15 +417,20 @@ mod metrics {
             .collect()
     }
 
-    #[test]
-    fn the_page_names_every_reason_of_a_refusal_and_no_other() {
-        let mut known: BTreeSet<String> = BTreeSet::new();
+    fn reasons() -> BTreeSet<String> {
+        let mut known = BTreeSet::new();
         for source in ["src/http/refusal.rs", "src/stripe/signature.rs", "src/stripe/envelope.rs", "src/intake/mod.rs"]
         {
             known.extend(reasons_in(&text(source)));
         }
         // These are the outcomes of `Recorded`, no refusals.
         known.retain(|word| word != "new" && word != "duplicate");
+        known
+    }
+
+    #[test]
+    fn the_page_names_every_reason_of_a_refusal_and_no_other() {
+        let mut known = reasons();
         let page = text(PAGE);
         let (_, table) = page.split_once("`reason` of a refusal:").expect("the table is there");
         let cells = table.lines().filter_map(|line| line.split('|').nth(2));
@@ -393,6 +438,24 @@ mod metrics {
             known.insert("reason".to_owned());
             known
         });
+    }
+
+    #[test]
+    fn refusals_and_outcomes_are_counted_from_zero_before_any_event_comes() {
+        let of = |metric: &str, label: &str, value: &str| format!("{metric}{{{label}=\"{value}\"}} 0");
+        let mut expected: BTreeSet<_> =
+            reasons().iter().map(|reason| of(telemetry::REFUSALS, "reason", reason)).collect();
+        for outcome in ["processed", "ignored", "failed", "deferred"] {
+            expected.insert(of(telemetry::EVENTS_FINISHED, "outcome", outcome));
+        }
+        let service = Service::start();
+        let patience = Instant::now() + Duration::from_secs(20);
+        // Processing begins a moment after the port is open.
+        let mut missing = expected.clone();
+        while !missing.is_empty() && Instant::now() < patience {
+            missing = expected.difference(&service.scrape()).cloned().collect();
+        }
+        assert_eq!(missing, BTreeSet::new());
     }
 
     fn rules() -> Vec<Value> {
@@ -432,15 +495,10 @@ mod metrics {
         let alarming: BTreeSet<_> = expressions.flat_map(metrics_named_in).collect();
         for name in names(&[Kind::DatabaseGauge]) {
             // How many is no trouble as long as the oldest is young.
-            let counted = name == clawback::telemetry::PENDING_EVENTS;
+            let counted = name == telemetry::PENDING_EVENTS;
             assert!(counted || alarming.contains(name), "no alert asks for {name}");
         }
-        for name in [
-            clawback::telemetry::INTAKE_AVAILABLE,
-            clawback::telemetry::DATABASE_UP,
-            clawback::telemetry::REFUSALS,
-            clawback::telemetry::EVENTS_RECEIVED,
-        ] {
+        for name in [telemetry::INTAKE_AVAILABLE, telemetry::DATABASE_UP, telemetry::REFUSALS] {
             assert!(alarming.contains(name), "no alert asks for {name}");
         }
     }
