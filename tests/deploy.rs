@@ -20,6 +20,8 @@ use serde_json::Value;
 const ADMIN: &str = "9090";
 /// Everything ends within 10 s after SIGTERM; the rest is for the orchestrator.
 const GRACE: u64 = 15;
+/// Before SIGTERM, in Kubernetes: until nobody sends new connections to the pod.
+const PRE_STOP: u64 = 5;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -258,8 +260,9 @@ mod kubernetes {
     fn probes_ask_for_readiness_and_for_life() {
         let deployment = manifest("deployment.yaml");
         let container = &deployment["spec"]["template"]["spec"]["containers"][0];
-        for (probe, path) in [("startupProbe", "/readyz"), ("readinessProbe", "/readyz"), ("livenessProbe", "/healthz")]
-        {
+        // Whatever restarts a pod asks for the process alone: a database that is away is no reason.
+        let probes = [("startupProbe", "/healthz"), ("readinessProbe", "/readyz"), ("livenessProbe", "/healthz")];
+        for (probe, path) in probes {
             assert_eq!(container[probe]["httpGet"]["path"], path, "{probe}");
             assert_eq!(container[probe]["httpGet"]["port"], "http", "{probe}");
             // The service gives a probe's database two seconds.
@@ -272,7 +275,8 @@ mod kubernetes {
         let deployment = manifest("deployment.yaml");
         assert_eq!(deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"], 0);
         let (pod, _) = &pods()[0];
-        assert_eq!(pod["terminationGracePeriodSeconds"], GRACE);
+        assert_eq!(pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"], PRE_STOP);
+        assert_eq!(pod["terminationGracePeriodSeconds"], PRE_STOP + GRACE);
         let migrates = environment(pod).into_iter().find(|(name, _)| *name == "CLAWBACK_MIGRATE");
         assert_eq!(migrates.expect("it is set").1["value"], "false");
     }
@@ -474,6 +478,16 @@ mod metrics {
             assert!(rule["annotations"]["summary"].is_string(), "{alert}");
             assert!(rule["annotations"]["description"].is_string(), "{alert}");
         }
+    }
+
+    #[test]
+    fn the_page_on_deployment_names_every_alert_that_wakes_somebody_and_no_other() {
+        let page = text("docs/DEPLOY.md");
+        let row = page.lines().find(|line| line.starts_with("| critical: ")).expect("the row is there");
+        let rules = rules();
+        let critical = rules.iter().filter(|rule| rule["labels"]["severity"] == "critical");
+        let critical: BTreeSet<_> = critical.filter_map(|rule| rule["alert"].as_str().map(str::to_owned)).collect();
+        assert_eq!(in_backticks(row), critical);
     }
 
     #[test]
