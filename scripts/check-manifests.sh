@@ -42,7 +42,7 @@ one_image() {
 }
 
 alert_rules() {
-    promtool check rules deploy/prometheus/alerts.yml
+    promtool check config deploy/prometheus/prometheus.yml
     promtool test rules deploy/prometheus/alerts_test.yml
 }
 

@@ -468,6 +468,28 @@ mod metrics {
     }
 
     #[test]
+    fn prometheus_finds_each_replica_and_calls_the_job_as_the_alerts_do() {
+        let config = |name: &str| yaml(format!("deploy/prometheus/{name}.yml"));
+        for name in ["prometheus", "prometheus-kubernetes"] {
+            assert_eq!(words(&config(name)["rule_files"]), ["alerts.yml"], "{name}");
+            assert_eq!(config(name)["scrape_configs"][0]["job_name"], "clawback", "{name}");
+        }
+        let here = config("prometheus")["scrape_configs"][0]["static_configs"][0]["targets"].clone();
+        assert_eq!(words(&here), [format!("127.0.0.1:{ADMIN}")]);
+
+        let pod = yaml("deploy/kubernetes/deployment.yaml")["spec"]["template"].clone();
+        let ports = items(&pod["spec"]["containers"][0]["ports"]);
+        let admin = ports.iter().find(|port| port["containerPort"].to_string() == ADMIN).expect("it is named");
+        let name = &pod["metadata"]["labels"]["app.kubernetes.io/name"];
+        let keep = config("prometheus-kubernetes")["scrape_configs"][0]["relabel_configs"][0].clone();
+        assert_eq!(keep["action"], "keep");
+        assert_eq!(
+            keep["regex"],
+            format!("{};{}", name.as_str().expect("text"), admin["name"].as_str().expect("text"))
+        );
+    }
+
+    #[test]
     fn alerts_name_only_metrics_that_are_there_and_say_what_happened() {
         for rule in rules() {
             let (alert, expression) = (&rule["alert"], rule["expr"].as_str().expect("an expression"));
