@@ -479,14 +479,12 @@ mod metrics {
 
         let pod = yaml("deploy/kubernetes/deployment.yaml")["spec"]["template"].clone();
         let ports = items(&pod["spec"]["containers"][0]["ports"]);
-        let admin = ports.iter().find(|port| port["containerPort"].to_string() == ADMIN).expect("it is named");
+        let admin = ports.iter().find(|port| port["name"] == "admin").expect("it is named");
+        assert_eq!(admin["containerPort"].to_string(), ADMIN);
         let name = &pod["metadata"]["labels"]["app.kubernetes.io/name"];
         let keep = config("prometheus-kubernetes")["scrape_configs"][0]["relabel_configs"][0].clone();
         assert_eq!(keep["action"], "keep");
-        assert_eq!(
-            keep["regex"],
-            format!("{};{}", name.as_str().expect("text"), admin["name"].as_str().expect("text"))
-        );
+        assert_eq!(keep["regex"], format!("{};admin", name.as_str().expect("text")));
     }
 
     #[test]
