@@ -75,12 +75,12 @@ compose_file() {
     done
 }
 
-if unpacked kubectl kubernetes-client && installed python3 python3 && installed pip3 python3-pip; then
+if unpacked kubectl kubernetes-client kubectl && installed python3 python3 && installed pip3 python3-pip; then
     manifests
 else
     left_out "Kubernetes manifests, for want of kubectl or of python3 with pip"
 fi
-if unpacked promtool prometheus; then
+if unpacked promtool prometheus promtool; then
     alert_rules
     dashboard
 else

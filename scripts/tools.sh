@@ -4,7 +4,8 @@
 # CI leaves nothing out: there it fails.
 #
 #   installed PROGRAM PACKAGE…   installs the packages where PROGRAM is missing
-#   unpacked PROGRAM PACKAGE     unpacks the package beside the build instead: it would start a server
+#   unpacked PROGRAM PACKAGE…    unpacks the first that holds PROGRAM beside the build: a server's package
+#                                would start the server
 #   left_out WHAT                says what was not checked
 
 tools=${CARGO_TARGET_DIR:-$PWD/target}/tools
@@ -23,13 +24,21 @@ installed() {
 }
 
 unpacked() {
-    command -v "$1" >/dev/null && return
-    can_install || return
-    echo "unpacking $2" >&2
+    local package
+    for package in "${@:2}"; do
+        command -v "$1" >/dev/null && return
+        can_install || return
+        echo "unpacking $package" >&2
+        unpack "$package"
+    done
+    command -v "$1" >/dev/null
+}
+
+# As root: the folder may be out of reach for the user that downloads otherwise.
+unpack() {
     mkdir -p "$tools"
-    # As root: the folder may be out of reach for the user that downloads otherwise.
-    (cd "$tools" && apt-get update -qq && apt-get download -qq -o APT::Sandbox::User=root "$2" >/dev/null &&
-        dpkg-deb -x "$2"_*.deb . && rm "$2"_*.deb)
+    (cd "$tools" && apt-get update -qq && apt-get download -qq -o APT::Sandbox::User=root "$1" >/dev/null &&
+        dpkg-deb -x "$1"_*.deb . && rm "$1"_*.deb)
 }
 
 left_out() {
