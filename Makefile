@@ -1,6 +1,6 @@
 # What a newcomer and CI run. Everything else is cargo's own.
 
-.PHONY: help setup build demo test proof run check sdk-check manifests-check image-check startup-check any-user-check setup-check pooler-check
+.PHONY: help setup build demo test proof run check sdk-check manifests-check image-check startup-check any-user-check setup-check tls-check pooler-check
 
 LIVES ?= 100000
 LIVES_ON_POSTGRES ?= 2000
@@ -52,6 +52,9 @@ any-user-check: setup ## run demo and test as an ordinary user, in a fresh clone
 
 setup-check: ## set up a fresh Debian that has no Postgres (root, debootstrap)
 	@scripts/prove-setup.sh
+
+tls-check: setup ## show which settings encrypt the way to the database, and which check whom they reach (openssl)
+	@scripts/prove-tls.sh
 
 pooler-check: setup ## run two replicas through PgBouncer in transaction mode (PgBouncer 1.21 or newer)
 	@scripts/prove-pooler.sh

@@ -1,32 +1,59 @@
 #!/usr/bin/env bash
-# Holds what is deployed against schemas and tools: Kubernetes manifests against the API's own schemas,
-# alert rules and their tests by promtool, the compose file by docker compose. The validator of the
-# manifests is brought from its package registry; what else is not installed here is said and left out.
+# Holds what is deployed against schemas and tools: Kubernetes manifests, as kustomize renders them, against
+# the API's own schemas; alert rules, their tests and the dashboard's queries by promtool; the compose file
+# by docker compose. The validator of the manifests is brought from its package registry, the tools by
+# scripts/tools.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/tools.sh
+. scripts/tools.sh
 
 # The oldest and the newest Kubernetes that is looked at.
-read -r -a versions <<<"${KUBERNETES_VERSIONS:-1.29.0 1.37.0}"
+read -r -a versions <<<"${KUBERNETES_VERSIONS:-1.30.0 1.37.0}"
 validator='kubernetes-validate==1.37.0'
 secrets=(POSTGRES_PASSWORD CLAWBACK_ROLE_PASSWORD STRIPE_WEBHOOK_SECRETS)
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/clawback-manifests-XXXXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 
+# What `kubectl apply` would send: the job alone, and the rest as it is rendered.
 manifests() {
-    local version files
-    files=(deploy/kubernetes/[!k]*.yaml)
+    local version
+    kubectl kustomize deploy/kubernetes >"$scratch/rendered.yaml"
     PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore \
         python3 -m pip install --quiet --target "$scratch/python" "$validator"
     for version in "${versions[@]}"; do
         PYTHONPATH=$scratch/python PYTHONDONTWRITEBYTECODE=1 \
-            python3 -m kubernetes_validate --strict --kubernetes-version "$version" "${files[@]}"
+            python3 -m kubernetes_validate --strict --kubernetes-version "$version" \
+            "$scratch/rendered.yaml" deploy/kubernetes/migration-job.yaml
     done
+    one_image
+}
+
+# The service and the job that migrates for it are of one release.
+one_image() {
+    local images
+    images=$(sed -n 's/^ *-\{0,1\} *image: //p' "$scratch/rendered.yaml" deploy/kubernetes/migration-job.yaml)
+    [[ $(wc -l <<<"$images") -eq 2 && $(sort -u <<<"$images" | wc -l) -eq 1 ]] || {
+        printf 'the service and the migration job are of two images:\n%s\n' "$images" >&2
+        return 1
+    }
+    echo "image of service and job: ${images%%$'\n'*}"
 }
 
 alert_rules() {
-    promtool check rules deploy/prometheus/alerts.yml
+    promtool check config deploy/prometheus/prometheus.yml
     promtool test rules deploy/prometheus/alerts_test.yml
+}
+
+# The dashboard's queries, as rules: a string of JSON is one of YAML.
+dashboard() {
+    {
+        printf 'groups:\n- name: dashboard\n  rules:\n'
+        sed -n 's/^ *"expr": \(".*"\),\{0,1\}$/  - { record: shown, expr: \1 }/p' deploy/grafana/dashboard.json |
+            sed 's:[$]__rate_interval:5m:g'
+    } >"$scratch/dashboard.yml"
+    promtool check rules --lint=none "$scratch/dashboard.yml"
 }
 
 # Whole with all secrets, refused when any of them is missing.
@@ -48,20 +75,21 @@ compose_file() {
     done
 }
 
-if python3 -m pip --version >/dev/null 2>&1; then
+if unpacked kubectl kubernetes-client kubectl && installed python3 python3 && installed pip3 python3-pip; then
     manifests
 else
-    echo "not checked: Kubernetes manifests, for python3 with pip is not installed"
+    left_out "Kubernetes manifests, for want of kubectl or of python3 with pip"
 fi
-if command -v promtool >/dev/null; then
+if unpacked promtool prometheus promtool; then
     alert_rules
+    dashboard
 else
-    echo "not checked: alert rules, for promtool is not installed (Debian: prometheus)"
+    left_out "alert rules and dashboard, for want of promtool (Debian: prometheus)"
 fi
 if docker compose version >/dev/null 2>&1; then
     compose_file docker compose
-elif command -v docker-compose >/dev/null; then
+elif installed docker-compose docker-compose; then
     compose_file docker-compose
 else
-    echo "not checked: the compose file by docker compose, which is not installed"
+    left_out "the compose file by docker compose, for want of it"
 fi

@@ -40,7 +40,6 @@ pool_mode = transaction
 default_pool_size = 3
 server_round_robin = 1
 max_prepared_statements = 200
-ignore_startup_parameters = extra_float_digits
 INI
     sed -i 's/^\(clawback = .*\)$/\1 user=clawback/' "$scratch/pgbouncer.ini"
     chmod 755 "$scratch"

@@ -8,7 +8,8 @@
 
 free_port() {
     local port
-    while port=$((20000 + RANDOM % 40000)); do
+    # Below those that outgoing connections take, which nobody answers on and nobody can bind.
+    while port=$((10000 + RANDOM % 20000)); do
         (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
     done
     echo "$port"

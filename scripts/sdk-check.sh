@@ -7,6 +7,8 @@
 # STRIPE_NODE and STRIPE_PYTHON name other versions of the SDKs than those below.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/tools.sh
+. scripts/tools.sh
 
 node_sdk=stripe@${STRIPE_NODE:-23.1.0}
 python_sdk=stripe==${STRIPE_PYTHON:-16.1.0}
@@ -59,12 +61,10 @@ address() {
     printf '%s' "${rest%%/*}"
 }
 
-for program in node npm python3; do
-    command -v "$program" >/dev/null || {
-        echo "sdk-check: $program is not installed" >&2
-        exit 1
-    }
-done
+if ! { installed node nodejs && installed npm npm && installed python3 python3 && installed pip3 python3-pip; }; then
+    echo "sdk-check: node with npm and python3 with pip must be installed" >&2
+    exit 1
+fi
 
 # What the caller set is about another service.
 unset STRIPE_WEBHOOK_SECRET STRIPE_WEBHOOK_SECRET_FILE STRIPE_WEBHOOK_SECRETS_FILE DATABASE_URL CLAWBACK_TOLERANCE

@@ -49,6 +49,7 @@ impl Processor {
     /// was not committed is done again.
     pub async fn run(&self, mut stop: watch::Receiver<bool>) {
         let mut failures = 0;
+        count(Counts::default());
         while !*stop.borrow() {
             match self.work(&mut stop, &mut failures).await {
                 Ok(()) => break,
@@ -105,8 +106,10 @@ impl Processor {
     /// So that a poison event cannot hold up its neighbours.
     async fn one_by_one(&self, conn: &mut PgConnection, taken: Vec<Taken>) -> Result<(), sqlx::Error> {
         for event in taken {
+            let began = Instant::now();
             match self.batch(conn, Take::Only(event.seq)).await {
-                Ok(_) => {}
+                Ok(Batch::Done(counts)) => record(counts, began.elapsed()),
+                Ok(Batch::Busy | Batch::Idle) => {}
                 Err(BatchError { cause: Cause::Database(error), .. }) if is_away(&error) => return Err(error),
                 // Not the event's fault, so no attempt is counted; but its neighbours go on.
                 Err(BatchError { cause: Cause::Database(error), .. }) if is_passing(&error) => {
@@ -135,7 +138,9 @@ async fn give_up_or_retry(conn: &mut PgConnection, event: &Taken, cause: &Cause)
         return ledger::retry_later(conn, *seq, &reason, retry_in_seconds(*attempts)).await;
     }
     let verdict = Verdict { event_id: event_id.clone(), state: "failed", payment_id: None, last_error: Some(reason) };
-    ledger::finish(conn, &[verdict]).await
+    ledger::finish(conn, &[verdict]).await?;
+    count(Counts { failed: 1, ..Counts::default() });
+    Ok(())
 }
 
 /// 1 s, 4 s, 16 s, 64 s, 256 s after so many failed attempts before.
@@ -187,13 +192,18 @@ fn frozen() -> sqlx::Error {
 }
 
 fn record(counts: Counts, took: Duration) {
+    count(counts);
     let Counts { processed, ignored, failed, deferred } = counts;
+    metrics::histogram!(telemetry::BATCH_SECONDS).record(took.as_secs_f64());
+    tracing::debug!(processed, ignored, failed, deferred, duration_ms = took.as_millis() as u64, "batch committed");
+}
+
+/// Each outcome every time, if with 0: a series that begins at its first count hides that count.
+fn count(Counts { processed, ignored, failed, deferred }: Counts) {
     for (outcome, count) in [("processed", processed), ("ignored", ignored), ("failed", failed), ("deferred", deferred)]
     {
         metrics::counter!(telemetry::EVENTS_FINISHED, "outcome" => outcome).increment(count as u64);
     }
-    metrics::histogram!(telemetry::BATCH_SECONDS).record(took.as_secs_f64());
-    tracing::debug!(processed, ignored, failed, deferred, duration_ms = took.as_millis() as u64, "batch committed");
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub struct Metric {
     pub help: &'static str,
 }
 
-/// Verified deliveries that were acknowledged.
+/// Verified deliveries that were acknowledged. The types are Stripe's and grow: no series is begun beforehand.
 pub const EVENTS_RECEIVED: &str = "clawback_events_received_total";
 /// From the head of a delivery to its acknowledgement.
 pub const DELIVERY_SECONDS: &str = "clawback_delivery_seconds";
@@ -61,8 +61,12 @@ pub const FAILED_EVENTS: &str = "clawback_failed_events";
 pub const FOLLOW_UPS: &str = "clawback_follow_ups";
 /// Age of the oldest that could be claimed.
 pub const OLDEST_READY_SECONDS: &str = "clawback_oldest_ready_follow_up_seconds";
-/// Time to the nearest deadline for evidence.
+/// Time to the nearest deadline for evidence that has not passed.
 pub const EVIDENCE_DUE_SECONDS: &str = "clawback_evidence_due_seconds";
+/// Payments whose deadline has passed.
+pub const EVIDENCE_OVERDUE: &str = "clawback_evidence_overdue";
+/// Age of the newest event.
+pub const NEWEST_EVENT_SECONDS: &str = "clawback_newest_event_seconds";
 
 /// Every metric there is.
 pub const METRICS: &[Metric] = &[
@@ -113,7 +117,17 @@ pub const METRICS: &[Metric] = &[
     metric(
         EVIDENCE_DUE_SECONDS,
         Kind::DatabaseGauge,
-        "Seconds until the nearest deadline for evidence that is awaited; +Inf when none is, negative when it passed.",
+        "Seconds until the nearest deadline for evidence that is awaited and not overdue; +Inf when none is.",
+    ),
+    metric(
+        EVIDENCE_OVERDUE,
+        Kind::DatabaseGauge,
+        "Payments with evidence still awaited whose nearest deadline has passed.",
+    ),
+    metric(
+        NEWEST_EVENT_SECONDS,
+        Kind::DatabaseGauge,
+        "Seconds since the newest event was received from Stripe; while there is none, since the ledger was made.",
     ),
 ];
 

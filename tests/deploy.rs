@@ -6,17 +6,22 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use clawback::domain::kinds;
-use clawback::telemetry::{Kind, METRICS};
+use clawback::telemetry::{self, Kind, METRICS};
 use serde_json::Value;
 
 /// The port of the admin listener, which holds no password.
 const ADMIN: &str = "9090";
 /// Everything ends within 10 s after SIGTERM; the rest is for the orchestrator.
 const GRACE: u64 = 15;
+/// Before SIGTERM, in Kubernetes: until nobody sends new connections to the pod.
+const PRE_STOP: u64 = 5;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -255,8 +260,9 @@ mod kubernetes {
     fn probes_ask_for_readiness_and_for_life() {
         let deployment = manifest("deployment.yaml");
         let container = &deployment["spec"]["template"]["spec"]["containers"][0];
-        for (probe, path) in [("startupProbe", "/readyz"), ("readinessProbe", "/readyz"), ("livenessProbe", "/healthz")]
-        {
+        // Whatever restarts a pod asks for the process alone: a database that is away is no reason.
+        let probes = [("startupProbe", "/healthz"), ("readinessProbe", "/readyz"), ("livenessProbe", "/healthz")];
+        for (probe, path) in probes {
             assert_eq!(container[probe]["httpGet"]["path"], path, "{probe}");
             assert_eq!(container[probe]["httpGet"]["port"], "http", "{probe}");
             // The service gives a probe's database two seconds.
@@ -269,7 +275,8 @@ mod kubernetes {
         let deployment = manifest("deployment.yaml");
         assert_eq!(deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"], 0);
         let (pod, _) = &pods()[0];
-        assert_eq!(pod["terminationGracePeriodSeconds"], GRACE);
+        assert_eq!(pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"], PRE_STOP);
+        assert_eq!(pod["terminationGracePeriodSeconds"], PRE_STOP + GRACE);
         let migrates = environment(pod).into_iter().find(|(name, _)| *name == "CLAWBACK_MIGRATE");
         assert_eq!(migrates.expect("it is set").1["value"], "false");
     }
@@ -319,6 +326,43 @@ mod kubernetes {
         let expected: BTreeSet<_> = files().into_iter().filter(|name| name != "migration-job.yaml").collect();
         assert_eq!(listed, expected);
         assert_eq!(kustomization["images"][0]["newTag"], env!("CARGO_PKG_VERSION"));
+    }
+}
+
+/// The service, whose database is away.
+struct Service {
+    process: Child,
+    admin: String,
+}
+
+impl Service {
+    fn start() -> Self {
+        let mut serve = Command::new(env!("CARGO_BIN_EXE_clawback"));
+        serve.args(["serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]).env_clear();
+        serve.args(["--migrate=false", "--log-format=json", "--webhook-secrets=whsec_any"]);
+        serve.arg("--database-url=postgres://nobody@127.0.0.1:1/nothing");
+        let mut process = serve.stdout(Stdio::piped()).spawn().expect("it starts");
+        let log = BufReader::new(process.stdout.take().expect("it is piped")).lines();
+        let lines = log.map(|line| serde_json::from_str(&line.expect("text")).expect("a line of the log is JSON"));
+        let admin = lines.filter_map(|line: Value| line["admin"].as_str().map(str::to_owned)).next();
+        Self { process, admin: admin.expect("it says where it listens") }
+    }
+
+    /// The series and their values.
+    fn scrape(&self) -> BTreeSet<String> {
+        let mut stream = TcpStream::connect(&self.admin).expect("it listens");
+        let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        answer.lines().filter(|line| line.starts_with("clawback_")).map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
     }
 }
 
@@ -377,15 +421,20 @@ mod metrics {
             .collect()
     }
 
-    #[test]
-    fn the_page_names_every_reason_of_a_refusal_and_no_other() {
-        let mut known: BTreeSet<String> = BTreeSet::new();
+    fn reasons() -> BTreeSet<String> {
+        let mut known = BTreeSet::new();
         for source in ["src/http/refusal.rs", "src/stripe/signature.rs", "src/stripe/envelope.rs", "src/intake/mod.rs"]
         {
             known.extend(reasons_in(&text(source)));
         }
         // These are the outcomes of `Recorded`, no refusals.
         known.retain(|word| word != "new" && word != "duplicate");
+        known
+    }
+
+    #[test]
+    fn the_page_names_every_reason_of_a_refusal_and_no_other() {
+        let mut known = reasons();
         let page = text(PAGE);
         let (_, table) = page.split_once("`reason` of a refusal:").expect("the table is there");
         let cells = table.lines().filter_map(|line| line.split('|').nth(2));
@@ -395,9 +444,47 @@ mod metrics {
         });
     }
 
+    #[test]
+    fn refusals_and_outcomes_are_counted_from_zero_before_any_event_comes() {
+        let of = |metric: &str, label: &str, value: &str| format!("{metric}{{{label}=\"{value}\"}} 0");
+        let mut expected: BTreeSet<_> =
+            reasons().iter().map(|reason| of(telemetry::REFUSALS, "reason", reason)).collect();
+        for outcome in ["processed", "ignored", "failed", "deferred"] {
+            expected.insert(of(telemetry::EVENTS_FINISHED, "outcome", outcome));
+        }
+        let service = Service::start();
+        let patience = Instant::now() + Duration::from_secs(20);
+        // Processing begins a moment after the port is open.
+        let mut missing = expected.clone();
+        while !missing.is_empty() && Instant::now() < patience {
+            missing = expected.difference(&service.scrape()).cloned().collect();
+        }
+        assert_eq!(missing, BTreeSet::new());
+    }
+
     fn rules() -> Vec<Value> {
         let file = yaml("deploy/prometheus/alerts.yml");
         items(&file["groups"]).iter().flat_map(|group| items(&group["rules"]).to_vec()).collect()
+    }
+
+    #[test]
+    fn prometheus_finds_each_replica_and_calls_the_job_as_the_alerts_do() {
+        let config = |name: &str| yaml(format!("deploy/prometheus/{name}.yml"));
+        for name in ["prometheus", "prometheus-kubernetes"] {
+            assert_eq!(words(&config(name)["rule_files"]), ["alerts.yml"], "{name}");
+            assert_eq!(config(name)["scrape_configs"][0]["job_name"], "clawback", "{name}");
+        }
+        let here = config("prometheus")["scrape_configs"][0]["static_configs"][0]["targets"].clone();
+        assert_eq!(words(&here), [format!("127.0.0.1:{ADMIN}")]);
+
+        let pod = yaml("deploy/kubernetes/deployment.yaml")["spec"]["template"].clone();
+        let ports = items(&pod["spec"]["containers"][0]["ports"]);
+        let admin = ports.iter().find(|port| port["name"] == "admin").expect("it is named");
+        assert_eq!(admin["containerPort"].to_string(), ADMIN);
+        let name = &pod["metadata"]["labels"]["app.kubernetes.io/name"];
+        let keep = config("prometheus-kubernetes")["scrape_configs"][0]["relabel_configs"][0].clone();
+        assert_eq!(keep["action"], "keep");
+        assert_eq!(keep["regex"], format!("{};admin", name.as_str().expect("text")));
     }
 
     #[test]
@@ -411,6 +498,16 @@ mod metrics {
             assert!(rule["annotations"]["summary"].is_string(), "{alert}");
             assert!(rule["annotations"]["description"].is_string(), "{alert}");
         }
+    }
+
+    #[test]
+    fn the_page_on_deployment_names_every_alert_that_wakes_somebody_and_no_other() {
+        let page = text("docs/DEPLOY.md");
+        let row = page.lines().find(|line| line.starts_with("| critical: ")).expect("the row is there");
+        let rules = rules();
+        let critical = rules.iter().filter(|rule| rule["labels"]["severity"] == "critical");
+        let critical: BTreeSet<_> = critical.filter_map(|rule| rule["alert"].as_str().map(str::to_owned)).collect();
+        assert_eq!(in_backticks(row), critical);
     }
 
     #[test]
@@ -432,15 +529,10 @@ mod metrics {
         let alarming: BTreeSet<_> = expressions.flat_map(metrics_named_in).collect();
         for name in names(&[Kind::DatabaseGauge]) {
             // How many is no trouble as long as the oldest is young.
-            let counted = name == clawback::telemetry::PENDING_EVENTS;
+            let counted = name == telemetry::PENDING_EVENTS;
             assert!(counted || alarming.contains(name), "no alert asks for {name}");
         }
-        for name in [
-            clawback::telemetry::INTAKE_AVAILABLE,
-            clawback::telemetry::DATABASE_UP,
-            clawback::telemetry::REFUSALS,
-            clawback::telemetry::EVENTS_RECEIVED,
-        ] {
+        for name in [telemetry::INTAKE_AVAILABLE, telemetry::DATABASE_UP, telemetry::REFUSALS] {
             assert!(alarming.contains(name), "no alert asks for {name}");
         }
     }

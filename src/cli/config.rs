@@ -102,7 +102,9 @@ impl Database {
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err(Misconfigured("DATABASE_URL must begin with postgres://".to_owned()));
         }
-        PgConnectOptions::from_str(url).map(|options| options.application_name("clawback")).map_err(|_| {
+        // Without `extra_float_digits`, which PgBouncer refuses unless it is told to ignore it.
+        let options = PgConnectOptions::from_str(url).map(|o| o.application_name("clawback").extra_float_digits(None));
+        options.map_err(|_| {
             Misconfigured(
                 "DATABASE_URL cannot be read: it must look like postgres://user:password@host/database".to_owned(),
             )

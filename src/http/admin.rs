@@ -12,7 +12,7 @@ use metrics::gauge;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::time::timeout;
 
-use super::{App, finish, health};
+use super::{App, finish, health, refusal};
 use crate::domain::kinds;
 use crate::store::gauges::{self, Gauges};
 use crate::telemetry;
@@ -25,6 +25,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(2);
 /// The admin routes. The recorder must be installed by then.
 pub fn router(app: App, metrics: PrometheusHandle) -> Router {
     telemetry::describe();
+    refusal::begin_counting();
     let scrape = async move |State(app): State<Arc<App>>| {
         observe(&app).await;
         ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.render()).into_response()
@@ -56,6 +57,8 @@ fn set(gauges: &Gauges) {
     gauge!(telemetry::OLDEST_PENDING_SECONDS).set(gauges.oldest_pending_seconds);
     gauge!(telemetry::FAILED_EVENTS).set(gauges.failed as f64);
     gauge!(telemetry::EVIDENCE_DUE_SECONDS).set(gauges.evidence_due_seconds.unwrap_or(f64::INFINITY));
+    gauge!(telemetry::EVIDENCE_OVERDUE).set(gauges.evidence_overdue as f64);
+    gauge!(telemetry::NEWEST_EVENT_SECONDS).set(gauges.newest_event_seconds);
     // What is not there counts 0: a gauge that is not set keeps what it said before.
     for kind in kinds() {
         let of_kind = || gauges.follow_ups.iter().filter(|row| row.kind == kind);

@@ -121,6 +121,43 @@ impl Refusal {
     }
 }
 
+/// One for each label.
+const EVERY: [Refusal; 26] = [
+    Refusal::NotFound,
+    Refusal::MethodNotAllowed,
+    Refusal::TooSlow,
+    Refusal::TooLarge,
+    Refusal::BodyBroken,
+    Refusal::NotUtf8,
+    Refusal::SeveralSignatures,
+    Refusal::Signature(SignatureError::Missing),
+    Refusal::Signature(SignatureError::Malformed),
+    Refusal::Signature(SignatureError::NoV1),
+    Refusal::Signature(SignatureError::NoMatch),
+    Refusal::Signature(SignatureError::Stale),
+    Refusal::Signature(SignatureError::Future),
+    Refusal::NotAnEvent(NotAnEvent::NotAnObject),
+    Refusal::NotAnEvent(NotAnEvent::Id),
+    Refusal::NotAnEvent(NotAnEvent::Type),
+    Refusal::OtherMode,
+    Refusal::NoRoom,
+    Refusal::Unavailable(Unavailable::NoDatabase),
+    Refusal::Unavailable(Unavailable::NotDurable),
+    Refusal::Unavailable(Unavailable::QueueFull),
+    Refusal::Unavailable(Unavailable::NotStored),
+    Refusal::Unavailable(Unavailable::DataRefused),
+    Refusal::Unavailable(Unavailable::Stopping),
+    Refusal::NotReady(NotReady::NoDatabase),
+    Refusal::Panicked,
+];
+
+/// Begins each series at 0: one that begins at its first count hides that count from `increase()`.
+pub(super) fn begin_counting() {
+    for refusal in EVERY {
+        counter!(telemetry::REFUSALS, "reason" => refusal.label()).increment(0);
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         self.log();

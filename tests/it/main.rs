@@ -2,6 +2,7 @@
 
 #![expect(unreachable_pub, reason = "in a test binary, `pub` says: for the other files")]
 
+mod alarms;
 mod architecture;
 mod binary;
 mod bodies;

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# For other scripts to source: programs that a check needs and this machine may not have. Where the caller
+# is root on Debian they are brought from its packages; elsewhere the check is left out and says so.
+# CI leaves nothing out: there it fails.
+#
+#   installed PROGRAM PACKAGE…   installs the packages where PROGRAM is missing
+#   unpacked PROGRAM PACKAGE…    unpacks the first that holds PROGRAM beside the build: a server's package
+#                                would start the server
+#   left_out WHAT                says what was not checked
+
+tools=${CARGO_TARGET_DIR:-$PWD/target}/tools
+PATH=$PATH:$tools/usr/bin
+
+can_install() {
+    [[ $(id -u) -eq 0 ]] && command -v apt-get >/dev/null
+}
+
+installed() {
+    command -v "$1" >/dev/null && return
+    can_install || return
+    echo "installing ${*:2}" >&2
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "${@:2}"; } >/dev/null
+}
+
+unpacked() {
+    local package
+    for package in "${@:2}"; do
+        command -v "$1" >/dev/null && return
+        can_install || return
+        echo "unpacking $package" >&2
+        unpack "$package"
+    done
+    command -v "$1" >/dev/null
+}
+
+# As root: the folder may be out of reach for the user that downloads otherwise.
+unpack() {
+    mkdir -p "$tools"
+    (cd "$tools" && apt-get update -qq && apt-get download -qq -o APT::Sandbox::User=root "$1" >/dev/null &&
+        dpkg-deb -x "$1"_*.deb . && rm "$1"_*.deb)
+}
+
+left_out() {
+    echo "not checked: $1" >&2
+    [[ ${CI:-} != true ]]
+}
