@@ -195,7 +195,10 @@ async fn load(tx: &mut PgConnection, read: Vec<(PendingEvent, Facts)>) -> sqlx::
     let is_held = |facts: &Facts| Book::concerned(facts, &homes).any(|id| held.contains(id));
     let (left, events): (Vec<_>, Vec<_>) = read.into_iter().partition(|(_, facts)| is_held(facts));
     let facts = events.iter().map(|(_, facts)| facts).chain(locked.iter().map(|(_, facts)| facts));
-    let others = payments::tallies(tx, &distinct(facts.flat_map(Facts::order_refs)), &existing).await?;
+    let refs = distinct(facts.flat_map(Facts::order_refs));
+    // One that somebody else holds is not in the book, and counts in its order as it is stored.
+    let in_book: Vec<String> = locked.iter().map(|(id, _)| id.clone()).collect();
+    let others = payments::tallies(tx, &refs, &in_book).await?;
     let deferred = left.into_iter().map(|(event, _)| event.seq).collect();
     Ok(Loaded { book: Book::new(locked, homes, others), queue, events, deferred })
 }

@@ -29,13 +29,14 @@ pub async fn homes(conn: &mut PgConnection, object_ids: &[String]) -> sqlx::Resu
     Ok(rows.into_iter().map(|row| (row.object_id, row.payment_id)).collect())
 }
 
-/// Locks the stored ones among these payments, in the order of their ids. What others hold is left out.
+/// Locks the stored ones among these payments, in the order of their ids. What others hold is left out, but not
+/// what their follow-ups refer to.
 pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<Vec<(String, Facts)>> {
     let rows = sqlx::query!(
         r#"select payment_id, facts as "facts: Json<Facts>" from clawback.payments
            where payment_id = any($1)
            order by payment_id
-           for update skip locked"#,
+           for no key update skip locked"#,
         payment_ids
     )
     .fetch_all(conn)

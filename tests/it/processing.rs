@@ -237,6 +237,26 @@ async fn a_row_that_somebody_holds_defers_the_events_of_its_payment_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_somebody_holds_counts_in_its_order_meanwhile() {
+    let app = TestApp::start().await;
+    let of_order = || json!({ "metadata": { "order_id": "o_1" } });
+    app.see(&["ch_held", "ch_free"].map(|id| event(&format!("evt_{id}"), 1, &charge(id, of_order())))).await;
+    let consumer = app.db.begin("select from clawback.payments where payment_id = 'ch_held' for update").await;
+    let held = app.db.hold_batches().await;
+    let refunded = |charge: &str| refund(&format!("re_{charge}"), json!({ "charge": charge, "amount": 10_000 }));
+    app.take_in(&["ch_held", "ch_free"].map(|id| event(&format!("evt_re_{id}"), 2, &refunded(id)))).await;
+    held.rollback().await.expect("a rollback");
+    app.db.until("select state = 'processed' from clawback_v1.events where event_id = 'evt_re_ch_free'").await;
+    let order = "select amount_paid, amount_refunded, state from clawback_v1.orders";
+    let half = json!({ "amount_paid": 20_000, "amount_refunded": 10_000, "state": "partially_refunded" });
+    assert_eq!(app.db.rows(order).await, [half]);
+    consumer.rollback().await.expect("a rollback");
+    app.db.settle().await;
+    let all = json!({ "amount_paid": 20_000, "amount_refunded": 20_000, "state": "refunded" });
+    assert_eq!(app.db.rows(order).await, [all]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_ledger_tells_of_each_event_what_became_of_it() {
     let app = TestApp::start().await;
     let held = app.db.hold_batches().await;
