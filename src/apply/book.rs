@@ -56,6 +56,8 @@ pub struct Book {
     loaded: BTreeMap<String, Entry>,
     loaded_orders: BTreeMap<OrderKey, Order>,
     touched: BTreeSet<String>,
+    /// Payments to be written though nothing of them differs.
+    anew: BTreeSet<String>,
 }
 
 /// Everything that differs from what was loaded.
@@ -114,22 +116,36 @@ impl Book {
         Posted { payment_id: home, transitions }
     }
 
-    /// Everything that differs from what was loaded.
+    /// Joins an event that somebody asked for again: what it is about is written though nothing differs, which
+    /// mends rows that were altered by hand, or derived by an older release.
+    pub fn post_again(&mut self, object_id: Option<&str>, facts: Facts) -> Posted {
+        let named: Vec<String> = facts.ids().into_iter().map(str::to_owned).collect();
+        let posted = self.post(object_id, facts);
+        let homes = named.iter().map(|id| self.homes.get(id).unwrap_or(id)).filter(|id| self.entries.contains_key(*id));
+        self.anew.extend(homes.cloned());
+        posted
+    }
+
+    /// Everything that differs from what was loaded, or is to be written anew.
     #[must_use]
     pub fn changes(&self) -> Changes<'_> {
-        let differs = |id: &&String| self.entries.get(*id) != self.loaded.get(*id);
+        let differs = |id: &&String| self.anew.contains(*id) || self.entries.get(*id) != self.loaded.get(*id);
+        let loaded = |id: &String| self.loaded.get(id).filter(|_| !self.anew.contains(id));
         let touched: Vec<&String> = self.touched.iter().filter(differs).collect();
         let keys: BTreeSet<OrderKey> = (touched.iter())
             .flat_map(|id| [self.entries.get(*id), self.loaded.get(*id)])
             .flatten()
             .filter_map(|entry| entry.derived.payment.order_key())
             .collect();
-        let orders: Vec<Order> = keys.iter().filter_map(|key| self.order(key)).collect();
+        let anew: BTreeSet<OrderKey> =
+            self.anew.iter().filter_map(|id| self.entries.get(id)?.derived.payment.order_key()).collect();
+        let orders = keys.iter().filter_map(|key| self.order(key));
+        let changed = |order: &Order| anew.contains(&order.key) || self.loaded_orders.get(&order.key) != Some(order);
         Changes {
-            payments: touched.iter().filter_map(|id| Some((self.entries.get(*id)?, self.loaded.get(*id)))).collect(),
+            payments: touched.iter().filter_map(|id| Some((self.entries.get(*id)?, loaded(id)))).collect(),
             gone: touched.iter().filter(|id| !self.entries.contains_key(**id)).map(|id| id.as_str()).collect(),
             gone_orders: self.loaded_orders.keys().filter(|key| self.order(key).is_none()).collect(),
-            orders: orders.into_iter().filter(|order| self.loaded_orders.get(&order.key) != Some(order)).collect(),
+            orders: orders.filter(changed).collect(),
         }
     }
 

@@ -229,7 +229,8 @@ fn post(mut book: Book, events: Vec<(PendingEvent, Facts)>) -> (Book, Vec<Histor
     let mut history = Vec::new();
     let mut verdicts = Vec::new();
     for (event, facts) in events {
-        let posted = book.post(event.object_id.as_deref(), facts);
+        let object_id = event.object_id.as_deref();
+        let posted = if event.replayed { book.post_again(object_id, facts) } else { book.post(object_id, facts) };
         history.extend(posted.transitions.into_iter().map(|transition| HistoryRow {
             order_id: transition.order_id,
             payment_id: transition.payment_id,

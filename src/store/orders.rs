@@ -33,7 +33,7 @@ pub struct HistoryRow {
 /// Writes orders, new or changed.
 pub async fn save(conn: &mut PgConnection, orders: &[Order]) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into clawback.orders
+        "insert into clawback.orders as o
              (order_id, account, livemode, currency, state, amount_paid, amount_refunded, amount_disputed, amount_lost,
               hold, open_disputes, evidence_due_by)
          select r.order_id, coalesce(r.account, ''), r.livemode, coalesce(r.currency, ''), r.state, r.amount_paid,
@@ -47,7 +47,9 @@ pub async fn save(conn: &mut PgConnection, orders: &[Order]) -> sqlx::Result<()>
          set state = excluded.state, amount_paid = excluded.amount_paid, amount_refunded = excluded.amount_refunded,
              amount_disputed = excluded.amount_disputed, amount_lost = excluded.amount_lost, hold = excluded.hold,
              open_disputes = excluded.open_disputes, evidence_due_by = excluded.evidence_due_by,
-             updated_at = excluded.updated_at",
+             updated_at = excluded.updated_at
+         -- One that is written anew may be as it was.
+         where to_jsonb(o) - 'updated_at' <> to_jsonb(excluded) - 'updated_at'",
         Json(orders) as _
     )
     .execute(conn)

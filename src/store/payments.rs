@@ -166,7 +166,7 @@ pub async fn save_homes(conn: &mut PgConnection, object_ids: &[&str], payment_id
 /// Writes refunds, new or changed.
 pub async fn save_refunds(conn: &mut PgConnection, refunds: &[&RefundState]) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into clawback.refunds
+        "insert into clawback.refunds as f
              (refund_id, payment_id, charge_id, amount, currency, status, reason, failure_reason, created_at)
          select r.refund_id, r.payment_id, r.charge_id, r.amount, r.currency, r.status, r.reason, r.failure_reason,
                 to_timestamp(r.created)
@@ -177,7 +177,8 @@ pub async fn save_refunds(conn: &mut PgConnection, refunds: &[&RefundState]) -> 
          set payment_id = excluded.payment_id, charge_id = excluded.charge_id, amount = excluded.amount,
              currency = excluded.currency, status = excluded.status, reason = excluded.reason,
              failure_reason = excluded.failure_reason, created_at = excluded.created_at,
-             updated_at = excluded.updated_at",
+             updated_at = excluded.updated_at
+         where to_jsonb(f) - 'updated_at' <> to_jsonb(excluded) - 'updated_at'",
         Json(refunds) as _
     )
     .execute(conn)
@@ -223,13 +224,15 @@ pub async fn save_disputes(conn: &mut PgConnection, disputes: &[&DisputeState]) 
 /// Writes early fraud warnings, new or changed.
 pub async fn save_warnings(conn: &mut PgConnection, warnings: &[&WarningState]) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into clawback.fraud_warnings (warning_id, payment_id, charge_id, fraud_type, actionable, created_at)
+        "insert into clawback.fraud_warnings as w
+             (warning_id, payment_id, charge_id, fraud_type, actionable, created_at)
          select r.warning_id, r.payment_id, r.charge_id, r.fraud_type, r.actionable, to_timestamp(r.created)
          from jsonb_to_recordset($1) as r
              (warning_id text, payment_id text, charge_id text, fraud_type text, actionable boolean, created bigint)
          on conflict on constraint fraud_warnings_pkey do update
          set payment_id = excluded.payment_id, charge_id = excluded.charge_id, fraud_type = excluded.fraud_type,
-             actionable = excluded.actionable, created_at = excluded.created_at, updated_at = excluded.updated_at",
+             actionable = excluded.actionable, created_at = excluded.created_at, updated_at = excluded.updated_at
+         where to_jsonb(w) - 'updated_at' <> to_jsonb(excluded) - 'updated_at'",
         Json(warnings) as _
     )
     .execute(conn)

@@ -68,9 +68,18 @@ async fn the_doctor_finds_nothing_wrong_and_then_what_was_broken() {
         found[0].contains(payment_id.as_str().expect("an id")) && found[1].starts_with("orders: 1 orders"),
         "{found:?}"
     );
-    app.db.execute("update clawback.payments set amount_refunded = amount_paid + 1 where order_id = 'late-win'").await;
+    let excess = "update clawback.payments set amount_refunded = amount_paid + 1, state = 'refunded'
+                  where order_id = 'late-win'";
+    app.db.execute(excess).await;
     let found = findings(&app.db.url).await;
     assert!(found.iter().any(|finding| finding.starts_with("money: 1 payments have more refunded")), "{found:?}");
+    // What it says to do.
+    let environment = [("DATABASE_URL", app.db.url.as_str())];
+    let ended =
+        run(&["events", "replay", "--type", "payment_intent.succeeded", "--reason", "a test"], &environment).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    app.db.settle().await;
+    assert_eq!(findings(&app.db.url).await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

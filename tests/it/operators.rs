@@ -119,8 +119,8 @@ async fn very_many_events_are_replayed_bit_by_bit() {
     let app = TestApp::start().await;
     // Of an object that nothing reads, so that they cost little.
     app.db.execute(
-        "insert into clawback.events (event_id, type, state, processed_at)
-         select 'evt_' || n, 'payout.paid', 'ignored', now() from generate_series(1, 2600) n;
+        "insert into clawback.events (event_id, type, state, processed_at, last_error)
+         select 'evt_' || n, 'payout.paid', 'ignored', now(), 'nothing reads it' from generate_series(1, 2600) n;
          insert into clawback.event_payloads
          select event_id, '{\"id\":\"' || event_id || '\",\"type\":\"payout.paid\",\"data\":{\"object\":{}}}' from clawback.events",
     )
