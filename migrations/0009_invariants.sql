@@ -64,16 +64,16 @@ alter table clawback.events
     add constraint events_reason check (state not in ('ignored', 'failed') or last_error is not null);
 alter table clawback.follow_ups add constraint follow_ups_names check (kind <> '' and subject <> '');
 
--- What belongs together ----------------------------------------------------------------------------
+-- What belongs together, looked at when a batch commits: releases differ in the order in which they write --------
 
 -- An object that names no payment is for no order.
 alter table clawback.payments add constraint payments_orphan check (not orphan or order_id is null);
 -- A linked payment has its order.
 alter table clawback.payments add constraint payments_order_fkey foreign key (order_id, account, livemode, currency)
-    references clawback.orders (order_id, account, livemode, currency);
+    references clawback.orders (order_id, account, livemode, currency) deferrable initially deferred;
 -- A payment that becomes part of another takes its follow-ups along.
 alter table clawback.follow_ups add constraint follow_ups_payment_fkey foreign key (payment_id)
-    references clawback.payments (payment_id);
+    references clawback.payments (payment_id) deferrable initially deferred;
 -- None from order_history to events, nor from events to payments: the first outlives events, and the second
 -- names payments that have become part of others. None from pending_events, where each row of a burst would pay
 -- for it: rows come there by the statement that stores their event.

@@ -167,6 +167,11 @@ impl Book {
         self.touched.iter().filter_map(|id| self.entries.get(id))
     }
 
+    /// Of payments that are no more: each with the one that took its place.
+    pub fn heirs<'a>(&'a self, gone: &'a [&str]) -> impl Iterator<Item = (&'a str, &'a str)> {
+        gone.iter().filter_map(|id| Some((*id, self.heir(id)?.derived.payment.payment_id.as_str())))
+    }
+
     /// The payment that a stored one is now: itself, or the one that took its place.
     fn heir(&self, payment_id: &str) -> Option<&Entry> {
         // Its own id may have been a name only, never an object: then what it held shows the way.

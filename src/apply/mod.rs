@@ -258,6 +258,8 @@ async fn save(tx: &mut PgConnection, book: &Book, stored: Vec<FollowUp>, history
     }
     save_follow_ups(tx, book, stored).await?;
     if !changes.gone.is_empty() {
+        let (gone, heirs): (Vec<&str>, Vec<&str>) = book.heirs(&changes.gone).unzip();
+        follow_ups::move_own(tx, &gone, &heirs).await?;
         payments::remove(tx, &changes.gone).await?;
     }
     if !changes.gone_orders.is_empty() {

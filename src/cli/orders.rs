@@ -129,8 +129,21 @@ fn text(order_id: &str, story: &Value) -> String {
 
 /// The statement of one order.
 fn section(order: &Value) -> String {
-    let columns =
-        ["at", "what", "id", "status", MONEY[0], MONEY[1], MONEY[2], MONEY[3], "balance", "follow_up", "payment_id"];
+    let columns = [
+        "at",
+        "what",
+        "id",
+        "status",
+        "amount",
+        "currency",
+        MONEY[0],
+        MONEY[1],
+        MONEY[2],
+        MONEY[3],
+        "balance",
+        "follow_up",
+        "payment_id",
+    ];
     let mut total = order["total"].clone();
     total["what"] = json!("total");
     let mut lines = order["statement"].as_array().cloned().unwrap_or_default();

@@ -55,11 +55,12 @@ pub(super) struct Settlement {
 }
 
 impl Dispute {
-    /// The phase, by status; by `case_type` where the status does not tell.
-    pub(super) fn phase(&self) -> Phase {
+    /// The phase, by status; by `case_type` where the status does not tell, or is not known yet.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
         match (self.status.as_str(), self.case_type.as_deref()) {
             ("prevented", _) => Phase::Prevention,
-            (status, _) if status.starts_with("warning_") => Phase::Inquiry,
+            ("warning_needs_response" | "warning_under_review" | "warning_closed", _) => Phase::Inquiry,
             (_, Some("compliance")) => Phase::Compliance,
             (_, Some("block" | "resolution")) => Phase::Prevention,
             (_, Some("inquiry")) if !self.is_chargeback_status() => Phase::Inquiry,

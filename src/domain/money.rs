@@ -120,10 +120,18 @@ impl Facts {
         captured && !refund.is_release()
     }
 
-    /// The charge a refund is of: the one it names, else the payment's main charge.
+    /// The charge a refund is of: the one it names, else the payment's main charge, if that can be.
     pub(super) fn charge_of_refund(&self, refund_id: &str) -> Option<&str> {
         let named = self.refunds.get(refund_id)?.charge.as_ref().map(|link| link.value.as_str());
-        named.or_else(|| self.main_charge().map(|(id, _)| id))
+        named.or_else(|| self.charge_of_unnamed())
+    }
+
+    /// The charge of refunds that name the intent only. None while the intent says that money was received and no
+    /// charge that was seen shows it: then the refund is of another, not of one that was declined.
+    fn charge_of_unnamed(&self) -> Option<&str> {
+        let (id, charge) = self.main_charge()?;
+        let received = self.intents.values().any(|intent| intent.best.value.amount_received > 0);
+        (charge.amount_captured > 0 || !received).then_some(id)
     }
 
     /// Whether money in this currency can be added to the payment's.
@@ -147,13 +155,13 @@ impl Facts {
 
     /// Refunds that name the intent only, of the charges that were seen.
     fn unnamed_refunds(&self) -> impl Iterator<Item = &Refund> {
-        let seen = self.main_charge().is_some();
+        let seen = self.charge_of_unnamed().is_some();
         self.refunds_of(move |charge| charge.is_none() && seen)
     }
 
     /// Refunds whose charge was not seen.
     fn refunds_elsewhere(&self) -> impl Iterator<Item = &Refund> {
-        let seen = self.main_charge().is_some();
+        let seen = self.charge_of_unnamed().is_some();
         self.refunds_of(move |charge| charge.map_or(!seen, |charge| self.seen(charge).is_none()))
     }
 

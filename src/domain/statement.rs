@@ -20,6 +20,10 @@ pub struct Line {
     pub id: String,
     /// Its state now, in Stripe's word.
     pub status: String,
+    /// What it is over, whether or not it counts.
+    pub amount: Option<i64>,
+    /// The currency of that amount.
+    pub currency: Option<String>,
     /// Adds up to `amount_paid`.
     pub paid: i64,
     /// Adds up to `amount_refunded`.
@@ -37,10 +41,29 @@ pub struct Line {
 pub fn statement(payment_id: &str, facts: &Facts) -> Vec<Line> {
     let derived = derive(payment_id, facts);
     let mut lines: Vec<Line> =
-        charges(facts).chain(refunds(facts)).chain(disputes(facts)).chain(notes(facts)).collect();
+        intents(facts).chain(charges(facts)).chain(refunds(facts)).chain(disputes(facts)).chain(notes(facts)).collect();
     lines.sort_by(|a, b| (a.at, a.what, &a.id).cmp(&(b.at, b.what, &b.id)));
     lines.extend(unexplained(&derived, &lines));
     lines
+}
+
+/// When it was seen as it is: of the intent's making nothing is kept. What it received beyond the charges that were
+/// seen is paid too.
+fn intents(facts: &Facts) -> impl Iterator<Item = Line> {
+    let captured = sum(facts.seen_charges().map(|(_, charge)| charge.amount_captured));
+    facts.intents.iter().map(move |(id, known)| {
+        let intent = &known.best.value;
+        Line {
+            at: Some(known.best.stamp.at),
+            what: "payment intent",
+            id: id.clone(),
+            status: intent.status.clone(),
+            amount: Some(intent.amount),
+            currency: Some(intent.currency.clone()),
+            paid: intent.amount_received.saturating_sub(captured).max(0),
+            ..Line::default()
+        }
+    })
 }
 
 fn charges(facts: &Facts) -> impl Iterator<Item = Line> {
@@ -49,6 +72,8 @@ fn charges(facts: &Facts) -> impl Iterator<Item = Line> {
         what: "charge",
         id: id.to_owned(),
         status: charge.status.clone(),
+        amount: Some(charge.amount),
+        currency: Some(charge.currency.clone()),
         paid: charge.amount_captured,
         ..Line::default()
     })
@@ -63,6 +88,8 @@ fn refunds(facts: &Facts) -> impl Iterator<Item = Line> {
             what: "refund",
             id: id.clone(),
             status: refund.status.clone(),
+            amount: Some(refund.amount),
+            currency: Some(refund.currency.clone()),
             refunded: if counts { refund.amount } else { 0 },
             ..Line::default()
         }
@@ -78,6 +105,8 @@ fn disputes(facts: &Facts) -> impl Iterator<Item = Line> {
             what: "dispute",
             id: id.clone(),
             status: dispute.status.clone(),
+            amount: Some(dispute.amount),
+            currency: Some(dispute.currency.clone()),
             disputed: if counts && dispute.is_open_chargeback() { dispute.amount } else { 0 },
             lost: if counts { known.amount_lost() } else { 0 },
             ..Line::default()
@@ -116,16 +145,12 @@ fn notes(facts: &Facts) -> impl Iterator<Item = Line> {
     warnings.chain(reviews)
 }
 
-/// What an intent received that no charge shows; what a charge shows as refunded that no refund explains,
-/// or refunds beyond what was captured.
+/// What a charge shows as refunded that no refund explains, or refunds beyond what was captured.
 fn unexplained(derived: &Derived, lines: &[Line]) -> Option<Line> {
-    let balance = &derived.payment.balance;
-    let paid = balance.amount_paid.unwrap_or(0) - sum(lines.iter().map(|line| line.paid));
-    let refunded = balance.amount_refunded - sum(lines.iter().map(|line| line.refunded));
-    (paid != 0 || refunded != 0).then(|| Line {
+    let refunded = derived.payment.balance.amount_refunded - sum(lines.iter().map(|line| line.refunded));
+    (refunded != 0).then(|| Line {
         what: "not seen apart",
         id: derived.payment.payment_id.clone(),
-        paid,
         refunded,
         ..Line::default()
     })

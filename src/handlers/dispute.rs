@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::links;
 use super::origin::Origin;
-use crate::domain::{BalanceEntry, Child, Dispute, DisputeFacts, Facts};
+use crate::domain::{BalanceEntry, Child, Dispute, DisputeFacts, Facts, Phase};
 use crate::stripe::object::{Object, Unreadable};
 
 /// Reads a dispute (docs.stripe.com/api/disputes).
@@ -12,7 +12,7 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
     let id = object.id("id")?;
     let dispute = snapshot(origin, object)?;
     let rank = dispute.rank();
-    let inquiry = dispute.status.starts_with("warning_");
+    let inquiry = dispute.phase() == Phase::Inquiry;
     let inquiry_submissions = if inquiry { dispute.submission_count } else { 0 };
     let best = origin.sighting(dispute, rank, 0);
     let (links, mut facts) = links::read(origin, object, &best.stamp)?;

@@ -11,7 +11,8 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
     let warning = Warning {
         scope: origin.scope(),
         fraud_type: object.optional_text("fraud_type")?,
-        actionable: object.flag("actionable")?.unwrap_or(false),
+        // Without it nobody knows whether to hold or to release.
+        actionable: object.flag("actionable")?.ok_or_else(|| object.wrong("actionable", "is missing"))?,
         created: object.time("created")?,
     };
     let rank = warning.rank();

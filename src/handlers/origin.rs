@@ -16,7 +16,7 @@ impl<'a> Origin<'a> {
     /// Reads the envelope's own fields.
     pub(super) fn of(event_id: &'a str, event: &Object, order_key: &'a str) -> Result<Self, Unreadable> {
         let scope =
-            Scope { account: event.optional_text("account")?, livemode: event.flag("livemode")?.unwrap_or(false) };
+            Scope { account: event.optional_id("account")?, livemode: event.flag("livemode")?.unwrap_or(false) };
         Ok(Self { event_id, at: event.time("created")?, scope, order_key })
     }
 

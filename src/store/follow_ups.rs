@@ -81,6 +81,23 @@ pub async fn update(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<()> {
     .map(drop)
 }
 
+/// Moves the service's own follow-ups of payments that became part of others, given as parallel lists: these kinds
+/// are not from the state, which moves all others.
+pub async fn move_own(conn: &mut PgConnection, gone: &[&str], heirs: &[&str]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update clawback.follow_ups f
+         set payment_id = p.payment_id, order_id = p.order_id
+         from unnest($1::text[], $2::text[]) as moved (gone, heir)
+         join clawback.payments p on p.payment_id = moved.heir
+         where f.payment_id = moved.gone and starts_with(f.kind, 'stripe_')",
+        gone as _,
+        heirs as _
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
 /// Removes rows that another says the same as.
 pub async fn delete(conn: &mut PgConnection, ids: &[i64]) -> sqlx::Result<()> {
     sqlx::query!("delete from clawback.follow_ups where id = any($1)", ids).execute(conn).await.map(drop)

@@ -216,7 +216,11 @@ impl<'a> Object<'a> {
         self.raw(field).is_some()
     }
 
-    fn optional_id(&self, field: &str) -> Result<Option<String>, Unreadable> {
+    /// An id; none when it is missing, null or empty.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when it is no id.
+    pub fn optional_id(&self, field: &str) -> Result<Option<String>, Unreadable> {
         match self.optional_text(field)? {
             Some(id) if id.len() > MAX_ID => Err(self.wrong(field, "is longer than 255 bytes")),
             id => Ok(id),

@@ -127,6 +127,22 @@ async fn of_two_equal_follow_ups_the_one_further_along_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_service_has_to_do_itself_moves_with_its_payment() {
+    let app = TestApp::start().await;
+    app.see(&[event("evt_1", 1, &charge("ch_1", json!({})))]).await;
+    app.db
+        .execute(
+            "insert into clawback.follow_ups (kind, subject, round, payment_id, payload, run_at)
+             values ('stripe_refund', 's1', '', 'ch_1', '{}', now())",
+        )
+        .await;
+    let of_order = json!({ "latest_charge": "ch_1", "metadata": { "order_id": "o_1" } });
+    app.see(&[event("evt_2", 2, &intent("pi_1", of_order))]).await;
+    let own = "select payment_id || ' ' || order_id as line from clawback.follow_ups where kind = 'stripe_refund'";
+    assert_eq!(lines(&app, own).await, ["pi_1 o_1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lease_survives_the_move_of_its_payment() {
     let app = TestApp::start().await;
     let [alone, with_intent, _] = charge_then_intent();

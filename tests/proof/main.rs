@@ -13,6 +13,9 @@
 #[expect(dead_code, reason = "of the verbs of other tests a few are used here")]
 #[path = "../it/binary.rs"]
 mod binary;
+#[expect(dead_code, reason = "of the events of other tests a few are used here")]
+#[path = "../it/bodies.rs"]
+mod bodies;
 #[expect(dead_code, reason = "of the verbs of other tests a few are used here")]
 #[path = "../it/harness.rs"]
 mod harness;
@@ -22,6 +25,7 @@ mod memory;
 mod postgres;
 mod queue;
 mod regressions;
+mod rules;
 mod samples;
 mod stories;
 mod table;

@@ -48,6 +48,17 @@ fn a_refund_of_one_of_two_captured_charges_counts_once() {
     assert_eq!((sums.paid, sums.refunded, state(&end)), (Some(1_500), 300, "partially_refunded"));
 }
 
+/// A declined card does not hide the refund of the charge that was paid and not seen.
+#[test]
+fn a_refund_is_not_of_the_charge_that_was_declined() {
+    let shape = Shape { refund_links: Links::Intent, ..today() };
+    let [fails, pays] = [Attempt::Fails, Attempt::Succeeds].map(|ends| Step::Attempt { ends });
+    let refund = Step::Refund { percent: 100, starts: RefundStart::Succeeded, foreign: false };
+    let end = lived(&shape, Endpoint::DeclinedCharges, &[begins(), fails, pays, refund]);
+    let sums = &end.payments.values().next().expect("a payment").sums;
+    assert_eq!((sums.paid, sums.refunded, state(&end)), (Some(1_000), 1_000, "refunded"));
+}
+
 /// What somebody says of a charge holds for the payment that it turns out to be of.
 #[test]
 fn a_charge_that_was_linked_takes_its_link_to_its_intent() {

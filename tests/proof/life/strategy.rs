@@ -34,6 +34,7 @@ fn endpoints() -> impl Strategy<Value = Endpoint> {
         Sessions,
         ChangedRefunds,
         Warnings,
+        DeclinedCharges,
     ];
     prop_oneof![5 => Just(Everything), 3 => Just(Advised), 6 => select(narrow.to_vec())]
 }

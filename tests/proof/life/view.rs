@@ -39,6 +39,8 @@ pub enum Endpoint {
     /// `charge.refunded`, and refunds only when they change: what there was before 2024-10-28.
     ChangedRefunds,
     Warnings,
+    /// Of charges only those that were declined.
+    DeclinedCharges,
 }
 
 /// What is commonly advised, beside refunds, disputes, warnings and sessions.
@@ -83,6 +85,7 @@ impl Endpoint {
             Self::Sessions => session,
             Self::ChangedRefunds => charge || intent || kind == "charge.refund.updated",
             Self::Warnings => warning,
+            Self::DeclinedCharges => !charge || kind == "charge.failed",
         }
     }
 
