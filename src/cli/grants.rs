@@ -41,7 +41,7 @@ fn statements(args: &Grants) -> String {
     let role = quoted(&args.role);
     let select = |view: &str| format!("grant select on clawback_v1.{view} to {role};\n");
     let execute = |function: &&str| format!("grant execute on function clawback_v1.{function} to {role};\n");
-    let mut statements = format!("grant usage on schema clawback_v1 to {role};\n");
+    let mut statements = connect(&args.role) + &format!("grant usage on schema clawback_v1 to {role};\n");
     if args.read {
         statements.extend(VIEWS.iter().map(|view| select(view)));
     }
@@ -52,6 +52,15 @@ fn statements(args: &Grants) -> String {
         statements.push_str(&select("event_payloads"));
     }
     statements
+}
+
+/// Public may have lost its right to connect. `grant` wants the database's name, which only the database knows.
+fn connect(role: &str) -> String {
+    // Without a dollar sign, which could end the block.
+    let role = role.replace('\'', "''").replace('$', "' || chr(36) || '");
+    format!(
+        "do $$ begin execute format('grant connect on database %I to %I', current_database(), '{role}'); end $$;\n"
+    )
 }
 
 /// An identifier in double quotes, as Postgres reads it.

@@ -133,7 +133,9 @@ async fn grants_prints_statements_that_the_database_takes() {
     let quoted = format!("\"{}\"", role.replace('"', "\"\""));
     let ended = run(&["grants", &role, "--read", "--work", "--payloads"], &[]).await;
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
-    assert!(ended.stdout.lines().all(|line| line.starts_with("grant ") && line.ends_with(&format!(" to {quoted};"))));
+    let (connect, grants) = ended.stdout.split_once('\n').expect("statements");
+    assert!(connect.starts_with("do $$ ") && connect.ends_with(" $$;"), "{connect}");
+    assert!(grants.lines().all(|line| line.starts_with("grant ") && line.ends_with(&format!(" to {quoted};"))));
     db.execute(&format!("begin; create role {quoted}; {} rollback", ended.stdout)).await;
 
     let ended = run(&["grants", "r"], &[]).await;
