@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::time::timeout;
 
 use super::{Finding, good, role, sums, warning, wrong};
+use crate::cli::causes::causes;
 use crate::cli::database::reach;
 use crate::store::health::{self, Backlog, Server};
 use crate::store::migrations;
@@ -20,7 +21,10 @@ pub(super) async fn look(options: &PgConnectOptions) -> Vec<Finding> {
         Err(error) => findings.push(wrong("database", error.to_string())),
         Ok(mut conn) => {
             if let Err(error) = all(&mut conn, &mut findings).await {
-                let says = format!("failed while it was looked at: {error}. What comes after this was not looked at");
+                let says = format!(
+                    "failed while it was looked at: {}. What comes after this was not looked at",
+                    causes(&error)
+                );
                 findings.push(wrong("database", says));
             }
         }
