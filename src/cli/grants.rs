@@ -58,9 +58,7 @@ fn statements(args: &Grants) -> String {
 fn connect(role: &str) -> String {
     // Without a dollar sign, which could end the block.
     let role = role.replace('\'', "''").replace('$', "' || chr(36) || '");
-    format!(
-        "do $$ begin execute format('grant connect on database %I to %I', current_database(), '{role}'); end $$;\n"
-    )
+    format!("do $$ begin execute format('grant connect on database %I to %I', current_database(), '{role}'); end $$;\n")
 }
 
 /// An identifier in double quotes, as Postgres reads it.

@@ -153,7 +153,8 @@ async fn grants_are_for_a_role_that_is_named_and_for_something() {
         let output = Command::new(env!("CARGO_BIN_EXE_clawback")).args(arguments).output().expect("the binary runs");
         assert!(!output.status.success() && output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
     }
-    let connect = "do $$ begin execute format('grant connect on database %I to %I', current_database(), 'reader'); end $$;";
+    let connect =
+        "do $$ begin execute format('grant connect on database %I to %I', current_database(), 'reader'); end $$;";
     let statements = grants("reader", &["--read"]);
     let (first, others) = statements.split_once('\n').expect("statements");
     assert_eq!(first, connect);

@@ -1,0 +1,71 @@
+//! The database's URL. What the driver would pass over is refused: a mistyped `sslmode` must not leave a connection
+//! unencrypted.
+
+use std::str::FromStr;
+
+use sqlx::postgres::PgConnectOptions;
+
+use super::Misconfigured;
+
+/// What the driver reads.
+const PARAMETERS: [&str; 18] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+
+/// Reads it. What is said of it holds nothing of it but names of parameters.
+pub(super) fn read(url: &str) -> Result<PgConnectOptions, Misconfigured> {
+    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+        return Err(Misconfigured("DATABASE_URL must begin with postgres://".to_owned()));
+    }
+    if url.contains('#') {
+        return Err(Misconfigured("DATABASE_URL holds a #, which ends a URL: write # as %23".to_owned()));
+    }
+    for (name, value) in parameters(url) {
+        check(name, value)?;
+    }
+    PgConnectOptions::from_str(url).map_err(|_| {
+        Misconfigured(
+            "DATABASE_URL cannot be read: it must look like postgres://user:password@host/database; in user and \
+             password write / as %2F, ? as %3F, @ as %40, : as %3A and % as %25"
+                .to_owned(),
+        )
+    })
+}
+
+fn parameters(url: &str) -> impl Iterator<Item = (&str, &str)> {
+    let (before, query) = url.split_once('?').unwrap_or_default();
+    // Else it is the rest of a password that holds a question mark, and cannot be read.
+    let query = if query.contains('@') && !before.contains('@') { "" } else { query };
+    query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, ""))).filter(|(name, _)| !name.is_empty())
+}
+
+fn check(name: &str, value: &str) -> Result<(), Misconfigured> {
+    // As in options[search_path], encoded or not.
+    if !PARAMETERS.contains(&name) && !name.starts_with("options") {
+        let known = PARAMETERS.join(", ");
+        return Err(Misconfigured(format!("DATABASE_URL has a parameter {name}, which is not known: {known} are")));
+    }
+    if matches!(name, "sslmode" | "ssl-mode") && !SSL_MODES.contains(&value) {
+        let known = SSL_MODES.join(", ");
+        return Err(Misconfigured(format!("DATABASE_URL: {name} must be one of {known}")));
+    }
+    Ok(())
+}
