@@ -159,7 +159,7 @@ fn order_key(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn tolerance(text: &str) -> Result<Duration, String> {
+pub(super) fn tolerance(text: &str) -> Result<Duration, String> {
     let given = if text.bytes().all(|b| b.is_ascii_digit()) { format!("{text}s") } else { text.to_owned() };
     match given.parse::<humantime::Duration>() {
         Ok(duration) if duration.as_secs() >= 1 => Ok(duration.into()),

@@ -19,9 +19,10 @@ pub(super) struct Grants {
     payloads: bool,
 }
 
-const VIEWS: &[&str] =
+pub(super) const VIEWS: &[&str] =
     &["orders", "payments", "refunds", "disputes", "fraud_warnings", "order_history", "events", "follow_ups"];
-const WORK: &[&str] = &[
+pub(super) const PAYLOADS: &str = "event_payloads";
+pub(super) const WORK: &[&str] = &[
     "claim_follow_ups(text, text[], integer, interval)",
     "complete_follow_up(bigint, uuid)",
     "fail_follow_up(bigint, uuid, text, interval)",
@@ -49,7 +50,7 @@ fn statements(args: &Grants) -> String {
         statements.extend(WORK.iter().map(execute));
     }
     if args.payloads {
-        statements.push_str(&select("event_payloads"));
+        statements.push_str(&select(PAYLOADS));
     }
     statements
 }
