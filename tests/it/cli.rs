@@ -185,8 +185,9 @@ async fn migrate_makes_an_empty_database_ready_and_may_run_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_cannot_write_yet_waits_whether_it_is_to_migrate_or_not() {
-    for db in [Database::migrated().await, Database::empty().await] {
+    for (db, code) in [(Database::migrated().await, 0), (Database::empty().await, 1)] {
         db.set_read_only(true).await;
+        assert_eq!(run(&["migrate"], &[("DATABASE_URL", &db.url)]).await.code, Some(code));
         let mut app = TestApp::start_on(db, |_| {}).await;
         app.db.expect_errors(&["read-only transaction", "relation \"clawback"]);
         until("readiness says so", async || {
