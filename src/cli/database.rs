@@ -34,9 +34,14 @@ pub(super) async fn reach(options: &PgConnectOptions) -> anyhow::Result<PgConnec
 /// What was asked for; none when this role may not see it.
 pub(super) fn permitted<T>(answer: sqlx::Result<T>) -> sqlx::Result<Option<T>> {
     match answer {
-        Err(sqlx::Error::Database(refusal)) if refusal.code().as_deref() == Some(FORBIDDEN) => Ok(None),
+        Err(error) if forbidden(&error) => Ok(None),
         answer => answer.map(Some),
     }
+}
+
+/// Whether the role lacks a right.
+pub(super) fn forbidden(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|refusal| refusal.code().as_deref() == Some(FORBIDDEN))
 }
 
 /// Adds to an error what mends it, where the database's code tells.

@@ -5,6 +5,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgConnectOptions;
 
 use super::causes::causes;
+use super::database::forbidden;
 use super::output::say;
 use super::{config, serve};
 
@@ -25,6 +26,9 @@ pub(super) fn place(database: &PgConnectOptions) -> String {
 /// What kept migrations from being run.
 pub(super) fn why(error: &MigrateError) -> String {
     match error {
+        MigrateError::Execute(error) if forbidden(error) => {
+            format!("{}: connect as the owner of schema clawback; `clawback doctor` tells who that is", causes(error))
+        }
         MigrateError::Execute(error) => causes(error),
         MigrateError::ExecuteMigration(error, version) => format!("migration {version}: {}", causes(error)),
         MigrateError::VersionMismatch(version) => altered(&[*version]),

@@ -25,6 +25,7 @@ async fn a_setting_that_is_wrong_is_one_line_that_says_how_to_mend_it() {
         (&[SIGNED, ("DATABASE_URL", "hidden_password")], &["DATABASE_URL must begin with postgres://"]),
         (&[SIGNED, ("DATABASE_URL", "postgres://u:hidden#1@127.0.0.1/db")], &["DATABASE_URL", "write # as %23"]),
         (&[SIGNED, ("DATABASE_URL", "postgres://u:x?hidden=1@127.0.0.1/db")], &["cannot be read", "? as %3F"]),
+        (&[SIGNED, ("DATABASE_URL", "postgres://u:@?hidden=1@127.0.0.1/db")], &["cannot be read", "@ as %40"]),
         (&[SIGNED, ("DATABASE_URL", "postgres://u:hidden/1@127.0.0.1/db")], &["cannot be read", "/ as %2F"]),
         (
             &[SIGNED, ("DATABASE_URL", "postgres://u@h/db?sslmod=require")],

@@ -203,8 +203,12 @@ async fn every_setting_is_looked_at_even_when_another_is_malformed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_without_rights_is_told_apart_from_a_database_that_was_never_migrated() {
-    let db = Database::migrated().await;
+    let mut db = Database::migrated().await;
+    db.expect_errors(&["permission denied for schema clawback"]);
     let (url, role) = stranger(&db).await;
+    let refused = run(&["migrate"], &[("DATABASE_URL", &url)]).await;
+    assert_eq!((refused.code, refused.stderr.lines().count()), (Some(1), 1), "{refused:?}");
+    assert!(refused.stderr.contains("connect as the owner of schema clawback"), "{refused:?}");
     let (ended, found) = examine(&url).await;
     let (level, says) = of(&found, "privileges");
     assert!(ended.code == Some(1) && level == "wrong" && says.contains(&role), "{found:#?}");

@@ -38,23 +38,24 @@ pub(super) fn read(url: &str) -> Result<PgConnectOptions, Misconfigured> {
     if url.contains('#') {
         return Err(Misconfigured("DATABASE_URL holds a #, which ends a URL: write # as %23".to_owned()));
     }
-    for (name, value) in parameters(url) {
+    let (_, query) = url.split_once('?').unwrap_or_default();
+    // It may be the rest of a password that holds a question mark, of which nothing must be said.
+    if query.contains('@') {
+        return Err(unreadable());
+    }
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         check(name, value)?;
     }
-    PgConnectOptions::from_str(url).map_err(|_| {
-        Misconfigured(
-            "DATABASE_URL cannot be read: it must look like postgres://user:password@host/database; in user and \
-             password write / as %2F, ? as %3F, @ as %40, : as %3A and % as %25"
-                .to_owned(),
-        )
-    })
+    PgConnectOptions::from_str(url).map_err(|_| unreadable())
 }
 
-fn parameters(url: &str) -> impl Iterator<Item = (&str, &str)> {
-    let (before, query) = url.split_once('?').unwrap_or_default();
-    // Else it is the rest of a password that holds a question mark, and cannot be read.
-    let query = if query.contains('@') && !before.contains('@') { "" } else { query };
-    query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, ""))).filter(|(name, _)| !name.is_empty())
+fn unreadable() -> Misconfigured {
+    Misconfigured(
+        "DATABASE_URL cannot be read: it must look like postgres://user:password@host/database; in user and password \
+         write / as %2F, ? as %3F, @ as %40, : as %3A and % as %25"
+            .to_owned(),
+    )
 }
 
 fn check(name: &str, value: &str) -> Result<(), Misconfigured> {
