@@ -32,6 +32,7 @@ async fn a_setting_that_is_wrong_is_one_line_that_says_how_to_mend_it() {
             &["DATABASE_URL", "parameter sslmod", "sslmode"],
         ),
         (&[SIGNED, ("DATABASE_URL", "postgres://u@h/db?sslmode=verify_full")], &["sslmode", "verify-full"]),
+        (&[SIGNED, SOMEWHERE, ("PGSSLMODE", "verify_full")], &["PGSSLMODE must be one of", "verify-full"]),
         (&[SIGNED, ("DATABASE_URL_FILE", "/no/such/file")], &["cannot read the secret file /no/such/file"]),
         (&[SOMEWHERE], &["STRIPE_WEBHOOK_SECRETS is missing", "whsec_"]),
         (&[SOMEWHERE, ("STRIPE_WEBHOOK_SECRETS", ", ")], &["no webhook signing secret"]),

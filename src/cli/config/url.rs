@@ -38,6 +38,10 @@ pub(super) fn read(url: &str) -> Result<PgConnectOptions, Misconfigured> {
     if url.contains('#') {
         return Err(Misconfigured("DATABASE_URL holds a #, which ends a URL: write # as %23".to_owned()));
     }
+    // The driver takes it where the URL says nothing.
+    if let Some(mode) = std::env::var("PGSSLMODE").ok().filter(|mode| !mode.is_empty()) {
+        known_mode("PGSSLMODE", &mode)?;
+    }
     let (_, query) = url.split_once('?').unwrap_or_default();
     // It may be the rest of a password that holds a question mark, of which nothing must be said.
     if query.contains('@') {
@@ -64,9 +68,12 @@ fn check(name: &str, value: &str) -> Result<(), Misconfigured> {
         let known = PARAMETERS.join(", ");
         return Err(Misconfigured(format!("DATABASE_URL has a parameter {name}, which is not known: {known} are")));
     }
-    if matches!(name, "sslmode" | "ssl-mode") && !SSL_MODES.contains(&value) {
-        let known = SSL_MODES.join(", ");
-        return Err(Misconfigured(format!("DATABASE_URL: {name} must be one of {known}")));
+    if matches!(name, "sslmode" | "ssl-mode") { known_mode(&format!("DATABASE_URL: {name}"), value) } else { Ok(()) }
+}
+
+fn known_mode(setting: &str, mode: &str) -> Result<(), Misconfigured> {
+    if SSL_MODES.contains(&mode) {
+        return Ok(());
     }
-    Ok(())
+    Err(Misconfigured(format!("{setting} must be one of {}", SSL_MODES.join(", "))))
 }
