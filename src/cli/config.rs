@@ -3,9 +3,10 @@
 //! What is missing or malformed is a [`Misconfigured`]: one line that says what, and how to mend it.
 //! It names no secret.
 
+mod url;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -23,10 +24,10 @@ pub struct Misconfigured(String);
 #[derive(Clone, Debug, Args)]
 pub struct Database {
     /// Postgres 14 or newer, as postgres://user:password@host/database
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
     pub database_url: Option<SecretString>,
     /// A file that holds it
-    #[arg(long, env = "DATABASE_URL_FILE")]
+    #[arg(long, env = "DATABASE_URL_FILE", global = true)]
     pub database_url_file: Option<PathBuf>,
 }
 
@@ -98,17 +99,9 @@ impl Database {
         let url = secret(&self.database_url, &self.database_url_file)?.ok_or_else(|| {
             Misconfigured("DATABASE_URL is missing: set it to postgres://user:password@host/database".to_owned())
         })?;
-        let url = url.expose_secret().trim();
-        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            return Err(Misconfigured("DATABASE_URL must begin with postgres://".to_owned()));
-        }
         // Without `extra_float_digits`, which PgBouncer refuses unless it is told to ignore it.
-        let options = PgConnectOptions::from_str(url).map(|o| o.application_name("clawback").extra_float_digits(None));
-        options.map_err(|_| {
-            Misconfigured(
-                "DATABASE_URL cannot be read: it must look like postgres://user:password@host/database".to_owned(),
-            )
-        })
+        let options = url::read(url.expose_secret().trim())?;
+        Ok(options.application_name("clawback").extra_float_digits(None))
     }
 }
 
@@ -166,7 +159,7 @@ fn order_key(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn tolerance(text: &str) -> Result<Duration, String> {
+pub(super) fn tolerance(text: &str) -> Result<Duration, String> {
     let given = if text.bytes().all(|b| b.is_ascii_digit()) { format!("{text}s") } else { text.to_owned() };
     match given.parse::<humantime::Duration>() {
         Ok(duration) if duration.as_secs() >= 1 => Ok(duration.into()),

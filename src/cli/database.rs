@@ -8,6 +8,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
 use tokio::time::timeout;
 
+use super::causes::causes;
 use super::config;
 
 /// A host that drops packets never answers.
@@ -25,16 +26,22 @@ pub(super) async fn reach(options: &PgConnectOptions) -> anyhow::Result<PgConnec
     let (host, port) = (options.get_host(), options.get_port());
     let connected = timeout(PATIENCE, options.connect()).await.context("no answer within 5 s").and_then(|c| Ok(c?));
     connected.map_err(|error| {
-        anyhow::anyhow!("the database on {host}:{port} cannot be reached: {error}. Is it up, and DATABASE_URL right?")
+        let why = causes(error.as_ref());
+        anyhow::anyhow!("the database on {host}:{port} cannot be reached: {why}. Is it up, and DATABASE_URL right?")
     })
 }
 
 /// What was asked for; none when this role may not see it.
 pub(super) fn permitted<T>(answer: sqlx::Result<T>) -> sqlx::Result<Option<T>> {
     match answer {
-        Err(sqlx::Error::Database(refusal)) if refusal.code().as_deref() == Some(FORBIDDEN) => Ok(None),
+        Err(error) if forbidden(&error) => Ok(None),
         answer => answer.map(Some),
     }
+}
+
+/// Whether the role lacks a right.
+pub(super) fn forbidden(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|refusal| refusal.code().as_deref() == Some(FORBIDDEN))
 }
 
 /// Adds to an error what mends it, where the database's code tells.
@@ -45,5 +52,5 @@ pub(super) fn mended(error: anyhow::Error) -> anyhow::Error {
         Some("3F000" | "42P01" | "42703" | "42883") => "the database is behind this binary: run `clawback migrate`",
         _ => return error,
     };
-    anyhow::anyhow!("{error:#}: {mend}")
+    anyhow::anyhow!("{}: {mend}", causes(error.as_ref()))
 }

@@ -70,8 +70,11 @@ struct Replay {
     #[command(flatten)]
     like: Like,
     /// Why
-    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
-    reason: String,
+    #[arg(long, required_unless_present = "dry_run", value_parser = NonEmptyStringValueParser::new())]
+    reason: Option<String>,
+    /// Only say how many are like that, and which come first
+    #[arg(long, conflicts_with = "event_ids")]
+    dry_run: bool,
     #[command(flatten)]
     person: Person,
     /// As JSON
@@ -117,7 +120,8 @@ pub(super) async fn run(args: Events) -> anyhow::Result<()> {
 
 async fn list(conn: &mut PgConnection, like: &EventFilter, limit: i64, json: bool) -> anyhow::Result<()> {
     let columns = ["event_id", "type", "state", "object_id", "payment_id", "received_at", "attempts", "last_error"];
-    table::print(json, &columns, &interface::events(conn, like, limit).await?, NONE)
+    let rows = table::cut(interface::events(conn, like, limit + 1).await?, limit);
+    table::print(json, &columns, &rows, NONE)
 }
 
 async fn show(conn: &mut PgConnection, event_id: &str, json: bool) -> anyhow::Result<()> {
@@ -140,8 +144,11 @@ async fn show(conn: &mut PgConnection, event_id: &str, json: bool) -> anyhow::Re
 async fn replay(conn: &mut PgConnection, args: Replay) -> anyhow::Result<()> {
     let ids =
         if args.event_ids.is_empty() { replays::replayable(conn, &args.like.into()).await? } else { args.event_ids };
+    if args.dry_run {
+        return rehearsed(&ids, args.json);
+    }
     let person = args.person.name();
-    let asked = Asked { person: person.as_deref(), reason: &args.reason };
+    let asked = Asked { person: person.as_deref(), reason: &args.reason.unwrap_or_default() };
     let (mut replayed, mut told) = (Vec::new(), false);
     for chunk in ids.chunks(CHUNK) {
         if !replayed.is_empty() {
@@ -160,6 +167,18 @@ async fn replay(conn: &mut PgConnection, args: Replay) -> anyhow::Result<()> {
     let replayed: HashSet<String> = replayed.into_iter().collect();
     let missing: Vec<&str> = ids.iter().filter(|id| !replayed.contains(*id)).map(String::as_str).collect();
     ensure!(missing.is_empty(), "not in the ledger, without a body, or pending already: {}", named(&missing));
+    Ok(())
+}
+
+fn rehearsed(ids: &[String], json: bool) -> anyhow::Result<()> {
+    let first: Vec<&str> = ids.iter().map(String::as_str).collect();
+    if json {
+        say!("{}", serde_json::to_string_pretty(ids)?);
+    } else if ids.is_empty() {
+        say!("{NONE}");
+    } else {
+        say!("{} events would be processed again: {}", ids.len(), named(&first));
+    }
     Ok(())
 }
 

@@ -80,7 +80,8 @@ pub(super) async fn run(args: FollowUps) -> anyhow::Result<()> {
 async fn act(conn: &mut PgConnection, action: Action) -> anyhow::Result<()> {
     match action {
         Action::List { state, kind, order, limit, json } => {
-            let rows = interface::follow_ups(conn, state.as_deref(), kind.as_deref(), order.as_deref(), limit).await?;
+            let (state, kind, order) = (state.as_deref(), kind.as_deref(), order.as_deref());
+            let rows = table::cut(interface::follow_ups(conn, state, kind, order, limit + 1).await?, limit);
             let columns = ["id", "kind", "subject", "round", "order_id", "state", "attempts", "due_at", "last_error"];
             table::print(json, &columns, &rows, "no follow-up is like that")
         }

@@ -19,9 +19,10 @@ pub(super) struct Grants {
     payloads: bool,
 }
 
-const VIEWS: &[&str] =
+pub(super) const VIEWS: &[&str] =
     &["orders", "payments", "refunds", "disputes", "fraud_warnings", "order_history", "events", "follow_ups"];
-const WORK: &[&str] = &[
+pub(super) const PAYLOADS: &str = "event_payloads";
+pub(super) const WORK: &[&str] = &[
     "claim_follow_ups(text, text[], integer, interval)",
     "complete_follow_up(bigint, uuid)",
     "fail_follow_up(bigint, uuid, text, interval)",
@@ -41,7 +42,7 @@ fn statements(args: &Grants) -> String {
     let role = quoted(&args.role);
     let select = |view: &str| format!("grant select on clawback_v1.{view} to {role};\n");
     let execute = |function: &&str| format!("grant execute on function clawback_v1.{function} to {role};\n");
-    let mut statements = format!("grant usage on schema clawback_v1 to {role};\n");
+    let mut statements = connect(&args.role) + &format!("grant usage on schema clawback_v1 to {role};\n");
     if args.read {
         statements.extend(VIEWS.iter().map(|view| select(view)));
     }
@@ -49,9 +50,16 @@ fn statements(args: &Grants) -> String {
         statements.extend(WORK.iter().map(execute));
     }
     if args.payloads {
-        statements.push_str(&select("event_payloads"));
+        statements.push_str(&select(PAYLOADS));
     }
     statements
+}
+
+/// Public may have lost its right to connect. `grant` wants the database's name, which only the database knows.
+fn connect(role: &str) -> String {
+    // Without a dollar sign, which could end the block.
+    let role = role.replace('\'', "''").replace('$', "' || chr(36) || '");
+    format!("do $$ begin execute format('grant connect on database %I to %I', current_database(), '{role}'); end $$;\n")
 }
 
 /// An identifier in double quotes, as Postgres reads it.

@@ -14,7 +14,9 @@ const DEFAULT: &str = "info,sqlx::postgres::notice=warn";
 /// Starts logging. A second call changes nothing.
 pub(super) fn start(format: Option<LogFormat>) {
     let on_terminal = if std::io::stdout().is_terminal() { LogFormat::Pretty } else { LogFormat::Json };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT));
+    let given = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
+    let given = given.and_then(|filter| EnvFilter::try_new(filter).ok());
+    let filter = given.unwrap_or_else(|| EnvFilter::new(DEFAULT));
     let subscriber = tracing_subscriber::registry().with(filter);
     let started = match format.unwrap_or(on_terminal) {
         LogFormat::Json => subscriber

@@ -1,10 +1,47 @@
 //! `clawback migrate`: migrations only, for a deployment that gives the service no right to run them.
 
+use anyhow::anyhow;
+use sqlx::migrate::MigrateError;
+use sqlx::postgres::PgConnectOptions;
+
+use super::causes::causes;
+use super::database::forbidden;
 use super::output::say;
 use super::{config, serve};
 
 pub(super) async fn run(args: config::Database) -> anyhow::Result<()> {
-    serve::migrate(&args.options()?).await?;
+    let database = args.options()?;
+    serve::migrate(&database)
+        .await
+        .map_err(|error| anyhow!("cannot migrate the database on {}: {}", place(&database), why(&error)))?;
     say!("migrated to version {}", crate::store::migrations::required_version());
     Ok(())
+}
+
+/// Where it was tried.
+pub(super) fn place(database: &PgConnectOptions) -> String {
+    format!("{}:{}", database.get_host(), database.get_port())
+}
+
+/// What kept migrations from being run.
+pub(super) fn why(error: &MigrateError) -> String {
+    match error {
+        MigrateError::Execute(error) if forbidden(error) => {
+            format!("{}: connect as the owner of schema clawback; `clawback doctor` tells who that is", causes(error))
+        }
+        MigrateError::Execute(error) => causes(error),
+        MigrateError::ExecuteMigration(error, version) => format!("migration {version}: {}", causes(error)),
+        MigrateError::VersionMismatch(version) => altered(&[*version]),
+        error => causes(error),
+    }
+}
+
+/// What to do about migrations that were applied in another wording.
+pub(super) fn altered(versions: &[i64]) -> String {
+    let versions: Vec<String> = versions.iter().map(i64::to_string).collect();
+    format!(
+        "migration {} was applied in another wording than this binary has: run the release that this database was \
+         made by, or report it",
+        versions.join(", ")
+    )
 }

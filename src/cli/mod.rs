@@ -2,6 +2,7 @@
 //!
 //! Each command is a file; this one lists them and turns what fails into one line and an exit code.
 
+mod causes;
 pub mod config;
 mod database;
 mod demo;
@@ -26,7 +27,7 @@ mod table;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// A Stripe webhook receiver for the money that goes back: refunds and disputes.
 #[derive(Debug, Parser)]
@@ -68,7 +69,7 @@ enum Command {
 /// configuration.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(error) if matches!(error.kind(), ErrorKind::ValueValidation | ErrorKind::InvalidValue) => {
             return refuse(&first_paragraph(&error.to_string()));
@@ -79,14 +80,26 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&format!("cannot start: {error}")),
     };
-    match runtime.block_on(run(cli.command)) {
+    match runtime.block_on(run(cli.command)).and_then(|()| output::finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<config::Misconfigured>() => refuse(&format!("{error:#}")),
         Err(error) => {
-            eprintln!("clawback: {error:#}");
+            eprintln!("clawback: {}", causes::causes(error.as_ref()));
             ExitCode::FAILURE
         }
     }
+}
+
+fn parse() -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&without_empty_variables(Cli::command()).try_get_matches()?)
+}
+
+/// An empty variable is as good as none: compose files and charts set them so.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let empty = |arg: &clap::Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|arg| if empty(&arg) { arg.env(None::<&'static str>) } else { arg })
+        .mut_subcommands(without_empty_variables)
 }
 
 async fn run(command: Command) -> anyhow::Result<()> {

@@ -1,12 +1,34 @@
 //! What commands say on standard output. Who stops reading, as `head` does, is no reason to stop working.
 
 use std::fmt::Arguments;
-use std::io::Write;
+use std::io::{self, ErrorKind, Write, stdout};
+use std::sync::OnceLock;
 
-/// Prints, like `print!`.
+use anyhow::anyhow;
+
+/// Why something could not be written, the first time.
+static FAILED: OnceLock<io::Error> = OnceLock::new();
+
+/// Prints, like `print!`. What could not be written is told by [`finish`].
 pub(super) fn print(text: Arguments) {
-    // A closed pipe is the reader's choice; there is nobody else to tell.
-    drop(std::io::stdout().lock().write_fmt(text));
+    note(stdout().lock().write_fmt(text));
+}
+
+/// Writes the rest.
+///
+/// # Errors
+/// When not everything that was printed could be written.
+pub(super) fn finish() -> anyhow::Result<()> {
+    note(stdout().flush());
+    FAILED.get().map_or(Ok(()), |error| Err(anyhow!("cannot write to standard output: {error}")))
+}
+
+fn note(written: io::Result<()>) {
+    match written {
+        // A closed pipe is the reader's choice; there is nobody else to tell.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => drop(FAILED.set(error)),
+        Ok(()) | Err(_) => {}
+    }
 }
 
 /// Prints a line, like `println!`.

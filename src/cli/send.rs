@@ -9,11 +9,12 @@ use super::sign::unix_now;
 use crate::stories::StoryEvent;
 use crate::stripe::signature::{self, Secret};
 
-/// A client that gives up after `limit`.
+/// A client that gives up after `limit`. It goes straight to a receiver of one's own: a proxy of the environment is
+/// for what lies outside, and would not reach loopback.
 pub(super) fn client(limit: Duration) -> anyhow::Result<Client> {
     // Nothing happens when it was installed before.
     drop(rustls::crypto::ring::default_provider().install_default());
-    Client::builder().timeout(limit).build().context("cannot make an HTTP client")
+    Client::builder().timeout(limit).no_proxy().build().context("cannot make an HTTP client")
 }
 
 /// A receiver and what it expects events to be signed with.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -15,6 +15,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 
+use super::migrate::{place, why};
 use super::{config, logging};
 use crate::http::{self, App, admin, server};
 use crate::intake::{BodyBudget, Intake};
@@ -136,26 +137,32 @@ impl Service {
     }
 }
 
-/// Migrates as soon as the database answers. The service listens meanwhile, answers 503 and is not ready.
+/// Migrates as soon as the database can be written. The service listens meanwhile, answers 503 and is not ready.
 async fn migrate_when_possible(database: &PgConnectOptions) -> anyhow::Result<()> {
+    let place = place(database);
+    let mut told = String::new();
     loop {
-        match migrate(database).await {
-            Ok(()) => return Ok(()),
-            Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) if may_pass(&error) => {
-                tracing::warn!(%error, "the database cannot be migrated yet; it is tried again");
-            }
-            Err(error) => return Err(error).context("the migrations do not fit this database"),
+        let Err(error) = migrate(database).await else { return Ok(()) };
+        let why = why(&error);
+        ensure!(may_pass(&error), "cannot migrate the database on {place}: {why}");
+        if told != why {
+            tracing::warn!("cannot migrate the database on {place} yet: {why}; it is tried again");
+            told = why;
         }
         sleep(RETRY).await;
     }
 }
 
-/// The database is away, starting or stopping (57), short of something (53), or another replica was first
-/// (23505, 42P06, 42P07). Anything else needs a person.
-fn may_pass(error: &sqlx::Error) -> bool {
+/// The database is away, starting or stopping (57), short of something (53), read-only or a standby (25006), not
+/// there yet (3D000) or with another password or rule of access (28), or another replica was first (23505, 42P06,
+/// 42P07). Anything else needs a person.
+fn may_pass(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else { return false };
     let Some(refusal) = error.as_database_error() else { return true };
     let code = refusal.code().unwrap_or_default();
-    ["08", "40", "53", "55", "57", "23505", "42P06", "42P07"].iter().any(|known| code.starts_with(known))
+    ["08", "25006", "28", "3D000", "40", "53", "55", "57", "23505", "42P06", "42P07"]
+        .iter()
+        .any(|known| code.starts_with(known))
 }
 
 /// Connects and runs pending migrations.

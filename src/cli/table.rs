@@ -47,6 +47,16 @@ pub(super) fn print(json: bool, columns: &[&str], rows: &[Value], none: &str) ->
     Ok(())
 }
 
+/// The rows up to the limit, of which one more was asked for; tells when there is one more.
+pub(super) fn cut(mut rows: Vec<Value>, limit: i64) -> Vec<Value> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    if rows.len() > limit {
+        rows.truncate(limit);
+        eprintln!("clawback: there are more than these {limit}: raise --limit, or narrow what is listed");
+    }
+    rows
+}
+
 fn cell(column: &str, value: &Value) -> String {
     match value {
         Value::Null => "–".to_owned(),

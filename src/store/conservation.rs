@@ -1,23 +1,28 @@
 //! What a checker needs to derive everything again and compare. Reads only.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use crate::domain::Facts;
 
-/// A stored payment: its facts, and the row as services see it, times in unix seconds.
+/// A stored payment: its facts, and the rows that were derived from them, times in unix seconds.
 #[derive(Debug)]
 pub struct StoredPayment {
     /// The payment's id.
     pub payment_id: String,
     /// What was seen.
     pub facts: Json<Facts>,
-    /// What was derived when it was stored.
+    /// Its own row.
     pub row: Value,
+    /// Its refunds, disputes, fraud warnings and wanted follow-ups, by what a person would call them.
+    pub objects: Json<BTreeMap<String, Value>>,
 }
 
-/// The next 500 payments after an id, by id.
+/// The next 500 payments after an id, by id. With all that belongs to them in one statement, so that it is of one
+/// moment. The service's own follow-ups (`stripe_…`) are not from the state.
 pub async fn payments_after(conn: &mut PgConnection, payment_id: &str) -> sqlx::Result<Vec<StoredPayment>> {
     sqlx::query_as!(
         StoredPayment,
@@ -27,7 +32,31 @@ pub async fn payments_after(conn: &mut PgConnection, payment_id: &str) -> sqlx::
                       'amount', p.amount, 'amount_paid', p.amount_paid, 'amount_refunded', p.amount_refunded,
                       'amount_disputed', p.amount_disputed, 'amount_lost', p.amount_lost, 'state', p.state,
                       'hold', p.hold, 'open_disputes', p.open_disputes,
-                      'evidence_due_by', extract(epoch from p.evidence_due_by)::bigint) as "row!"
+                      'evidence_due_by', extract(epoch from p.evidence_due_by)::bigint) as "row!",
+                  (select coalesce(jsonb_object_agg(o.name, o.content), '{}') from (
+                       select 'refund ' || r.refund_id as name,
+                              to_jsonb(r) - '{request_key,created_at,updated_at}'::text[]
+                                  || jsonb_build_object('created', extract(epoch from r.created_at)::bigint) as content
+                       from clawback.refunds r
+                       where r.payment_id = p.payment_id
+                       union all
+                       select 'dispute ' || d.dispute_id,
+                              to_jsonb(d) - '{created_at,updated_at}'::text[]
+                                  || jsonb_build_object('created', extract(epoch from d.created_at)::bigint,
+                                      'evidence_due_by', extract(epoch from d.evidence_due_by)::bigint)
+                       from clawback.disputes d
+                       where d.payment_id = p.payment_id
+                       union all
+                       select 'fraud warning ' || w.warning_id,
+                              to_jsonb(w) - '{created_at,updated_at}'::text[]
+                                  || jsonb_build_object('created', extract(epoch from w.created_at)::bigint)
+                       from clawback.fraud_warnings w
+                       where w.payment_id = p.payment_id
+                       union all
+                       select concat_ws(' ', 'follow-up', f.kind, f.subject, nullif(f.round, '')), '{}'
+                       from clawback.follow_ups f
+                       where f.payment_id = p.payment_id and f.wanted and not starts_with(f.kind, 'stripe_')
+                   ) o) as "objects!: Json<BTreeMap<String, Value>>"
            from clawback.payments p
            where p.payment_id > $1
            order by p.payment_id

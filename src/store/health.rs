@@ -37,6 +37,10 @@ pub struct Server {
     pub fsync: bool,
     /// Whether a page that a crash tore can be mended.
     pub full_page_writes: bool,
+    /// What this connection is encrypted with; none: it is not.
+    pub tls: Option<String>,
+    /// Its clock, in unix seconds.
+    pub now: i64,
 }
 
 /// Looks at the server.
@@ -51,7 +55,9 @@ pub async fn server(conn: &mut PgConnection) -> Result<Server, sqlx::Error> {
                   current_setting('transaction_read_only')::bool as "read_only!",
                   current_setting('synchronous_commit') as "synchronous_commit!",
                   current_setting('fsync')::bool as "fsync!",
-                  current_setting('full_page_writes')::bool as "full_page_writes!""#
+                  current_setting('full_page_writes')::bool as "full_page_writes!",
+                  (select version from pg_stat_ssl where ssl and pid = pg_backend_pid()) as tls,
+                  floor(extract(epoch from clock_timestamp()))::bigint as "now!""#
     )
     .fetch_one(conn)
     .await
@@ -118,6 +124,23 @@ pub async fn role(conn: &mut PgConnection) -> Result<Role, sqlx::Error> {
                         order by 1) as "onlookers!""#
     )
     .fetch_one(conn)
+    .await
+}
+
+/// Those of these views and functions that `clawback_v1` does not have.
+///
+/// # Errors
+///
+/// Any error of the database.
+pub async fn missing(conn: &mut PgConnection, views: &[&str], functions: &[&str]) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select name as "name!" from unnest($1::text[]) name where to_regclass('clawback_v1.' || name) is null
+           union all
+           select name from unnest($2::text[]) name where to_regprocedure('clawback_v1.' || name) is null"#,
+        views as _,
+        functions as _
+    )
+    .fetch_all(conn)
     .await
 }
 

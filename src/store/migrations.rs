@@ -21,8 +21,46 @@ pub fn required_version() -> i64 {
     migrator().iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
-/// Runs what is pending; safe to run from several replicas at once.
+/// The migrations of this binary that this database has not.
+async fn pending(conn: &mut PgConnection) -> sqlx::Result<Vec<i64>> {
+    let applied = applied(conn).await?;
+    let migrator = migrator();
+    let versions = migrator.iter().map(|migration| migration.version);
+    Ok(versions.filter(|version| applied.iter().all(|(done, _)| done != version)).collect())
+}
+
+/// The migrations that were applied in another wording than this binary has.
+pub async fn altered(conn: &mut PgConnection) -> sqlx::Result<Vec<i64>> {
+    let applied = applied(conn).await?;
+    let migrator = migrator();
+    let other = |version: i64, checksum: &[u8]| {
+        applied.iter().any(|(done, applied)| *done == version && applied.as_slice() != checksum)
+    };
+    let altered = migrator.iter().filter(|migration| other(migration.version, &migration.checksum));
+    Ok(altered.map(|migration| migration.version).collect())
+}
+
+/// What was applied, with the checksums of its wording.
+async fn applied(conn: &mut PgConnection) -> sqlx::Result<Vec<(i64, Vec<u8>)>> {
+    // Not checked at compile time: the table is made by the migrator, not by a migration.
+    let there = sqlx::query_scalar("select to_regclass('clawback.migrations') is not null").fetch_one(&mut *conn);
+    if !there.await? {
+        return Ok(Vec::new());
+    }
+    sqlx::query_as("select version, checksum from clawback.migrations where success order by version")
+        .fetch_all(conn)
+        .await
+}
+
+/// Runs what is pending; safe to run from several replicas at once. Writes nothing when nothing is, so that it
+/// can be asked of a standby.
 pub async fn migrate(conn: &mut PgConnection) -> Result<(), MigrateError> {
+    if let Some(version) = altered(conn).await?.first() {
+        return Err(MigrateError::VersionMismatch(*version));
+    }
+    if pending(conn).await?.is_empty() {
+        return Ok(());
+    }
     // `run` asks for an `Acquire`, with which no future of ours would be `Send`.
     migrator().run_direct(None, conn, false).await
 }

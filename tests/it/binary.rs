@@ -49,6 +49,13 @@ pub struct Serving {
 impl Serving {
     /// Starts it, and waits until it is ready.
     pub async fn start(database_url: &str, environment: &[(&str, &str)]) -> Self {
+        let serving = Self::listening(database_url, environment).await;
+        serving.until_ready().await;
+        serving
+    }
+
+    /// Starts it, and waits until it listens.
+    pub async fn listening(database_url: &str, environment: &[(&str, &str)]) -> Self {
         let mut command = command(&["serve"], environment);
         command.env("DATABASE_URL", database_url).env("STRIPE_WEBHOOK_SECRETS", SECRET);
         command.env("CLAWBACK_LISTEN", "127.0.0.1:0").env("CLAWBACK_ADMIN_LISTEN", "127.0.0.1:0");
@@ -63,9 +70,7 @@ impl Serving {
         });
         let listening = timeout(PATIENCE, listening).await.expect("it listens in time").expect("it says where");
         let address = |of: &str| listening[of].as_str().and_then(|text| text.parse().ok()).expect("an address");
-        let serving = Self { address: address("public"), admin: address("admin"), child, stdout, stderr };
-        serving.until_ready().await;
-        serving
+        Self { address: address("public"), admin: address("admin"), child, stdout, stderr }
     }
 
     async fn until_ready(&self) {

@@ -1,12 +1,16 @@
 //! Promise: the binary says what is wrong in one line and how to mend it, and never shows a secret.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::binary::{Ended, Serving, run};
-use crate::harness::{Database, SECRET, TestApp, client, header, tell};
+use crate::harness::{Database, PATIENCE, SECRET, TestApp, client, header, tell, until};
 
 type Environment = &'static [(&'static str, &'static str)];
 
@@ -19,6 +23,16 @@ async fn a_setting_that_is_wrong_is_one_line_that_says_how_to_mend_it() {
         (&[SIGNED], &["DATABASE_URL is missing", "postgres://"]),
         (&[SIGNED, ("DATABASE_URL", " ")], &["DATABASE_URL is missing"]),
         (&[SIGNED, ("DATABASE_URL", "hidden_password")], &["DATABASE_URL must begin with postgres://"]),
+        (&[SIGNED, ("DATABASE_URL", "postgres://u:hidden#1@127.0.0.1/db")], &["DATABASE_URL", "write # as %23"]),
+        (&[SIGNED, ("DATABASE_URL", "postgres://u:x?hidden=1@127.0.0.1/db")], &["cannot be read", "? as %3F"]),
+        (&[SIGNED, ("DATABASE_URL", "postgres://u:@?hidden=1@127.0.0.1/db")], &["cannot be read", "@ as %40"]),
+        (&[SIGNED, ("DATABASE_URL", "postgres://u:hidden/1@127.0.0.1/db")], &["cannot be read", "/ as %2F"]),
+        (
+            &[SIGNED, ("DATABASE_URL", "postgres://u@h/db?sslmod=require")],
+            &["DATABASE_URL", "parameter sslmod", "sslmode"],
+        ),
+        (&[SIGNED, ("DATABASE_URL", "postgres://u@h/db?sslmode=verify_full")], &["sslmode", "verify-full"]),
+        (&[SIGNED, SOMEWHERE, ("PGSSLMODE", "verify_full")], &["PGSSLMODE must be one of", "verify-full"]),
         (&[SIGNED, ("DATABASE_URL_FILE", "/no/such/file")], &["cannot read the secret file /no/such/file"]),
         (&[SOMEWHERE], &["STRIPE_WEBHOOK_SECRETS is missing", "whsec_"]),
         (&[SOMEWHERE, ("STRIPE_WEBHOOK_SECRETS", ", ")], &["no webhook signing secret"]),
@@ -96,7 +110,7 @@ async fn simulate_delivers_a_story_to_a_receiver() {
     let app = TestApp::start().await;
     let url = format!("{}/webhooks/stripe", app.url);
     let simulate = ["simulate", "chargeback-lost", "--url", &url, "--order", "o_1", "--shuffle", "--duplicate", "3"];
-    let ended = run(&simulate, &[SIGNED]).await;
+    let ended = run(&simulate, &[SIGNED, ("HTTP_PROXY", "http://127.0.0.1:1")]).await;
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
     app.db.settle().await;
     let order = app.db.rows("select state, amount_lost from clawback_v1.orders where order_id = 'o_1'").await;
@@ -133,7 +147,9 @@ async fn grants_prints_statements_that_the_database_takes() {
     let quoted = format!("\"{}\"", role.replace('"', "\"\""));
     let ended = run(&["grants", &role, "--read", "--work", "--payloads"], &[]).await;
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
-    assert!(ended.stdout.lines().all(|line| line.starts_with("grant ") && line.ends_with(&format!(" to {quoted};"))));
+    let (connect, grants) = ended.stdout.split_once('\n').expect("statements");
+    assert!(connect.starts_with("do $$ ") && connect.ends_with(" $$;"), "{connect}");
+    assert!(grants.lines().all(|line| line.starts_with("grant ") && line.ends_with(&format!(" to {quoted};"))));
     db.execute(&format!("begin; create role {quoted}; {} rollback", ended.stdout)).await;
 
     let ended = run(&["grants", "r"], &[]).await;
@@ -145,9 +161,10 @@ async fn healthcheck_exits_0_when_the_service_answers_and_1_when_not() {
     let mut app = TestApp::start_on(Database::empty().await, |service| service.migrate = false).await;
     app.db.expect_errors(&["relation \"clawback", "schema \"clawback"]);
     let address = app.url.strip_prefix("http://").expect("a URL").to_owned();
+    // A proxy is for what lies outside.
     let check = async |arguments: &[&str]| {
         let arguments = [&["healthcheck"], arguments].concat();
-        run(&arguments, &[("CLAWBACK_LISTEN", &address)]).await
+        run(&arguments, &[("CLAWBACK_LISTEN", &address), ("HTTP_PROXY", "http://127.0.0.1:1")]).await
     };
     assert_eq!(check(&[]).await.code, Some(0));
     assert_one_line(&check(&["--ready"]).await, 1, &["/readyz answered 503"]);
@@ -165,7 +182,116 @@ async fn migrate_makes_an_empty_database_ready_and_may_run_again() {
     }
     assert_eq!(db.value("select count(*) from clawback_v1.orders").await, 0);
     let ended = run(&["migrate"], &[SOMEWHERE]).await;
-    assert_one_line(&ended, 1, &["refused"]);
+    assert_one_line(&ended, 1, &["cannot migrate the database on 127.0.0.1:1", "refused"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_cannot_write_yet_waits_whether_it_is_to_migrate_or_not() {
+    for (db, code) in [(Database::migrated().await, 0), (Database::empty().await, 1)] {
+        db.set_read_only(true).await;
+        assert_eq!(run(&["migrate"], &[("DATABASE_URL", &db.url)]).await.code, Some(code));
+        let mut app = TestApp::start_on(db, |_| {}).await;
+        app.db.expect_errors(&["read-only transaction", "relation \"clawback"]);
+        until("readiness says so", async || {
+            let answer = app.get("/readyz").await;
+            answer.status() == 503 && answer.text().await.is_ok_and(|body| body.contains("read-only"))
+        })
+        .await;
+        assert_eq!(app.deliver(&tell("paid", "o_1").remove(0).body).await.status(), 503);
+        app.db.set_read_only(false).await;
+        app.ready().await;
+        app.live("paid", "o_1").await;
+        app.stop().await.expect("it drains");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_it_cannot_migrate_yet_is_told_once_for_each_cause() {
+    let (port, refused) = refusing(&[("28P01", "wrong password"), ("3D000", "no such database")]).await;
+    let url = format!("postgres://u:hidden@127.0.0.1:{port}/db?sslmode=disable");
+    let serving = Serving::listening(&url, &[("RUST_LOG", "clawback::cli=info")]).await;
+    timeout(PATIENCE, refused).await.expect("it asks again and again").expect("no panic");
+    let ended = serving.terminate(Duration::from_secs(10)).await;
+    let told: Vec<_> = ended.stdout.lines().filter(|line| line.contains("cannot migrate")).collect();
+    assert_eq!((ended.code, told.len()), (Some(0), 2), "{ended:?}");
+    for (line, cause) in told.iter().zip(["wrong password", "no such database"]) {
+        assert!(line.contains(&format!("127.0.0.1:{port} yet: {cause}")), "{line}");
+    }
+}
+
+/// A server that refuses eight connections for each of these reasons, and tells when it has. Half of them at
+/// least are for migrations: intake asks less often.
+async fn refusing(reasons: &'static [(&'static str, &'static str)]) -> (u16, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let refused = tokio::spawn(async move {
+        for (code, message) in reasons {
+            for _ in 0..8 {
+                let (mut client, _) = listener.accept().await.expect("a client");
+                assert_ne!(client.read(&mut [0; 1024]).await.expect("a greeting"), 0);
+                let fields = format!("SFATAL\0VFATAL\0C{code}\0M{message}\0\0");
+                let length = u32::try_from(fields.len() + 4).expect("a short message").to_be_bytes();
+                client.write_all(&[b"E", length.as_slice(), fields.as_bytes()].concat()).await.expect("an answer");
+            }
+        }
+    });
+    (port, refused)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_that_was_applied_in_another_wording_ends_it() {
+    let db = Database::migrated().await;
+    db.execute("update clawback.migrations set checksum = 'other' where version = 5").await;
+    let ports = [("CLAWBACK_LISTEN", "127.0.0.1:0"), ("CLAWBACK_ADMIN_LISTEN", "127.0.0.1:0")];
+    for command in ["serve", "migrate"] {
+        let ended = run(&[command], &[ports.as_slice(), &[SIGNED, ("DATABASE_URL", &db.url)]].concat()).await;
+        assert_one_line(&ended, 1, &["migration 5 was applied", "another wording"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_written_down_is_a_failure_but_a_reader_who_leaves_is_none() {
+    let listing = |stdout: Stdio| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_clawback"));
+        command.args(["simulate", "--list"]).env_clear().stdout(stdout).stderr(Stdio::piped());
+        let output = command.output().expect("the binary runs");
+        (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
+    };
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("a full device");
+    let (code, said) = listing(full.into());
+    assert_eq!((code, said.lines().count()), (Some(1), 1), "{said}");
+    assert!(said.contains("cannot write to standard output: No space left on device"), "{said}");
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    assert_eq!(listing(writer.into()), (Some(0), String::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_of_the_database_is_told_once() {
+    let mut db = Database::empty().await;
+    db.expect_errors(&["does not exist"]);
+    let ended = run(&["events", "list"], &[("DATABASE_URL", &db.url)]).await;
+    let said = "clawback: relation \"clawback_v1.events\" does not exist: \
+                the database is behind this binary: run `clawback migrate`\n";
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(1), said));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_option_may_follow_the_action_and_an_empty_variable_is_none() {
+    let db = Database::migrated().await;
+    for arguments in [["events", "list", "--database-url", &db.url], ["follow-ups", "--database-url", &db.url, "list"]]
+    {
+        let ended = run(&arguments, &[SOMEWHERE]).await;
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{arguments:?}");
+    }
+    let empty = ["CLAWBACK_LISTEN", "CLAWBACK_ORDER_KEY", "CLAWBACK_MIGRATE", "DATABASE_URL_FILE"];
+    let empty: Vec<_> = empty.iter().map(|variable| (*variable, "")).collect();
+    let ended = run(&["serve"], &[empty.as_slice(), &[SIGNED]].concat()).await;
+    assert_one_line(&ended, 2, &["DATABASE_URL is missing"]);
+    let serving = Serving::start(&db.url, &[("RUST_LOG", ""), ("CLAWBACK_TOLERANCE", "")]).await;
+    serving.terminate(Duration::from_secs(10)).await;
+    let ended = run(&["healthcheck"], &[("CLAWBACK_LISTEN", "")]).await;
+    assert!(ended.code != Some(2), "it asks on the default port: {ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -83,6 +83,92 @@ async fn the_doctor_finds_nothing_wrong_and_then_what_was_broken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_object_and_follow_up_that_is_not_what_its_payment_says_is_named() {
+    let app = TestApp::start().await;
+    for story in ["partial-refund", "full-refund", "chargeback-lost", "chargeback-open", "fraud-warning"] {
+        app.live(story, story).await;
+    }
+    assert_eq!(findings(&app.db.url).await, Vec::<String>::new());
+    let refund = app.db.value("select min(refund_id) from clawback.refunds").await;
+    let dispute = app.db.value("select min(dispute_id) from clawback.disputes where fee > 0").await;
+    let warning = app.db.value("select min(warning_id) from clawback.fraud_warnings").await;
+    let charge = app.db.value("select min(payment_id) from clawback.payments where order_id = 'full-refund'").await;
+    let [refund, dispute, warning, payment] =
+        [&refund, &dispute, &warning, &charge].map(|id| id.as_str().expect("an id"));
+    app.db
+        .execute(&format!(
+            "update clawback.refunds set status = 'pending' where refund_id = '{refund}';
+             update clawback.disputes set fee = fee + 1 where dispute_id = '{dispute}';
+             delete from clawback.fraud_warnings where warning_id = '{warning}';
+             update clawback.follow_ups set wanted = false where subject = '{payment}';
+             insert into clawback.follow_ups (kind, subject, round, payment_id, payload, run_at)
+             values ('notify_refund', 're_made_up', '7', '{payment}', '{{}}', now())"
+        ))
+        .await;
+    let found = findings(&app.db.url).await;
+    assert!(found.len() == 1 && found[0].starts_with("objects: 5 "), "{found:#?}");
+    for name in [
+        format!("refund {refund}"),
+        format!("dispute {dispute}"),
+        format!("fraud warning {warning}"),
+        format!("follow-up cancel_fulfilment {payment}"),
+        "follow-up notify_refund re_made_up 7".to_owned(),
+    ] {
+        assert!(found[0].contains(&name), "{name} is not in {}", found[0]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_services_use_is_there_and_the_migrations_are_those_of_this_binary() {
+    let db = Database::migrated().await;
+    db.execute(
+        "alter view clawback_v1.orders rename to orders_old; alter function clawback_v1.link_payment rename to link",
+    )
+    .await;
+    let found = findings(&db.url).await;
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].starts_with("interface: clawback_v1 lacks orders, link_payment(text, text)"), "{found:#?}");
+    db.execute(
+        "alter view clawback_v1.orders_old rename to orders; alter function clawback_v1.link rename to link_payment;
+         update clawback.migrations set checksum = 'other' where version in (2, 5)",
+    )
+    .await;
+    let found = findings(&db.url).await;
+    assert!(
+        found.len() == 1 && found[0].starts_with("migrations: migration 2, 5 was applied in another"),
+        "{found:#?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_can_be_read_but_not_be_meant_are_found() {
+    let look = async |environment: &[(&str, &str)]| {
+        let ended = run(&["doctor", "--json"], environment).await;
+        serde_json::from_str::<Vec<Value>>(&ended.stdout).unwrap_or_else(|_| panic!("no JSON: {ended:?}"))
+    };
+    for (secrets, level, words) in [
+        ("whsec_hidden1 live:whsec_hidden2", "good", "2 signing secrets"),
+        ("whsec_…", "wrong", "placeholder"),
+        ("whsec_hidden1,whsec_...", "wrong", "placeholder"),
+        ("whsec_hidden1,whsec_hidden2,live:whsec_hidden1", "warning", "number 3 is the same as number 1"),
+    ] {
+        let found = look(&[("STRIPE_WEBHOOK_SECRETS", secrets)]).await;
+        let (said, says) = of(&found, "secrets");
+        assert!(said == level && says.contains(words) && !says.contains("hidden"), "{secrets}: {says}");
+    }
+    for (public, private, level) in [
+        ("127.0.0.1:8080", "127.0.0.1:8081", "good"),
+        ("127.0.0.1:0", "127.0.0.1:0", "good"),
+        ("127.0.0.1:8080", "127.0.0.1:8080", "wrong"),
+        ("0.0.0.0:8081", "127.0.0.1:8081", "wrong"),
+        ("", "127.0.0.1:8080", "wrong"),
+    ] {
+        let found = look(&[SIGNED, ("CLAWBACK_LISTEN", public), ("CLAWBACK_ADMIN_LISTEN", private)]).await;
+        assert_eq!(of(&found, "settings").0, level, "{public} and {private}: {found:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_says_of_a_database_that_is_behind_what_to_run() {
     let db = Database::migrated().await;
     db.execute("drop table clawback.failed_events; delete from clawback.migrations where version > 5").await;
@@ -126,8 +212,12 @@ async fn every_setting_is_looked_at_even_when_another_is_malformed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_without_rights_is_told_apart_from_a_database_that_was_never_migrated() {
-    let db = Database::migrated().await;
+    let mut db = Database::migrated().await;
+    db.expect_errors(&["permission denied for schema clawback"]);
     let (url, role) = stranger(&db).await;
+    let refused = run(&["migrate"], &[("DATABASE_URL", &url)]).await;
+    assert_eq!((refused.code, refused.stderr.lines().count()), (Some(1), 1), "{refused:?}");
+    assert!(refused.stderr.contains("connect as the owner of schema clawback"), "{refused:?}");
     let (ended, found) = examine(&url).await;
     let (level, says) = of(&found, "privileges");
     assert!(ended.code == Some(1) && level == "wrong" && says.contains(&role), "{found:#?}");
@@ -200,6 +290,9 @@ async fn each_setting_on_which_an_answer_rests_is_a_line() {
         assert_eq!(check(named).await, level, "{setting}");
         db.execute(&format!("set default_transaction_read_only = off; alter database {name} reset {setting}")).await;
     }
+    let (_, found) = examine(&db.url).await;
+    assert_eq!(of(&found, "encryption"), ("good", "none, and none is needed: the database is on this machine"));
+    assert!(of(&found, "clock").1.starts_with("this machine's and the database's are 0 s apart"), "{found:#?}");
     assert_eq!((check("fsync").await, check("full_page_writes").await), ("wrong".to_owned(), "good".to_owned()));
 }
 

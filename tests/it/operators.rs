@@ -145,6 +145,30 @@ async fn very_many_events_are_replayed_bit_by_bit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_was_cut_says_so_and_a_rehearsal_of_a_replay_changes_nothing() {
+    let app = TestApp::start().await;
+    app.live("chargeback-open", "o_1").await;
+    for list in ["events", "follow-ups"] {
+        let count = app.json(&[list, "list"]).await.as_array().map_or(0, Vec::len);
+        let cut = app.command(&[list, "list", "--json", "--limit", &(count - 1).to_string()]).await;
+        let rows: Vec<Value> = serde_json::from_str(&cut.stdout).expect("JSON");
+        assert_eq!((rows.len(), cut.stderr.lines().count()), (count - 1, 1), "{}", cut.stderr);
+        assert!(cut.stderr.contains("there are more") && cut.stderr.contains("--limit"), "{}", cut.stderr);
+        assert_eq!(app.command(&[list, "list", "--limit", &count.to_string()]).await.stderr, "");
+    }
+    let all = ["events", "replay", "--dry-run", "--since", "2026-01-01"];
+    let ids = app.json(&all).await;
+    let ids: Vec<&str> = ids.as_array().expect("ids").iter().filter_map(Value::as_str).collect();
+    let said = format!("{} events would be processed again: {}\n", ids.len(), ids.join(", "));
+    assert_eq!(app.command(&all).await.stdout, said);
+    assert_eq!(
+        app.command(&["events", "replay", "--dry-run", "--state", "failed"]).await.stdout,
+        "no event is like that\n"
+    );
+    assert_eq!(app.db.value("select count(*) from clawback.replays").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_filter_that_cannot_be_is_refused_and_one_that_finds_nothing_says_so() {
     let app = TestApp::start().await;
     let refused: [(&[&str], &str); 7] = [

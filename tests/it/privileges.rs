@@ -128,7 +128,8 @@ async fn a_role_of_any_name_reads_and_works() {
         event("evt_2", 2, &refund("re_1", json!({ "charge": "ch_1" }))),
     ])
     .await;
-    for name in ["plain", "Shop \"Ünique\"; drop role postgres --", "back\\slash 'quote'"] {
+    app.db.execute(&format!("revoke all on database {} from public", app.db.name)).await;
+    for name in ["plain", "Shop \"Ünique\"; drop role postgres --", "back\\slash 'quote' $$ end $$;"] {
         let role = role(&app.db, name, &["--read", "--work"]).await;
         let state: String =
             sqlx::query_scalar("select state from clawback_v1.orders").fetch_one(&role).await.expect("it reads");
@@ -152,7 +153,12 @@ async fn grants_are_for_a_role_that_is_named_and_for_something() {
         let output = Command::new(env!("CARGO_BIN_EXE_clawback")).args(arguments).output().expect("the binary runs");
         assert!(!output.status.success() && output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
     }
-    for statement in grants("reader", &["--read"]).lines() {
+    let connect =
+        "do $$ begin execute format('grant connect on database %I to %I', current_database(), 'reader'); end $$;";
+    let statements = grants("reader", &["--read"]);
+    let (first, others) = statements.split_once('\n').expect("statements");
+    assert_eq!(first, connect);
+    for statement in others.lines() {
         assert!(statement.starts_with("grant ") && statement.ends_with(" to \"reader\";"), "{statement}");
     }
 }

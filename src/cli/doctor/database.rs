@@ -1,5 +1,6 @@
 //! The database: its server, the rights of the current role, its migrations, and work that waits.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use sqlx::PgConnection;
@@ -7,20 +8,27 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::time::timeout;
 
 use super::{Finding, good, role, sums, warning, wrong};
+use crate::cli::causes::causes;
 use crate::cli::database::reach;
+use crate::cli::sign::unix_now;
+use crate::cli::{grants, migrate};
 use crate::store::health::{self, Backlog, Server};
 use crate::store::migrations;
 
 /// For one answer: a connection that was cut without a word gives none.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(super) async fn look(options: &PgConnectOptions) -> Vec<Finding> {
+/// `tolerance`: how far the clocks may be apart.
+pub(super) async fn look(options: &PgConnectOptions, tolerance: Duration) -> Vec<Finding> {
     let mut findings = Vec::new();
     match reach(options).await {
         Err(error) => findings.push(wrong("database", error.to_string())),
         Ok(mut conn) => {
-            if let Err(error) = all(&mut conn, &mut findings).await {
-                let says = format!("failed while it was looked at: {error}. What comes after this was not looked at");
+            if let Err(error) = all(&mut conn, options, tolerance, &mut findings).await {
+                let says = format!(
+                    "failed while it was looked at: {}. What comes after this was not looked at",
+                    causes(&error)
+                );
                 findings.push(wrong("database", says));
             }
         }
@@ -28,8 +36,16 @@ pub(super) async fn look(options: &PgConnectOptions) -> Vec<Finding> {
     findings
 }
 
-async fn all(conn: &mut PgConnection, findings: &mut Vec<Finding>) -> sqlx::Result<()> {
-    findings.extend(server(&answer(health::server(conn)).await?));
+async fn all(
+    conn: &mut PgConnection,
+    options: &PgConnectOptions,
+    tolerance: Duration,
+    findings: &mut Vec<Finding>,
+) -> sqlx::Result<()> {
+    let looked_at = answer(health::server(conn)).await?;
+    findings.extend(server(&looked_at));
+    findings.push(encryption(looked_at.tls.as_deref(), options));
+    findings.push(clock(unix_now().abs_diff(looked_at.now), tolerance));
     let role = answer(health::role(conn)).await?;
     findings.extend(role::look(&role));
     let schema = match &role.owner {
@@ -40,9 +56,10 @@ async fn all(conn: &mut PgConnection, findings: &mut Vec<Finding>) -> sqlx::Resu
             return Ok(());
         }
     };
-    findings.push(migrated(schema));
+    findings.push(migrated(schema, &answer(migrations::altered(conn)).await?));
     // What follows reads tables that a database further behind does not have, or this role may not read.
     if schema.is_some_and(|version| version >= migrations::required_version()) && role.forbidden.is_empty() {
+        findings.push(interface(&answer(health::missing(conn, &views(), grants::WORK)).await?));
         findings.extend(backlog(&answer(health::backlog(conn)).await?));
         sums::look(conn, findings).await?;
     }
@@ -85,9 +102,49 @@ fn full_page_writes(on: bool) -> Finding {
     warning("full_page_writes", "off: set it to on, unless the file system never leaves a page half written")
 }
 
-fn migrated(version: Option<i64>) -> Finding {
+fn encryption(tls: Option<&str>, options: &PgConnectOptions) -> Finding {
+    let host = options.get_host();
+    let near = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    match tls {
+        Some(version) => good("encryption", version),
+        None if near || options.get_socket().is_some() => {
+            good("encryption", "none, and none is needed: the database is on this machine")
+        }
+        None => warning(
+            "encryption",
+            format!(
+                "none on the way to {host}: add sslmode=verify-full to DATABASE_URL, or be sure that nobody is in between"
+            ),
+        ),
+    }
+}
+
+/// The time of a signature is held against this machine's clock; the database's is the second opinion on that.
+fn clock(apart: u64, tolerance: Duration) -> Finding {
+    let tolerance = tolerance.as_secs();
+    let says = format!("this machine's and the database's are {apart} s apart, and a signature may be {tolerance} s");
+    if apart <= tolerance {
+        return good("clock", says);
+    }
+    wrong("clock", format!("{says}: set both by NTP, or signatures are refused"))
+}
+
+fn views() -> Vec<&'static str> {
+    [grants::VIEWS, &[grants::PAYLOADS]].concat()
+}
+
+fn interface(missing: &[String]) -> Finding {
+    if missing.is_empty() {
+        return good("interface", "clawback_v1 has every view and function");
+    }
+    let lacks = missing.join(", ");
+    wrong("interface", format!("clawback_v1 lacks {lacks}: give them their names back, or restore them from a dump"))
+}
+
+fn migrated(version: Option<i64>, altered: &[i64]) -> Finding {
     let needed = migrations::required_version();
     match version {
+        Some(_) if !altered.is_empty() => wrong("migrations", migrate::altered(altered)),
         Some(version) if version >= needed => good("migrations", format!("at version {version}")),
         Some(version) => {
             wrong("migrations", format!("at version {version}, this binary needs {needed}: run `clawback migrate`"))
@@ -118,4 +175,28 @@ fn backlog(backlog: &Backlog) -> Vec<Finding> {
         ),
     };
     vec![failed, pending, dead]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr;
+
+    use super::*;
+
+    #[test]
+    fn clocks_may_be_apart_as_far_as_a_signature_may_be() {
+        let level = |apart| clock(apart, Duration::from_secs(300)).level;
+        assert_eq!([0, 300, 301].map(level), ["good", "good", "wrong"]);
+    }
+
+    #[test]
+    fn a_connection_to_another_machine_is_to_be_encrypted() {
+        let level =
+            |tls: Option<&str>, url: &str| encryption(tls, &PgConnectOptions::from_str(url).expect("a URL")).level;
+        assert_eq!(level(None, "postgres://u@db.example.com/db"), "warning");
+        assert_eq!(level(Some("TLSv1.3"), "postgres://u@db.example.com/db"), "good");
+        for near in ["localhost", "127.0.0.1", "%2Fvar%2Frun%2Fpostgresql"] {
+            assert_eq!(level(None, &format!("postgres://u@{near}/db")), "good", "{near}");
+        }
+    }
 }

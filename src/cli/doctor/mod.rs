@@ -10,6 +10,7 @@ mod sums;
 
 use anyhow::ensure;
 use clap::Args;
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::{config, table};
@@ -51,7 +52,7 @@ pub(super) async fn run(args: Doctor) -> anyhow::Result<()> {
     findings.push(secrets(&args.signing));
     match args.database.options() {
         Err(error) => findings.push(wrong("database", error.to_string())),
-        Ok(options) => findings.extend(database::look(&options).await),
+        Ok(options) => findings.extend(database::look(&options, settings::tolerance(&args.others)).await),
     }
     let rows: Vec<Value> =
         findings.iter().map(|f| json!({ "check": f.check, "level": f.level, "says": f.says })).collect();
@@ -62,8 +63,18 @@ pub(super) async fn run(args: Doctor) -> anyhow::Result<()> {
 }
 
 fn secrets(signing: &config::Signing) -> Finding {
-    match signing.secrets() {
-        Err(error) => wrong("secrets", error.to_string()),
-        Ok(secrets) => good("secrets", format!("{} signing secrets of the right form", secrets.iter().count())),
+    let given = signing.given().ok().flatten().unwrap_or_default();
+    let pieces = given.expose_secret().split(|c: char| c == ',' || c.is_whitespace()).filter(|piece| !piece.is_empty());
+    let keys: Vec<&str> = pieces.map(|piece| piece.trim_start_matches("live:").trim_start_matches("test:")).collect();
+    let twice = (1..keys.len()).find_map(|n| Some((n + 1, keys[..n].iter().position(|key| *key == keys[n])? + 1)));
+    match (signing.secrets(), twice) {
+        (Err(error), _) => wrong("secrets", error.to_string()),
+        (Ok(_), _) if keys.iter().any(|key| key.contains('…') || key.contains("...")) => {
+            wrong("secrets", "one is the placeholder whsec_…: put the endpoint's own signing secret in its place")
+        }
+        (Ok(_), Some((second, first))) => {
+            warning("secrets", format!("number {second} is the same as number {first}: take one out"))
+        }
+        (Ok(_), None) => good("secrets", format!("{} signing secrets of the right form", keys.len())),
     }
 }

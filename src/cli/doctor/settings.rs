@@ -2,6 +2,8 @@
 //! looked at.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::error::Result;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
@@ -46,11 +48,30 @@ impl FromArgMatches for Unread {
 pub(super) fn look(settings: &Unread) -> Vec<Finding> {
     let mut findings: Vec<Finding> =
         settings.0.iter().filter_map(|(arg, value)| Some(wrong("settings", refusal(arg, value)?))).collect();
+    findings.extend(same_address(settings));
     if findings.is_empty() {
         findings.push(good("settings", "all can be read"));
     }
     findings.extend(log_filter());
     findings
+}
+
+/// How old a signature may be; as without a setting when that cannot be read.
+pub(super) fn tolerance(settings: &Unread) -> Duration {
+    value(settings, "tolerance").and_then(|text| config::tolerance(text).ok()).unwrap_or(Duration::from_secs(300))
+}
+
+fn value<'a>(settings: &'a Unread, id: &str) -> Option<&'a str> {
+    settings.0.iter().find(|(arg, _)| arg.get_id() == id).and_then(|(_, value)| value.to_str())
+}
+
+fn same_address(settings: &Unread) -> Option<Finding> {
+    let address = |id, or: &str| value(settings, id).unwrap_or(or).parse::<SocketAddr>().ok();
+    let (public, private) = (address("listen", "0.0.0.0:8080")?, address("admin_listen", "127.0.0.1:9090")?);
+    let one = public.ip() == private.ip() || public.ip().is_unspecified() || private.ip().is_unspecified();
+    let says = format!("CLAWBACK_LISTEN and CLAWBACK_ADMIN_LISTEN are both on port {}", public.port());
+    (one && public.port() == private.port() && public.port() != 0)
+        .then(|| wrong("settings", format!("{says}: give metrics another")))
 }
 
 /// What `serve` would say to this value.

@@ -1,37 +1,72 @@
 //! Whether everything stored is what it is derived from.
 
-use serde_json::json;
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::database::answer;
 use super::{Finding, good, warning, wrong};
-use crate::domain::derive;
+use crate::domain::{Derived, derive};
 use crate::store::conservation::{self, StoredPayment};
 
 pub(super) async fn look(conn: &mut PgConnection, findings: &mut Vec<Finding>) -> sqlx::Result<()> {
-    findings.push(derived_again(conn).await?);
+    findings.extend(derived_again(conn).await?);
     let orders = answer(conservation::orders_that_do_not_add_up(conn)).await?;
     findings.push(named("orders", "orders whose sums are not those of their payments", &orders));
     findings.push(above_paid(&answer(conservation::refunded_above_paid(conn)).await?));
     Ok(())
 }
 
-/// Derives every payment from its facts and compares.
-async fn derived_again(conn: &mut PgConnection) -> sqlx::Result<Finding> {
-    let mut differing = Vec::new();
+/// Derives every payment from its facts, with all that belongs to it, and compares.
+async fn derived_again(conn: &mut PgConnection) -> sqlx::Result<[Finding; 2]> {
+    let (mut differing, mut objects) = (Vec::new(), Vec::new());
     let mut last = String::new();
     loop {
         let payments = answer(conservation::payments_after(conn, &last)).await?;
         let Some(end) = payments.last() else { break };
         last.clone_from(&end.payment_id);
-        differing.extend(payments.iter().filter(|payment| differs(payment)).map(|payment| payment.payment_id.clone()));
+        for stored in payments {
+            let derived = derive(&stored.payment_id, &stored.facts);
+            objects.extend(differing_objects(&stored, &derived));
+            if !shows(&stored.row, &json!(derived.payment)) {
+                differing.push(stored.payment_id);
+            }
+        }
     }
-    Ok(named("conservation", "payments that their facts do not add up to", &differing))
+    // One that stands at another payment than its own differs for both.
+    objects.sort();
+    objects.dedup();
+    let what = "refunds, disputes, fraud warnings and follow-ups that are not what their payments' facts say";
+    Ok([
+        named("conservation", "payments that their facts do not add up to", &differing),
+        named("objects", what, &objects),
+    ])
 }
 
-fn differs(stored: &StoredPayment) -> bool {
-    let derived = json!(derive(&stored.payment_id, &stored.facts).payment);
-    stored.row.as_object().is_none_or(|row| row.iter().any(|(column, value)| derived[column] != *value))
+/// Those that are missing, that should not be there, or that differ.
+fn differing_objects(stored: &StoredPayment, derived: &Derived) -> Vec<String> {
+    let derived = objects(derived);
+    let stored = &stored.objects.0;
+    let same = |name: &str| stored.get(name).zip(derived.get(name)).is_some_and(|(row, object)| shows(row, object));
+    stored.keys().chain(derived.keys()).filter(|name| !same(name)).cloned().collect()
+}
+
+/// All that belongs to a payment, under the names that the store gives.
+fn objects(derived: &Derived) -> BTreeMap<String, Value> {
+    let refunds = derived.refunds.iter().map(|r| (format!("refund {}", r.refund_id), json!(r)));
+    let disputes = derived.disputes.iter().map(|d| (format!("dispute {}", d.dispute_id), json!(d)));
+    let warnings = derived.warnings.iter().map(|w| (format!("fraud warning {}", w.warning_id), json!(w)));
+    let wanted = derived.wanted.iter().map(|f| {
+        let name = format!("follow-up {} {} {}", f.kind, f.subject, f.round);
+        (name.trim_end().to_owned(), json!({}))
+    });
+    refunds.chain(disputes).chain(warnings).chain(wanted).collect()
+}
+
+/// Whether each column of a row is what was derived. What was derived may hold more.
+fn shows(row: &Value, derived: &Value) -> bool {
+    row.as_object().is_some_and(|row| row.iter().all(|(column, value)| derived[column] == *value))
 }
 
 fn named(check: &'static str, what: &str, ids: &[String]) -> Finding {
