@@ -462,6 +462,18 @@ mod metrics {
         assert_eq!(missing, BTreeSet::new());
     }
 
+    #[test]
+    fn the_first_scrape_of_a_service_whose_database_is_away_says_what_it_knows_of_itself() {
+        let scrape = Service::start().scrape();
+        let series: BTreeSet<_> = scrape.iter().filter_map(|line| line.split([' ', '{']).next()).collect();
+        for name in names(&[Kind::Gauge]) {
+            assert!(series.contains(name), "the first scrape lacks {name}");
+        }
+        for line in [telemetry::INTAKE_AVAILABLE, telemetry::DATABASE_UP].map(|name| format!("{name} 0")) {
+            assert!(scrape.contains(&line), "the first scrape lacks {line}");
+        }
+    }
+
     fn rules() -> Vec<Value> {
         let file = yaml("deploy/prometheus/alerts.yml");
         items(&file["groups"]).iter().flat_map(|group| items(&group["rules"]).to_vec()).collect()
