@@ -494,9 +494,11 @@ mod metrics {
         let admin = ports.iter().find(|port| port["name"] == "admin").expect("it is named");
         assert_eq!(admin["containerPort"].to_string(), ADMIN);
         let name = &pod["metadata"]["labels"]["app.kubernetes.io/name"];
-        let keep = config("prometheus-kubernetes")["scrape_configs"][0]["relabel_configs"][0].clone();
-        assert_eq!(keep["action"], "keep");
-        assert_eq!(keep["regex"], format!("{};admin", name.as_str().expect("text")));
+        let relabel = config("prometheus-kubernetes")["scrape_configs"][0]["relabel_configs"].clone();
+        assert_eq!(relabel[0]["action"], "keep");
+        assert_eq!(relabel[0]["regex"], format!("{};admin", name.as_str().expect("text")));
+        let labels: Vec<_> = items(&relabel).iter().filter_map(|rule| rule["target_label"].as_str()).collect();
+        assert_eq!(labels, ["namespace", "pod"], "the alerts keep environments apart by them");
     }
 
     #[test]
@@ -510,6 +512,18 @@ mod metrics {
             assert!(rule["annotations"]["summary"].is_string(), "{alert}");
             assert!(rule["annotations"]["description"].is_string(), "{alert}");
         }
+    }
+
+    #[test]
+    fn whatever_refuses_every_delivery_for_what_it_is_wakes_somebody() {
+        let page = text(PAGE);
+        let rows = page.lines().filter(|line| line.starts_with("| 400 |") || line.starts_with("| 408, 413 |"));
+        let expected: BTreeSet<_> = rows.filter_map(|row| row.split('|').nth(2)).flat_map(in_backticks).collect();
+        let rules = rules();
+        let rule = rules.iter().find(|rule| rule["alert"] == "ClawbackEveryDeliveryRefused").expect("it is there");
+        let (_, reasons) = rule["expr"].as_str().and_then(|text| text.split_once("reason=~\"")).expect("reasons");
+        let reasons = reasons.split('"').next().unwrap_or_default();
+        assert_eq!(reasons.split('|').map(str::to_owned).collect::<BTreeSet<_>>(), expected);
     }
 
     #[test]
