@@ -157,7 +157,7 @@ mod compose {
     }
 
     #[test]
-    fn the_admin_port_is_open_to_this_machine_only_and_the_database_to_nobody() {
+    fn ports_are_open_to_this_machine_only_unless_told_otherwise_and_the_database_to_nobody() {
         let clawback = service("clawback");
         assert_eq!(clawback["environment"]["CLAWBACK_ADMIN_LISTEN"], format!("0.0.0.0:{ADMIN}"));
         let ports = words(&clawback["ports"]);
@@ -165,6 +165,7 @@ mod compose {
         assert_eq!(admin.len(), 1);
         assert!(admin[0].starts_with("127.0.0.1:"), "{admin:?}");
         assert_eq!(ports.len(), 2, "{ports:?}");
+        assert!(ports.iter().any(|port| port.starts_with("${CLAWBACK_ADDRESS:-127.0.0.1}:")), "plain HTTP: {ports:?}");
         assert_eq!(service("postgres")["ports"], Value::Null);
     }
 
@@ -177,14 +178,17 @@ mod compose {
     }
 
     #[test]
-    fn the_service_has_no_privileges_and_time_to_end() {
+    fn neither_has_privileges_and_both_have_time_to_end() {
         let clawback = service("clawback");
         assert_eq!(clawback["read_only"], true);
-        assert_eq!(words(&clawback["cap_drop"]), ["ALL"]);
-        assert_eq!(words(&clawback["security_opt"]), ["no-new-privileges:true"]);
         assert_eq!(clawback["stop_grace_period"], format!("{GRACE}s"));
-        for name in ["clawback", "postgres"] {
-            assert_eq!(service(name)["restart"], "unless-stopped");
+        assert_eq!(service("postgres")["user"], "postgres");
+        for service in ["clawback", "postgres"].map(service) {
+            assert_eq!(words(&service["cap_drop"]), ["ALL"]);
+            assert_eq!(words(&service["security_opt"]), ["no-new-privileges:true"]);
+            assert_eq!(service["restart"], "unless-stopped");
+            assert!(service["stop_grace_period"].is_string());
+            assert!(service["logging"]["options"]["max-size"].is_string(), "its log would fill the disk");
         }
     }
 
@@ -202,6 +206,7 @@ mod kubernetes {
     use super::*;
 
     const FOLDER: &str = "deploy/kubernetes";
+    const JOB: &str = "migration/job.yaml";
 
     fn manifest(name: &str) -> Value {
         yaml(PathBuf::from(FOLDER).join(name))
@@ -210,7 +215,7 @@ mod kubernetes {
     /// What both kinds of pods are made of, with the command whose help names their variables.
     fn pods() -> [(Value, &'static str); 2] {
         let pod = |name| manifest(name)["spec"]["template"]["spec"].clone();
-        [(pod("deployment.yaml"), "serve"), (pod("migration-job.yaml"), "migrate")]
+        [(pod("deployment.yaml"), "serve"), (pod(JOB), "migrate")]
     }
 
     fn environment(pod: &Value) -> Vec<(&str, &Value)> {
@@ -223,7 +228,6 @@ mod kubernetes {
             let container = &pod["containers"][0];
             assert_eq!(items(&pod["containers"]).len(), 1, "{command}");
             assert_eq!(words(&container["args"]), [command]);
-            assert_eq!(container["image"], concat!("clawback:", env!("CARGO_PKG_VERSION")));
             assert_eq!(pod["automountServiceAccountToken"], false, "{command}");
             assert_eq!(pod["securityContext"]["runAsNonRoot"], true, "{command}");
             assert_eq!(pod["securityContext"]["runAsUser"], 65532, "{command}");
@@ -288,7 +292,7 @@ mod kubernetes {
         assert_eq!(&deployment["spec"]["selector"]["matchLabels"], labels);
         assert_eq!(&manifest("service.yaml")["spec"]["selector"], labels);
         assert_eq!(&manifest("pod-disruption-budget.yaml")["spec"]["selector"]["matchLabels"], labels);
-        let job = manifest("migration-job.yaml");
+        let job = manifest(JOB);
         assert_ne!(&job["spec"]["template"]["metadata"]["labels"], labels, "the job's pods are no backends");
     }
 
@@ -312,20 +316,44 @@ mod kubernetes {
     }
 
     fn files() -> Vec<String> {
-        let folder = fs::read_dir(root().join(FOLDER)).expect("the folder is there");
-        let names = folder.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"));
-        let mut names: Vec<_> = names.filter(|name| name != "kustomization.yaml").collect();
-        names.sort();
-        names
+        let folder = |name: &str| {
+            let folder = root().join(FOLDER).join(name);
+            let entries = fs::read_dir(&folder).expect("the folder is there").map(|entry| entry.expect("an entry"));
+            let names = entries.map(|entry| entry.file_name().into_string().expect("a name"));
+            names.map(|file| format!("{name}{file}")).collect::<Vec<_>>()
+        };
+        let files = [folder(""), folder("migration/")].concat();
+        files.into_iter().filter(|name| name.ends_with(".yaml") && !name.ends_with("kustomization.yaml")).collect()
     }
 
     #[test]
-    fn the_kustomization_lists_everything_but_the_job() {
-        let kustomization = manifest("kustomization.yaml");
-        let listed: BTreeSet<_> = words(&kustomization["resources"]).into_iter().map(str::to_owned).collect();
-        let expected: BTreeSet<_> = files().into_iter().filter(|name| name != "migration-job.yaml").collect();
-        assert_eq!(listed, expected);
-        assert_eq!(kustomization["images"][0]["newTag"], env!("CARGO_PKG_VERSION"));
+    fn the_kustomization_lists_everything_but_the_job_which_has_its_own() {
+        let listed = |name: &str| -> BTreeSet<_> {
+            words(&manifest(name)["resources"]).into_iter().map(str::to_owned).collect()
+        };
+        let service: BTreeSet<_> = files().into_iter().filter(|name| name != JOB).collect();
+        assert_eq!(listed("kustomization.yaml"), service);
+        assert_eq!(listed("migration/kustomization.yaml"), BTreeSet::from(["job.yaml".to_owned()]));
+    }
+
+    #[test]
+    fn service_and_job_are_of_one_image_and_in_one_namespace() {
+        let [service, job] = ["kustomization.yaml", "migration/kustomization.yaml"].map(manifest);
+        assert_eq!(service["images"], job["images"], "another image in the one than in the other");
+        assert_eq!(service["namespace"], job["namespace"], "another namespace in the one than in the other");
+        let [service, job] = pods().map(|(pod, _)| pod["containers"][0]["image"].clone());
+        assert_eq!(service, job, "another image in the one than in the other");
+    }
+
+    #[test]
+    fn an_image_that_nobody_named_otherwise_is_of_this_version() {
+        let named = pods().map(|(pod, _)| pod["containers"][0]["image"].as_str().expect("an image").to_owned());
+        let tags = named.iter().filter_map(|image| image.strip_prefix("clawback:").map(str::to_owned));
+        let changed = manifest("kustomization.yaml")["images"].clone();
+        let unnamed = items(&changed).iter().filter(|image| image["newName"].is_null());
+        for tag in tags.chain(unnamed.filter_map(|image| image["newTag"].as_str().map(str::to_owned))) {
+            assert_eq!(tag, env!("CARGO_PKG_VERSION"));
+        }
     }
 }
 
