@@ -62,6 +62,7 @@ dashboard() {
 # Whole with all secrets, refused when any of them is missing.
 compose_file() {
     local given missing
+    echo "$*, version $("$@" version --short)"
     for missing in none "${secrets[@]}"; do
         given=()
         for secret in "${secrets[@]}"; do
