@@ -16,29 +16,32 @@ secrets=(POSTGRES_PASSWORD CLAWBACK_ROLE_PASSWORD STRIPE_WEBHOOK_SECRETS)
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/clawback-manifests-XXXXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 
-# What `kubectl apply` would send: the job alone, and the rest as it is rendered.
+# What `kubectl apply -k` would send: the job, and the rest.
 manifests() {
     local version
-    kubectl kustomize deploy/kubernetes >"$scratch/rendered.yaml"
+    kubectl kustomize deploy/kubernetes >"$scratch/service.yaml"
+    kubectl kustomize deploy/kubernetes/migration >"$scratch/migration.yaml"
     PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore \
         python3 -m pip install --quiet --target "$scratch/python" "$validator"
     for version in "${versions[@]}"; do
         PYTHONPATH=$scratch/python PYTHONDONTWRITEBYTECODE=1 \
             python3 -m kubernetes_validate --strict --kubernetes-version "$version" \
-            "$scratch/rendered.yaml" deploy/kubernetes/migration-job.yaml
+            "$scratch/service.yaml" "$scratch/migration.yaml"
     done
-    one_image
+    the_same image 's/^ *-\{0,1\} *image: //p'
+    the_same namespace 's/^  namespace: //p'
 }
 
-# The service and the job that migrates for it are of one release.
-one_image() {
-    local images
-    images=$(sed -n 's/^ *-\{0,1\} *image: //p' "$scratch/rendered.yaml" deploy/kubernetes/migration-job.yaml)
-    [[ $(wc -l <<<"$images") -eq 2 && $(sort -u <<<"$images" | wc -l) -eq 1 ]] || {
-        printf 'the service and the migration job are of two images:\n%s\n' "$images" >&2
+# The service and the job that migrates for it are of one release and meet one secret.
+the_same() {
+    local service job
+    service=$(sed -n "$2" "$scratch/service.yaml" | sort -u)
+    job=$(sed -n "$2" "$scratch/migration.yaml" | sort -u)
+    [[ $service == "$job" && $(wc -l <<<"$service") -eq 1 ]] || {
+        printf 'the service and the migration job have not one %s:\n%s\n%s\n' "$1" "$service" "$job" >&2
         return 1
     }
-    echo "image of service and job: ${images%%$'\n'*}"
+    echo "$1 of service and job: ${service:-that of the context}"
 }
 
 alert_rules() {
@@ -59,6 +62,7 @@ dashboard() {
 # Whole with all secrets, refused when any of them is missing.
 compose_file() {
     local given missing
+    echo "$*, version $("$@" version --short)"
     for missing in none "${secrets[@]}"; do
         given=()
         for secret in "${secrets[@]}"; do

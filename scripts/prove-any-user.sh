@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs `make demo` and `make test` as an ordinary user, in a fresh clone of what is committed and with a
-# CARGO_HOME of its own. As root, since only root can become somebody else.
+# CARGO_HOME of its own. As root, since only root can become somebody else. Sample events and the contract,
+# which are kept beside the repository, are not in a clone: the tests of them are no part of it.
 #
 #   ANY_USER=nobody                  who
 #   ANY_USER_CARGO_HOME=FOLDER       that user's, if there is one already; else an empty one is made
@@ -40,4 +41,4 @@ for goal in demo test; do
     echo "=== make $goal, as $(as_user id -un)"
     as_user env -i HOME="$scratch/home" CARGO_HOME="$cargo_home" PATH="$rust/bin:/usr/local/bin:/usr/bin:/bin" make "$goal"
 done
-echo "make demo and make test work for $user"
+echo "make demo and make test work for $user, without the tests of sample events and of the contract"

@@ -2,14 +2,15 @@
 # Builds the image without a container engine and runs what came out of it: as uid 65532, on a read-only
 # root file system, against a Postgres outside. As root on Debian, with buildah.
 #
-# The base image is pulled when it can be; else it is made here, of Debian's packages by debootstrap and
-# of this machine's Rust, under the name that the Dockerfile uses.
+# The base image is pulled when it can be. Else a stand-in is made here, of Debian's packages by debootstrap
+# and of this machine's Rust, under a name of its own; the last line says which of them it was.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/scratch-postgres.sh
 . scripts/scratch-postgres.sh
 
-base=$(sed -n 's/^FROM \(.*\) AS build$/\1/p' Dockerfile)
+base=docker.io/library/$(sed -n 's/^FROM \(.*\) AS build$/\1/p' Dockerfile)
+stand_in=localhost/clawback-stand-in-for-${base##*/}
 image=localhost/clawback
 limit=30000000
 
@@ -26,7 +27,11 @@ cleanup() {
 }
 trap cleanup EXIT
 
-make_base() {
+have() {
+    buildah inspect --type image "$1" >/dev/null 2>&1
+}
+
+make_stand_in() {
     local rust made=$scratch/base
     rust=$(rustc --print sysroot)
     debootstrap --variant=minbase --include=ca-certificates,gcc,libc6-dev bookworm "$made" >/dev/null
@@ -39,16 +44,37 @@ make_base() {
     buildah add -q "$container" "$made" / >/dev/null
     buildah config --env CARGO_HOME=/usr/local/cargo \
         --env PATH=/usr/local/cargo/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$container"
-    buildah commit -q --format docker "$container" "$base" >/dev/null
+    buildah commit -q --format docker "$container" "$stand_in" >/dev/null
     buildah rm "$container" >/dev/null
     container=
     rm -rf "$made"
 }
 
 build() {
-    buildah inspect --type image "$base" >/dev/null 2>&1 || buildah pull -q "$base" 2>/dev/null || make_base
-    buildah bud --isolation chroot --pull-never --format docker \
+    from=$base
+    if ! have "$base" && ! buildah pull -q "$base" 2>"$scratch/pull"; then
+        tail -n 1 "$scratch/pull" >&2
+        echo "$base cannot be pulled: built on a stand-in" >&2
+        from=$stand_in
+        have "$stand_in" || make_stand_in
+    fi
+    buildah bud --isolation chroot --pull-never --format docker --from "$from" \
         --build-arg "REVISION=$(git rev-parse --short HEAD)" --tag "$image" .
+}
+
+of_image() {
+    buildah inspect --type image --format "{{$1}}" "$image"
+}
+
+# What an engine would be told; the rest of this script does the same by hand.
+configuration() {
+    local label='index .Docker.Config.Labels "org.opencontainers.image'
+    expect "user of the image" 65532:65532 "$(of_image .Docker.Config.User)"
+    expect "entry point" "[/clawback]" "$(of_image .Docker.Config.Entrypoint)"
+    expect "command" "[serve]" "$(of_image .Docker.Config.Cmd)"
+    expect "health check" "[CMD /clawback healthcheck]" "$(of_image .Docker.Config.Healthcheck.Test)"
+    expect "label version" "$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml)" "$(of_image "$label.version\"")"
+    expect "label revision" "$(git rev-parse --short HEAD)" "$(of_image "$label.revision\"")"
 }
 
 # What a container engine would do: the root file system read-only, the image's own user, no privileges.
@@ -100,6 +126,7 @@ expect() {
 }
 
 build
+configuration
 mount_read_only
 measure
 start_postgres "$scratch"
@@ -122,4 +149,4 @@ wait "$service"
 expect "exit code" 0 "$?"
 service=
 expect "health after the end" 1 "$( (in_image healthcheck) 2>/dev/null || echo "$?")"
-echo "the image works"
+echo "the image works; built on $from"

@@ -53,7 +53,7 @@ pub const POOL_CONNECTIONS: &str = "clawback_pool_connections";
 pub const DATABASE_UP: &str = "clawback_database_up";
 /// Events not processed yet.
 pub const PENDING_EVENTS: &str = "clawback_pending_events";
-/// Age of the oldest of them.
+/// How long the oldest of them has waited.
 pub const OLDEST_PENDING_SECONDS: &str = "clawback_oldest_pending_event_seconds";
 /// Events that could not be processed.
 pub const FAILED_EVENTS: &str = "clawback_failed_events";
@@ -105,7 +105,7 @@ pub const METRICS: &[Metric] = &[
     metric(
         OLDEST_PENDING_SECONDS,
         Kind::DatabaseGauge,
-        "Seconds since the oldest pending event was received; 0 when none is.",
+        "Seconds that the oldest pending event has waited, since it came or was asked for again; 0 when none does.",
     ),
     metric(FAILED_EVENTS, Kind::DatabaseGauge, "Events that could not be processed and wait for a person."),
     metric(FOLLOW_UPS, Kind::DatabaseGauge, "Follow-ups by kind and state: ready (due now), leased or dead."),

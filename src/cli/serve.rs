@@ -202,7 +202,7 @@ fn recorder() -> anyhow::Result<PrometheusHandle> {
     if let Some(handle) = &*installed {
         return Ok(handle.clone());
     }
-    let seconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
+    let seconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
     let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)?;
     let builder = builder.set_buckets_for_metric(
         Matcher::Suffix("_size".to_owned()),

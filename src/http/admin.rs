@@ -42,6 +42,7 @@ async fn observe(app: &App) {
     let idle = app.pool.num_idle();
     gauge!(telemetry::POOL_CONNECTIONS, "state" => "idle").set(idle as f64);
     gauge!(telemetry::POOL_CONNECTIONS, "state" => "used").set((app.pool.size() as usize).saturating_sub(idle) as f64);
+    gauge!(telemetry::INTAKE_AVAILABLE).set(f64::from(u8::from(app.intake.is_available())));
     gauge!(telemetry::INTAKE_WAITING).set(app.intake.waiting() as f64);
     gauge!(telemetry::INTAKE_FREE_BYTES).set(app.bodies.left() as f64);
     let read = timeout(TIME_LIMIT, async { gauges::read(&mut *app.pool.acquire().await?).await }).await;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use metrics::{counter, gauge, histogram};
+use metrics::{counter, histogram};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::sync::{Notify, mpsc};
@@ -92,7 +92,7 @@ impl Writer {
     async fn work(&mut self, mut connection: PgConnection) -> Ended {
         info!("intake is connected to the database");
         self.told = None;
-        self.set_available(true);
+        self.available.store(true, Ordering::Relaxed);
         let ended = match self.write_batches(&mut connection).await {
             Ok(()) => {
                 // All is committed: a connection that does not close politely does no harm.
@@ -104,7 +104,7 @@ impl Writer {
                 Ended::Lost
             }
         };
-        self.set_available(false);
+        self.available.store(false, Ordering::Relaxed);
         ended
     }
 
@@ -183,11 +183,6 @@ impl Writer {
             let outcome = recorded.label();
             counter!(telemetry::EVENTS_RECEIVED, "type" => event_type, "outcome" => outcome).increment(1);
         });
-    }
-
-    fn set_available(&self, available: bool) {
-        self.available.store(available, Ordering::Relaxed);
-        gauge!(telemetry::INTAKE_AVAILABLE).set(f64::from(u8::from(available)));
     }
 
     fn tell(&mut self, problem: &Problem) {

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 pub struct Gauges {
     /// Events not processed yet.
     pub pending: i64,
-    /// Seconds since the oldest of them was received.
+    /// Seconds that the one which has waited longest has waited.
     pub oldest_pending_seconds: f64,
     /// Events that could not be processed.
     pub failed: i64,
@@ -39,9 +39,8 @@ pub async fn read(conn: &mut PgConnection) -> sqlx::Result<Gauges> {
     let follow_ups = follow_ups(conn).await?;
     let row = sqlx::query!(
         r#"select (select count(*) from clawback.pending_events) as "pending!",
-                  (select coalesce(extract(epoch from now() - e.received_at), 0)::float8
-                   from (select event_id from clawback.pending_events order by seq limit 1) p
-                   join clawback.events e on e.event_id = p.event_id) as oldest_pending_seconds,
+                  (select extract(epoch from now() - min(since))::float8
+                   from clawback.pending_events) as oldest_pending_seconds,
                   (select count(*) from clawback.failed_events) as "failed!",
                   (select extract(epoch from min(evidence_due_by) - now())::float8 from clawback.payments
                    where evidence_due_by > now()) as evidence_due_seconds,

@@ -165,8 +165,8 @@ pub async fn backlog(conn: &mut PgConnection) -> Result<Backlog, sqlx::Error> {
         Backlog,
         r#"select (select count(*) from clawback.failed_events) as "failed!",
                   (select count(*) from clawback.follow_ups where state = 'dead') as "dead!",
-                  (select extract(epoch from now() - min(e.received_at))::bigint
-                   from clawback.pending_events p join clawback.events e using (event_id)) as pending_seconds"#
+                  (select extract(epoch from now() - min(since))::bigint
+                   from clawback.pending_events) as pending_seconds"#
     )
     .fetch_one(conn)
     .await

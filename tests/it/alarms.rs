@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use crate::binary::Serving;
+use crate::binary::{Serving, run};
 use crate::harness::{Database, TestApp, client, header, tell, until};
 use clawback::store::gauges::{self, Gauges};
+use clawback::store::health;
 
 async fn gauges(db: &Database) -> Gauges {
     let mut conn = db.pool.acquire().await.expect("a connection");
@@ -37,6 +38,25 @@ async fn silence_is_counted_from_the_last_event_of_stripe_and_before_the_first_f
     app.db.execute("select clawback_v1.link_payment(payment_id, 'o_2') from clawback_v1.payments").await;
     app.db.settle().await;
     assert!((3600.0..4300.0).contains(&since().await));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_event_that_is_replayed_waits_since_then_and_not_since_it_was_received() {
+    let app = TestApp::start().await;
+    app.live("paid", "o_1").await;
+    app.db.execute("update clawback.events set received_at = now() - interval '1 day'").await;
+    let held = app.db.hold_batches().await;
+    let replay = ["events", "replay", "--state", "processed", "--reason", "a test"];
+    assert_eq!(run(&replay, &[("DATABASE_URL", &app.db.url)]).await.code, Some(0));
+    for (waited, seconds) in [("0 s", 0.0..600.0), ("1 hour", 3600.0..4300.0)] {
+        app.db.execute(&format!("update clawback.pending_events set since = since - interval '{waited}'")).await;
+        let read = gauges(&app.db).await;
+        assert!(seconds.contains(&read.oldest_pending_seconds), "{read:?}");
+        let mut conn = app.db.pool.acquire().await.expect("a connection");
+        let backlog = health::backlog(&mut conn).await.expect("the backlog is read");
+        assert!(backlog.pending_seconds.is_some_and(|waited| seconds.contains(&(waited as f64))), "{backlog:?}");
+    }
+    held.rollback().await.expect("batches may begin");
 }
 
 /// On the real binary: counts are one for the process.
