@@ -13,6 +13,8 @@ use super::config;
 
 /// A host that drops packets never answers.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// For one answer: a connection that was cut without a word gives none.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 /// `insufficient_privilege`.
 const FORBIDDEN: &str = "42501";
 
@@ -29,6 +31,12 @@ pub(super) async fn reach(options: &PgConnectOptions) -> anyhow::Result<PgConnec
         let why = causes(error.as_ref());
         anyhow::anyhow!("the database on {host}:{port} cannot be reached: {why}. Is it up, and DATABASE_URL right?")
     })
+}
+
+/// Waits for an answer, but not for ever.
+pub(super) async fn answer<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    let late = |_| sqlx::Error::Protocol(format!("no answer within {} s", ANSWERED_WITHIN.as_secs()));
+    timeout(ANSWERED_WITHIN, asked).await.map_err(late)?
 }
 
 /// What was asked for; none when this role may not see it.

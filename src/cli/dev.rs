@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::local_postgres::{Durability, LocalPostgres, Options};
 use super::output;
 use super::serve::{self, Service};
-use super::{config, logging};
+use super::{config, logging, migrate};
 
 pub(super) async fn run(mut args: config::Serve) -> anyhow::Result<()> {
     logging::start(args.log_format);
@@ -26,7 +26,7 @@ pub(super) async fn run(mut args: config::Serve) -> anyhow::Result<()> {
     let url = postgres.url("postgres");
     args.database.database_url = Some(SecretString::from(url.clone()));
     let service = Service::configured(&args)?;
-    serve::migrate(&service.database).await.context("cannot migrate the private Postgres")?;
+    migrate::migrate(&service.database).await.context("cannot migrate the private Postgres")?;
     output::print(format_args!(
         "{}",
         welcome(public.local_addr()?, private.local_addr()?, secret.expose_secret(), &url)

@@ -3,19 +3,31 @@
 use anyhow::anyhow;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 
 use super::causes::causes;
+use super::config;
 use super::database::forbidden;
 use super::output::say;
-use super::{config, serve};
+use crate::store::migrations;
 
 pub(super) async fn run(args: config::Database) -> anyhow::Result<()> {
     let database = args.options()?;
-    serve::migrate(&database)
+    migrate(&database)
         .await
         .map_err(|error| anyhow!("cannot migrate the database on {}: {}", place(&database), why(&error)))?;
-    say!("migrated to version {}", crate::store::migrations::required_version());
+    say!("migrated to version {}", migrations::required_version());
     Ok(())
+}
+
+/// Connects and runs pending migrations.
+///
+/// # Errors
+/// What the database says; `Execute` when it is away.
+pub async fn migrate(database: &PgConnectOptions) -> Result<(), MigrateError> {
+    let mut conn = database.connect().await?;
+    migrations::migrate(&mut conn).await?;
+    Ok(conn.close().await?)
 }
 
 /// Where it was tried.

@@ -14,7 +14,7 @@ mod grants;
 mod healthcheck;
 pub mod local_postgres;
 mod logging;
-mod migrate;
+pub mod migrate;
 mod orders;
 mod output;
 mod person;

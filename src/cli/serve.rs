@@ -8,14 +8,13 @@ use anyhow::{Context, ensure};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use super::migrate::{place, why};
+use super::migrate::{migrate, place, why};
 use super::{config, logging};
 use crate::http::{self, App, admin, server};
 use crate::intake::{BodyBudget, Intake};
@@ -163,16 +162,6 @@ fn may_pass(error: &MigrateError) -> bool {
     ["08", "25006", "28", "3D000", "40", "53", "55", "57", "23505", "42P06", "42P07"]
         .iter()
         .any(|known| code.starts_with(known))
-}
-
-/// Connects and runs pending migrations.
-///
-/// # Errors
-/// What the database says; `Execute` when it is away.
-pub async fn migrate(database: &PgConnectOptions) -> Result<(), MigrateError> {
-    let mut conn = database.connect().await?;
-    migrations::migrate(&mut conn).await?;
-    Ok(conn.close().await?)
 }
 
 async fn ends(part: &'static str, running: impl Future<Output = ()>) -> anyhow::Result<&'static str> {

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use clawback::cli::local_postgres::{Durability, LocalPostgres, Options};
-use clawback::cli::serve::{Service, migrate};
+use clawback::cli::migrate::migrate;
+use clawback::cli::serve::Service;
 use clawback::stories::{Cast, Story, StoryEvent, find};
 use clawback::stripe::signature::{Secret, Secrets, sign};
 use serde_json::Value;

@@ -5,18 +5,14 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
-use tokio::time::timeout;
 
 use super::{Finding, good, role, sums, warning, wrong};
 use crate::cli::causes::causes;
-use crate::cli::database::reach;
+use crate::cli::database::{answer, reach};
 use crate::cli::sign::unix_now;
 use crate::cli::{grants, migrate};
 use crate::store::health::{self, Backlog, Server};
 use crate::store::migrations;
-
-/// For one answer: a connection that was cut without a word gives none.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// `tolerance`: how far the clocks may be apart.
 pub(super) async fn look(options: &PgConnectOptions, tolerance: Duration) -> Vec<Finding> {
@@ -64,12 +60,6 @@ async fn all(
         sums::look(conn, findings).await?;
     }
     Ok(())
-}
-
-/// Waits for an answer, but not for ever.
-pub(super) async fn answer<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    let late = |_| sqlx::Error::Protocol(format!("no answer within {} s", PATIENCE.as_secs()));
-    timeout(PATIENCE, asked).await.map_err(late)?
 }
 
 fn server(server: &Server) -> Vec<Finding> {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use super::database::answer;
 use super::{Finding, good, warning, wrong};
+use crate::cli::database::answer;
 use crate::domain::{Derived, derive};
 use crate::store::conservation::{self, StoredPayment};
 
