@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::binary::{Ended, run};
-use crate::bodies::{charge, event};
-use crate::harness::{STATE, TestApp};
+use crate::bodies::{charge, event, refund};
+use crate::harness::{Database, STATE, TestApp};
 
 impl TestApp {
     /// Runs a command on this test's database; it must succeed.
@@ -294,7 +294,10 @@ async fn a_requeue_by_sql_is_written_down_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_is_linked_late_and_anew_and_before_it_is_seen() {
-    let app = TestApp::start().await;
+    let mut db = Database::migrated().await;
+    db.expect_errors(&["is no payment"]);
+    let app = TestApp::start_on(db, |_| {}).await;
+    app.ready().await;
     app.see(&[event("evt_1", 1, &charge("ch_1", json!({})))]).await;
     let link = async |payment: &str, order: &str| {
         app.db.execute(&format!("select clawback_v1.link_payment('{payment}', '{order}')")).await;
@@ -312,9 +315,12 @@ async fn a_payment_is_linked_late_and_anew_and_before_it_is_seen() {
     assert_eq!(orders().await.len(), 1, "a word alone makes no order");
     app.see(&[event("evt_3", 3, &charge("ch_later", json!({ "payment_intent": "pi_later" })))]).await;
     assert_eq!(orders().await[1], json!({ "order_id": "o_4", "amount_paid": 10_000 }));
+    let linked = "select count(*) from clawback_v1.events where type = 'clawback.linked' and state = 'processed'";
+    assert_eq!(app.db.value(linked).await, 3);
+    app.see(&[event("evt_4", 4, &refund("re_orphan", json!({})))]).await;
+    let refused = app.db.refusal("select clawback_v1.link_payment('re_orphan', 'o_5')").await;
+    assert_eq!(refused, "link_payment: re_orphan is no payment");
     let feed = app.db.rows("select order_id, from_state, to_state from clawback_v1.order_history order by id").await;
     assert_eq!(feed[0], json!({ "order_id": null, "from_state": null, "to_state": "paid" }));
     assert_eq!(feed[2], json!({ "order_id": "o_1", "from_state": "paid", "to_state": "unknown" }));
-    let linked = "select count(*) from clawback_v1.events where type = 'clawback.linked' and state = 'processed'";
-    assert_eq!(app.db.value(linked).await, 3);
 }
