@@ -62,6 +62,7 @@
 //!    ([`domain::Facts::join`]), splits them by payment ([`domain::Facts::by_payment`]), and derives
 //!    each payment anew ([`domain::derive`]) and the orders from their payments ([`domain::order()`]).
 //! 9. What differs from what was loaded is written: payments, refunds, disputes, orders, history.
+//!    What a replayed event is about is written though nothing differs, so that a replay mends.
 //!    [`domain::align::align`] compares the follow-ups that are wanted with those that are stored, and
 //!    says what to insert and what to withdraw.
 //! 10. The events are marked ([`store::ledger::finish`]) and the batch commits: all of this, or nothing.
