@@ -202,7 +202,7 @@ async fn doctor(db: &Database, lives: &[Life]) -> Vec<String> {
     let findings: Vec<Value> = serde_json::from_str(&ended.stdout).expect("findings");
     let excess: Vec<String> = lives.iter().flat_map(|life| refunded_above_paid(&truth(life))).collect();
     let mut wrong = Vec::new();
-    for check in ["conservation", "orders", "money"] {
+    for check in ["conservation", "objects", "orders", "money"] {
         let finding = findings.iter().find(|finding| finding["check"] == check).expect(check);
         let says = finding["says"].as_str().expect("words");
         // An endpoint that saw a charge before its capture, and its refunds after it, can know no better.
