@@ -61,8 +61,10 @@
 //! 8. [`apply::book::Book::post`] joins the facts of one event after another with what is known
 //!    ([`domain::Facts::join`]), splits them by payment ([`domain::Facts::by_payment`]), and derives
 //!    each payment anew ([`domain::derive`]) and the orders from their payments ([`domain::order()`]).
-//! 9. What differs from what was loaded is written: payments, refunds, disputes, orders, history.
-//!    What a replayed event is about is written though nothing differs, so that a replay mends.
+//!    What the history tells of it is found against the rows as they are stored ([`domain::history`]).
+//! 9. What differs from what is stored is written, and rows that are derived no more are deleted: payments, refunds,
+//!    disputes, orders. Stored facts are never derived again to compare with: an older release may have derived
+//!    its rows otherwise, and they are mended by whatever event comes next.
 //!    [`domain::align::align`] compares the follow-ups that are wanted with those that are stored, and
 //!    says what to insert and what to withdraw.
 //! 10. The events are marked ([`store::ledger::finish`]) and the batch commits: all of this, or nothing.
@@ -84,8 +86,8 @@
 //! that value: which payment an object belongs to ([`domain::Facts::by_payment`]), amounts, states, wanted
 //! follow-ups ([`domain::derive`]). Nothing asks what was there before, and nothing adds up changes.
 //!
-//! Two things do depend on arrival, and are meant to. `order_history` is the list of states that the
-//! service went through. A follow-up that was wanted for a while and is not any more stays as `cancelled`,
+//! Two things do depend on arrival, and are meant to. `order_history` is the list of what the service went
+//! through. A follow-up that was wanted for a while and is not any more stays as `cancelled`,
 //! or as `done` if somebody was quick.
 //!
 //! # Invariants

@@ -11,14 +11,15 @@ use std::collections::{BTreeSet, HashMap};
 
 use sqlx::{Connection, PgConnection};
 
-use crate::domain::Facts;
 use crate::domain::align::FollowUp;
+use crate::domain::history::{Change, Subject};
+use crate::domain::{Derived, Facts};
 use crate::handlers::{self, Reading};
 use crate::store::ledger::{PendingEvent, Verdict};
 use crate::store::orders::HistoryRow;
-use crate::store::payments::PaymentRow;
+use crate::store::payments::{PaymentRow, StoredPayment};
 use crate::store::{follow_ups, ledger, orders, payments};
-use book::Book;
+use book::{Book, Stored};
 
 /// So long an event waits when somebody else holds a row of its payment, in milliseconds.
 const HELD_FOR: i32 = 250;
@@ -194,13 +195,15 @@ async fn load(tx: &mut PgConnection, read: Vec<(PendingEvent, Facts)>) -> sqlx::
     let held = held(&existing, &locked, &queue_sizes, &queue);
     let is_held = |facts: &Facts| Book::concerned(facts, &homes).any(|id| held.contains(id));
     let (left, events): (Vec<_>, Vec<_>) = read.into_iter().partition(|(_, facts)| is_held(facts));
-    let facts = events.iter().map(|(_, facts)| facts).chain(locked.iter().map(|(_, facts)| facts));
-    let refs = distinct(facts.flat_map(Facts::order_refs));
+    let facts = events.iter().map(|(_, facts)| facts).chain(locked.iter().map(|payment| &payment.facts));
+    let stored_refs = locked.iter().filter_map(|payment| payment.row.order_id.as_deref());
+    let refs = distinct(facts.flat_map(Facts::order_refs).chain(stored_refs));
     // One that somebody else holds is not in the book, and counts in its order as it is stored.
-    let in_book: Vec<String> = locked.iter().map(|(id, _)| id.clone()).collect();
+    let in_book: Vec<String> = locked.iter().map(|payment| payment.payment_id.clone()).collect();
     let others = payments::tallies(tx, &refs, &in_book).await?;
+    let orders = orders::stored(tx, &refs).await?;
     let deferred = left.into_iter().map(|(event, _)| event.seq).collect();
-    Ok(Loaded { book: Book::new(locked, homes, others), queue, events, deferred })
+    Ok(Loaded { book: Book::new(Stored { payments: locked, homes, orders, others }), queue, events, deferred })
 }
 
 fn distinct<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<String> {
@@ -210,11 +213,11 @@ fn distinct<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<String> {
 /// Payments of which a row exists that could not be locked.
 fn held(
     existing: &[String],
-    locked: &[(String, Facts)],
+    locked: &[StoredPayment],
     sizes: &[(String, i64)],
     queue: &[FollowUp],
 ) -> BTreeSet<String> {
-    let locked: BTreeSet<&str> = locked.iter().map(|(id, _)| id.as_str()).collect();
+    let locked: BTreeSet<&str> = locked.iter().map(|payment| payment.payment_id.as_str()).collect();
     let mut rows: HashMap<&str, i64> = HashMap::new();
     for row in queue {
         *rows.entry(&row.payment_id).or_default() += 1;
@@ -229,70 +232,70 @@ fn post(mut book: Book, events: Vec<(PendingEvent, Facts)>) -> (Book, Vec<Histor
     let mut history = Vec::new();
     let mut verdicts = Vec::new();
     for (event, facts) in events {
-        let object_id = event.object_id.as_deref();
-        let posted = if event.replayed { book.post_again(object_id, facts) } else { book.post(object_id, facts) };
-        history.extend(posted.transitions.into_iter().map(|transition| HistoryRow {
-            order_id: transition.order_id,
-            payment_id: transition.payment_id,
-            from_state: transition.from,
-            to_state: transition.to,
-            event_id: event.event_id.clone(),
-            event_type: event.event_type.clone(),
-            event_created_at: event.created_at.map(time::OffsetDateTime::unix_timestamp),
-            scope: transition.scope,
-            currency: transition.currency,
-        }));
+        let posted = book.post(event.object_id.as_deref(), facts);
+        history
+            .extend(posted.changes.into_iter().map(|change| history_row(&event, posted.payment_id.as_deref(), change)));
         verdicts.push(verdict(event, "processed", posted.payment_id, None));
     }
     (book, history, verdicts)
 }
 
-/// Writes what the book says changed: what others point to before they do, and away when none does any more.
+fn history_row(event: &PendingEvent, payment_id: Option<&str>, change: Change) -> HistoryRow {
+    let Change { subject, from, to } = change;
+    let (order_id, payment_id, currency) = match subject {
+        Subject::Payment(id) => (None, id, to.as_ref().or(from.as_ref()).and_then(|at| at.currency.clone())),
+        Subject::Order(key) => (Some(key.order_id), payment_id.unwrap_or_default().to_owned(), key.currency),
+    };
+    HistoryRow {
+        order_id,
+        payment_id,
+        from_state: from.as_ref().map(|standing| standing.state),
+        to_state: to.as_ref().map(|standing| standing.state),
+        scope: to.as_ref().or(from.as_ref()).map(|standing| standing.scope.clone()).unwrap_or_default(),
+        balance: to.map(|standing| standing.balance).unwrap_or_default(),
+        currency,
+        event_id: event.event_id.clone(),
+        event_type: event.event_type.clone(),
+        event_created_at: event.created_at.map(time::OffsetDateTime::unix_timestamp),
+    }
+}
+
+/// Writes what differs from what is stored: what others point to before they do, and away when none does any more.
 async fn save(tx: &mut PgConnection, book: &Book, stored: Vec<FollowUp>, history: &[HistoryRow]) -> sqlx::Result<()> {
-    let changes = book.changes();
-    if !changes.orders.is_empty() {
-        orders::save(tx, &changes.orders).await?;
-    }
-    if !changes.payments.is_empty() {
-        save_payments(tx, &changes).await?;
-    }
+    orders::save(tx, &book.orders()).await?;
+    save_payments(tx, book).await?;
     save_follow_ups(tx, book, stored).await?;
-    if !changes.gone.is_empty() {
-        let (gone, heirs): (Vec<&str>, Vec<&str>) = book.heirs(&changes.gone).unzip();
-        follow_ups::move_own(tx, &gone, &heirs).await?;
-        payments::remove(tx, &changes.gone).await?;
+    let gone = book.gone();
+    if !gone.is_empty() {
+        let (moved, heirs): (Vec<&str>, Vec<&str>) = book.heirs(&gone).unzip();
+        follow_ups::move_own(tx, &moved, &heirs).await?;
+        payments::remove(tx, &gone).await?;
     }
-    if !changes.gone_orders.is_empty() {
-        orders::remove(tx, &changes.gone_orders).await?;
-    }
+    orders::remove(tx, &book.gone_orders()).await?;
     if !history.is_empty() {
         orders::append_history(tx, history).await?;
     }
     Ok(())
 }
 
-async fn save_payments(tx: &mut PgConnection, changes: &book::Changes<'_>) -> sqlx::Result<()> {
-    let rows: Vec<PaymentRow> = (changes.payments.iter())
-        .map(|(entry, _)| PaymentRow { payment: &entry.derived.payment, facts: &entry.facts })
-        .collect();
+async fn save_payments(tx: &mut PgConnection, book: &Book) -> sqlx::Result<()> {
+    let touched: Vec<&str> = book.touched().collect();
+    let rows: Vec<PaymentRow> =
+        book.payments().map(|(facts, derived)| PaymentRow { payment: &derived.payment, facts }).collect();
     payments::save(tx, &rows).await?;
-    let (objects, homes): (Vec<&str>, Vec<&str>) = changes.moved_objects().unzip();
-    if !objects.is_empty() {
-        payments::save_homes(tx, &objects, &homes).await?;
-    }
-    let refunds = changes.refunds();
-    if !refunds.is_empty() {
-        payments::save_refunds(tx, &refunds).await?;
-    }
-    let disputes = changes.disputes();
-    if !disputes.is_empty() {
-        payments::save_disputes(tx, &disputes).await?;
-    }
-    let warnings = changes.warnings();
-    if !warnings.is_empty() {
-        payments::save_warnings(tx, &warnings).await?;
-    }
-    Ok(())
+    let homes = book.payments().flat_map(|(facts, derived)| {
+        facts.held_ids().map(|object| (object.as_str(), derived.payment.payment_id.as_str()))
+    });
+    let (objects, homes): (Vec<&str>, Vec<&str>) = homes.unzip();
+    payments::save_homes(tx, &touched, &objects, &homes).await?;
+    let derived: Vec<&Derived> = book.payments().map(|(_, derived)| derived).collect();
+    payments::save_refunds(tx, &touched, &all(&derived, |derived| &derived.refunds)).await?;
+    payments::save_disputes(tx, &touched, &all(&derived, |derived| &derived.disputes)).await?;
+    payments::save_warnings(tx, &touched, &all(&derived, |derived| &derived.warnings)).await
+}
+
+fn all<'a, T>(derived: &[&'a Derived], part: fn(&Derived) -> &[T]) -> Vec<&'a T> {
+    derived.iter().flat_map(|derived| part(derived)).collect()
 }
 
 async fn save_follow_ups(tx: &mut PgConnection, book: &Book, stored: Vec<FollowUp>) -> sqlx::Result<()> {

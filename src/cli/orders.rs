@@ -119,9 +119,21 @@ fn text(order_id: &str, story: &Value) -> String {
         "evidence_due_by",
     ];
     let statement = rows(&story["orders"]).iter().map(section).collect::<String>();
-    let history = ["from_state", "to_state", "currency", "event_type", "happened_at", "event_id"];
+    let history = [
+        "from_state",
+        "to_state",
+        "amount_paid",
+        "amount_refunded",
+        "amount_disputed",
+        "amount_lost",
+        "hold",
+        "currency",
+        "event_type",
+        "happened_at",
+        "event_id",
+    ];
     format!(
-        "Order {order_id}\n\n{}{statement}\nStates, in order of arrival\n\n{}",
+        "Order {order_id}\n\n{}{statement}\nHistory, in order of arrival\n\n{}",
         table::render(&order, &rows(&story["orders"])),
         table::render(&history, &rows(&story["history"])),
     )

@@ -11,6 +11,7 @@ pub mod align;
 mod derive;
 mod dispute;
 mod facts;
+pub mod history;
 mod join;
 mod money;
 mod order;

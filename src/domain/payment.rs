@@ -82,7 +82,7 @@ impl State {
 }
 
 /// The sums and flags that decide the money states: of one payment, or added up over an order's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Balance {
     /// Null until a charge or an intent was seen.
     pub amount_paid: Option<i64>,

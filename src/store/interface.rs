@@ -158,7 +158,8 @@ pub async fn event(conn: &mut PgConnection, event_id: &str) -> sqlx::Result<Opti
 pub async fn history(conn: &mut PgConnection, order_id: &str) -> sqlx::Result<Vec<Value>> {
     sqlx::query_scalar!(
         r#"select to_jsonb(r) as "row!" from (
-               select from_state, to_state, event_type, event_id, event_created_at as happened_at, recorded_at,
+               select from_state, to_state, amount_paid, amount_refunded, amount_disputed, amount_lost, hold,
+                      evidence_due_by, event_type, event_id, event_created_at as happened_at, recorded_at,
                       payment_id, account, livemode, currency
                from clawback_v1.order_history
                where order_id = $1

@@ -28,8 +28,6 @@ pub struct PendingEvent {
     pub created_at: Option<OffsetDateTime>,
     /// Failed attempts so far.
     pub attempts: i32,
-    /// Somebody asked for it to be processed again.
-    pub replayed: bool,
 }
 
 /// What became of an event.
@@ -61,11 +59,10 @@ pub async fn try_lock(conn: &mut PgConnection) -> sqlx::Result<bool> {
 pub async fn take(conn: &mut PgConnection) -> sqlx::Result<Vec<PendingEvent>> {
     sqlx::query_as!(
         PendingEvent,
-        r#"select p.seq, e.event_id, e.type as event_type, e.object_id, e.created_at, e.attempts,
-                exists (select from clawback.replays r where r.event_id = e.event_id) as "replayed!"
+        "select p.seq, e.event_id, e.type as event_type, e.object_id, e.created_at, e.attempts
          from (select seq, event_id from clawback.pending_events where run_at <= now() order by seq limit 100) p
          join clawback.events e on e.event_id = p.event_id
-         order by p.seq"#
+         order by p.seq"
     )
     .fetch_all(conn)
     .await
@@ -75,11 +72,10 @@ pub async fn take(conn: &mut PgConnection) -> sqlx::Result<Vec<PendingEvent>> {
 pub async fn take_one(conn: &mut PgConnection, seq: i64) -> sqlx::Result<Vec<PendingEvent>> {
     sqlx::query_as!(
         PendingEvent,
-        r#"select p.seq, e.event_id, e.type as event_type, e.object_id, e.created_at, e.attempts,
-                exists (select from clawback.replays r where r.event_id = e.event_id) as "replayed!"
+        "select p.seq, e.event_id, e.type as event_type, e.object_id, e.created_at, e.attempts
          from clawback.pending_events p
          join clawback.events e on e.event_id = p.event_id
-         where p.seq = $1"#,
+         where p.seq = $1",
         seq
     )
     .fetch_all(conn)

@@ -6,7 +6,8 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use crate::domain::{Balance, DisputeState, Facts, OrderKey, Payment, RefundState, State, Tally, WarningState};
+use crate::domain::history::{PaymentStanding, Standing};
+use crate::domain::{Balance, DisputeState, Facts, OrderKey, Payment, RefundState, Scope, State, Tally, WarningState};
 
 /// A payment's row as it is to be written.
 #[derive(Debug, Serialize)]
@@ -16,6 +17,17 @@ pub struct PaymentRow<'a> {
     pub payment: &'a Payment,
     /// What was seen.
     pub facts: &'a Facts,
+}
+
+/// A payment as it is stored.
+#[derive(Clone, Debug)]
+pub struct StoredPayment {
+    /// Its id.
+    pub payment_id: String,
+    /// What was seen.
+    pub facts: Facts,
+    /// What its row shows.
+    pub row: PaymentStanding,
 }
 
 /// The payment that each of these objects belongs to; objects not seen before are missing.
@@ -31,9 +43,12 @@ pub async fn homes(conn: &mut PgConnection, object_ids: &[String]) -> sqlx::Resu
 
 /// Locks the stored ones among these payments, in the order of their ids. What others hold is left out, but not
 /// what their follow-ups refer to.
-pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<Vec<(String, Facts)>> {
+pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<Vec<StoredPayment>> {
     let rows = sqlx::query!(
-        r#"select payment_id, facts as "facts: Json<Facts>" from clawback.payments
+        r#"select payment_id, facts as "facts: Json<Facts>", orphan, order_id, nullif(account, '') as account, livemode,
+                  nullif(currency, '') as currency, state, amount_paid, amount_refunded, amount_disputed, amount_lost,
+                  open_disputes, hold, extract(epoch from evidence_due_by)::bigint as evidence_due_by
+           from clawback.payments
            where payment_id = any($1)
            order by payment_id
            for no key update skip locked"#,
@@ -41,7 +56,26 @@ pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Resu
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.payment_id, row.facts.0)).collect())
+    let payments = rows.into_iter().map(|row| {
+        let balance = Balance {
+            amount_paid: row.amount_paid,
+            amount_refunded: row.amount_refunded,
+            amount_disputed: row.amount_disputed,
+            amount_lost: row.amount_lost,
+            open_disputes: row.open_disputes,
+            hold: row.hold,
+            evidence_due_by: row.evidence_due_by,
+        };
+        let standing = Standing {
+            scope: Scope { account: row.account, livemode: row.livemode },
+            currency: row.currency,
+            state: State::named(&row.state).unwrap_or(State::Unknown),
+            balance,
+        };
+        let row_shown = PaymentStanding { orphan: row.orphan, order_id: row.order_id, standing };
+        StoredPayment { payment_id: row.payment_id, facts: row.facts.0, row: row_shown }
+    });
+    Ok(payments.collect())
 }
 
 /// The stored ones among these payments, locked or not. Only the processor adds or removes any.
@@ -105,20 +139,28 @@ pub async fn of_orders(conn: &mut PgConnection, order_ids: &[String]) -> sqlx::R
     Ok(rows.into_iter().map(|row| (row.payment_id, row.facts.0)).collect())
 }
 
-/// Writes payments, new or changed.
+/// Writes those of these payments that differ from what is stored.
 pub async fn save(conn: &mut PgConnection, rows: &[PaymentRow<'_>]) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into clawback.payments as p
+        "with derived as (
+             select r.payment_id, r.facts, r.orphan, r.order_id, coalesce(r.account, '') as account, r.livemode,
+                    coalesce(r.currency, '') as currency, r.charge_id, r.amount, r.amount_paid, r.amount_refunded,
+                    r.amount_disputed, r.amount_lost, r.state, r.hold, r.open_disputes,
+                    to_timestamp(r.evidence_due_by) as evidence_due_by
+             from jsonb_to_recordset($1) as r
+                 (payment_id text, facts jsonb, orphan boolean, order_id text, account text, livemode boolean,
+                  currency text, charge_id text, amount bigint, amount_paid bigint, amount_refunded bigint,
+                  amount_disputed bigint, amount_lost bigint, state text, hold boolean, open_disputes integer,
+                  evidence_due_by bigint)
+         )
+         insert into clawback.payments as p
              (payment_id, facts, orphan, order_id, account, livemode, currency, charge_id, amount, amount_paid,
               amount_refunded, amount_disputed, amount_lost, state, hold, open_disputes, evidence_due_by)
-         select r.payment_id, r.facts, r.orphan, r.order_id, coalesce(r.account, ''), r.livemode,
-                coalesce(r.currency, ''), r.charge_id, r.amount, r.amount_paid, r.amount_refunded, r.amount_disputed,
-                r.amount_lost, r.state, r.hold, r.open_disputes, to_timestamp(r.evidence_due_by)
-         from jsonb_to_recordset($1) as r
-             (payment_id text, facts jsonb, orphan boolean, order_id text, account text, livemode boolean,
-              currency text, charge_id text, amount bigint, amount_paid bigint, amount_refunded bigint,
-              amount_disputed bigint, amount_lost bigint, state text, hold boolean, open_disputes integer,
-              evidence_due_by bigint)
+         select d.* from derived d
+         -- Found first, for an upsert would lock and log every row. A column that is not derived is not compared.
+         where not exists (
+             select from clawback.payments p
+             where p.payment_id = d.payment_id and to_jsonb(p) || to_jsonb(d) = to_jsonb(p))
          on conflict on constraint payments_pkey do update
          set facts = excluded.facts, orphan = excluded.orphan, order_id = excluded.order_id,
              account = excluded.account, livemode = excluded.livemode, currency = excluded.currency,
@@ -149,12 +191,25 @@ pub async fn remove(conn: &mut PgConnection, payment_ids: &[&str]) -> sqlx::Resu
         .map(drop)
 }
 
-/// Writes which payment objects belong to, given as parallel lists.
-pub async fn save_homes(conn: &mut PgConnection, object_ids: &[&str], payment_ids: &[&str]) -> sqlx::Result<()> {
+/// Writes which payment objects belong to, given as parallel lists, and forgets objects that none of the payments
+/// `touched` holds any more.
+pub async fn save_homes(
+    conn: &mut PgConnection,
+    touched: &[&str],
+    object_ids: &[&str],
+    payment_ids: &[&str],
+) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into clawback.payment_objects (object_id, payment_id)
-         select * from unnest($1::text[], $2::text[])
+        "with gone as (
+             delete from clawback.payment_objects where payment_id = any($1) and object_id <> all($2)
+         )
+         insert into clawback.payment_objects (object_id, payment_id)
+         select h.object_id, h.payment_id
+         from unnest($2::text[], $3::text[]) as h (object_id, payment_id)
+         left join clawback.payment_objects o using (object_id)
+         where o.payment_id is distinct from h.payment_id
          on conflict on constraint payment_objects_pkey do update set payment_id = excluded.payment_id",
+        touched as _,
         object_ids as _,
         payment_ids as _
     )
@@ -163,45 +218,61 @@ pub async fn save_homes(conn: &mut PgConnection, object_ids: &[&str], payment_id
     .map(drop)
 }
 
-/// Writes refunds, new or changed.
-pub async fn save_refunds(conn: &mut PgConnection, refunds: &[&RefundState]) -> sqlx::Result<()> {
+/// Writes those of these refunds that differ from what is stored, and removes those that the payments
+/// `touched` have no more.
+pub async fn save_refunds(conn: &mut PgConnection, touched: &[&str], refunds: &[&RefundState]) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into clawback.refunds as f
-             (refund_id, payment_id, charge_id, amount, currency, status, reason, failure_reason, created_at)
-         select r.refund_id, r.payment_id, r.charge_id, r.amount, r.currency, r.status, r.reason, r.failure_reason,
-                to_timestamp(r.created)
-         from jsonb_to_recordset($1) as r
-             (refund_id text, payment_id text, charge_id text, amount bigint, currency text, status text, reason text,
+        "with derived as (
+             select r.refund_id, r.payment_id, r.charge_id, r.amount, r.currency, r.status, r.reason, r.failure_reason,
+                to_timestamp(r.created) as created_at
+             from jsonb_to_recordset($1) as r
+                 (refund_id text, payment_id text, charge_id text, amount bigint, currency text, status text, reason text,
               failure_reason text, created bigint)
+         ), gone as (
+             delete from clawback.refunds where payment_id = any($2) and refund_id not in (select refund_id from derived)
+         )
+         insert into clawback.refunds
+             (refund_id, payment_id, charge_id, amount, currency, status, reason, failure_reason, created_at)
+         select d.* from derived d
+         where not exists (
+             select from clawback.refunds f where f.refund_id = d.refund_id and to_jsonb(f) || to_jsonb(d) = to_jsonb(f))
          on conflict on constraint refunds_pkey do update
          set payment_id = excluded.payment_id, charge_id = excluded.charge_id, amount = excluded.amount,
              currency = excluded.currency, status = excluded.status, reason = excluded.reason,
              failure_reason = excluded.failure_reason, created_at = excluded.created_at,
-             updated_at = excluded.updated_at
-         where to_jsonb(f) - 'updated_at' <> to_jsonb(excluded) - 'updated_at'",
-        Json(refunds) as _
+             updated_at = excluded.updated_at",
+        Json(refunds) as _,
+        touched as _
     )
     .execute(conn)
     .await
     .map(drop)
 }
 
-/// Writes disputes, new or changed.
-pub async fn save_disputes(conn: &mut PgConnection, disputes: &[&DisputeState]) -> sqlx::Result<()> {
+/// Writes those of these disputes that differ from what is stored, and removes those that the payments
+/// `touched` have no more.
+pub async fn save_disputes(conn: &mut PgConnection, touched: &[&str], disputes: &[&DisputeState]) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into clawback.disputes as d
-             (dispute_id, payment_id, charge_id, amount, currency, reason, network_reason_code, status, phase, outcome,
-              evidence_due_by, has_evidence, past_due, submission_count, is_charge_refundable, amount_withdrawn,
-              amount_reinstated, fee, settlement_currency, created_at)
-         select r.dispute_id, r.payment_id, r.charge_id, r.amount, r.currency, r.reason, r.network_reason_code,
-                r.status, r.phase, r.outcome, to_timestamp(r.evidence_due_by), r.has_evidence, r.past_due,
-                r.submission_count, r.is_charge_refundable, r.amount_withdrawn, r.amount_reinstated, r.fee,
-                r.settlement_currency, to_timestamp(r.created)
-         from jsonb_to_recordset($1) as r
-             (dispute_id text, payment_id text, charge_id text, amount bigint, currency text, reason text,
+        "with derived as (
+             select r.dispute_id, r.payment_id, r.charge_id, r.amount, r.currency, r.reason, r.network_reason_code,
+                r.status, r.phase, r.outcome, to_timestamp(r.evidence_due_by) as evidence_due_by, r.has_evidence,
+                r.past_due, r.submission_count, r.is_charge_refundable, r.amount_withdrawn, r.amount_reinstated, r.fee,
+                r.settlement_currency, to_timestamp(r.created) as created_at
+             from jsonb_to_recordset($1) as r
+                 (dispute_id text, payment_id text, charge_id text, amount bigint, currency text, reason text,
               network_reason_code text, status text, phase text, outcome text, evidence_due_by bigint,
               has_evidence boolean, past_due boolean, submission_count bigint, is_charge_refundable boolean,
               amount_withdrawn bigint, amount_reinstated bigint, fee bigint, settlement_currency text, created bigint)
+         ), gone as (
+             delete from clawback.disputes where payment_id = any($2) and dispute_id not in (select dispute_id from derived)
+         )
+         insert into clawback.disputes
+             (dispute_id, payment_id, charge_id, amount, currency, reason, network_reason_code, status, phase, outcome,
+              evidence_due_by, has_evidence, past_due, submission_count, is_charge_refundable, amount_withdrawn,
+              amount_reinstated, fee, settlement_currency, created_at)
+         select d.* from derived d
+         where not exists (
+             select from clawback.disputes o where o.dispute_id = d.dispute_id and to_jsonb(o) || to_jsonb(d) = to_jsonb(o))
          on conflict on constraint disputes_pkey do update
          set payment_id = excluded.payment_id, charge_id = excluded.charge_id, amount = excluded.amount,
              currency = excluded.currency, reason = excluded.reason,
@@ -211,29 +282,36 @@ pub async fn save_disputes(conn: &mut PgConnection, disputes: &[&DisputeState]) 
              submission_count = excluded.submission_count, is_charge_refundable = excluded.is_charge_refundable,
              amount_withdrawn = excluded.amount_withdrawn, amount_reinstated = excluded.amount_reinstated,
              fee = excluded.fee, settlement_currency = excluded.settlement_currency,
-             created_at = excluded.created_at, updated_at = excluded.updated_at
-         -- A dispute can differ in what is not shown.
-         where to_jsonb(d) - 'updated_at' <> to_jsonb(excluded) - 'updated_at'",
-        Json(disputes) as _
+             created_at = excluded.created_at, updated_at = excluded.updated_at",
+        Json(disputes) as _,
+        touched as _
     )
     .execute(conn)
     .await
     .map(drop)
 }
 
-/// Writes early fraud warnings, new or changed.
-pub async fn save_warnings(conn: &mut PgConnection, warnings: &[&WarningState]) -> sqlx::Result<()> {
+/// Writes those of these early fraud warnings that differ from what is stored, and removes those that the payments
+/// `touched` have no more.
+pub async fn save_warnings(conn: &mut PgConnection, touched: &[&str], warnings: &[&WarningState]) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into clawback.fraud_warnings as w
+        "with derived as (
+             select r.warning_id, r.payment_id, r.charge_id, r.fraud_type, r.actionable, to_timestamp(r.created) as created_at
+             from jsonb_to_recordset($1) as r
+                 (warning_id text, payment_id text, charge_id text, fraud_type text, actionable boolean, created bigint)
+         ), gone as (
+             delete from clawback.fraud_warnings where payment_id = any($2) and warning_id not in (select warning_id from derived)
+         )
+         insert into clawback.fraud_warnings
              (warning_id, payment_id, charge_id, fraud_type, actionable, created_at)
-         select r.warning_id, r.payment_id, r.charge_id, r.fraud_type, r.actionable, to_timestamp(r.created)
-         from jsonb_to_recordset($1) as r
-             (warning_id text, payment_id text, charge_id text, fraud_type text, actionable boolean, created bigint)
+         select d.* from derived d
+         where not exists (
+             select from clawback.fraud_warnings w where w.warning_id = d.warning_id and to_jsonb(w) || to_jsonb(d) = to_jsonb(w))
          on conflict on constraint fraud_warnings_pkey do update
          set payment_id = excluded.payment_id, charge_id = excluded.charge_id, fraud_type = excluded.fraud_type,
-             actionable = excluded.actionable, created_at = excluded.created_at, updated_at = excluded.updated_at
-         where to_jsonb(w) - 'updated_at' <> to_jsonb(excluded) - 'updated_at'",
-        Json(warnings) as _
+             actionable = excluded.actionable, created_at = excluded.created_at, updated_at = excluded.updated_at",
+        Json(warnings) as _,
+        touched as _
     )
     .execute(conn)
     .await

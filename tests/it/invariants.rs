@@ -72,7 +72,8 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("disputes_pkey", "insert into clawback.disputes select * from clawback.disputes"),
     ("fraud_warnings_payment_fkey", "update clawback.fraud_warnings set payment_id = 'pi_nowhere'"),
     ("fraud_warnings_pkey", "insert into clawback.fraud_warnings select * from clawback.fraud_warnings"),
-    ("order_history_changes", "update clawback.order_history set from_state = to_state"),
+    ("order_history_ends", "update clawback.order_history set from_state = null, to_state = null"),
+    ("order_history_amounts", "update clawback.order_history set amount_refunded = -1"),
     ("order_history_states", "update clawback.order_history set to_state = 'shipped'"),
     ("order_history_currency", "update clawback.order_history set currency = 'EUR'"),
     (

@@ -30,3 +30,4 @@ mod replicas;
 mod samples;
 #[path = "../proof/table.rs"]
 mod table;
+mod upgrades;

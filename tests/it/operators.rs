@@ -322,5 +322,6 @@ async fn a_payment_is_linked_late_and_anew_and_before_it_is_seen() {
     assert_eq!(refused, "link_payment: re_orphan is no payment");
     let feed = app.db.rows("select order_id, from_state, to_state from clawback_v1.order_history order by id").await;
     assert_eq!(feed[0], json!({ "order_id": null, "from_state": null, "to_state": "paid" }));
-    assert_eq!(feed[2], json!({ "order_id": "o_1", "from_state": "paid", "to_state": "unknown" }));
+    assert_eq!(feed[1], json!({ "order_id": null, "from_state": "paid", "to_state": null }));
+    assert_eq!(feed[3], json!({ "order_id": "o_1", "from_state": "paid", "to_state": null }));
 }

@@ -113,14 +113,15 @@ async fn settle(db: &Database) {
 }
 
 /// What must find nothing.
-const MISFITS: [(&str, &str); 6] = [
+const MISFITS: [(&str, &str); 7] = [
     ("not processed", "select * from clawback_v1.events where state <> 'processed' or last_error is not null"),
     (
         "history that does not begin where it ended",
-        // An order that lost its last payment is `unknown`, and may begin anew.
-        "select * from (select h.*, lag(to_state) over (partition by order_id, account, livemode, currency order by id)
-                        as before from clawback_v1.order_history h where order_id is not null) h
-         where from_state is distinct from before and not (from_state is null and before = 'unknown')",
+        "select * from (select h.*, lag(to_state) over (partition by order_id, case
+                               when order_id is null then payment_id
+                               else concat_ws(' ', account, livemode, currency) end order by id) as before
+                        from clawback_v1.order_history h) h
+         where from_state is distinct from before",
     ),
     (
         "history that does not end where the order is",
@@ -129,7 +130,20 @@ const MISFITS: [(&str, &str); 6] = [
                         order by order_id, account, livemode, currency, id desc) h
          full join clawback_v1.orders o on o.order_id = h.order_id and o.account is not distinct from h.account
              and o.livemode = h.livemode and o.currency is not distinct from h.currency
-         where coalesce(o.state, 'unknown') is distinct from h.to_state",
+         where o.state is distinct from h.to_state
+             or o.order_id is not null and (o.amount_paid, o.amount_refunded, o.amount_disputed, o.amount_lost, o.hold,
+                 o.open_disputes, o.evidence_due_by) is distinct from (h.amount_paid, h.amount_refunded,
+                 h.amount_disputed, h.amount_lost, h.hold, h.open_disputes, h.evidence_due_by)",
+    ),
+    (
+        "history that does not end where the unlinked payment is",
+        "select * from (select distinct on (payment_id) * from clawback_v1.order_history where order_id is null
+                        order by payment_id, id desc) h
+         full join (select * from clawback_v1.payments where order_id is null) p on p.payment_id = h.payment_id
+         where p.state is distinct from h.to_state
+             or p.payment_id is not null and (p.amount_paid, p.amount_refunded, p.amount_disputed, p.amount_lost,
+                 p.hold, p.evidence_due_by) is distinct from (h.amount_paid, h.amount_refunded, h.amount_disputed,
+                 h.amount_lost, h.hold, h.evidence_due_by)",
     ),
     (
         "asked for twice",

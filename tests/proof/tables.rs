@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use clawback::apply::book::{Book, Changes};
+use clawback::apply::book::{Book, Stored};
+use clawback::domain::history::{Change, PaymentStanding, Standing, Subject};
 use clawback::domain::{
     Derived, DisputeState, Facts, Order, OrderKey, Payment, RefundState, RunAt, Tally, Wanted, WarningState, derive,
 };
 use clawback::handlers::{Reading, read};
+use clawback::store::payments::StoredPayment;
 
 use crate::life::Event;
 use crate::memory::Dice;
@@ -40,6 +42,8 @@ pub struct Tables {
     pub warnings: BTreeMap<String, WarningState>,
     homes: HashMap<String, String>,
     pub wanted: BTreeMap<String, Vec<Wanted>>,
+    /// What a reader of the history makes of it.
+    mirror: BTreeMap<Subject, Standing>,
 }
 
 /// An event as the reader understood it.
@@ -65,7 +69,7 @@ impl Tables {
     pub fn after(batches: &[Vec<&ReadEvent>], dice: &mut Dice) -> Result<Truth, String> {
         let (mut tables, mut queue) = (Self::default(), Queue::default());
         for batch in batches {
-            let book = tables.post(batch);
+            let book = tables.post(batch)?;
             queue.align(&book, |payment_id| tables.facts.contains_key(payment_id));
             tables.save(&book);
             queue.consume(dice);
@@ -78,17 +82,30 @@ impl Tables {
     /// The tables after one more batch.
     pub fn with(&self, batch: &[&ReadEvent]) -> Result<Self, String> {
         let mut tables = self.clone();
-        tables.save(&tables.post(batch));
+        let book = tables.post(batch)?;
+        tables.save(&book);
         tables.check()?;
         Ok(tables)
     }
 
-    fn post(&self, events: &[&ReadEvent]) -> Book {
+    fn post(&mut self, events: &[&ReadEvent]) -> Result<Book, String> {
         let mut book = self.load(events);
         for event in events {
-            book.post(event.object.as_deref(), event.facts.clone());
+            for change in book.post(event.object.as_deref(), event.facts.clone()).changes {
+                self.reflect(change)?;
+            }
         }
-        book
+        Ok(book)
+    }
+
+    /// A row of the history begins where the one before it ended, and tells of a change.
+    fn reflect(&mut self, Change { subject, from, to }: Change) -> Result<(), String> {
+        let known = self.mirror.remove(&subject);
+        if known != from || from == to {
+            return Err(format!("WRONG: {subject:?} was {known:?}, but the history goes from {from:?} to {to:?}"));
+        }
+        self.mirror.extend(to.map(|to| (subject, to)));
+        Ok(())
     }
 
     /// The payments that the events touch, and the sums of all others of their orders.
@@ -99,15 +116,28 @@ impl Tables {
         let concerned = events.iter().flat_map(|event| Book::concerned(&event.facts, &homes));
         let stored: BTreeMap<String, Facts> =
             concerned.filter_map(|id| Some((id.to_owned(), self.stored(id)?))).collect();
-        let refs: BTreeSet<&str> =
-            events.iter().map(|event| &event.facts).chain(stored.values()).flat_map(Facts::order_refs).collect();
+        let standing = |id: &str| PaymentStanding::from(&self.payments[id]);
+        let rows: Vec<PaymentStanding> = stored.keys().map(|id| standing(id)).collect();
+        let refs: BTreeSet<&str> = events
+            .iter()
+            .map(|event| &event.facts)
+            .chain(stored.values())
+            .flat_map(Facts::order_refs)
+            .chain(rows.iter().filter_map(|row| row.order_id.as_deref()))
+            .collect();
         let mut others: BTreeMap<OrderKey, Tally> = BTreeMap::new();
         for payment in self.payments.values().filter(|payment| !stored.contains_key(&payment.payment_id)) {
             let Some(key) = payment.order_key().filter(|key| refs.contains(key.order_id.as_str())) else { continue };
             let tally = others.remove(&key).into_iter().chain([Tally::of(payment)]).reduce(Tally::plus);
             others.extend(tally.map(|tally| (key, tally)));
         }
-        Book::new(stored, homes, others)
+        let orders = self.orders.values().filter(|order| refs.contains(order.key.order_id.as_str())).cloned().collect();
+        let payments = stored.into_iter().map(|(payment_id, facts)| StoredPayment {
+            row: standing(&payment_id),
+            payment_id,
+            facts,
+        });
+        Book::new(Stored { payments: payments.collect(), homes, orders, others })
     }
 
     fn stored(&self, payment_id: &str) -> Option<Facts> {
@@ -115,27 +145,24 @@ impl Tables {
     }
 
     fn save(&mut self, book: &Book) {
-        let changes: Changes<'_> = book.changes();
-        for (entry, _) in &changes.payments {
-            let payment = &entry.derived.payment;
-            let text = serde_json::to_string(&entry.facts).expect("facts can be written");
-            self.facts.insert(payment.payment_id.clone(), text);
-            self.payments.insert(payment.payment_id.clone(), payment.clone());
+        for (facts, derived) in book.payments() {
+            let id = &derived.payment.payment_id;
+            let text = serde_json::to_string(facts).expect("facts can be written");
+            self.facts.insert(id.clone(), text);
+            self.payments.insert(id.clone(), derived.payment.clone());
+            self.homes.extend(facts.held_ids().map(|object| (object.clone(), id.clone())));
+            self.refunds.extend(derived.refunds.iter().map(|refund| (refund.refund_id.clone(), refund.clone())));
+            self.disputes.extend(derived.disputes.iter().map(|d| (d.dispute_id.clone(), d.clone())));
+            self.warnings.extend(derived.warnings.iter().map(|w| (w.warning_id.clone(), w.clone())));
+            self.wanted.insert(id.clone(), derived.wanted.clone());
         }
-        self.homes.extend(changes.moved_objects().map(|(object, home)| (object.to_owned(), home.to_owned())));
-        self.refunds.extend(changes.refunds().into_iter().map(|refund| (refund.refund_id.clone(), refund.clone())));
-        self.disputes.extend(changes.disputes().into_iter().map(|d| (d.dispute_id.clone(), d.clone())));
-        self.warnings.extend(changes.warnings().into_iter().map(|w| (w.warning_id.clone(), w.clone())));
-        for gone in &changes.gone {
-            self.facts.remove(*gone);
-            self.payments.remove(*gone);
-            self.wanted.remove(*gone);
+        for gone in book.gone() {
+            self.facts.remove(gone);
+            self.payments.remove(gone);
+            self.wanted.remove(gone);
         }
-        self.orders.extend(changes.orders.iter().map(|order| (order.key.clone(), order.clone())));
-        changes.gone_orders.iter().for_each(|key| drop(self.orders.remove(key)));
-        for entry in book.touched() {
-            self.wanted.insert(entry.derived.payment.payment_id.clone(), entry.derived.wanted.clone());
-        }
+        self.orders.extend(book.orders().into_iter().map(|order| (order.key.clone(), order)));
+        book.gone_orders().into_iter().for_each(|key| drop(self.orders.remove(key)));
     }
 
     /// Derived again from the stored facts, every payment is what its row says.
@@ -146,7 +173,21 @@ impl Tables {
                 return Err(format!("the row of {id} is not what its facts say: {payment:?} is not {again:?}"));
             }
         }
-        Ok(())
+        self.check_mirror()
+    }
+
+    /// A mirror kept from the history alone is what the rows show.
+    fn check_mirror(&self) -> Result<(), String> {
+        let orders = self.orders.values().map(|order| (Subject::Order(order.key.clone()), Standing::from(order)));
+        let unlinked = self.payments.values().filter(|payment| payment.order_id.is_none() && !payment.orphan);
+        let unlinked = unlinked
+            .map(|payment| (Subject::Payment(payment.payment_id.clone()), PaymentStanding::from(payment).standing));
+        let shown: BTreeMap<Subject, Standing> = orders.chain(unlinked).collect();
+        if self.mirror == shown {
+            Ok(())
+        } else {
+            Err(format!("WRONG: the mirror has {:?} for {shown:?}", self.mirror))
+        }
     }
 
     /// What each payment asks for.

@@ -1,0 +1,125 @@
+//! What the history tells: how orders, and payments while they are unlinked, stand. Pure.
+//!
+//! Not here: working out how something stands, which is `payment.rs`'s and `order.rs`'s.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::facts::Scope;
+use super::order::{Order, OrderKey, Tally};
+use super::payment::{Balance, Payment, State};
+
+/// Whose changes a row of the history tells.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// A payment, while it is unlinked.
+    Payment(String),
+    /// An order.
+    Order(OrderKey),
+}
+
+/// How an order or a payment stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Account and mode.
+    pub scope: Scope,
+    /// Lower-case ISO code; none while not known.
+    pub currency: Option<String>,
+    /// The first state that fits.
+    pub state: State,
+    /// The sums.
+    pub balance: Balance,
+}
+
+/// How a payment stands and what it counts towards, as its row shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentStanding {
+    /// No payment of anybody's: neither counted nor told.
+    pub orphan: bool,
+    /// The order it counts towards; none while it is unlinked.
+    pub order_id: Option<String>,
+    /// How it stands.
+    pub standing: Standing,
+}
+
+/// A change of how something stands. Both sides are never the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Whose.
+    pub subject: Subject,
+    /// None: it begins.
+    pub from: Option<Standing>,
+    /// None: it is no more, since it was linked, merged or moved.
+    pub to: Option<Standing>,
+}
+
+impl PaymentStanding {
+    /// The order it counts towards.
+    #[must_use]
+    pub fn order_key(&self) -> Option<OrderKey> {
+        let Standing { scope, currency, .. } = &self.standing;
+        Some(OrderKey {
+            order_id: self.order_id.clone().filter(|_| !self.orphan)?,
+            account: scope.account.clone(),
+            livemode: scope.livemode,
+            currency: currency.clone(),
+        })
+    }
+
+    /// What it adds to its order.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        Tally { balance: self.standing.balance.clone(), states: [self.standing.state].into() }
+    }
+
+    /// Told by itself: a payment of somebody's that is for no order yet.
+    #[must_use]
+    pub fn is_unlinked(&self) -> bool {
+        !self.orphan && self.order_id.is_none()
+    }
+
+    /// Whose changes tell of this payment.
+    #[must_use]
+    pub fn subject(&self, payment_id: &str) -> Option<Subject> {
+        let unlinked = || self.is_unlinked().then(|| Subject::Payment(payment_id.to_owned()));
+        self.order_key().map(Subject::Order).or_else(unlinked)
+    }
+}
+
+impl From<&Payment> for PaymentStanding {
+    fn from(payment: &Payment) -> Self {
+        let Payment { orphan, order_id, scope, currency, state, balance, .. } = payment;
+        let standing =
+            Standing { scope: scope.clone(), currency: currency.clone(), state: *state, balance: balance.clone() };
+        Self { orphan: *orphan, order_id: order_id.clone(), standing }
+    }
+}
+
+impl From<&Order> for Standing {
+    fn from(order: &Order) -> Self {
+        let scope = Scope { account: order.key.account.clone(), livemode: order.key.livemode };
+        Self { scope, currency: order.key.currency.clone(), state: order.state, balance: order.balance.clone() }
+    }
+}
+
+/// How each of these subjects stood and stands now: the changes, those that are no more first, so that whoever
+/// keeps a mirror ends with what is. `told` is brought up to date.
+#[must_use]
+pub fn changes(
+    told: &mut BTreeMap<Subject, Standing>,
+    subjects: BTreeSet<Subject>,
+    now: impl Fn(&Subject) -> Option<Standing>,
+) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for subject in subjects {
+        let to = now(&subject);
+        let from = match &to {
+            Some(standing) => told.insert(subject.clone(), standing.clone()),
+            None => told.remove(&subject),
+        };
+        if from != to {
+            changes.push(Change { subject, from, to });
+        }
+    }
+    changes.sort_by_key(|change| change.to.is_some());
+    changes
+}
