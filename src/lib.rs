@@ -57,7 +57,8 @@
 //! 6. [`handlers::read`] turns each body into [`domain::Facts`]: small snapshots in our own words of the
 //!    objects that it shows. Nothing reads it: the event is `ignored`. It lacks what it must have: `failed`.
 //! 7. The payments concerned are loaded and locked, with their follow-ups. An event of a payment that
-//!    somebody else holds is left to a later batch.
+//!    somebody else holds is left to a later batch. Facts that were made by other rules ([`domain::RULES`]) are made
+//!    again from the ledger, from nothing, so that what was misread is retracted.
 //! 8. [`apply::book::Book::post`] joins the facts of one event after another with what is known
 //!    ([`domain::Facts::join`]), splits them by payment ([`domain::Facts::by_payment`]), and derives
 //!    each payment anew ([`domain::derive`]) and the orders from their payments ([`domain::order()`]).
@@ -124,6 +125,9 @@
 //!   are fixed words; bodies and signatures are in no log.
 //!
 //! # How to add …
+//!
+//! **… a rule, or a better reading.** Raise [`domain::RULES`]: what is stored is then made again from the ledger, payment
+//! by payment as events come, or all at once by `clawback rebuild --all`.
 //!
 //! **… an event type.** Mostly nothing: if it carries an object that is known, it is read. Add it to the list
 //! in `README.md` if state is poorer without it.

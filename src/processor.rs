@@ -10,10 +10,12 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use crate::apply::{self, Batch, BatchError, Cause, Counts, Take, Taken};
-use crate::store::follow_ups;
+use crate::domain::RULES;
 use crate::store::ledger::{self, Verdict};
+use crate::store::{follow_ups, rebuilds};
 use crate::telemetry;
 
 /// How often an event that fails alone is tried before it is `failed`.
@@ -24,8 +26,8 @@ const POLL: Duration = Duration::from_millis(500);
 const MISSED: Duration = Duration::from_millis(20);
 /// Longer than every time-out inside a batch: then the network is frozen, not the database slow.
 const FROZEN: Duration = Duration::from_secs(60);
-/// How often expired leases are ended, for kinds that nobody claims.
-const REAP: Duration = Duration::from_secs(10);
+/// How often expired leases are ended, for kinds that nobody claims, and this processor says that it lives.
+const REAP: Duration = Duration::from_secs(5);
 /// So many passing errors in a row, and the batch's events are tried one by one.
 const PATIENCE: u32 = 3;
 /// So long an event waits after a passing error of its own, in milliseconds.
@@ -65,12 +67,16 @@ impl Processor {
     /// Works on one connection until it fails or it is time to stop.
     async fn work(&self, stop: &mut watch::Receiver<bool>, failures: &mut u32) -> Result<(), sqlx::Error> {
         let mut conn = within(self.database.connect()).await?;
+        let id = Uuid::new_v4();
+        within(rebuilds::report(&mut conn, id, RULES)).await?;
         let mut reaped = Instant::now();
         while !*stop.borrow() {
             let wait = self.step(&mut conn, *failures).await?;
+            let wait = if self.rebuild(&mut conn).await? { Duration::ZERO } else { wait };
             *failures = 0;
             if reaped.elapsed() >= REAP {
                 within(follow_ups::reap(&mut conn)).await?;
+                within(rebuilds::report(&mut conn, id, RULES)).await?;
                 reaped = Instant::now();
             }
             pause(wait, &self.woken, stop).await;
@@ -99,6 +105,20 @@ impl Processor {
                 tracing::warn!(%error, "a batch failed; its events are tried one by one");
                 self.one_by_one(conn, error.taken).await?;
                 Ok(Duration::ZERO)
+            }
+        }
+    }
+
+    /// A few of the payments that are to be made again from the ledger, between batches of events. Returns whether there
+    /// were any. Those that cannot be made again wait, and hold up nothing else.
+    async fn rebuild(&self, conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        match self.batch(conn, Take::Rebuilds).await {
+            Ok(Batch::Done(_)) => Ok(true),
+            Ok(Batch::Busy | Batch::Idle) => Ok(false),
+            Err(BatchError { cause: Cause::Database(error), .. }) if is_away(&error) => Err(error),
+            Err(BatchError { cause, .. }) => {
+                tracing::warn!(%cause, "payments cannot be made again from the ledger now; they are left for later");
+                within(rebuilds::defer(conn, &cause.to_string())).await.map(|()| false)
             }
         }
     }

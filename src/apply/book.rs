@@ -9,13 +9,23 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::domain::align::{Alignment, Asked, FollowUp, Place, align};
 use crate::domain::history::{self, Change, PaymentStanding, Standing, Subject};
 use crate::domain::{Derived, Facts, Order, OrderKey, Tally, derive, order};
-use crate::store::payments::StoredPayment;
+
+/// A payment as it is stored, or as the ledger says that it is.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Its id.
+    pub payment_id: String,
+    /// What was seen.
+    pub facts: Facts,
+    /// What its row shows.
+    pub row: PaymentStanding,
+}
 
 /// What of the database a batch works on.
 #[derive(Clone, Debug, Default)]
 pub struct Stored {
     /// The payments that its events touch.
-    pub payments: Vec<StoredPayment>,
+    pub payments: Vec<Known>,
     /// The payment of each object that its events name.
     pub homes: HashMap<String, String>,
     /// The orders that its events may touch, as their rows are.
@@ -57,7 +67,7 @@ impl Book {
         let mut book = Self { homes: stored.homes, others: stored.others, ..Self::default() };
         let orders = stored.orders.iter().map(|order| (Subject::Order(order.key.clone()), Standing::from(order)));
         book.told.extend(orders);
-        for StoredPayment { payment_id, facts, row } in stored.payments {
+        for Known { payment_id, facts, row } in stored.payments {
             if row.is_unlinked() {
                 book.told.insert(Subject::Payment(payment_id.clone()), row.standing.clone());
             }
@@ -73,11 +83,22 @@ impl Book {
 
     /// Folds in the facts of one event about `object_id`.
     pub fn post(&mut self, object_id: Option<&str>, facts: Facts) -> Posted {
-        let concerned: BTreeSet<String> = Self::concerned(&facts, &self.homes).map(str::to_owned).collect();
+        let concerned = Self::concerned(&facts, &self.homes).map(str::to_owned).collect();
+        self.fold(object_id, concerned, facts)
+    }
+
+    /// Derives a payment again from what is known of it.
+    pub fn post_again(&mut self, payment_id: &str) -> Posted {
+        self.fold(Some(payment_id), [payment_id.to_owned()].into(), Facts::default())
+    }
+
+    fn fold(&mut self, object_id: Option<&str>, mut concerned: BTreeSet<String>, facts: Facts) -> Posted {
         let mut joined = Facts::default();
         let mut subjects = BTreeSet::new();
-        for id in concerned {
+        while let Some(id) = concerned.pop_first() {
             let Some((known, row)) = self.remove(&id) else { continue };
+            // Made again from the ledger, it may hold what stands at another payment.
+            concerned.extend(Self::concerned(&known, &self.homes).map(str::to_owned));
             subjects.extend(row.subject(&id));
             joined.join(known);
         }

@@ -6,20 +6,21 @@
 //! one fails is decided in [`crate::processor`].
 
 pub mod book;
+mod load;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use sqlx::{Connection, PgConnection};
 
 use crate::domain::align::FollowUp;
-use crate::domain::history::{Change, Subject};
-use crate::domain::{Derived, Facts};
+use crate::domain::{Derived, Facts, RULES};
 use crate::handlers::{self, Reading};
 use crate::store::ledger::{PendingEvent, Verdict};
 use crate::store::orders::HistoryRow;
-use crate::store::payments::{PaymentRow, StoredPayment};
-use crate::store::{follow_ups, ledger, orders, payments};
-use book::{Book, Stored};
+use crate::store::payments::PaymentRow;
+use crate::store::{follow_ups, ledger, orders, payments, rebuilds};
+use book::Book;
+use load::{Loaded, load};
 
 /// So long an event waits when somebody else holds a row of its payment, in milliseconds.
 const HELD_FOR: i32 = 250;
@@ -31,6 +32,8 @@ pub enum Take {
     Next,
     /// This one alone, by its place in the ledger: how a batch that failed is tried again.
     Only(i64),
+    /// None, but the next payments that somebody asked to be made again from the ledger.
+    Rebuilds,
 }
 
 /// What came of a batch.
@@ -40,7 +43,7 @@ pub enum Batch {
     Busy,
     /// Nothing was due.
     Idle,
-    /// Events were finished.
+    /// Events were finished, or payments made again.
     Done(Counts),
 }
 
@@ -109,15 +112,16 @@ async fn transact(
     taken: &mut Vec<Taken>,
 ) -> Result<Batch, Cause> {
     let mut tx = conn.begin().await?;
-    if !ledger::try_lock(&mut tx).await? {
+    if !ledger::try_lock(&mut tx, RULES).await? {
         tx.rollback().await?;
         return Ok(Batch::Busy);
     }
-    let events = match take {
-        Take::Next => ledger::take(&mut tx).await?,
-        Take::Only(seq) => ledger::take_one(&mut tx, seq).await?,
+    let (events, asked) = match take {
+        Take::Next => (ledger::take(&mut tx).await?, Vec::new()),
+        Take::Only(seq) => (ledger::take_one(&mut tx, seq).await?, Vec::new()),
+        Take::Rebuilds => (Vec::new(), rebuilds::take(&mut tx).await?),
     };
-    if events.is_empty() {
+    if events.is_empty() && asked.is_empty() {
         tx.rollback().await?;
         return Ok(Batch::Idle);
     }
@@ -125,13 +129,16 @@ async fn transact(
     let ids: Vec<&str> = events.iter().map(|event| event.event_id.as_str()).collect();
     let bodies = ledger::bodies(&mut tx, &ids).await?;
     let (read, mut verdicts) = guarded(|| read(events, &bodies, order_key))?;
-    let Loaded { book, queue, events, deferred } = load(&mut tx, read).await?;
-    let (book, history, posted) = guarded(|| post(book, events))?;
+    let Loaded { book, queue, events, again, deferred } = load(&mut tx, read, &asked, order_key).await?;
+    let (book, history, posted) = guarded(|| post(book, &again, events))?;
     verdicts.extend(posted);
     save(&mut tx, &book, queue, &history).await?;
     ledger::finish(&mut tx, &verdicts).await?;
     if !deferred.is_empty() {
         ledger::defer(&mut tx, &deferred, HELD_FOR).await?;
+    }
+    if !again.is_empty() {
+        rebuilds::finish(&mut tx, &again).await?;
     }
     tx.commit().await?;
     Ok(Batch::Done(count(&verdicts, deferred.len())))
@@ -173,91 +180,21 @@ fn verdict(
     Verdict { event_id: event.event_id, state, payment_id, last_error }
 }
 
-/// What a batch works on.
-struct Loaded {
-    book: Book,
-    queue: Vec<FollowUp>,
-    events: Vec<(PendingEvent, Facts)>,
-    /// Events of a payment of which somebody else holds a row.
-    deferred: Vec<i64>,
-}
-
-/// Loads and locks the payments and follow-ups that the events touch.
-async fn load(tx: &mut PgConnection, read: Vec<(PendingEvent, Facts)>) -> sqlx::Result<Loaded> {
-    let named = distinct(read.iter().flat_map(|(_, facts)| facts.ids()));
-    let homes = payments::homes(tx, &named).await?;
-    let concerned = distinct(read.iter().flat_map(|(_, facts)| Book::concerned(facts, &homes)));
-    let existing = payments::stored(tx, &concerned).await?;
-    let locked = payments::lock(tx, &existing).await?;
-    let queue_sizes = follow_ups::counts(tx, &existing).await?;
-    let queue = follow_ups::lock(tx, &existing).await?;
-
-    let held = held(&existing, &locked, &queue_sizes, &queue);
-    let is_held = |facts: &Facts| Book::concerned(facts, &homes).any(|id| held.contains(id));
-    let (left, events): (Vec<_>, Vec<_>) = read.into_iter().partition(|(_, facts)| is_held(facts));
-    let facts = events.iter().map(|(_, facts)| facts).chain(locked.iter().map(|payment| &payment.facts));
-    let stored_refs = locked.iter().filter_map(|payment| payment.row.order_id.as_deref());
-    let refs = distinct(facts.flat_map(Facts::order_refs).chain(stored_refs));
-    // One that somebody else holds is not in the book, and counts in its order as it is stored.
-    let in_book: Vec<String> = locked.iter().map(|payment| payment.payment_id.clone()).collect();
-    let others = payments::tallies(tx, &refs, &in_book).await?;
-    let orders = orders::stored(tx, &refs).await?;
-    let deferred = left.into_iter().map(|(event, _)| event.seq).collect();
-    Ok(Loaded { book: Book::new(Stored { payments: locked, homes, orders, others }), queue, events, deferred })
-}
-
-fn distinct<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<String> {
-    ids.collect::<BTreeSet<_>>().into_iter().map(str::to_owned).collect()
-}
-
-/// Payments of which a row exists that could not be locked.
-fn held(
-    existing: &[String],
-    locked: &[StoredPayment],
-    sizes: &[(String, i64)],
-    queue: &[FollowUp],
-) -> BTreeSet<String> {
-    let locked: BTreeSet<&str> = locked.iter().map(|payment| payment.payment_id.as_str()).collect();
-    let mut rows: HashMap<&str, i64> = HashMap::new();
-    for row in queue {
-        *rows.entry(&row.payment_id).or_default() += 1;
-    }
-    let payments = existing.iter().filter(|id| !locked.contains(id.as_str()));
-    let queues = sizes.iter().filter(|(id, count)| rows.get(id.as_str()).copied().unwrap_or(0) < *count);
-    payments.chain(queues.map(|(id, _)| id)).cloned().collect()
-}
-
-/// Posts events in the order received: the states they brought about, and what became of each.
-fn post(mut book: Book, events: Vec<(PendingEvent, Facts)>) -> (Book, Vec<HistoryRow>, Vec<Verdict>) {
+/// Derives payments again, then posts events in the order received: what the history tells, and what became of each.
+fn post(mut book: Book, again: &[String], events: Vec<(PendingEvent, Facts)>) -> (Book, Vec<HistoryRow>, Vec<Verdict>) {
     let mut history = Vec::new();
     let mut verdicts = Vec::new();
+    for payment_id in again {
+        let changes = book.post_again(payment_id).changes;
+        history.extend(changes.into_iter().map(|change| HistoryRow::of(None, payment_id, change)));
+    }
     for (event, facts) in events {
         let posted = book.post(event.object_id.as_deref(), facts);
-        history
-            .extend(posted.changes.into_iter().map(|change| history_row(&event, posted.payment_id.as_deref(), change)));
+        let about = posted.payment_id.as_deref().or(event.object_id.as_deref()).unwrap_or_default();
+        history.extend(posted.changes.into_iter().map(|change| HistoryRow::of(Some(&event), about, change)));
         verdicts.push(verdict(event, "processed", posted.payment_id, None));
     }
     (book, history, verdicts)
-}
-
-fn history_row(event: &PendingEvent, payment_id: Option<&str>, change: Change) -> HistoryRow {
-    let Change { subject, from, to } = change;
-    let (order_id, payment_id, currency) = match subject {
-        Subject::Payment(id) => (None, id, to.as_ref().or(from.as_ref()).and_then(|at| at.currency.clone())),
-        Subject::Order(key) => (Some(key.order_id), payment_id.unwrap_or_default().to_owned(), key.currency),
-    };
-    HistoryRow {
-        order_id,
-        payment_id,
-        from_state: from.as_ref().map(|standing| standing.state),
-        to_state: to.as_ref().map(|standing| standing.state),
-        scope: to.as_ref().or(from.as_ref()).map(|standing| standing.scope.clone()).unwrap_or_default(),
-        balance: to.map(|standing| standing.balance).unwrap_or_default(),
-        currency,
-        event_id: event.event_id.clone(),
-        event_type: event.event_type.clone(),
-        event_created_at: event.created_at.map(time::OffsetDateTime::unix_timestamp),
-    }
 }
 
 /// Writes what differs from what is stored: what others point to before they do, and away when none does any more.
@@ -281,7 +218,7 @@ async fn save(tx: &mut PgConnection, book: &Book, stored: Vec<FollowUp>, history
 async fn save_payments(tx: &mut PgConnection, book: &Book) -> sqlx::Result<()> {
     let touched: Vec<&str> = book.touched().collect();
     let rows: Vec<PaymentRow> =
-        book.payments().map(|(facts, derived)| PaymentRow { payment: &derived.payment, facts }).collect();
+        book.payments().map(|(facts, derived)| PaymentRow { payment: &derived.payment, facts, rules: RULES }).collect();
     payments::save(tx, &rows).await?;
     let homes = book.payments().flat_map(|(facts, derived)| {
         facts.held_ids().map(|object| (object.as_str(), derived.payment.payment_id.as_str()))

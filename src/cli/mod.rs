@@ -18,6 +18,7 @@ pub mod migrate;
 mod orders;
 mod output;
 mod person;
+mod rebuild;
 mod send;
 pub mod serve;
 mod sign;
@@ -59,6 +60,8 @@ enum Command {
     FollowUps(follow_ups::FollowUps),
     /// Show an order's whole story
     Orders(orders::Orders),
+    /// Ask the service to make payments again from the ledger, as a release with other rules reads it
+    Rebuild(rebuild::Rebuild),
     /// Check everything and say what to do about each finding
     Doctor(doctor::Doctor),
     /// Exit 0 if the service answers: for a container probe
@@ -114,6 +117,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Events(args) => events::run(args).await,
         Command::FollowUps(args) => follow_ups::run(args).await,
         Command::Orders(args) => orders::run(args).await,
+        Command::Rebuild(args) => rebuild::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
         Command::Healthcheck(args) => healthcheck::run(&args).await,
     }

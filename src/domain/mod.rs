@@ -7,6 +7,10 @@
 //! and idempotent, [`Facts::by_payment`] and [`derive()`] are functions of the joined value. So order
 //! state depends on the set of events, and on nothing else.
 
+/// The version of the rules: of readers, merge, derivation and follow-ups alike. Whoever changes what any of them
+/// makes of an event raises it; then facts that were made by other rules are made again from the ledger.
+pub const RULES: i32 = 1;
+
 pub mod align;
 mod derive;
 mod dispute;

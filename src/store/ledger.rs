@@ -44,15 +44,24 @@ pub struct Verdict {
 }
 
 /// Sets the time-outs of this transaction and asks for the lock that one batch holds; false: another
-/// batch is at work. A frozen replica or a consumer's long transaction cannot stall the others for ever.
-pub async fn try_lock(conn: &mut PgConnection) -> sqlx::Result<bool> {
+/// batch is at work, or a processor with newer rules lives. A frozen replica or a consumer's long transaction cannot stall the others for ever.
+pub async fn try_lock(conn: &mut PgConnection, rules: i32) -> sqlx::Result<bool> {
     let row = sqlx::query!(
         r#"select set_config('lock_timeout', '5s', true), set_config('statement_timeout', '30s', true) as statements,
                   set_config('idle_in_transaction_session_timeout', '30s', true) as idle,
                   pg_try_advisory_xact_lock($1) as "locked!""#,
         BATCH_LOCK
     );
-    Ok(row.fetch_one(conn).await?.locked)
+    if !row.fetch_one(&mut *conn).await?.locked {
+        return Ok(false);
+    }
+    // A statement of its own: one that took the lock would look at what was there before it.
+    let newer = sqlx::query_scalar!(
+        r#"select exists (select from clawback.processors
+                          where rules > $1 and seen_at > now() - interval '20 seconds') as "newer!""#,
+        rules
+    );
+    Ok(!newer.fetch_one(conn).await?)
 }
 
 /// The next events that are due, at most 100, in the order received.

@@ -11,4 +11,5 @@ pub mod ledger;
 pub mod migrations;
 pub mod orders;
 pub mod payments;
+pub mod rebuilds;
 pub mod replays;

@@ -3,7 +3,10 @@
 use serde::Serialize;
 use sqlx::PgConnection;
 use sqlx::types::Json;
+use time::OffsetDateTime;
 
+use super::ledger::PendingEvent;
+use crate::domain::history::{Change, Subject};
 use crate::domain::{Balance, Order, OrderKey, Scope, State};
 
 /// A change of an order, or of a payment while it is unlinked, as it is to be recorded.
@@ -20,8 +23,8 @@ pub struct HistoryRow {
     /// The sums from now on.
     #[serde(flatten)]
     pub balance: Balance,
-    /// The event that brought it about.
-    pub event_id: String,
+    /// The event that brought it about; none where a payment was made again from the ledger.
+    pub event_id: Option<String>,
     /// Its type.
     pub event_type: String,
     /// When it happened, in unix seconds.
@@ -31,6 +34,30 @@ pub struct HistoryRow {
     pub scope: Scope,
     /// Its currency, once known.
     pub currency: Option<String>,
+}
+
+impl HistoryRow {
+    /// A change that an event about a payment brought about; none: that payment was made again from the ledger.
+    #[must_use]
+    pub fn of(event: Option<&PendingEvent>, payment_id: &str, Change { subject, from, to }: Change) -> Self {
+        let standing = to.as_ref().or(from.as_ref());
+        let (order_id, payment_id, currency) = match subject {
+            Subject::Payment(id) => (None, id, standing.and_then(|standing| standing.currency.clone())),
+            Subject::Order(key) => (Some(key.order_id), payment_id.to_owned(), key.currency),
+        };
+        Self {
+            order_id,
+            payment_id,
+            currency,
+            from_state: from.as_ref().map(|standing| standing.state),
+            to_state: to.as_ref().map(|standing| standing.state),
+            scope: standing.map(|standing| standing.scope.clone()).unwrap_or_default(),
+            balance: to.map(|standing| standing.balance).unwrap_or_default(),
+            event_id: event.map(|event| event.event_id.clone()),
+            event_type: event.map_or("clawback.rebuilt", |event| &event.event_type).to_owned(),
+            event_created_at: event.and_then(|event| event.created_at).map(OffsetDateTime::unix_timestamp),
+        }
+    }
 }
 
 /// The rows of these orders, in every account, mode and currency.

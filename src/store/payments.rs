@@ -17,6 +17,8 @@ pub struct PaymentRow<'a> {
     pub payment: &'a Payment,
     /// What was seen.
     pub facts: &'a Facts,
+    /// The version of the rules that made it.
+    pub rules: i32,
 }
 
 /// A payment as it is stored.
@@ -24,8 +26,10 @@ pub struct PaymentRow<'a> {
 pub struct StoredPayment {
     /// Its id.
     pub payment_id: String,
-    /// What was seen.
-    pub facts: Facts,
+    /// What was seen; none when it cannot be read.
+    pub facts: Option<Facts>,
+    /// The version of the rules that made it.
+    pub rules: i32,
     /// What its row shows.
     pub row: PaymentStanding,
 }
@@ -45,7 +49,7 @@ pub async fn homes(conn: &mut PgConnection, object_ids: &[String]) -> sqlx::Resu
 /// what their follow-ups refer to.
 pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<Vec<StoredPayment>> {
     let rows = sqlx::query!(
-        r#"select payment_id, facts as "facts: Json<Facts>", orphan, order_id, nullif(account, '') as account, livemode,
+        r#"select payment_id, facts, rules, orphan, order_id, nullif(account, '') as account, livemode,
                   nullif(currency, '') as currency, state, amount_paid, amount_refunded, amount_disputed, amount_lost,
                   open_disputes, hold, extract(epoch from evidence_due_by)::bigint as evidence_due_by
            from clawback.payments
@@ -73,7 +77,12 @@ pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Resu
             balance,
         };
         let row_shown = PaymentStanding { orphan: row.orphan, order_id: row.order_id, standing };
-        StoredPayment { payment_id: row.payment_id, facts: row.facts.0, row: row_shown }
+        StoredPayment {
+            payment_id: row.payment_id,
+            facts: serde_json::from_value(row.facts).ok(),
+            rules: row.rules,
+            row: row_shown,
+        }
     });
     Ok(payments.collect())
 }
@@ -146,23 +155,24 @@ pub async fn save(conn: &mut PgConnection, rows: &[PaymentRow<'_>]) -> sqlx::Res
              select r.payment_id, r.facts, r.orphan, r.order_id, coalesce(r.account, '') as account, r.livemode,
                     coalesce(r.currency, '') as currency, r.charge_id, r.amount, r.amount_paid, r.amount_refunded,
                     r.amount_disputed, r.amount_lost, r.state, r.hold, r.open_disputes,
-                    to_timestamp(r.evidence_due_by) as evidence_due_by
+                    to_timestamp(r.evidence_due_by) as evidence_due_by, r.rules
              from jsonb_to_recordset($1) as r
                  (payment_id text, facts jsonb, orphan boolean, order_id text, account text, livemode boolean,
                   currency text, charge_id text, amount bigint, amount_paid bigint, amount_refunded bigint,
                   amount_disputed bigint, amount_lost bigint, state text, hold boolean, open_disputes integer,
-                  evidence_due_by bigint)
+                  evidence_due_by bigint, rules integer)
          )
          insert into clawback.payments as p
              (payment_id, facts, orphan, order_id, account, livemode, currency, charge_id, amount, amount_paid,
-              amount_refunded, amount_disputed, amount_lost, state, hold, open_disputes, evidence_due_by)
+              amount_refunded, amount_disputed, amount_lost, state, hold, open_disputes, evidence_due_by,
+              rules)
          select d.* from derived d
          -- Found first, for an upsert would lock and log every row. A column that is not derived is not compared.
          where not exists (
              select from clawback.payments p
              where p.payment_id = d.payment_id and to_jsonb(p) || to_jsonb(d) = to_jsonb(p))
          on conflict on constraint payments_pkey do update
-         set facts = excluded.facts, orphan = excluded.orphan, order_id = excluded.order_id,
+         set facts = excluded.facts, rules = excluded.rules, orphan = excluded.orphan, order_id = excluded.order_id,
              account = excluded.account, livemode = excluded.livemode, currency = excluded.currency,
              charge_id = excluded.charge_id, amount = excluded.amount, amount_paid = excluded.amount_paid,
              amount_refunded = excluded.amount_refunded, amount_disputed = excluded.amount_disputed,

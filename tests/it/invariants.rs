@@ -17,6 +17,12 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("event_payloads_event_fkey", "insert into clawback.event_payloads values ('evt_nowhere', '{}')"),
     ("pending_events_pkey", "insert into clawback.pending_events (seq, event_id) values (1, 'a'), (1, 'b')"),
     ("pending_events_event_key", "insert into clawback.pending_events (seq, event_id) values (1, 'a'), (2, 'a')"),
+    ("rebuilds_pkey", "insert into clawback.rebuilds (payment_id) values ('pi_1'), ('pi_1')"),
+    (
+        "processors_pkey",
+        "insert into clawback.processors (processor_id, rules)
+         select '00000000-0000-0000-0000-000000000000', n from generate_series(1, 2) n",
+    ),
     (
         "failed_events_pkey",
         "insert into clawback.failed_events (event_id)

@@ -1,9 +1,11 @@
 //! Rows that an older release derived otherwise: ordinary traffic mends them, and nothing fails on them.
 
-use clawback::stories::StoryEvent;
-use serde_json::Value;
+use std::time::Duration;
 
-use crate::harness::TestApp;
+use clawback::stories::StoryEvent;
+use serde_json::{Value, json};
+
+use crate::harness::{TestApp, tell};
 
 /// Everything that services see and that is derived, but when it was written.
 const STATE: [&str; 7] = [
@@ -71,6 +73,120 @@ async fn rows_that_an_older_release_derived_otherwise_are_mended_by_ordinary_tra
     assert_eq!(app.db.rows(unprocessed).await, Vec::<Value>::new());
     let told = format!("select count(*) from clawback_v1.order_history where id > {before} and to_state is not null");
     assert_eq!(app.db.value(&told).await, 5, "each order that is back is told of");
+}
+
+/// Facts as a reader that was wrong left them: a refund that never was, in a snapshot that would win every merge.
+const MISREAD: &str = r#"
+    update clawback.payments set rules = 0, facts = jsonb_set(facts, '{refunds}', coalesce(facts -> 'refunds', '{}') || jsonb_build_object(
+        're_never', jsonb_build_object('best', jsonb_build_object(
+            'stamp', jsonb_build_object('at', 9999999999, 'rank', 9, 'amount', 0, 'event_id', 'evt_z'),
+            'value', jsonb_build_object('scope', jsonb_build_object('livemode', livemode), 'amount', 5, 'currency', currency,
+                'status', 'succeeded', 'created', 1)))))"#;
+
+async fn lives(app: &TestApp) -> Vec<StoryEvent> {
+    let mut events = Vec::new();
+    for story in ["partial-refund", "chargeback-lost", "inquiry-escalated", "two-disputes"] {
+        events.extend(app.live(story, &format!("o-{story}")).await);
+    }
+    app.db.settle().await;
+    events
+}
+
+async fn rebuilt(app: &TestApp) {
+    app.db.until("select count(*) = 0 from clawback.rebuilds").await;
+    app.db.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_older_reader_misread_is_retracted_by_the_next_event() {
+    let app = TestApp::start().await;
+    let events = lives(&app).await;
+    let right = state(&app).await;
+    app.db.execute(MISREAD).await;
+    app.see(&events.iter().map(again).collect::<Vec<_>>()).await;
+    app.db.settle().await;
+    assert_eq!(state(&app).await, right);
+    assert_eq!(app.db.value("select bool_and(rules > 0) from clawback.payments").await, true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_makes_every_payment_again_while_events_arrive_and_does_no_harm_twice() {
+    let app = TestApp::start().await;
+    let events = lives(&app).await;
+    let right = state(&app).await;
+    app.db.execute(MISREAD).await;
+    // A document of a newer release, or a damaged one: it cannot be read, and is made again too.
+    app.db
+        .execute("update clawback.payments set facts = '{\"charges\": 7}', rules = 99 where state = 'disputed'")
+        .await;
+    app.command(&["rebuild", "--all"]).await;
+    app.see(&events.iter().map(again).collect::<Vec<_>>()).await;
+    app.command(&["rebuild", "--all"]).await;
+    rebuilt(&app).await;
+    assert_eq!(state(&app).await, right);
+    let unprocessed = "select event_id, last_error from clawback_v1.events where state <> 'processed'";
+    assert_eq!(app.db.rows(unprocessed).await, Vec::<Value>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_tells_the_history_what_it_changed() {
+    let app = TestApp::start().await;
+    app.live("full-refund", "o-1").await;
+    app.db.settle().await;
+    app.db.execute("update clawback.orders set amount_refunded = 1, state = 'partially_refunded'").await;
+    app.command(&["rebuild", "--all"]).await;
+    rebuilt(&app).await;
+    let last =
+        "select event_type, event_id, from_state, to_state from clawback_v1.order_history order by id desc limit 1";
+    let told = json!({ "event_type": "clawback.rebuilt", "event_id": null, "from_state": "partially_refunded", "to_state": "refunded" });
+    assert_eq!(app.db.rows(last).await, [told]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_payment_with_a_pruned_body_what_is_stored_is_kept_and_joined() {
+    let app = TestApp::start().await;
+    lives(&app).await;
+    let right = state(&app).await;
+    app.db
+        .execute(
+            "delete from clawback.event_payloads b using clawback.events e
+             where e.event_id = b.event_id and e.type in ('refund.created', 'charge.dispute.closed');
+             update clawback.payments set rules = 0",
+        )
+        .await;
+    app.command(&["rebuild", "--all"]).await;
+    rebuilt(&app).await;
+    assert_eq!(state(&app).await, right);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_a_newer_reader_understands_is_read_by_a_rebuild() {
+    let app = TestApp::start().await;
+    lives(&app).await;
+    let right = state(&app).await;
+    app.db
+        .execute(
+            "update clawback.events set state = 'ignored', last_error = 'no handler reads it'
+             where object_id in (select refund_id from clawback.refunds)",
+        )
+        .await;
+    app.command(&["rebuild", "--all"]).await;
+    rebuilt(&app).await;
+    assert_eq!(state(&app).await, right);
+    assert_eq!(app.db.value("select count(*) from clawback_v1.events where state = 'ignored'").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_processor_stands_by_while_a_newer_one_lives() {
+    let app = TestApp::start().await;
+    app.db.execute("insert into clawback.processors values (gen_random_uuid(), 1000, now() + interval '1 hour')").await;
+    app.deliver_all(&tell("chargeback-lost", "o-1")).await;
+    // Two polls: an event that were taken would have been.
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    assert_eq!(app.db.value("select count(*) from clawback_v1.events where state <> 'pending'").await, 0);
+    app.db.execute("delete from clawback.processors where rules = 1000").await;
+    app.db.settle().await;
+    assert_eq!(app.db.value("select count(*) from clawback_v1.events where state <> 'processed'").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,6 +33,9 @@ const TOLD: usize = 3;
 const LOST: &str = "connection to client lost";
 /// Where it listens and what is wrong, and no line for each event.
 const QUIET: (&str, &str) = ("RUST_LOG", "warn,clawback::cli=info");
+/// Every payment is made again from the ledger, while events arrive and a process dies.
+const REBUILD: &str = "insert into clawback.rebuilds (payment_id) select payment_id from clawback.payments
+                       on conflict do nothing";
 /// What an orchestrator grants at least.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -83,11 +86,13 @@ async fn live_through(db: &Database, post: &Post, seed: u64) -> Tally {
     let consumers = Consumers::start(&db.url, seed);
     let senders = post.start();
     half_of_it(post).await;
+    db.execute(REBUILD).await;
     post.aim(1, None);
     other.kill().await;
     let again = Serving::start(&db.url, &[QUIET]).await;
     post.aim(1, Some(again.address));
     senders.join_all().await;
+    db.execute(REBUILD).await;
     settle(db).await;
     let tally = consumers.end().await;
     for serving in [one, again] {
@@ -110,6 +115,7 @@ async fn settle(db: &Database) {
     while let Some(left @ 1..) = db.value(PENDING).await.as_u64() {
         db.until(&format!("select count(*) < {left} from clawback.pending_events")).await;
     }
+    db.until("select count(*) = 0 from clawback.rebuilds").await;
 }
 
 /// What must find nothing.

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use clawback::apply::book::{Book, Stored};
+use clawback::apply::book::{Book, Known, Stored};
 use clawback::domain::history::{Change, PaymentStanding, Standing, Subject};
 use clawback::domain::{
     Derived, DisputeState, Facts, Order, OrderKey, Payment, RefundState, RunAt, Tally, Wanted, WarningState, derive,
 };
 use clawback::handlers::{Reading, read};
-use clawback::store::payments::StoredPayment;
 
 use crate::life::Event;
 use crate::memory::Dice;
@@ -132,11 +131,8 @@ impl Tables {
             others.extend(tally.map(|tally| (key, tally)));
         }
         let orders = self.orders.values().filter(|order| refs.contains(order.key.order_id.as_str())).cloned().collect();
-        let payments = stored.into_iter().map(|(payment_id, facts)| StoredPayment {
-            row: standing(&payment_id),
-            payment_id,
-            facts,
-        });
+        let payments =
+            stored.into_iter().map(|(payment_id, facts)| Known { row: standing(&payment_id), payment_id, facts });
         Book::new(Stored { payments: payments.collect(), homes, orders, others })
     }
 

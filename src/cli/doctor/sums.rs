@@ -75,7 +75,7 @@ fn named(check: &'static str, what: &str, ids: &[String]) -> Finding {
         ids => wrong(
             check,
             format!(
-                "{} {what}: {}. Replay an event of each; if that does not mend it, report it",
+                "{} {what}: {}. Run `clawback rebuild --all`; if that does not mend it, report it",
                 ids.len(),
                 ids.join(", ")
             ),

@@ -1,0 +1,149 @@
+//! What a batch works on: payments and their follow-ups, locked, and the rows of their orders.
+//!
+//! Facts that other rules made, or that cannot be read, are made again from the ledger here.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use sqlx::PgConnection;
+
+use super::book::{Book, Known, Stored};
+use super::{Cause, guarded};
+use crate::domain::align::FollowUp;
+use crate::domain::{Facts, RULES};
+use crate::handlers::{self, Reading};
+use crate::store::ledger::PendingEvent;
+use crate::store::payments::StoredPayment;
+use crate::store::{follow_ups, orders, payments, rebuilds};
+
+/// What a batch works on.
+pub(super) struct Loaded {
+    pub book: Book,
+    pub queue: Vec<FollowUp>,
+    pub events: Vec<(PendingEvent, Facts)>,
+    /// Payments to be derived again.
+    pub again: Vec<String>,
+    /// Events of a payment of which somebody else holds a row.
+    pub deferred: Vec<i64>,
+}
+
+/// Loads and locks the payments and follow-ups that the events touch, and those to be made `again`.
+pub(super) async fn load(
+    tx: &mut PgConnection,
+    read: Vec<(PendingEvent, Facts)>,
+    again: &[String],
+    order_key: &str,
+) -> Result<Loaded, Cause> {
+    let named = read.iter().flat_map(|(_, facts)| facts.ids()).map(str::to_owned);
+    let Locked { homes, existing, payments } =
+        lock(tx, named.chain(again.iter().cloned()).collect(), again, order_key).await?;
+    let queue_sizes = follow_ups::counts(tx, &existing).await?;
+    let queue = follow_ups::lock(tx, &existing).await?;
+
+    let held = held(&existing, &payments, &homes, &queue_sizes, &queue);
+    let is_held = |facts: &Facts| Book::concerned(facts, &homes).any(|id| held.contains(id));
+    let (left, events): (Vec<_>, Vec<_>) = read.into_iter().partition(|(_, facts)| is_held(facts));
+    let facts = events.iter().map(|(_, facts)| facts).chain(payments.iter().map(|payment| &payment.facts));
+    let stored_refs = payments.iter().filter_map(|payment| payment.row.order_id.as_deref());
+    let refs = distinct(facts.flat_map(Facts::order_refs).chain(stored_refs));
+    // One that somebody else holds is not in the book, and counts in its order as it is stored.
+    let in_book: Vec<String> = payments.iter().map(|payment| payment.payment_id.clone()).collect();
+    let others = payments::tallies(tx, &refs, &in_book).await?;
+    let orders = orders::stored(tx, &refs).await?;
+    let deferred = left.into_iter().map(|(event, _)| event.seq).collect();
+    let again = again.iter().filter(|id| !held.contains(*id)).cloned().collect();
+    Ok(Loaded { book: Book::new(Stored { payments, homes, orders, others }), queue, events, again, deferred })
+}
+
+struct Locked {
+    homes: HashMap<String, String>,
+    existing: Vec<String>,
+    payments: Vec<Known>,
+}
+
+/// Locks the payments of these objects. Made again from the ledger, one may name objects of others: then those are
+/// locked too.
+async fn lock(
+    tx: &mut PgConnection,
+    mut named: BTreeSet<String>,
+    again: &[String],
+    order_key: &str,
+) -> Result<Locked, Cause> {
+    let mut remade: BTreeMap<String, Option<Facts>> = BTreeMap::new();
+    loop {
+        let objects: Vec<String> = named.iter().cloned().collect();
+        let homes = payments::homes(tx, &objects).await?;
+        let concerned = distinct(objects.iter().chain(homes.values()).map(String::as_str));
+        let existing = payments::stored(tx, &concerned).await?;
+        let locked = payments::lock(tx, &existing).await?;
+        for payment in &locked {
+            let is_current = payment.rules == RULES && payment.facts.is_some() && !again.contains(&payment.payment_id);
+            if is_current || remade.contains_key(&payment.payment_id) {
+                continue;
+            }
+            let facts = from_ledger(tx, payment, order_key).await?;
+            named.extend(facts.iter().flat_map(Facts::ids).map(str::to_owned));
+            remade.insert(payment.payment_id.clone(), facts);
+        }
+        if named.len() == objects.len() {
+            let known = locked.into_iter().filter_map(|StoredPayment { payment_id, facts, row, .. }| {
+                let facts = remade.remove(&payment_id).unwrap_or(facts)?;
+                Some(Known { payment_id, facts, row })
+            });
+            return Ok(Locked { homes, existing, payments: known.collect() });
+        }
+    }
+}
+
+/// What the events of the ledger say of a payment, read by today's rules and from nothing, so that what was misread
+/// is retracted. Where a body is gone, joined with what is stored; none where that cannot be read either.
+async fn from_ledger(tx: &mut PgConnection, payment: &StoredPayment, order_key: &str) -> Result<Option<Facts>, Cause> {
+    let held = rebuilds::objects_of(tx, &payment.payment_id).await?;
+    let named = payment.facts.iter().flat_map(Facts::ids);
+    let objects = distinct(held.iter().map(String::as_str).chain(named).chain([payment.payment_id.as_str()]));
+    let events = rebuilds::events_about(tx, &objects).await?;
+    let is_pruned = events.iter().any(|event| event.payload.is_none());
+    let mut facts = if is_pruned { payment.facts.clone() } else { Some(Facts::default()) };
+    let bodies = events.iter().filter_map(|event| Some((&event.event_id, event.payload.as_deref()?)));
+    guarded(|| {
+        for (event_id, body) in bodies {
+            // One that cannot be read now is passed over.
+            if let (Some(facts), Ok(Reading::Facts(seen))) = (&mut facts, handlers::read(event_id, body, order_key)) {
+                facts.join(seen);
+            }
+        }
+    })?;
+    Ok(facts)
+}
+
+fn distinct<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<String> {
+    ids.collect::<BTreeSet<_>>().into_iter().map(str::to_owned).collect()
+}
+
+/// Payments of which a row exists that could not be locked, or facts that cannot be made again; and those whose facts
+/// name such a one.
+fn held(
+    existing: &[String],
+    known: &[Known],
+    homes: &HashMap<String, String>,
+    sizes: &[(String, i64)],
+    queue: &[FollowUp],
+) -> BTreeSet<String> {
+    let ids: BTreeSet<&str> = known.iter().map(|payment| payment.payment_id.as_str()).collect();
+    let mut rows: HashMap<&str, i64> = HashMap::new();
+    for row in queue {
+        *rows.entry(&row.payment_id).or_default() += 1;
+    }
+    let payments = existing.iter().filter(|id| !ids.contains(id.as_str()));
+    let queues = sizes.iter().filter(|(id, count)| rows.get(id.as_str()).copied().unwrap_or(0) < *count);
+    let mut held: BTreeSet<String> = payments.chain(queues.map(|(id, _)| id)).cloned().collect();
+    loop {
+        let names_held = |payment: &&Known| {
+            !held.contains(&payment.payment_id) && Book::concerned(&payment.facts, homes).any(|id| held.contains(id))
+        };
+        let more: Vec<String> = known.iter().filter(names_held).map(|payment| payment.payment_id.clone()).collect();
+        if more.is_empty() {
+            return held;
+        }
+        held.extend(more);
+    }
+}

@@ -1,0 +1,142 @@
+//! Payments to be made again from the ledger, and what the ledger holds of them.
+
+use sqlx::PgConnection;
+
+/// An event of a payment, as it was read before.
+#[derive(Debug)]
+pub struct LedgerEvent {
+    /// Stripe's id.
+    pub event_id: String,
+    /// Its exact body; none when it was pruned.
+    pub payload: Option<String>,
+}
+
+/// Every event about one of these objects, but those that still wait, in the order received.
+pub async fn events_about(conn: &mut PgConnection, object_ids: &[String]) -> sqlx::Result<Vec<LedgerEvent>> {
+    sqlx::query_as!(
+        LedgerEvent,
+        r#"select e.event_id, b.payload as "payload?"
+           from clawback.events e
+           left join clawback.event_payloads b on b.event_id = e.event_id
+           where e.object_id = any($1) and e.state <> 'pending'
+           order by e.seq"#,
+        object_ids
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// The objects that these payments hold.
+pub async fn objects_of(conn: &mut PgConnection, payment_id: &str) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!("select object_id from clawback.payment_objects where payment_id = $1", payment_id)
+        .fetch_all(conn)
+        .await
+}
+
+/// Asks for payments to be made again. Returns how many were not asked for yet; one that is not stored is not.
+pub async fn ask(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<u64> {
+    sqlx::query!(
+        "insert into clawback.rebuilds (payment_id)
+         select p.payment_id from clawback.payments p where p.payment_id = any($1)
+         on conflict on constraint rebuilds_pkey do nothing",
+        payment_ids
+    )
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected())
+}
+
+/// Asks for every payment to be made again. Returns how many were not asked for yet.
+pub async fn ask_all(conn: &mut PgConnection) -> sqlx::Result<u64> {
+    sqlx::query!(
+        "insert into clawback.rebuilds (payment_id) select payment_id from clawback.payments
+         on conflict on constraint rebuilds_pkey do nothing"
+    )
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected())
+}
+
+/// The payments that are next, at most ten: few, so that new events wait for none of it.
+pub async fn take(conn: &mut PgConnection) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!(
+        "select payment_id from clawback.rebuilds where run_at <= now() order by asked_at, payment_id limit 10"
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Takes these off the list.
+pub async fn finish(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<()> {
+    sqlx::query!("delete from clawback.rebuilds where payment_id = any($1)", payment_ids).execute(conn).await.map(drop)
+}
+
+/// Leaves the next ones for later, with the reason.
+pub async fn defer(conn: &mut PgConnection, error: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update clawback.rebuilds r set run_at = now() + interval '1 minute', last_error = $1
+         from (select payment_id from clawback.rebuilds where run_at <= now() order by asked_at, payment_id limit 10) n
+         where r.payment_id = n.payment_id",
+        error
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Says that a processor with these rules is at work, and forgets those not seen for a minute.
+pub async fn report(conn: &mut PgConnection, processor_id: uuid::Uuid, rules: i32) -> sqlx::Result<()> {
+    sqlx::query!(
+        "with gone as (delete from clawback.processors where seen_at < now() - interval '1 minute')
+         insert into clawback.processors (processor_id, rules) values ($1, $2)
+         on conflict on constraint processors_pkey do update set seen_at = now(), rules = excluded.rules",
+        processor_id,
+        rules
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// An event that no reader understood, by its place in the ledger.
+#[derive(Debug)]
+pub struct UnreadEvent {
+    /// The order received.
+    pub seq: i64,
+    /// Stripe's id.
+    pub event_id: String,
+    /// Its exact body.
+    pub payload: String,
+}
+
+/// The next 500 events after a place in the ledger that were ignored or failed and still have their body.
+pub async fn unread_after(conn: &mut PgConnection, seq: i64) -> sqlx::Result<Vec<UnreadEvent>> {
+    sqlx::query_as!(
+        UnreadEvent,
+        "select e.seq, e.event_id, b.payload
+         from clawback.events e
+         join clawback.event_payloads b on b.event_id = e.event_id
+         where e.seq > $1 and e.state in ('ignored', 'failed')
+         order by e.seq
+         limit 500",
+        seq
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// How many payments are still to be made again.
+pub async fn waiting(conn: &mut PgConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(r#"select count(*) as "count!" from clawback.rebuilds"#).fetch_one(conn).await
+}
+
+/// Those of these payments that are not stored.
+pub async fn unknown(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!(
+        r#"select id as "id!" from unnest($1::text[]) as asked (id)
+           where not exists (select from clawback.payments p where p.payment_id = asked.id)"#,
+        payment_ids
+    )
+    .fetch_all(conn)
+    .await
+}
