@@ -39,7 +39,6 @@ async fn check(app: &App) -> Result<(), NotReady> {
     match durability {
         Durability::Durable => (),
         Durability::Standby | Durability::ReadOnly => return Err(NotReady::ReadOnly),
-        Durability::LossyCommits => return Err(NotReady::LossyCommits),
     }
     let version = schema_version(&mut conn).await.map_err(|_| NotReady::NoDatabase)?;
     if version.is_none_or(|version| version < app.required_version) {

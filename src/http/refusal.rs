@@ -59,8 +59,6 @@ pub(super) enum NotReady {
     NoDatabase,
     #[error("database is read-only")]
     ReadOnly,
-    #[error("database commits are not durable")]
-    LossyCommits,
     #[error("database is not migrated")]
     NotMigrated,
     #[error("intake is not connected")]

@@ -52,9 +52,5 @@ fn remedy(durability: Durability) -> &'static str {
             "transactions are read-only: set default_transaction_read_only = off \
              for this server, database or role"
         }
-        Durability::LossyCommits => {
-            "synchronous_commit is off, so a crash would lose acknowledged events: set it to on \
-             for this server, database or role"
-        }
     }
 }

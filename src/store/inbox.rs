@@ -42,12 +42,21 @@ pub async fn record(conn: &mut PgConnection, events: &[NewEvent]) -> Result<Vec<
     // stops at the last row would call an event stored whose commit may still fail.
     sqlx::query_scalar!(
         r#"
-        with received as (
-            select *
-            from unnest(
+        with durable as materialized (
+            -- This commit is on disk before it is answered, whatever the server's setting; never weaker than that is.
+            select case when current_setting('synchronous_commit') = 'off'
+                        then set_config('synchronous_commit', 'on', true) else 'on' end as setting
+        ), received as materialized (
+            select t.*
+            from durable
+            cross join unnest(
                 $1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::text[],
                 $7::bigint[], $8::text[]
             ) as t (event_id, type, api_version, account, livemode, object_id, created, payload)
+            -- Read only if the setting was made. A known id is left out by a plain read: `on conflict` would wait for
+            -- whoever holds its row. `offset 0` keeps the look-up on the index, however old the statistics.
+            where durable.setting = 'on'
+                and not exists (select from clawback.events e where e.event_id = t.event_id offset 0)
         ), stored as (
             insert into clawback.events
                 (event_id, type, api_version, account, livemode, object_id, created_at)
@@ -86,14 +95,12 @@ fn column<'a, T>(events: &'a [NewEvent], value: impl Fn(&'a NewEvent) -> T) -> V
 /// Whether what this server commits stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// It can be written, and a commit is on disk when it is answered.
+    /// It can be written: [`record`] asks for a commit on disk itself.
     Durable,
     /// It is a standby: writes belong on its primary.
     Standby,
     /// Its transactions are read-only by setting.
     ReadOnly,
-    /// `synchronous_commit` is off: a crash would lose what was acknowledged.
-    LossyCommits,
 }
 
 /// Asks the server behind this connection whether an acknowledgement may rest on it.
@@ -105,8 +112,7 @@ pub async fn durability(conn: &mut PgConnection) -> Result<Durability, sqlx::Err
     let server = sqlx::query!(
         r#"
         select pg_is_in_recovery() as "in_recovery!",
-               current_setting('transaction_read_only')::boolean as "read_only!",
-               current_setting('synchronous_commit') = 'off' as "lossy!"
+               current_setting('transaction_read_only')::boolean as "read_only!"
         "#
     )
     .fetch_one(conn)
@@ -115,8 +121,6 @@ pub async fn durability(conn: &mut PgConnection) -> Result<Durability, sqlx::Err
         Durability::Standby
     } else if server.read_only {
         Durability::ReadOnly
-    } else if server.lossy {
-        Durability::LossyCommits
     } else {
         Durability::Durable
     })

@@ -282,7 +282,7 @@ async fn each_setting_on_which_an_answer_rests_is_a_line() {
     let db = Database::migrated().await;
     let (name, check) = (&db.name, async |check: &str| of(&examine(&db.url).await.1, check).0.to_owned());
     for (setting, value, named, level) in [
-        ("synchronous_commit", "off", "synchronous_commit", "wrong"),
+        ("synchronous_commit", "off", "synchronous_commit", "warning"),
         ("default_transaction_read_only", "on", "writable", "wrong"),
     ] {
         assert_eq!(check(named).await, "good");

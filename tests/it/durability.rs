@@ -137,6 +137,39 @@ async fn a_commit_whose_answer_was_lost_is_refused_and_a_duplicate_the_next_time
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_acknowledged_is_on_disk_though_the_server_commits_lazily() {
+    let db = Database::migrated().await;
+    db.execute(&format!("alter database {} set synchronous_commit = off", db.name)).await;
+    // Sessions that began before keep the setting that they began with.
+    let app = TestApp::start_on(db.again(), |_| {}).await;
+    app.ready().await;
+    for n in 0..10 {
+        let before = app.db.value("select pg_current_wal_insert_lsn()::text").await;
+        let body = json!({ "id": format!("evt_{n}"), "type": "unknown" }).to_string();
+        assert_eq!(app.deliver(&body).await.status(), 200);
+        let flushed = format!("select pg_current_wal_flush_lsn() > {before}::text::pg_lsn").replace('"', "'");
+        assert_eq!(app.db.value(&flushed).await, true, "delivery {n}");
+    }
+    app.db.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_somebody_holds_keeps_no_delivery_waiting() {
+    let app = TestApp::start().await;
+    let body = |id: &str| json!({ "id": id, "type": "unknown" }).to_string();
+    assert_eq!(app.deliver(&body("evt_held")).await.status(), 200);
+    app.db.settle().await;
+    let held = app.db.begin("update clawback.events set last_error = 'held' where event_id = 'evt_held'").await;
+    let began = Instant::now();
+    let bodies = ["evt_new", "evt_held", "evt_later"].map(body).into_iter();
+    let answers = deliver_at_once(&app, bodies).join_all().await;
+    assert!(answers.iter().all(|(status, _)| *status == 200), "{answers:?}");
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    held.rollback().await.expect("the row is given back");
+    app.db.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn twenty_kills_under_load_lose_nothing_that_was_acknowledged() {
     let mut db = Database::migrated().await;
     db.expect_errors(&[LOST]);

@@ -69,7 +69,8 @@ fn server(server: &Server) -> Vec<Finding> {
     };
     let standby = "this is a standby, which cannot be written: point DATABASE_URL at the primary";
     let read_only = "transactions are read-only: set default_transaction_read_only to off for this role and database";
-    let lossy = "off: set it to on for this role and database, or a crash loses events that were acknowledged";
+    let lossy = "off: events are stored durably all the same, but what consumers completed may be undone by a crash: \
+                 set it to on for this role and database";
     let unsafe_disk = "off: set it to on, or a crash of the machine loses events that were acknowledged";
     let committed = format!("{}: a commit is on disk before it is answered", server.synchronous_commit);
     vec![
@@ -79,7 +80,11 @@ fn server(server: &Server) -> Vec<Finding> {
         } else {
             check("writable", !server.read_only, "this is the primary, and not read-only", read_only)
         },
-        check("synchronous_commit", server.synchronous_commit != "off", &committed, lossy),
+        if server.synchronous_commit == "off" {
+            warning("synchronous_commit", lossy)
+        } else {
+            good("synchronous_commit", committed)
+        },
         check("fsync", server.fsync, "on", unsafe_disk),
         full_page_writes(server.full_page_writes),
     ]
