@@ -58,7 +58,7 @@ impl Processor {
                 Err(error) => {
                     failures += 1;
                     tracing::warn!(%error, "processing paused: the database is away or refuses; it is tried again");
-                    pause(back_off(failures), &self.woken, &mut stop).await;
+                    rest(back_off(failures), &mut stop).await;
                 }
             }
         }
@@ -132,7 +132,9 @@ impl Processor {
                 Ok(Batch::Busy | Batch::Idle) => {}
                 Err(BatchError { cause: Cause::Database(error), .. }) if is_away(&error) => return Err(error),
                 // Not the event's fault, so no attempt is counted; but its neighbours go on.
-                Err(BatchError { cause: Cause::Database(error), .. }) if is_passing(&error) => {
+                Err(BatchError { cause: Cause::Database(error), .. })
+                    if is_passing(&error) && !took_too_long(&error) =>
+                {
                     tracing::warn!(event.id = event.event_id, %error, "event {} is left for later", event.event_id);
                     within(ledger::defer(conn, &[event.seq], PASSING)).await?;
                 }
@@ -183,9 +185,22 @@ fn is_passing(error: &sqlx::Error) -> bool {
     ["08", "25", "40", "42", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
 }
 
+/// A statement exceeded its time: of an event alone that is its own doing, and would be for ever.
+fn took_too_long(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|refusal| refusal.code()).as_deref() == Some("57014")
+}
+
 async fn until_due(conn: &mut PgConnection) -> Result<Duration, sqlx::Error> {
     let due = within(ledger::due_in(conn)).await?;
     Ok(due.map_or(POLL, |milliseconds| Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0)).min(POLL)))
+}
+
+/// As long as it takes: new events must not cut a back-off short.
+async fn rest(wait: Duration, stop: &mut watch::Receiver<bool>) {
+    tokio::select! {
+        () = tokio::time::sleep(wait) => {}
+        _ = stop.changed() => {}
+    }
 }
 
 async fn pause(wait: Duration, woken: &Notify, stop: &mut watch::Receiver<bool>) {

@@ -15,7 +15,7 @@ use sqlx::{Connection, PgConnection};
 use crate::domain::align::FollowUp;
 use crate::domain::{Derived, Facts, RULES};
 use crate::handlers::{self, Reading};
-use crate::store::ledger::{PendingEvent, Verdict};
+use crate::store::ledger::{Pending, PendingEvent, Verdict};
 use crate::store::orders::HistoryRow;
 use crate::store::payments::PaymentRow;
 use crate::store::{follow_ups, ledger, orders, payments, rebuilds};
@@ -116,14 +116,19 @@ async fn transact(
         tx.rollback().await?;
         return Ok(Batch::Busy);
     }
-    let (events, asked) = match take {
+    let (pending, asked) = match take {
         Take::Next => (ledger::take(&mut tx).await?, Vec::new()),
         Take::Only(seq) => (ledger::take_one(&mut tx, seq).await?, Vec::new()),
-        Take::Rebuilds => (Vec::new(), rebuilds::take(&mut tx).await?),
+        Take::Rebuilds => (Pending::default(), rebuilds::take(&mut tx).await?),
     };
-    if events.is_empty() && asked.is_empty() {
+    let Pending { events, stray } = pending;
+    if events.is_empty() && asked.is_empty() && stray.is_empty() {
         tx.rollback().await?;
         return Ok(Batch::Idle);
+    }
+    if !stray.is_empty() {
+        let ids = ledger::drop_stray(&mut tx, &stray).await?;
+        tracing::error!(events = ?ids, "pending events are not in the ledger and cannot be processed: have Stripe send them again");
     }
     taken.extend(events.iter().map(|e| Taken { seq: e.seq, event_id: e.event_id.clone(), attempts: e.attempts }));
     let ids: Vec<&str> = events.iter().map(|event| event.event_id.as_str()).collect();

@@ -43,12 +43,17 @@ pub struct Verdict {
     pub last_error: Option<String>,
 }
 
-/// Sets the time-outs of this transaction and asks for the lock that one batch holds; false: another
+/// Sets the time-outs and the plans of this transaction and asks for the lock that one batch holds; false: another
 /// batch is at work, or a processor with newer rules lives. A frozen replica or a consumer's long transaction cannot stall the others for ever.
 pub async fn try_lock(conn: &mut PgConnection, rules: i32) -> sqlx::Result<bool> {
     let row = sqlx::query!(
         r#"select set_config('lock_timeout', '5s', true), set_config('statement_timeout', '30s', true) as statements,
                   set_config('idle_in_transaction_session_timeout', '30s', true) as idle,
+                  -- Every statement of a batch finds a few rows by their keys. A plan that was made while tables were
+                  -- empty would go on reading them whole.
+                  set_config('enable_seqscan', 'off', true) as no_whole_tables,
+                  set_config('enable_hashjoin', 'off', true) as no_hash,
+                  set_config('enable_mergejoin', 'off', true) as no_merge,
                   pg_try_advisory_xact_lock($1) as "locked!""#,
         BATCH_LOCK
     );
@@ -64,31 +69,74 @@ pub async fn try_lock(conn: &mut PgConnection, rules: i32) -> sqlx::Result<bool>
     Ok(!newer.fetch_one(conn).await?)
 }
 
+/// Pending events as a batch takes them.
+#[derive(Debug, Default)]
+pub struct Pending {
+    /// In the order received.
+    pub events: Vec<PendingEvent>,
+    /// The places of work whose event is not in the ledger: nothing can come of it.
+    pub stray: Vec<i64>,
+}
+
 /// The next events that are due, at most 100, in the order received.
-pub async fn take(conn: &mut PgConnection) -> sqlx::Result<Vec<PendingEvent>> {
-    sqlx::query_as!(
-        PendingEvent,
-        "select p.seq, e.event_id, e.type as event_type, e.object_id, e.created_at, e.attempts
-         from (select seq, event_id from clawback.pending_events where run_at <= now() order by seq limit 100) p
-         join clawback.events e on e.event_id = p.event_id
-         order by p.seq"
-    )
-    .fetch_all(conn)
-    .await
+pub async fn take(conn: &mut PgConnection) -> sqlx::Result<Pending> {
+    let rows = sqlx::query_as!(
+        PendingRow,
+        r#"select p.seq, e.event_id as "event_id?", e.type as "event_type?", e.object_id, e.created_at,
+                  e.attempts as "attempts?"
+           from (select seq, event_id from clawback.pending_events where run_at <= now() order by seq limit 100) p
+           left join clawback.events e on e.event_id = p.event_id
+           order by p.seq"#
+    );
+    Ok(pending(rows.fetch_all(conn).await?))
 }
 
 /// One event, if it still waits.
-pub async fn take_one(conn: &mut PgConnection, seq: i64) -> sqlx::Result<Vec<PendingEvent>> {
-    sqlx::query_as!(
-        PendingEvent,
-        "select p.seq, e.event_id, e.type as event_type, e.object_id, e.created_at, e.attempts
-         from clawback.pending_events p
-         join clawback.events e on e.event_id = p.event_id
-         where p.seq = $1",
+pub async fn take_one(conn: &mut PgConnection, seq: i64) -> sqlx::Result<Pending> {
+    let rows = sqlx::query_as!(
+        PendingRow,
+        r#"select p.seq, e.event_id as "event_id?", e.type as "event_type?", e.object_id, e.created_at,
+                  e.attempts as "attempts?"
+           from clawback.pending_events p
+           left join clawback.events e on e.event_id = p.event_id
+           where p.seq = $1"#,
         seq
-    )
-    .fetch_all(conn)
-    .await
+    );
+    Ok(pending(rows.fetch_all(conn).await?))
+}
+
+struct PendingRow {
+    seq: i64,
+    event_id: Option<String>,
+    event_type: Option<String>,
+    object_id: Option<String>,
+    created_at: Option<OffsetDateTime>,
+    attempts: Option<i32>,
+}
+
+fn pending(rows: Vec<PendingRow>) -> Pending {
+    let mut pending = Pending::default();
+    for PendingRow { seq, event_id, event_type, object_id, created_at, attempts } in rows {
+        match (event_id, event_type) {
+            (Some(event_id), Some(event_type)) => pending.events.push(PendingEvent {
+                seq,
+                event_id,
+                event_type,
+                object_id,
+                created_at,
+                attempts: attempts.unwrap_or(0),
+            }),
+            _ => pending.stray.push(seq),
+        }
+    }
+    pending
+}
+
+/// Takes work off the queue whose event is not in the ledger. Returns the ids that it named.
+pub async fn drop_stray(conn: &mut PgConnection, seqs: &[i64]) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!("delete from clawback.pending_events where seq = any($1) returning event_id", seqs)
+        .fetch_all(conn)
+        .await
 }
 
 /// The bodies of events, by id; one that is gone is missing. A statement of its own: a body that cannot

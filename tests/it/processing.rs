@@ -5,7 +5,7 @@ use clawback::processor::MAX_ATTEMPTS;
 use serde_json::{Value, json};
 
 use crate::bodies::{charge, dispute, event, event_with, refund, session, with};
-use crate::harness::TestApp;
+use crate::harness::{TestApp, tell};
 
 async fn ledger(app: &TestApp, event_id: &str) -> Value {
     app.db.rows(&format!("select * from clawback_v1.events where event_id = '{event_id}'")).await.remove(0)
@@ -341,4 +341,46 @@ async fn a_checkout_that_led_to_no_payment_makes_no_order() {
     assert_eq!(history[0], json!({ "order_id": "o-1", "from_state": null, "to_state": "unknown" }), "{history:?}");
     assert_eq!(history[1], json!({ "order_id": "o-1", "from_state": "unknown", "to_state": "paid" }), "{history:?}");
     assert_eq!(history.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_whose_event_is_gone_holds_up_nothing_behind_it() {
+    let app = TestApp::start().await;
+    let held = app.db.hold_batches().await;
+    // More than one batch takes.
+    app.db
+        .execute("insert into clawback.pending_events (seq, event_id) select -n, 'evt_gone_' || n from generate_series(1, 120) n")
+        .await;
+    app.deliver_all(&tell("full-refund", "o-1")).await;
+    held.commit().await.expect("a commit");
+    app.db.settle().await;
+    assert_eq!(app.db.value("select state from clawback_v1.orders").await, "refunded");
+    assert_eq!(app.db.value("select count(*) from clawback.pending_events").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_on_a_fresh_database_reads_no_table_whole() {
+    let mut app = TestApp::start().await;
+    // Statements are prepared while the tables are as good as empty.
+    for n in 0..20 {
+        app.deliver_all(&tell("chargeback-lost", &format!("early-{n}"))).await;
+    }
+    app.db.settle().await;
+    let held = app.db.hold_batches().await;
+    for n in 0..150 {
+        app.deliver_all(&tell("chargeback-lost", &format!("o-{n}"))).await;
+        app.deliver_all(&tell("partial-refund", &format!("p-{n}"))).await;
+    }
+    app.db.execute("select pg_stat_reset()").await;
+    held.commit().await.expect("a commit");
+    app.db.settle().await;
+    // Sessions tell what they read at the latest when they end.
+    app.stop().await.expect("a clean end");
+    let read = "select relname, seq_scan, seq_tup_read from pg_stat_user_tables
+                where schemaname = 'clawback' and seq_tup_read > 2000
+                    and relname in ('events', 'event_payloads', 'payments', 'payment_objects', 'orders', 'refunds', 'disputes', 'follow_ups')";
+    assert_eq!(app.db.rows(read).await, Vec::<Value>::new());
+    assert!(
+        app.db.value("select sum(idx_scan) from pg_stat_user_tables").await.as_f64().is_some_and(|scans| scans > 0.0)
+    );
 }
