@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::dispute::Phase;
 
@@ -179,7 +180,7 @@ pub struct Dispute {
     pub submission_method: Option<String>,
     /// For which programmes of the networks the evidence qualifies: Stripe's JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub enhanced_eligibility: Option<String>,
+    pub enhanced_eligibility: Option<Value>,
     /// Whether the charge can still be refunded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_charge_refundable: Option<bool>,

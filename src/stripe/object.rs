@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// Longest id that is read, in bytes. Stripe documents at most 255 characters.
@@ -160,12 +161,13 @@ impl<'a> Object<'a> {
         self.raw(field).and_then(|raw| rate(raw.get())).filter(|rate| *rate > 0)
     }
 
-    /// An object of Stripe's as it is, its keys sorted; none when it is anything else or cannot be stored.
+    /// An object of Stripe's as it is; none when it is anything else, too long, or cannot be stored.
     #[must_use]
-    pub fn optional_json(&self, field: &str) -> Option<String> {
-        let value: serde_json::Value = serde_json::from_str(self.raw(field)?.get()).ok()?;
-        let text = value.is_object().then(|| value.to_string())?;
-        (text.len() <= MAX_TEXT && !text.contains("\\u0000")).then_some(text)
+    pub fn optional_json(&self, field: &str) -> Option<Value> {
+        let text = self.raw(field)?.get();
+        let storable = text.len() <= MAX_TEXT && !text.contains("\\u0000");
+        let value: Option<Value> = serde_json::from_str(text).ok();
+        value.filter(|value| storable && value.is_object())
     }
 
     /// A time that must be there, in unix seconds.
