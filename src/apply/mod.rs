@@ -248,10 +248,8 @@ async fn save_follow_ups(tx: &mut PgConnection, book: &Book, stored: Vec<FollowU
     if !alignment.update.is_empty() {
         follow_ups::update(tx, &alignment.update).await?;
     }
-    if !alignment.insert.is_empty() {
-        follow_ups::insert(tx, &alignment.insert).await?;
-    }
-    if alignment.made_ready() {
+    let inserted = if alignment.insert.is_empty() { 0 } else { follow_ups::insert(tx, &alignment.insert).await? };
+    if inserted > 0 || alignment.made_ready() {
         follow_ups::notify(tx).await?;
     }
     Ok(())

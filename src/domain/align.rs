@@ -111,6 +111,8 @@ pub struct Row {
     pub run_after: Option<i64>,
     /// When it must be done.
     pub due_at: Option<i64>,
+    /// Not to be inserted from this unix second on.
+    pub until: Option<i64>,
     /// How often it was claimed.
     pub attempts: i32,
 }
@@ -127,10 +129,10 @@ pub struct Alignment {
 }
 
 impl Alignment {
-    /// True when something can be claimed that could not be before.
+    /// True when something can be claimed that could not be before, beside what is inserted.
     #[must_use]
     pub fn made_ready(&self) -> bool {
-        !self.insert.is_empty() || self.update.iter().any(|row| row.run_after.is_some() || row.run_at.is_some())
+        self.update.iter().any(|row| row.run_after.is_some() || row.run_at.is_some())
     }
 }
 
@@ -202,6 +204,7 @@ fn inserted(asked: &Asked) -> Row {
         run_at,
         run_after,
         due_at: wanted.due_at,
+        until: wanted.until,
         attempts: 0,
     }
 }
@@ -209,7 +212,7 @@ fn inserted(asked: &Asked) -> Row {
 /// A wanted row: revived when it was withdrawn, kept fresh while it is ready, else only kept with its
 /// order and payment.
 fn still_wanted(row: &FollowUp, asked: &Asked) -> Row {
-    let fresh = Row { id: Some(row.id), ..inserted(asked) };
+    let fresh = Row { id: Some(row.id), until: None, ..inserted(asked) };
     let place = Row { payment_id: fresh.payment_id.clone(), order_id: fresh.order_id.clone(), ..as_stored(row) };
     match row.state {
         FollowUpState::Cancelled => fresh,
@@ -249,6 +252,7 @@ fn as_stored(row: &FollowUp) -> Row {
         run_at: None,
         run_after: None,
         due_at: row.due_at,
+        until: None,
         attempts: row.attempts,
     }
 }
@@ -277,6 +281,7 @@ mod tests {
             payload: json!({ "amount": 5 }),
             run_at: RunAt::Now,
             due_at: None,
+            until: None,
         }
     }
 
@@ -306,7 +311,6 @@ mod tests {
         let wanted = wanted("cancel_fulfilment");
         let first = align(vec![], &[asked(&wanted)], |_| NOBODY_MOVED);
         assert_eq!((first.insert.len(), first.update.len()), (1, 0));
-        assert!(first.made_ready());
         for state in [FollowUpState::Ready, FollowUpState::Leased, FollowUpState::Done, FollowUpState::Dead] {
             let again = align(vec![stored(1, state, true)], &[asked(&wanted)], |_| NOBODY_MOVED);
             assert_eq!(again, Alignment::default(), "{state:?}");

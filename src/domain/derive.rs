@@ -39,6 +39,10 @@ pub struct DisputeState {
     pub outcome: Option<Outcome>,
     /// The deadline for evidence; none when not known or none is allowed.
     pub evidence_due_by: Option<i64>,
+    /// An answer is awaited and taken.
+    pub can_respond: bool,
+    /// Gone for good, in the dispute's currency.
+    pub amount_lost: i64,
     /// Taken from the balance, positive, in the settlement currency.
     pub amount_withdrawn: i64,
     /// Given back.
@@ -58,7 +62,7 @@ pub struct WarningState {
     pub payment_id: String,
     /// The charge it names, else the payment's.
     pub charge_id: Option<String>,
-    /// The best snapshot.
+    /// The best snapshot; `actionable` also in view of what came after it.
     #[serde(flatten)]
     pub warning: Warning,
 }
@@ -82,10 +86,12 @@ pub struct Derived {
 #[must_use]
 pub fn derive(payment_id: &str, facts: &Facts) -> Derived {
     let payment = payment(payment_id, facts);
+    let losses = facts.losses();
+    let dispute = |(id, dispute): (&String, _)| dispute_state(&payment, id, dispute, losses[id.as_str()]);
     Derived {
         refunds: facts.refunds.keys().map(|id| refund_state(payment_id, id, facts)).collect(),
-        disputes: facts.disputes.iter().map(|(id, dispute)| dispute_state(&payment, id, dispute)).collect(),
-        warnings: facts.warnings.iter().map(|(id, warning)| warning_state(&payment, id, warning)).collect(),
+        disputes: facts.disputes.iter().map(dispute).collect(),
+        warnings: facts.warnings.iter().map(|(id, warning)| warning_state(&payment, id, warning, facts)).collect(),
         wanted: wanted(&payment, facts),
         payment,
     }
@@ -100,7 +106,7 @@ fn refund_state(payment_id: &str, refund_id: &str, facts: &Facts) -> RefundState
     }
 }
 
-fn dispute_state(payment: &Payment, dispute_id: &str, facts: &DisputeFacts) -> DisputeState {
+fn dispute_state(payment: &Payment, dispute_id: &str, facts: &DisputeFacts, amount_lost: i64) -> DisputeState {
     let settlement = facts.settlement();
     let named = facts.child.charge.as_ref().map(|link| link.value.clone());
     DisputeState {
@@ -110,6 +116,8 @@ fn dispute_state(payment: &Payment, dispute_id: &str, facts: &DisputeFacts) -> D
         phase: facts.seen().phase(),
         outcome: facts.seen().outcome(),
         evidence_due_by: facts.due_by(),
+        can_respond: facts.awaits_evidence(),
+        amount_lost,
         amount_withdrawn: settlement.withdrawn,
         amount_reinstated: settlement.reinstated,
         fee: settlement.fee,
@@ -118,12 +126,12 @@ fn dispute_state(payment: &Payment, dispute_id: &str, facts: &DisputeFacts) -> D
     }
 }
 
-fn warning_state(payment: &Payment, warning_id: &str, facts: &Child<Warning>) -> WarningState {
-    let named = facts.charge.as_ref().map(|link| link.value.clone());
+fn warning_state(payment: &Payment, warning_id: &str, known: &Child<Warning>, facts: &Facts) -> WarningState {
+    let named = known.charge.as_ref().map(|link| link.value.clone());
     WarningState {
         warning_id: warning_id.to_owned(),
         payment_id: payment.payment_id.clone(),
         charge_id: named.or_else(|| payment.charge_id.clone()),
-        warning: facts.best.value.clone(),
+        warning: Warning { actionable: Some(facts.is_actionable(known)), ..known.best.value.clone() },
     }
 }

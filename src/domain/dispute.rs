@@ -1,17 +1,19 @@
 //! One dispute: its phase, its outcome, its money, and whether an answer is awaited.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::facts::{BalanceEntry, Dispute, DisputeFacts};
 
 /// What kind of case it is. An inquiry that escalates enters a new phase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// The bank asks; no money has moved.
     Inquiry,
     /// Money is or will be withdrawn.
     Chargeback,
+    /// A decision is contested once more.
+    Appeal,
     /// A network's compliance case: answering has a fee of its own.
     Compliance,
     /// Settled by a prevention product before it became a chargeback.
@@ -39,6 +41,7 @@ impl Phase {
         match self {
             Self::Inquiry => "inquiry",
             Self::Chargeback => "chargeback",
+            Self::Appeal => "appeal",
             Self::Compliance => "compliance",
             Self::Prevention => "prevention",
         }
@@ -61,6 +64,7 @@ impl Dispute {
         match (self.status.as_str(), self.case_type.as_deref()) {
             ("prevented", _) => Phase::Prevention,
             ("warning_needs_response" | "warning_under_review" | "warning_closed", _) => Phase::Inquiry,
+            ("appeal_needs_response" | "appeal_under_review", _) => Phase::Appeal,
             (_, Some("compliance")) => Phase::Compliance,
             (_, Some("block" | "resolution")) => Phase::Prevention,
             (_, Some("inquiry")) if !self.is_chargeback_status() => Phase::Inquiry,
@@ -85,11 +89,34 @@ impl Dispute {
     }
 
     pub(super) fn is_open_chargeback(&self) -> bool {
-        matches!(self.status.as_str(), "needs_response" | "under_review")
+        matches!(
+            self.status.as_str(),
+            "needs_response" | "under_review" | "appeal_needs_response" | "appeal_under_review"
+        )
     }
 
     pub(super) fn is_open_inquiry(&self) -> bool {
         matches!(self.status.as_str(), "warning_needs_response" | "warning_under_review")
+    }
+
+    /// Decided for the merchant, or ended without a decision.
+    pub(super) fn ended_well(&self) -> bool {
+        matches!(self.outcome(), Some(Outcome::Won | Outcome::WarningClosed))
+    }
+
+    /// Decided or settled against the merchant.
+    pub(super) fn ended_badly(&self) -> bool {
+        matches!(self.outcome(), Some(Outcome::Lost | Outcome::Prevented))
+    }
+
+    /// Whether there is anybody to answer: banks decide disputes of debits by themselves, and Klarna takes an
+    /// answer to a chargeback only (docs.stripe.com/payments/klarna/disputes).
+    pub(super) fn takes_evidence(&self) -> bool {
+        match self.payment_method.as_deref() {
+            Some("acss_debit" | "bacs_debit" | "sepa_debit" | "us_bank_account") => false,
+            Some("klarna") => self.phase() != Phase::Inquiry,
+            _ => true,
+        }
     }
 }
 
@@ -100,17 +127,21 @@ impl DisputeFacts {
         &self.child.best.value
     }
 
-    /// True while the cardholder's bank waits for an answer that was not given: nothing was submitted
-    /// in this phase, and one is allowed (`due_by` is not 0).
+    /// True while the cardholder's bank waits for an answer that was not given: the status says so, one is allowed
+    /// (`due_by` is not 0) and taken, and nothing is known to have been submitted in this phase.
     pub(super) fn awaits_evidence(&self) -> bool {
         let dispute = self.seen();
-        let submitted_before = match dispute.phase() {
-            Phase::Inquiry => 0,
-            Phase::Chargeback | Phase::Compliance | Phase::Prevention => self.inquiry_submissions,
+        let awaited = match dispute.status.as_str() {
+            "needs_response" | "warning_needs_response" => !self.submitted_in(dispute.phase()),
+            "appeal_needs_response" => true,
+            _ => false,
         };
-        matches!(dispute.status.as_str(), "needs_response" | "warning_needs_response")
-            && dispute.due_by != Some(0)
-            && dispute.submission_count <= submitted_before
+        awaited && dispute.due_by != Some(0) && dispute.takes_evidence()
+    }
+
+    /// More submissions were seen than the phase began with. The first count seen may be of an earlier phase.
+    fn submitted_in(&self, phase: Phase) -> bool {
+        self.submissions.get(&phase).is_some_and(|seen| seen.most > seen.least)
     }
 
     /// The deadline for an answer, in unix seconds: none when it is not known or none is allowed.
@@ -136,25 +167,4 @@ impl DisputeFacts {
             currency: Some(first.currency.clone()),
         }
     }
-
-    /// What of the dispute's amount is gone for good, in minor units of the dispute's currency,
-    /// rounded down: all of a lost one while no withdrawal is known, else the share that stayed away.
-    pub(super) fn amount_lost(&self) -> i64 {
-        let amount = self.seen().amount;
-        let Settlement { withdrawn, reinstated, .. } = self.settlement();
-        match self.seen().outcome() {
-            Some(Outcome::Lost) if withdrawn == 0 => amount,
-            Some(Outcome::Lost | Outcome::Prevented) => share(amount, withdrawn.saturating_sub(reinstated), withdrawn),
-            Some(Outcome::Won | Outcome::WarningClosed) | None => 0,
-        }
-    }
-}
-
-/// `amount` × `part` ÷ `whole`, rounded down; 0 of nothing. In 128 bits: two amounts multiply.
-fn share(amount: i64, part: i64, whole: i64) -> i64 {
-    if whole <= 0 || part <= 0 {
-        return 0;
-    }
-    let share = i128::from(amount) * i128::from(part) / i128::from(whole);
-    i64::try_from(share).unwrap_or(i64::MAX)
 }

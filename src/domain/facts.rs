@@ -5,6 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::dispute::Phase;
 
 /// When and how far along its life an object was seen: a total order over all sightings of one object.
 ///
@@ -152,6 +155,9 @@ pub struct Dispute {
     /// The card network's code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_reason_code: Option<String>,
+    /// How it was paid, in Stripe's word: `card`, `klarna` and so on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_method: Option<String>,
     /// Stripe's word.
     pub status: String,
     /// `chargeback`, `inquiry`, `compliance`, `block`, `resolution`, or a word not known yet.
@@ -166,6 +172,15 @@ pub struct Dispute {
     pub past_due: bool,
     /// How often evidence was submitted.
     pub submission_count: i64,
+    /// Who is to answer at the deadline, in Stripe's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intended_submission_method: Option<String>,
+    /// Who answered, in Stripe's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submission_method: Option<String>,
+    /// For which programmes of the networks the evidence qualifies: Stripe's JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enhanced_eligibility: Option<Value>,
     /// Whether the charge can still be refunded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_charge_refundable: Option<bool>,
@@ -185,6 +200,18 @@ pub struct BalanceEntry {
     pub fee: i64,
     /// Lower-case ISO code.
     pub currency: String,
+    /// What one unit of the dispute's currency was worth in `currency`, in units of 10^-12.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange_rate: Option<u64>,
+}
+
+/// The smallest and the largest `submission_count` seen of a dispute in one phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submissions {
+    /// What it began with, as far as is known: whether a new phase counts anew is not.
+    pub least: i64,
+    /// More than that: evidence was submitted in this phase.
+    pub most: i64,
 }
 
 /// All that is known of a dispute.
@@ -196,9 +223,9 @@ pub struct DisputeFacts {
     /// Balance transactions by id, from whatever snapshot showed them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub balance: BTreeMap<String, BalanceEntry>,
-    /// The largest `submission_count` seen while it was an inquiry: an escalation asks anew.
-    #[serde(default)]
-    pub inquiry_submissions: i64,
+    /// How often evidence was submitted, by the phase that showed it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub submissions: BTreeMap<Phase, Submissions>,
 }
 
 /// A checkout session as one snapshot shows it: only what an order is found by.
@@ -233,8 +260,10 @@ pub struct Warning {
     /// The issuer's kind of fraud, in Stripe's word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fraud_type: Option<String>,
-    /// Neither disputed nor fully refunded yet: a refund can still prevent a dispute.
-    pub actionable: bool,
+    /// Neither disputed nor fully refunded yet: a refund can still prevent a dispute. None where Stripe says
+    /// nothing of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actionable: Option<bool>,
     /// When it was made, in unix seconds.
     pub created: i64,
 }
@@ -246,9 +275,14 @@ pub struct Review {
     pub scope: Scope,
     /// Nobody decided yet.
     pub open: bool,
-    /// Why it was opened or closed, in Stripe's word: `approved` is the good end.
+    /// Why it was opened, in Stripe's word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub opened_reason: Option<String>,
+    /// Why it was closed, in Stripe's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_reason: Option<String>,
+    /// When it was opened, in unix seconds.
+    pub created: i64,
 }
 
 /// What is known of a set of objects, by id: of one event's, of one payment's, of all.

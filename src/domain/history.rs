@@ -68,7 +68,8 @@ impl PaymentStanding {
     /// What it adds to its order.
     #[must_use]
     pub fn tally(&self) -> Tally {
-        Tally { balance: self.standing.balance.clone(), states: [self.standing.state].into() }
+        let Standing { balance, state, .. } = &self.standing;
+        Tally { returned: balance.returned(), balance: balance.clone(), states: [*state].into() }
     }
 
     /// Told by itself: a payment of somebody's that is for no order yet.

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::facts::{ChargeFacts, Child, DisputeFacts, Facts, IntentFacts, Latest, SessionFacts};
+use super::facts::{ChargeFacts, Child, DisputeFacts, Facts, IntentFacts, Latest, SessionFacts, Submissions};
 
 impl Facts {
     /// Adds what `other` knows: commutative, associative and idempotent: the ground of order
@@ -64,7 +64,14 @@ impl DisputeFacts {
                 *mine = theirs;
             }
         });
-        self.inquiry_submissions = self.inquiry_submissions.max(other.inquiry_submissions);
+        join_maps(&mut self.submissions, other.submissions, Submissions::join);
+    }
+}
+
+impl Submissions {
+    fn join(&mut self, other: Self) {
+        self.least = self.least.min(other.least);
+        self.most = self.most.max(other.most);
     }
 }
 
@@ -84,7 +91,7 @@ fn join_latest<T>(mine: &mut Option<Latest<T>>, theirs: Option<Latest<T>>) {
     }
 }
 
-fn join_maps<V>(mine: &mut BTreeMap<String, V>, theirs: BTreeMap<String, V>, join: impl Fn(&mut V, V)) {
+fn join_maps<K: Ord, V>(mine: &mut BTreeMap<K, V>, theirs: BTreeMap<K, V>, join: impl Fn(&mut V, V)) {
     for (id, value) in theirs {
         match mine.entry(id) {
             Entry::Vacant(slot) => {

@@ -17,6 +17,7 @@ mod dispute;
 mod facts;
 pub mod history;
 mod join;
+mod loss;
 mod money;
 mod order;
 mod payment;
@@ -24,12 +25,13 @@ mod payment_id;
 mod rank;
 mod statement;
 mod wanted;
+mod warning;
 
 pub use derive::{Derived, DisputeState, RefundState, WarningState, derive};
 pub use dispute::{Outcome, Phase};
 pub use facts::{
     BalanceEntry, Charge, ChargeFacts, Child, Dispute, DisputeFacts, Facts, Intent, IntentFacts, Latest, Refund,
-    Review, Scope, Session, SessionFacts, Stamp, Warning,
+    Review, Scope, Session, SessionFacts, Stamp, Submissions, Warning,
 };
 pub use order::{Order, OrderKey, Tally, order};
 pub use payment::{Balance, Payment, State};

@@ -54,6 +54,9 @@ impl Payment {
 pub struct Tally {
     /// The sums and flags.
     pub balance: Balance,
+    /// Refunded and lost, of each payment at most what was paid of it: the surplus of one must not hide that
+    /// something is left of another.
+    pub returned: i64,
     /// The states that occur.
     pub states: BTreeSet<State>,
 }
@@ -62,7 +65,8 @@ impl Tally {
     /// The tally of one payment.
     #[must_use]
     pub fn of(payment: &Payment) -> Self {
-        Self { balance: payment.balance.clone(), states: [payment.state].into() }
+        let balance = payment.balance.clone();
+        Self { returned: balance.returned(), balance, states: [payment.state].into() }
     }
 
     /// The tally of these and those.
@@ -79,6 +83,7 @@ impl Tally {
         mine.open_disputes = mine.open_disputes.saturating_add(theirs.open_disputes);
         mine.hold |= theirs.hold;
         mine.evidence_due_by = mine.evidence_due_by.into_iter().chain(theirs.evidence_due_by).min();
+        self.returned = self.returned.saturating_add(other.returned);
         self.states.extend(other.states);
         self
     }
@@ -92,7 +97,7 @@ pub fn order(key: &OrderKey, tally: Tally) -> Order {
     } else if tally.states.contains(&State::Inquiry) {
         State::Inquiry
     } else {
-        tally.balance.money_state().unwrap_or_else(|| best_attempt(&tally.states))
+        tally.balance.money_state(tally.returned).unwrap_or_else(|| best_attempt(&tally.states))
     };
     Order { key: key.clone(), state, balance: tally.balance }
 }

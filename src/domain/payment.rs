@@ -104,7 +104,17 @@ impl Balance {
     /// Refunded and lost together use up what was paid. False while that is unknown.
     #[must_use]
     pub fn nothing_left(&self) -> bool {
-        self.amount_paid.is_some_and(|paid| paid > 0 && self.amount_refunded.saturating_add(self.amount_lost) >= paid)
+        self.uses_up(self.returned())
+    }
+
+    /// Refunded and lost, at most what was paid: 0 while that is unknown.
+    #[must_use]
+    pub fn returned(&self) -> i64 {
+        self.amount_refunded.saturating_add(self.amount_lost).min(self.amount_paid.unwrap_or(0))
+    }
+
+    fn uses_up(&self, returned: i64) -> bool {
+        self.amount_paid.is_some_and(|paid| paid > 0 && returned >= paid)
     }
 
     /// Part of what was paid is still the merchant's. False while that is unknown.
@@ -113,14 +123,15 @@ impl Balance {
         self.amount_paid.is_some_and(|paid| self.amount_refunded.saturating_add(self.amount_lost) < paid)
     }
 
-    /// The first money state that fits; none while nothing was paid, returned or lost.
-    pub(super) fn money_state(&self) -> Option<State> {
+    /// The first money state that fits, with so much `returned`; none while nothing was paid, refunded or lost.
+    pub(super) fn money_state(&self, returned: i64) -> Option<State> {
         let paid = self.amount_paid.unwrap_or(0);
+        let nothing_left = self.uses_up(returned);
         if self.amount_lost > 0 {
-            return Some(if self.nothing_left() { State::ChargedBack } else { State::PartiallyChargedBack });
+            return Some(if nothing_left { State::ChargedBack } else { State::PartiallyChargedBack });
         }
         if self.amount_refunded > 0 {
-            return Some(if self.nothing_left() { State::Refunded } else { State::PartiallyRefunded });
+            return Some(if nothing_left { State::Refunded } else { State::PartiallyRefunded });
         }
         (paid > 0).then_some(State::Paid)
     }
@@ -156,7 +167,7 @@ pub(super) fn payment(payment_id: &str, facts: &Facts) -> Payment {
     let balance = balance(facts);
     let disputed = facts.disputes.values().any(|d| d.seen().is_open_chargeback());
     let inquiry = facts.disputes.values().any(|d| d.seen().is_open_inquiry());
-    let state = match (disputed, inquiry, balance.money_state()) {
+    let state = match (disputed, inquiry, balance.money_state(balance.returned())) {
         (true, _, _) => State::Disputed,
         (false, true, _) => State::Inquiry,
         (false, false, Some(state)) => state,
@@ -183,7 +194,7 @@ fn balance(facts: &Facts) -> Balance {
         amount_paid: facts.amount_paid(),
         amount_refunded: facts.amount_refunded(),
         amount_disputed: sum(summed().filter(|d| d.seen().is_open_chargeback()).map(|d| d.seen().amount)),
-        amount_lost: sum(summed().map(DisputeFacts::amount_lost)),
+        amount_lost: facts.amount_lost(),
         open_disputes: i32::try_from(disputes().filter(|d| d.seen().outcome().is_none()).count()).unwrap_or(i32::MAX),
         hold: facts.is_held(),
         evidence_due_by: disputes().filter(|d| d.awaits_evidence()).filter_map(DisputeFacts::due_by).min(),
@@ -236,7 +247,7 @@ impl Facts {
     /// warning is actionable, or a review is open.
     fn is_held(&self) -> bool {
         self.disputes.values().any(|d| d.seen().outcome().is_none())
-            || self.warnings.values().any(|w| w.best.value.actionable)
+            || self.warnings.values().any(|w| self.is_actionable(w))
             || self.reviews.values().any(|r| r.best.value.open)
     }
 

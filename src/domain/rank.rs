@@ -53,7 +53,7 @@ impl Refund {
 }
 
 impl Dispute {
-    /// Inquiry, chargeback, closed, and last the late win: `lost` can become `won`
+    /// Inquiry, chargeback, appeal, closed, and last the late win: `lost` can become `won`
     /// (docs.stripe.com/disputes/how-disputes-work).
     #[must_use]
     pub fn rank(&self) -> u8 {
@@ -62,8 +62,10 @@ impl Dispute {
             "warning_under_review" => 2,
             "needs_response" => 3,
             "under_review" => 4,
-            "warning_closed" | "prevented" | "lost" => 5,
-            "won" | "charge_refunded" => 6,
+            "appeal_needs_response" => 5,
+            "appeal_under_review" => 6,
+            "warning_closed" | "prevented" | "lost" => 7,
+            "won" | "charge_refunded" => 8,
             _ => 0,
         }
     }
@@ -81,7 +83,11 @@ impl Warning {
     /// Actionable, then no longer.
     #[must_use]
     pub fn rank(&self) -> u8 {
-        u8::from(!self.actionable)
+        match self.actionable {
+            None => 0,
+            Some(true) => 1,
+            Some(false) => 2,
+        }
     }
 }
 

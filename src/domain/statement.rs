@@ -97,6 +97,7 @@ fn refunds(facts: &Facts) -> impl Iterator<Item = Line> {
 }
 
 fn disputes(facts: &Facts) -> impl Iterator<Item = Line> {
+    let losses = facts.losses();
     facts.disputes.iter().flat_map(move |(id, known)| {
         let dispute = known.seen();
         let counts = facts.counts(&dispute.currency);
@@ -108,7 +109,7 @@ fn disputes(facts: &Facts) -> impl Iterator<Item = Line> {
             amount: Some(dispute.amount),
             currency: Some(dispute.currency.clone()),
             disputed: if counts && dispute.is_open_chargeback() { dispute.amount } else { 0 },
-            lost: if counts { known.amount_lost() } else { 0 },
+            lost: if counts { losses[id.as_str()] } else { 0 },
             ..Line::default()
         };
         std::iter::once(line).chain(balance(known))
@@ -131,15 +132,19 @@ fn notes(facts: &Facts) -> impl Iterator<Item = Line> {
         at: Some(known.best.value.created),
         what: "fraud warning",
         id: id.clone(),
-        status: if known.best.value.actionable { "actionable" } else { "settled" }.to_owned(),
+        status: if facts.is_actionable(known) { "actionable" } else { "settled" }.to_owned(),
         ..Line::default()
     });
     let reviews = facts.reviews.iter().map(|(id, known)| Line {
         at: Some(known.best.stamp.at),
         what: "review",
         id: id.clone(),
-        status: if known.best.value.open { "open" } else { known.best.value.reason.as_deref().unwrap_or("closed") }
-            .to_owned(),
+        status: if known.best.value.open {
+            "open"
+        } else {
+            known.best.value.closed_reason.as_deref().unwrap_or("closed")
+        }
+        .to_owned(),
         ..Line::default()
     });
     warnings.chain(reviews)

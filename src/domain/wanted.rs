@@ -6,9 +6,10 @@
 //! A new follow-up is one entry in `RULES`.
 
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use super::dispute::Outcome;
-use super::facts::{DisputeFacts, Facts, Review, Warning};
+use super::facts::{Child, DisputeFacts, Facts, Review, Warning};
 use super::money::Unexplained;
 use super::payment::Payment;
 
@@ -38,13 +39,18 @@ pub struct Wanted {
     pub run_at: RunAt,
     /// When it must be done, in unix seconds.
     pub due_at: Option<i64>,
+    /// Not to be asked for any more from this unix second on: a later one says the same.
+    pub until: Option<i64>,
 }
 
 /// So long an endpoint that gets both `charge.refunded` and the refund's own event may take to deliver
 /// the second, in seconds.
 const OVERTAKE: i64 = 60;
-/// So long before the deadline somebody is warned, in seconds.
-const WARNING: i64 = 72 * 3600;
+/// So long before the deadline somebody is warned, in words and in seconds, the longest first.
+const MARKS: &[(&str, i64)] = &[("7d", 7 * 86_400), ("72h", 72 * 3_600), ("24h", 24 * 3_600)];
+/// So long after it was opened an inquiry that takes no evidence becomes a chargeback, in seconds
+/// (docs.stripe.com/payments/klarna/disputes).
+const ESCALATION: i64 = 21 * 86_400;
 
 type Rule = fn(&Payment, &Facts) -> Vec<Wanted>;
 
@@ -55,11 +61,13 @@ const RULES: &[(&str, Rule)] = &[
     ("cancel_fulfilment", cancel_fulfilment),
     ("hold_fulfilment", hold_fulfilment),
     ("release_fulfilment", release_fulfilment),
+    ("decide_fulfilment", decide_fulfilment),
     ("collect_evidence", collect_evidence),
     ("warn_evidence_due", warn_evidence_due),
     ("record_dispute_won", record_dispute_won),
     ("record_dispute_lost", record_dispute_lost),
     ("consider_refund", consider_refund),
+    ("consider_refund", consider_refund_of_inquiry),
 ];
 
 /// Kinds whose subject is the payment: it changes when the payment becomes part of another.
@@ -89,7 +97,8 @@ pub(super) fn wanted(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
 
 /// Work on a subject, now, without a deadline. `wanted` fills in the kind.
 fn now(subject: &str, round: &str, payload: Value) -> Wanted {
-    Wanted { kind: "", subject: subject.to_owned(), round: round.to_owned(), payload, run_at: RunAt::Now, due_at: None }
+    let (subject, round) = (subject.to_owned(), round.to_owned());
+    Wanted { kind: "", subject, round, payload, run_at: RunAt::Now, due_at: None, until: None }
 }
 
 fn notify_refund(_: &Payment, facts: &Facts) -> Vec<Wanted> {
@@ -140,20 +149,49 @@ fn cancel_fulfilment(payment: &Payment, _: &Facts) -> Vec<Wanted> {
 
 fn hold_fulfilment(_: &Payment, facts: &Facts) -> Vec<Wanted> {
     let mut hold = disputes(facts, |dispute| dispute.seen().outcome().is_none());
-    hold.extend(warnings(facts, |warning| warning.actionable));
+    hold.extend(warnings(facts, |warning| facts.is_actionable(warning)));
     hold.extend(reviews(facts, |review| review.open));
     hold
 }
 
 fn release_fulfilment(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
+    let balance = &payment.balance;
+    // An endpoint that sees disputes only never knows what was paid.
+    let left = balance.amount_paid.is_none() || balance.something_left();
+    if balance.hold || !left || any_ended_badly(facts) { Vec::new() } else { ended_well(facts) }
+}
+
+/// Nothing holds and something is left, but not all of it: a person must say whether it ships.
+fn decide_fulfilment(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
     if payment.balance.hold || !payment.balance.something_left() {
         return Vec::new();
     }
-    let won = |dispute: &DisputeFacts| matches!(dispute.seen().outcome(), Some(Outcome::Won | Outcome::WarningClosed));
-    let mut release = disputes(facts, won);
-    release.extend(warnings(facts, |warning| !warning.actionable));
-    release.extend(reviews(facts, |review| !review.open && review.reason.as_deref() == Some("approved")));
-    release
+    let mut decide = disputes(facts, |dispute| dispute.seen().ended_badly());
+    decide.extend(reviews(facts, |review| !review.open && !review.ended_well()));
+    if any_ended_badly(facts) {
+        decide.extend(ended_well(facts));
+    }
+    decide
+}
+
+fn any_ended_badly(facts: &Facts) -> bool {
+    facts.disputes.values().any(|dispute| dispute.seen().ended_badly())
+}
+
+/// Every reason to hold that is over and ended well. A warning that was never actionable held nothing.
+fn ended_well(facts: &Facts) -> Vec<Wanted> {
+    let mut over = disputes(facts, |dispute| dispute.seen().ended_well());
+    let told = |warning: &Child<Warning>| warning.best.value.actionable.is_some();
+    over.extend(warnings(facts, |warning| told(warning) && !facts.is_actionable(warning)));
+    over.extend(reviews(facts, |review| !review.open && review.ended_well()));
+    over
+}
+
+impl Review {
+    /// Somebody looked and let it pass, or what was to be looked at is gone. A word not known yet does not say so.
+    fn ended_well(&self) -> bool {
+        matches!(self.closed_reason.as_deref(), Some("approved" | "acknowledged" | "redacted"))
+    }
 }
 
 fn collect_evidence(_: &Payment, facts: &Facts) -> Vec<Wanted> {
@@ -165,7 +203,22 @@ fn collect_evidence(_: &Payment, facts: &Facts) -> Vec<Wanted> {
 
 fn warn_evidence_due(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
     let awaited = collect_evidence(payment, facts).into_iter();
-    awaited.filter_map(|wanted| Some(Wanted { run_at: RunAt::At(wanted.due_at? - WARNING), ..wanted })).collect()
+    awaited
+        .filter_map(|wanted| Some((wanted.due_at?, wanted)))
+        .flat_map(|(due, wanted)| warnings_of(due, &wanted))
+        .collect()
+}
+
+/// A warning at each mark. Once the next mark has come, the one before it has nothing to say any more.
+fn warnings_of(due: i64, wanted: &Wanted) -> Vec<Wanted> {
+    let Ok(date) = OffsetDateTime::from_unix_timestamp(due).map(OffsetDateTime::date) else { return Vec::new() };
+    let next = MARKS.iter().skip(1).map(|(_, before)| Some(due - before)).chain([None]);
+    (MARKS.iter().zip(next))
+        .map(|((mark, before), until)| {
+            let round = format!("{}/{mark}/{date}", wanted.round);
+            Wanted { round, run_at: RunAt::At(due - before), until, ..wanted.clone() }
+        })
+        .collect()
 }
 
 fn record_dispute_won(_: &Payment, facts: &Facts) -> Vec<Wanted> {
@@ -182,13 +235,26 @@ fn record_dispute(facts: &Facts, outcome: Outcome) -> Vec<Wanted> {
 }
 
 fn consider_refund(_: &Payment, facts: &Facts) -> Vec<Wanted> {
-    warnings(facts, |warning| warning.actionable)
+    warnings(facts, |warning| facts.is_actionable(warning))
+}
+
+/// An inquiry that nobody can answer ends with a refund of the disputed amount.
+fn consider_refund_of_inquiry(_: &Payment, facts: &Facts) -> Vec<Wanted> {
+    disputes(facts, |dispute| dispute.seen().is_open_inquiry() && !dispute.seen().takes_evidence())
+        .into_iter()
+        .map(|wanted| {
+            let dispute = &facts.disputes[&wanted.subject];
+            let due_at = dispute.due_by().or(Some(dispute.seen().created + ESCALATION));
+            Wanted { due_at, ..wanted }
+        })
+        .collect()
 }
 
 /// Work on each early fraud warning that `is_due`, now.
-fn warnings(facts: &Facts, is_due: impl Fn(&Warning) -> bool) -> Vec<Wanted> {
-    let due = facts.warnings.iter().map(|(id, w)| (id, w, &w.best.value)).filter(|(_, _, warning)| is_due(warning));
-    due.map(|(id, facts, warning)| {
+fn warnings(facts: &Facts, is_due: impl Fn(&Child<Warning>) -> bool) -> Vec<Wanted> {
+    let due = facts.warnings.iter().filter(|(_, warning)| is_due(warning));
+    due.map(|(id, facts)| {
+        let warning = &facts.best.value;
         let charge = facts.charge.as_ref().map(|link| &link.value);
         now(id, "", json!({ "warning_id": id, "charge_id": charge, "fraud_type": warning.fraud_type }))
     })
@@ -198,23 +264,30 @@ fn warnings(facts: &Facts, is_due: impl Fn(&Warning) -> bool) -> Vec<Wanted> {
 /// Work on each Radar review that `is_due`, now.
 fn reviews(facts: &Facts, is_due: impl Fn(&Review) -> bool) -> Vec<Wanted> {
     let due = facts.reviews.iter().filter(|(_, review)| is_due(&review.best.value));
-    due.map(|(id, review)| now(id, "", json!({ "review_id": id, "reason": review.best.value.reason }))).collect()
+    due.map(|(id, review)| now(id, "", json!({ "review_id": id, "reason": reason(&review.best.value) }))).collect()
+}
+
+/// The word that tells most: why it was closed, else why it was opened.
+fn reason(review: &Review) -> Option<&str> {
+    review.closed_reason.as_deref().or(review.opened_reason.as_deref())
 }
 
 /// Work on each dispute that `is_due`, now, a round for each phase.
 fn disputes(facts: &Facts, is_due: impl Fn(&DisputeFacts) -> bool) -> Vec<Wanted> {
+    let losses = facts.losses();
     let due = facts.disputes.iter().filter(|(_, dispute)| is_due(dispute));
-    due.map(|(id, dispute)| now(id, dispute.seen().phase().as_str(), dispute_payload(id, dispute))).collect()
+    due.map(|(id, dispute)| now(id, dispute.seen().phase().as_str(), dispute_payload(id, dispute, losses[id.as_str()])))
+        .collect()
 }
 
-fn dispute_payload(id: &str, facts: &DisputeFacts) -> Value {
+fn dispute_payload(id: &str, facts: &DisputeFacts, amount_lost: i64) -> Value {
     let dispute = facts.seen();
     let settlement = facts.settlement();
     json!({
         "dispute_id": id, "charge_id": facts.child.charge.as_ref().map(|link| &link.value), "amount": dispute.amount,
         "currency": dispute.currency, "reason": dispute.reason, "network_reason_code": dispute.network_reason_code,
         "status": dispute.status, "phase": dispute.phase(), "outcome": dispute.outcome(),
-        "amount_lost": facts.amount_lost(), "amount_withdrawn": settlement.withdrawn,
+        "amount_lost": amount_lost, "amount_withdrawn": settlement.withdrawn,
         "amount_reinstated": settlement.reinstated, "settlement_currency": settlement.currency,
     })
 }

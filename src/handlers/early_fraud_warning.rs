@@ -5,14 +5,14 @@ use super::origin::Origin;
 use crate::domain::{Child, Facts, Warning};
 use crate::stripe::object::{Object, Unreadable};
 
-/// Reads an early fraud warning (docs.stripe.com/api/radar/early_fraud_warnings).
+/// Reads an early fraud warning (docs.stripe.com/api/radar/early_fraud_warnings). Under its old name,
+/// `issuer_fraud_record`, it does not say whether it is actionable.
 pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
     let id = object.id("id")?;
     let warning = Warning {
         scope: origin.scope(),
         fraud_type: object.optional_text("fraud_type")?,
-        // Without it nobody knows whether to hold or to release.
-        actionable: object.flag("actionable")?.ok_or_else(|| object.wrong("actionable", "is missing"))?,
+        actionable: object.flag("actionable")?,
         created: object.time("created")?,
     };
     let rank = warning.rank();

@@ -33,6 +33,7 @@ pub const HANDLERS: &[Handler] = &[
     Handler { object: "dispute", read: dispute::read },
     Handler { object: "checkout.session", read: checkout_session::read },
     Handler { object: "radar.early_fraud_warning", read: early_fraud_warning::read },
+    Handler { object: "issuer_fraud_record", read: early_fraud_warning::read },
     Handler { object: "review", read: review::read },
     Handler { object: "clawback.link", read: linked::read },
 ];

@@ -5,14 +5,18 @@ use super::origin::Origin;
 use crate::domain::{Child, Facts, Review};
 use crate::stripe::object::{Object, Unreadable};
 
-/// Reads a review (docs.stripe.com/api/radar/reviews). Older versions say why it was closed in `reason`
-/// only.
+/// Reads a review (docs.stripe.com/api/radar/reviews). Older versions say why it was opened, and later why it
+/// was closed, in `reason` only.
 pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
     let id = object.id("id")?;
+    let open = object.flag("open")?.ok_or_else(|| object.wrong("open", "is missing"))?;
+    let reason = object.optional_text("reason")?;
     let review = Review {
         scope: origin.scope(),
-        open: object.flag("open")?.ok_or_else(|| object.wrong("open", "is missing"))?,
-        reason: object.optional_text("closed_reason")?.or(object.optional_text("reason")?),
+        open,
+        opened_reason: object.optional_text("opened_reason")?.or(reason.clone().filter(|_| open)),
+        closed_reason: object.optional_text("closed_reason")?.or(reason).filter(|_| !open),
+        created: object.time("created")?,
     };
     let rank = review.rank();
     let best = origin.sighting(review, rank, 0);

@@ -38,15 +38,17 @@ pub async fn counts(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Re
 }
 
 /// Adds follow-ups. One that is there already belonged to a payment that nothing of this batch named any
-/// more: it comes over, ready again if it was withdrawn, and is not asked for twice.
-pub async fn insert(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<()> {
-    sqlx::query!(
+/// more: it comes over, ready again if it was withdrawn, and is not asked for twice. What is too late to be asked
+/// for is left out. Returns how many there were.
+pub async fn insert(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<u64> {
+    let done = sqlx::query!(
         "insert into clawback.follow_ups as f (kind, subject, round, order_id, payment_id, payload, run_at, due_at)
          select r.kind, r.subject, r.round, r.order_id, r.payment_id, r.payload,
                 coalesce(to_timestamp(r.run_at), now() + r.run_after * interval '1 second'), to_timestamp(r.due_at)
          from jsonb_to_recordset($1) as r
              (kind text, subject text, round text, order_id text, payment_id text, payload jsonb, run_at bigint,
-              run_after bigint, due_at bigint)
+              run_after bigint, due_at bigint, until bigint)
+         where r.until is null or to_timestamp(r.until) > now()
          on conflict on constraint follow_ups_once do update
          set payment_id = excluded.payment_id, order_id = excluded.order_id, wanted = true,
              payload = case when f.state in ('ready', 'cancelled') then excluded.payload else f.payload end,
@@ -58,8 +60,8 @@ pub async fn insert(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<()> {
         Json(rows) as _
     )
     .execute(conn)
-    .await
-    .map(drop)
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// Writes new content to locked rows.

@@ -109,6 +109,9 @@ pub async fn tallies(
                   least(sum(amount_refunded), 9223372036854775807)::bigint as "amount_refunded!",
                   least(sum(amount_disputed), 9223372036854775807)::bigint as "amount_disputed!",
                   least(sum(amount_lost), 9223372036854775807)::bigint as "amount_lost!",
+                  -- Of each payment at most what was paid of it, as `Balance::returned` says.
+                  least(sum(least(amount_refunded::numeric + amount_lost, coalesce(amount_paid, 0))),
+                        9223372036854775807)::bigint as "returned!",
                   least(sum(open_disputes), 2147483647)::integer as "open_disputes!", bool_or(hold) as "hold!",
                   extract(epoch from min(evidence_due_by))::bigint as evidence_due_by,
                   array_agg(distinct state) as "states!"
@@ -132,7 +135,14 @@ pub async fn tallies(
             hold: row.hold,
             evidence_due_by: row.evidence_due_by,
         };
-        (key, Tally { balance, states: row.states.iter().filter_map(|word| State::named(word)).collect() })
+        (
+            key,
+            Tally {
+                balance,
+                returned: row.returned,
+                states: row.states.iter().filter_map(|word| State::named(word)).collect(),
+            },
+        )
     });
     Ok(tallies.collect())
 }
@@ -265,21 +275,27 @@ pub async fn save_disputes(conn: &mut PgConnection, touched: &[&str], disputes: 
     sqlx::query!(
         "with derived as (
              select r.dispute_id, r.payment_id, r.charge_id, r.amount, r.currency, r.reason, r.network_reason_code,
-                r.status, r.phase, r.outcome, to_timestamp(r.evidence_due_by) as evidence_due_by, r.has_evidence,
-                r.past_due, r.submission_count, r.is_charge_refundable, r.amount_withdrawn, r.amount_reinstated, r.fee,
-                r.settlement_currency, to_timestamp(r.created) as created_at
+                    r.status, r.phase, r.outcome, to_timestamp(r.evidence_due_by) as evidence_due_by, r.has_evidence,
+                    r.past_due, r.submission_count, r.is_charge_refundable, r.amount_withdrawn, r.amount_reinstated,
+                    r.fee, r.settlement_currency, to_timestamp(r.created) as created_at, r.payment_method,
+                    r.can_respond, r.amount_lost, r.intended_submission_method, r.submission_method,
+                    r.enhanced_eligibility::jsonb as enhanced_eligibility
              from jsonb_to_recordset($1) as r
                  (dispute_id text, payment_id text, charge_id text, amount bigint, currency text, reason text,
-              network_reason_code text, status text, phase text, outcome text, evidence_due_by bigint,
-              has_evidence boolean, past_due boolean, submission_count bigint, is_charge_refundable boolean,
-              amount_withdrawn bigint, amount_reinstated bigint, fee bigint, settlement_currency text, created bigint)
+                  network_reason_code text, status text, phase text, outcome text, evidence_due_by bigint,
+                  has_evidence boolean, past_due boolean, submission_count bigint, is_charge_refundable boolean,
+                  amount_withdrawn bigint, amount_reinstated bigint, fee bigint, settlement_currency text,
+                  created bigint, payment_method text, can_respond boolean, amount_lost bigint,
+                  intended_submission_method text, submission_method text, enhanced_eligibility text)
          ), gone as (
-             delete from clawback.disputes where payment_id = any($2) and dispute_id not in (select dispute_id from derived)
+             delete from clawback.disputes
+             where payment_id = any($2) and dispute_id not in (select dispute_id from derived)
          )
          insert into clawback.disputes
              (dispute_id, payment_id, charge_id, amount, currency, reason, network_reason_code, status, phase, outcome,
               evidence_due_by, has_evidence, past_due, submission_count, is_charge_refundable, amount_withdrawn,
-              amount_reinstated, fee, settlement_currency, created_at)
+              amount_reinstated, fee, settlement_currency, created_at, payment_method, can_respond, amount_lost,
+              intended_submission_method, submission_method, enhanced_eligibility)
          select d.* from derived d
          where not exists (
              select from clawback.disputes o where o.dispute_id = d.dispute_id and to_jsonb(o) || to_jsonb(d) = to_jsonb(o))
@@ -292,7 +308,10 @@ pub async fn save_disputes(conn: &mut PgConnection, touched: &[&str], disputes: 
              submission_count = excluded.submission_count, is_charge_refundable = excluded.is_charge_refundable,
              amount_withdrawn = excluded.amount_withdrawn, amount_reinstated = excluded.amount_reinstated,
              fee = excluded.fee, settlement_currency = excluded.settlement_currency,
-             created_at = excluded.created_at, updated_at = excluded.updated_at",
+             created_at = excluded.created_at, updated_at = excluded.updated_at,
+             payment_method = excluded.payment_method, can_respond = excluded.can_respond,
+             amount_lost = excluded.amount_lost, intended_submission_method = excluded.intended_submission_method,
+             submission_method = excluded.submission_method, enhanced_eligibility = excluded.enhanced_eligibility",
         Json(disputes) as _,
         touched as _
     )

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// Longest id that is read, in bytes. Stripe documents at most 255 characters.
@@ -154,6 +155,21 @@ impl<'a> Object<'a> {
         self.decode(field, "is not a whole number of 64 bits")
     }
 
+    /// A positive decimal number in units of 10^-12, exactly as far as that goes; none when it is anything else.
+    #[must_use]
+    pub fn optional_rate(&self, field: &str) -> Option<u64> {
+        self.raw(field).and_then(|raw| rate(raw.get())).filter(|rate| *rate > 0)
+    }
+
+    /// An object of Stripe's as it is; none when it is anything else, too long, or cannot be stored.
+    #[must_use]
+    pub fn optional_json(&self, field: &str) -> Option<Value> {
+        let text = self.raw(field)?.get();
+        let storable = text.len() <= MAX_TEXT && !text.contains("\\u0000");
+        let value: Option<Value> = serde_json::from_str(text).ok();
+        value.filter(|value| storable && value.is_object())
+    }
+
     /// A time that must be there, in unix seconds.
     ///
     /// # Errors
@@ -251,6 +267,17 @@ impl<'a> Object<'a> {
     fn path_of(&self, field: &str) -> String {
         if self.path.is_empty() { field.to_owned() } else { format!("{}.{field}", self.path) }
     }
+}
+
+/// A JSON number, maybe with an exponent, in units of 10^-12. No float: two readings of one text must be equal.
+fn rate(number: &str) -> Option<u64> {
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits: u128 = [whole, fraction].concat().parse().ok()?;
+    let shift = 12 + exponent.parse::<i32>().ok()? - i32::try_from(fraction.len()).ok()?;
+    let power = 10_u128.checked_pow(shift.unsigned_abs())?;
+    let scaled = if shift < 0 { digits / power } else { digits.checked_mul(power)? };
+    u64::try_from(scaled).ok()
 }
 
 #[cfg(test)]

@@ -82,6 +82,14 @@ async fn every_kind_is_asked_for_with_its_subject_round_and_times() {
         warning("issfr_over", of("ch_cleared", json!({ "actionable": false }))),
         review("prv_approved", of("ch_cleared", json!({ "open": false, "closed_reason": "approved" }))),
         review("prv_refunded", of("ch_cleared", json!({ "open": false, "closed_reason": "refunded" }))),
+        dispute("dp_appeal", of("ch_unseen_7", json!({ "status": "appeal_needs_response" }))),
+        dispute(
+            "dp_klarna",
+            of(
+                "ch_unseen_8",
+                json!({ "status": "warning_needs_response", "payment_method_details": { "type": "klarna" } }),
+            ),
+        ),
         dispute("dp_new_word", of("ch_unseen_6", json!({ "status": "arbitration" }))),
     ];
     let events: Vec<String> = objects.iter().zip(1..).map(|(o, n)| event(&format!("evt_{n:02}"), n, o)).collect();
@@ -241,15 +249,18 @@ async fn an_inquiry_that_escalates_asks_for_evidence_again() {
     complete(&app, "collect_evidence").await;
     app.see(&[event("evt_2", 2, &is("warning_under_review", sent(1)))]).await;
     let inquiry = ["collect_evidence dp_1/inquiry done", "hold_fulfilment dp_1/inquiry ready"];
-    assert_eq!(asked(&app).await, [inquiry.as_slice(), &["warn_evidence_due dp_1/inquiry cancelled"]].concat());
+    assert_eq!(
+        asked(&app).await,
+        [inquiry.as_slice(), &["warn_evidence_due dp_1/inquiry/24h/2023-11-24 cancelled"]].concat()
+    );
     app.see(&[event("evt_3", 3, &is("needs_response", sent(1)))]).await;
     let escalated = [
         "collect_evidence dp_1/chargeback ready",
         "collect_evidence dp_1/inquiry done",
         "hold_fulfilment dp_1/chargeback ready",
         "hold_fulfilment dp_1/inquiry cancelled",
-        "warn_evidence_due dp_1/chargeback ready",
-        "warn_evidence_due dp_1/inquiry cancelled",
+        "warn_evidence_due dp_1/chargeback/24h/2023-11-24 ready",
+        "warn_evidence_due dp_1/inquiry/24h/2023-11-24 cancelled",
     ];
     assert_eq!(asked(&app).await, escalated);
     app.see(&[event("evt_4", 4, &is("needs_response", sent(2)))]).await;
@@ -259,29 +270,55 @@ async fn an_inquiry_that_escalates_asks_for_evidence_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_follow_up_that_nobody_tried_yet_keeps_up_with_what_it_is_about() {
     let app = TestApp::start().await;
-    let due = |day: i64| dispute("dp_1", json!({ "charge": "ch_1", "evidence_details": { "due_by": T0 + day * DAY } }));
-    let day = format!(
-        "select (extract(epoch from run_at) - {T0}) / {DAY} from clawback_v1.follow_ups
+    // Within one day: on another it would be another warning.
+    let due = |minutes: i64| {
+        let details = json!({ "due_by": T0 + 10 * DAY + minutes * 60 });
+        dispute("dp_1", json!({ "charge": "ch_1", "evidence_details": details }))
+    };
+    let minute = format!(
+        "select (extract(epoch from run_at) - {T0} - 9 * {DAY}) / 60 from clawback_v1.follow_ups
          where kind = 'warn_evidence_due'"
     );
-    app.see(&[event("evt_1", 1, &due(10))]).await;
+    app.see(&[event("evt_1", 1, &due(0))]).await;
     let id = only(&app, "warn_evidence_due").await["id"].take();
-    assert_eq!(app.db.value(&day).await.as_f64(), Some(7.0));
-    app.see(&[event("evt_2", 2, &crate::bodies::with(due(12), json!({ "amount": 9_000 })))]).await;
+    assert_eq!(app.db.value(&minute).await.as_f64(), Some(0.0));
+    app.see(&[event("evt_2", 2, &crate::bodies::with(due(20), json!({ "amount": 9_000 })))]).await;
     let warn = only(&app, "warn_evidence_due").await;
     assert_eq!((&warn["id"], &warn["payload"]["amount"]), (&id, &json!(9_000)));
-    assert_eq!(app.db.value(&day).await.as_f64(), Some(9.0));
+    assert_eq!(app.db.value(&minute).await.as_f64(), Some(20.0));
     let claimed = claim(&app, "warn_evidence_due").await;
     assert_eq!(finish(&app, "fail_follow_up", &claimed, ", 'why', '20 days'").await, "ready");
-    app.see(&[event("evt_3", 3, &due(14))]).await;
+    app.see(&[event("evt_3", 3, &due(40))]).await;
     let due_on = format!(
-        "select (extract(epoch from due_at) - {T0}) / {DAY} from clawback_v1.follow_ups
+        "select (extract(epoch from due_at) - {T0} - 10 * {DAY}) / 60 from clawback_v1.follow_ups
          where kind = 'warn_evidence_due'"
     );
-    assert_eq!(app.db.value(&due_on).await.as_f64(), Some(14.0));
+    assert_eq!(app.db.value(&due_on).await.as_f64(), Some(40.0));
     let backs_off =
         "select run_at > now() + interval '19 days' from clawback_v1.follow_ups where kind = 'warn_evidence_due'";
     assert_eq!(app.db.value(backs_off).await, true, "once tried, it runs when its consumer said");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_the_warnings_already_due_only_the_nearest_to_the_deadline_is_given() {
+    let app = TestApp::start().await;
+    for (days, marks) in [(30, ["24h", "72h", "7d"].as_slice()), (5, &["24h", "72h", "7d"]), (2, &["24h", "72h"])] {
+        let id = format!("dp_{days}");
+        let due_by = app.db.value(&format!("select extract(epoch from now())::bigint + {days} * {DAY}")).await;
+        let is = |n: i64| {
+            let about = json!({ "charge": "ch_1", "evidence_details": { "due_by": due_by } });
+            event(&format!("evt_{days}_{n}"), n, &dispute(&id, about))
+        };
+        app.see(&[is(1)]).await;
+        app.see(&[is(2)]).await;
+        let told = format!(
+            "select split_part(round, '/', 2) as mark from clawback_v1.follow_ups
+             where kind = 'warn_evidence_due' and subject = '{id}' order by 1"
+        );
+        let told = app.db.rows(&told).await;
+        let told: Vec<&str> = told.iter().filter_map(|row| row["mark"].as_str()).collect();
+        assert_eq!(told, marks, "{days} days before");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

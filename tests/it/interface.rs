@@ -36,11 +36,17 @@ async fn lively() -> TestApp {
         json!({ "id": "txn_late", "created": 1_700_000_000, "amount": -10_000, "fee": 1_500, "currency": "eur" });
     let details = json!({ "past_due": true, "has_evidence": true, "submission_count": 2 });
     let late = json!({ "charge": "ch_late", "evidence_details": details, "balance_transactions": [late] });
+    let answered = |method: &str, meant: &str, by: &str| {
+        json!({ "charge": "ch_late", "payment_method_details": { "type": method }, "intended_submission_method": meant,
+            "evidence_details": { "submission_method": by, "enhanced_eligibility": { by: { "status": "qualified" } } } })
+    };
     app.see(&[
         event_with("evt_old", 1, &charge("ch_late", json!({})), json!({ "api_version": "2014-01-31" })),
         event("evt_late", 2, &dispute("dp_late", late)),
         event("evt_order", 2, &charge("ch_late", json!({ "metadata": { "order_id": "contested" } }))),
         event("evt_open", 2, &dispute("dp_open", json!({ "charge": "ch_late" }))),
+        event("evt_klarna", 2, &dispute("dp_klarna", answered("klarna", "prefer_manual", "manual"))),
+        event("evt_paypal", 2, &dispute("dp_paypal", answered("paypal", "prefer_smart_disputes", "smart_disputes"))),
         event("evt_warning", 2, &warning("issfr_1", json!({ "charge": "ch_late" }))),
         event("evt_unreadable", 3, &charge("ch_2", json!({ "amount": -1 }))),
         event("evt_unknown", 4, &json!({ "id": "po_1", "object": "payout" })),

@@ -45,7 +45,7 @@ async fn a_dispute_seen_before_its_charge_moves_to_the_intents_payment_with_all_
     let expected = [
         "collect_evidence dp_1/chargeback pi_1 done",
         "hold_fulfilment dp_1/chargeback pi_1 ready",
-        "warn_evidence_due dp_1/chargeback pi_1 ready",
+        "warn_evidence_due dp_1/chargeback/24h/2023-11-24 pi_1 ready",
     ];
     assert_eq!(lines(&app, FOLLOW_UPS).await, expected);
     assert_eq!(app.db.value("select bool_and(order_id = 'o-1') from clawback_v1.follow_ups").await, true);
@@ -349,7 +349,7 @@ async fn a_dispute_that_names_its_charge_first_and_only_its_intent_later_takes_i
         "collect_evidence dp_1/chargeback pi_1 cancelled",
         "hold_fulfilment dp_1/chargeback pi_1 cancelled",
         "record_dispute_lost dp_1/ pi_1 ready",
-        "warn_evidence_due dp_1/chargeback pi_1 cancelled",
+        "warn_evidence_due dp_1/chargeback/24h/2023-11-24 pi_1 cancelled",
     ];
     assert_eq!(lines(&app, FOLLOW_UPS).await, expected);
 }

@@ -16,6 +16,7 @@ mod binary;
 #[expect(dead_code, reason = "of the events of other tests a few are used here")]
 #[path = "../it/bodies.rs"]
 mod bodies;
+mod dispute_rules;
 #[expect(dead_code, reason = "of the verbs of other tests a few are used here")]
 #[path = "../it/harness.rs"]
 mod harness;

@@ -190,5 +190,5 @@ fn lives_meet_every_state_and_follow_up() {
     }
     println!("{states:?}\n{kinds:?}");
     assert_eq!(states.len(), 12, "{states:?}");
-    assert_eq!(kinds.len(), 10, "{kinds:?}");
+    assert_eq!(kinds.len(), 11, "{kinds:?}");
 }

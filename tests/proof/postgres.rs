@@ -180,8 +180,8 @@ async fn compare(db: &Database, lives: &[Life]) -> Vec<String> {
     let mut shown = views::all(db).await;
     let mut wrong = Vec::new();
     for life in lives {
-        let truth = truth(life);
-        let end = shown.remove(&tag(life.plan.seed)).unwrap_or_default().end(&truth);
+        let shown = shown.remove(&tag(life.plan.seed)).unwrap_or_default();
+        let (truth, end) = shown.with_truth(truth(life), time::OffsetDateTime::now_utc().unix_timestamp());
         let lines = differences(&truth, &end);
         if !lines.is_empty() {
             let story = if wrong.len() < TOLD { told(db, life).await } else { String::new() };

@@ -6,7 +6,7 @@ use clawback::domain::{Derived, Facts, Phase, State, derive};
 use clawback::handlers::{Reading, read};
 use serde_json::{Value, json};
 
-use crate::bodies::{charge, dispute, event, event_with, intent, refund, review, warning};
+use crate::bodies::{charge, dispute, event, event_with, intent, refund, review};
 
 /// What these events add up to, in both orders: payments by id.
 fn payments(events: &[String]) -> BTreeMap<String, Derived> {
@@ -21,7 +21,7 @@ fn payments(events: &[String]) -> BTreeMap<String, Derived> {
 }
 
 /// The only payment of these events.
-fn payment(events: &[String]) -> Derived {
+pub fn payment(events: &[String]) -> Derived {
     let end = payments(events);
     assert_eq!(end.len(), 1, "{:?}", end.keys());
     end.into_values().next().expect("one")
@@ -36,7 +36,7 @@ fn reading(body: &str) -> Result<Facts, String> {
     }
 }
 
-fn kinds(derived: &Derived) -> Vec<&str> {
+pub fn kinds(derived: &Derived) -> Vec<&str> {
     derived.wanted.iter().map(|wanted| wanted.kind).collect()
 }
 
@@ -147,8 +147,8 @@ fn a_refund_that_names_the_intent_is_not_of_a_declined_charge() {
 
 #[test]
 fn what_an_event_must_say_is_named_when_it_does_not() {
-    let mute = warning("issfr_1", json!({ "actionable": null }));
-    assert_eq!(reading(&event("evt_1", 1, &mute)), Err("data.object.actionable: is missing".to_owned()));
+    let mute = review("prv_1", json!({ "open": null }));
+    assert_eq!(reading(&event("evt_1", 1, &mute)), Err("data.object.open: is missing".to_owned()));
     let account = json!({ "account": "a".repeat(256) });
     let body = event_with("evt_1", 1, &charge("ch_1", json!({})), account);
     assert_eq!(reading(&body), Err("account: is longer than 255 bytes".to_owned()));

@@ -258,7 +258,7 @@ fn warning_row(row: &WarningState) -> WarningTruth {
     WarningTruth {
         payment_id: row.payment_id.clone(),
         charge_id: row.charge_id.clone().unwrap_or_default(),
-        actionable: row.warning.actionable,
+        actionable: row.warning.actionable.expect("derived"),
     }
 }
 

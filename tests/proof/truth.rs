@@ -133,7 +133,7 @@ fn tell_children(end: &mut Truth, known: &Known, id: &str) {
         end.refunds.insert(refund.id.clone(), told);
     }
     for warning in known.warnings.values() {
-        let (charge_id, actionable) = (warning.charge.clone(), warning.actionable);
+        let (charge_id, actionable) = (warning.charge.clone(), known.is_actionable(warning));
         end.warnings.insert(warning.id.clone(), WarningTruth { payment_id: id.to_owned(), charge_id, actionable });
     }
     for dispute in known.disputes.values() {
@@ -161,6 +161,7 @@ fn dispute_truth(dispute: &Dispute, payment_id: &str) -> DisputeTruth {
 fn phase(dispute: &Dispute) -> &'static str {
     match dispute.status {
         "prevented" => "prevention",
+        _ if dispute.is_appeal() => "appeal",
         _ if dispute.is_inquiry() => "inquiry",
         _ if dispute.compliance => "compliance",
         _ => "chargeback",
@@ -169,5 +170,14 @@ fn phase(dispute: &Dispute) -> &'static str {
 
 /// Somebody should send evidence, and nobody has.
 fn awaits_evidence(dispute: &Dispute) -> bool {
-    dispute.is_open() && !dispute.answered && dispute.due_by != Some(0)
+    dispute.is_open() && !dispute.answered && dispute.due_by != Some(0) && takes_evidence(dispute)
+}
+
+/// Debits are decided by the bank alone, and to an inquiry of Klarna's there is no answer.
+fn takes_evidence(dispute: &Dispute) -> bool {
+    match dispute.method {
+        Some("sepa_debit") => false,
+        Some("klarna") => !dispute.is_inquiry(),
+        _ => true,
+    }
 }

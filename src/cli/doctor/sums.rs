@@ -1,13 +1,13 @@
 //! Whether everything stored is what it is derived from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::{Finding, good, warning, wrong};
 use crate::cli::database::answer;
-use crate::domain::{Derived, derive};
+use crate::domain::{Derived, Wanted, derive};
 use crate::store::conservation::{self, StoredPayment};
 
 pub(super) async fn look(conn: &mut PgConnection, findings: &mut Vec<Finding>) -> sqlx::Result<()> {
@@ -46,10 +46,13 @@ async fn derived_again(conn: &mut PgConnection) -> sqlx::Result<[Finding; 2]> {
 
 /// Those that are missing, that should not be there, or that differ.
 fn differing_objects(stored: &StoredPayment, derived: &Derived) -> Vec<String> {
+    // Whether it was too late to ask for it when it was wanted first, nobody knows any more.
+    let lapses = derived.wanted.iter().filter(|wanted| wanted.until.is_some()).map(follow_up).collect::<BTreeSet<_>>();
     let derived = objects(derived);
     let stored = &stored.objects.0;
+    let lapsed = |name: &str| lapses.contains(name) && !stored.contains_key(name);
     let same = |name: &str| stored.get(name).zip(derived.get(name)).is_some_and(|(row, object)| shows(row, object));
-    stored.keys().chain(derived.keys()).filter(|name| !same(name)).cloned().collect()
+    stored.keys().chain(derived.keys()).filter(|name| !same(name) && !lapsed(name)).cloned().collect()
 }
 
 /// All that belongs to a payment, under the names that the store gives.
@@ -57,11 +60,12 @@ fn objects(derived: &Derived) -> BTreeMap<String, Value> {
     let refunds = derived.refunds.iter().map(|r| (format!("refund {}", r.refund_id), json!(r)));
     let disputes = derived.disputes.iter().map(|d| (format!("dispute {}", d.dispute_id), json!(d)));
     let warnings = derived.warnings.iter().map(|w| (format!("fraud warning {}", w.warning_id), json!(w)));
-    let wanted = derived.wanted.iter().map(|f| {
-        let name = format!("follow-up {} {} {}", f.kind, f.subject, f.round);
-        (name.trim_end().to_owned(), json!({}))
-    });
+    let wanted = derived.wanted.iter().map(|wanted| (follow_up(wanted), json!({})));
     refunds.chain(disputes).chain(warnings).chain(wanted).collect()
+}
+
+fn follow_up(wanted: &Wanted) -> String {
+    format!("follow-up {} {} {}", wanted.kind, wanted.subject, wanted.round).trim_end().to_owned()
 }
 
 /// Whether each column of a row is what was derived. What was derived may hold more.

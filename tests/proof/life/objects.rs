@@ -80,6 +80,10 @@ pub struct Entry {
     pub fee: i64,
     pub currency: &'static str,
     pub created: i64,
+    /// What moved, in the dispute's currency, before it was converted.
+    pub own: i64,
+    /// At which rate in percent it was converted.
+    pub rate: Option<i64>,
 }
 
 #[derive(Clone, Debug)]
@@ -90,6 +94,8 @@ pub struct Dispute {
     pub currency: &'static str,
     pub status: &'static str,
     pub compliance: bool,
+    /// How it was paid, where a dispute says so.
+    pub method: Option<&'static str>,
     pub due_by: Option<i64>,
     pub staged: bool,
     pub submissions: i64,
@@ -105,7 +111,16 @@ impl Dispute {
     }
 
     pub fn is_open(&self) -> bool {
-        ["warning_needs_response", "warning_under_review", "needs_response", "under_review"].contains(&self.status)
+        self.status.ends_with("_response") || self.status.ends_with("_review")
+    }
+
+    pub fn is_appeal(&self) -> bool {
+        self.status.starts_with("appeal_")
+    }
+
+    /// What is gone by now, in its own currency.
+    pub fn away(&self) -> i64 {
+        -self.entries.iter().map(|entry| entry.own).sum::<i64>()
     }
 
     /// What was taken from the merchant's balance.

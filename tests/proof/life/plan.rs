@@ -43,6 +43,10 @@ pub struct Shape {
     pub two_scopes: bool,
     /// Balance transactions are in this currency at this rate in percent; none: the payment's own.
     pub settlement: Option<(&'static str, i64)>,
+    /// Balance transactions tell at which rate they were converted.
+    pub rates: bool,
+    /// `payment_method_details.type` of disputes.
+    pub method: &'static str,
     /// Charges without payment intents.
     pub direct: bool,
     /// `charge.refunds`.
@@ -181,6 +185,10 @@ pub enum Step {
     LateWin {
         which: u8,
     },
+    /// A lost dispute is contested once more.
+    Appeal {
+        which: u8,
+    },
     /// A prevented dispute becomes a chargeback after all.
     Reopen {
         which: u8,
@@ -215,7 +223,7 @@ pub enum Step {
     ReviewOpens,
     ReviewCloses {
         which: u8,
-        approved: bool,
+        word: &'static str,
     },
 }
 
@@ -274,6 +282,8 @@ pub enum Ending {
     Lost,
     /// Lost, and so many percent of the money come back.
     LostPartBack(u8),
+    /// Lost, and what had been refunded comes back.
+    LostRefundedBack,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

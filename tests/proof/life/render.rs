@@ -99,7 +99,8 @@ impl Renderer<'_> {
         let entries: Vec<Value> = (dispute.entries.iter())
             .map(|e| {
                 json!({"id": e.id, "object": "balance_transaction", "amount": e.amount, "fee": e.fee,
-                       "net": e.amount - e.fee, "currency": e.currency, "created": e.created, "type": "adjustment"})
+                       "net": e.amount - e.fee, "currency": e.currency, "created": e.created, "type": "adjustment",
+                       "exchange_rate": e.rate.filter(|_| self.shape.rates).map(decimal)})
             })
             .collect();
         let mut body = json!({
@@ -111,7 +112,10 @@ impl Renderer<'_> {
                                  "submission_count": dispute.submissions},
         });
         if self.shape.case_types {
-            body["payment_method_details"] = json!({"type": "card", "card": {"case_type": case_type(dispute)}});
+            body["payment_method_details"] = match self.shape.method {
+                "card" => json!({"type": "card", "card": {"case_type": case_type(dispute)}}),
+                other => json!({"type": other}),
+            };
         }
         let names_intent = self.link(&mut body, Some(&dispute.charge), self.shape.dispute_links);
         (body, vec![self.sight(names_intent, Some(&dispute.charge), What::Dispute(dispute.clone()))])
@@ -184,6 +188,12 @@ fn metadata(order: Option<&str>) -> Value {
         map.insert("order_id".to_owned(), json!(order));
     }
     Value::Object(map)
+}
+
+/// So many percent as a rate, in as few digits as it takes.
+#[expect(clippy::cast_precision_loss, reason = "a rate of a few digits")]
+fn decimal(percent: i64) -> f64 {
+    percent as f64 / 100.0
 }
 
 fn case_type(dispute: &Dispute) -> &'static str {

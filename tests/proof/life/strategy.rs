@@ -44,9 +44,10 @@ fn shapes() -> impl Strategy<Value = Shape> {
     let whose = (option::weighted(0.2, Just("acct_1")), any::<bool>(), select(vec!["eur", "usd"]));
     let money = (
         prop::bool::weighted(0.15),
-        option::weighted(0.3, select(vec![("usd", 113_i64), ("chf", 7), ("huf", 39_000)])),
+        option::weighted(0.3, select(vec![("usd", 113_i64), ("chf", 40), ("huf", 39_000)])),
         prop::bool::weighted(0.15),
         prop::bool::weighted(0.5),
+        (prop::bool::weighted(0.8), select(vec!["card", "card", "card", "klarna", "sepa_debit"])),
     );
     let links = (
         select(vec![Links::Both, Links::Both, Links::Charge, Links::Intent]),
@@ -62,6 +63,8 @@ fn shapes() -> impl Strategy<Value = Shape> {
             currency,
             two_currencies: money.0,
             settlement: money.1,
+            rates: money.4.0,
+            method: money.4.1,
             two_scopes: money.2,
             foreign_children: money.3,
             refund_links: links.0,
@@ -88,6 +91,8 @@ pub fn today() -> Shape {
         two_currencies: false,
         two_scopes: false,
         settlement: None,
+        rates: true,
+        method: "card",
         direct: false,
         nested_refunds: Nested::Absent,
         nested_charges: false,
@@ -211,8 +216,8 @@ fn disputes() -> impl Strategy<Value = Step> {
     ];
     let due = prop_oneof![4 => (1..4_u8).prop_map(Due::InWeeks), 1 => Just(Due::Unknown)];
     let funds = || prop_oneof![3 => Just(Funds::AtOnce), 1 => Just(Funds::Later)];
-    let ends =
-        prop_oneof![3 => Just(Ending::Won), 3 => Just(Ending::Lost), 1 => (1..100_u8).prop_map(Ending::LostPartBack)];
+    let ends = prop_oneof![3 => Just(Ending::Won), 3 => Just(Ending::Lost), 1 => (1..100_u8).prop_map(Ending::LostPartBack),
+            1 => Just(Ending::LostRefundedBack)];
     let which = || 0..3_u8;
     prop_oneof![
         8 => (5..131_u8, opens, due, prop::bool::weighted(0.2), funds())
@@ -224,8 +229,22 @@ fn disputes() -> impl Strategy<Value = Step> {
         6 => (which(), ends).prop_map(|(which, ends)| Step::Close { which, ends }),
         2 => which().prop_map(|which| Step::LateWin { which }),
         1 => which().prop_map(|which| Step::Reopen { which }),
+        2 => which().prop_map(|which| Step::Appeal { which }),
     ]
 }
+
+/// Every word that a review was ever closed with, and one that none was.
+const CLOSING_WORDS: &[&str] = &[
+    "approved",
+    "acknowledged",
+    "redacted",
+    "refunded",
+    "refunded_as_fraud",
+    "disputed",
+    "canceled",
+    "payment_never_settled",
+    "never_heard_of",
+];
 
 fn around() -> impl Strategy<Value = Step> {
     let on = select(vec![Bearer::Intent, Bearer::Charge, Bearer::Session]);
@@ -239,7 +258,7 @@ fn around() -> impl Strategy<Value = Step> {
         2 => Just(Step::Warn),
         1 => (0..2_u8).prop_map(|which| Step::WarningEnds { which }),
         1 => Just(Step::ReviewOpens),
-        1 => (0..2_u8, any::<bool>()).prop_map(|(which, approved)| Step::ReviewCloses { which, approved }),
+        1 => (0..2_u8, select(CLOSING_WORDS)).prop_map(|(which, word)| Step::ReviewCloses { which, word }),
     ]
 }
 

@@ -133,6 +133,7 @@ impl World {
             Step::Close { which, ends } => self.close(p, which, ends),
             Step::LateWin { which } => self.late_win(p, which),
             Step::Reopen { which } => self.reopen(p, which),
+            Step::Appeal { which } => self.appeal(p, which),
             Step::SetOrder { on, order } => self.set_order(p, on, order),
             Step::Link { order, by_charge } => self.link(p, order, by_charge),
             Step::SessionExpires { order } => self.session_expires(p, order),
@@ -142,7 +143,7 @@ impl World {
             Step::Warn => self.warn(p),
             Step::WarningEnds { which } => self.warning_ends(p, which),
             Step::ReviewOpens => self.review_opens(p),
-            Step::ReviewCloses { which, approved } => self.review_closes(p, which, approved),
+            Step::ReviewCloses { which, word } => self.review_closes(p, which, word),
         }
     }
 
@@ -219,7 +220,9 @@ impl World {
 
 /// So many percent, at least one and at most all when that is what percent says.
 fn share(amount: i64, percent: u8) -> i64 {
-    (amount * i64::from(percent) / 100).max(1)
+    let part = amount * i64::from(percent) / 100;
+    // Of whole hundreds whole hundreds: see `disputes.rs`.
+    if amount % 100 == 0 && amount >= 100 { (part / 100).max(1) * 100 } else { part.max(1) }
 }
 
 /// How the ids and orders of a life end.

@@ -62,8 +62,24 @@ struct WantedRow {
 }
 
 impl Shown {
+    /// The end that the rows show, beside the truth that a queue of today's can hold: of warnings already due only the
+    /// nearest to the deadline is given.
+    pub fn with_truth(self, mut truth: Truth, now: i64) -> (Truth, Truth) {
+        let late = |wanted: &WantedTruth| {
+            let next = match wanted.round.split('/').nth(1) {
+                Some("7d") => 72,
+                Some("72h") => 24,
+                _ => return false,
+            };
+            wanted.due_at.is_some_and(|due| due - next * 3_600 <= now)
+        };
+        truth.wanted.retain(|wanted| wanted.kind != "warn_evidence_due" || !late(wanted));
+        let end = self.end(&truth);
+        (truth, end)
+    }
+
     /// The end that the rows show. Of follow-ups that were claimed, when work might begin is the truth's.
-    pub fn end(self, truth: &Truth) -> Truth {
+    fn end(self, truth: &Truth) -> Truth {
         let true_run_at = |row: &WantedRow| {
             let same = |w: &&WantedTruth| (&w.kind, &w.subject, &w.round) == (&row.kind, &row.subject, &row.round);
             truth.wanted.iter().find(same).map(|wanted| wanted.run_at.clone())

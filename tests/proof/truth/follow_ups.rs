@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use time::OffsetDateTime;
+
 use super::known::Known;
-use super::{Sums, WantedTruth, awaits_evidence, phase};
+use super::{Sums, WantedTruth, awaits_evidence, phase, takes_evidence};
 use crate::life::objects::{Dispute, Refund};
 
-/// So long before its deadline somebody is warned that evidence is due: three days.
-const NOTICE: i64 = 72 * 3_600;
+/// So many days before its deadline somebody is warned that evidence is due.
+const NOTICE: &[(&str, i64)] = &[("7d", 7), ("72h", 3), ("24h", 1)];
+const DAY: i64 = 86_400;
 
 type Wanted = BTreeSet<WantedTruth>;
 
@@ -21,16 +24,45 @@ pub(super) fn tell(wanted: &mut Wanted, known: &Known, id: &str, sums: &Sums) {
     if sums.paid.is_some_and(|paid| paid > 0 && gone >= paid) {
         now(wanted, "cancel_fulfilment", id, "");
     }
-    let free = !sums.hold && sums.paid.is_some_and(|paid| gone < paid);
-    known.disputes.values().for_each(|dispute| of_dispute(wanted, dispute, free));
+    let ends = Ends {
+        free: !sums.hold,
+        left: sums.paid.map(|paid| gone < paid),
+        spoiled: known.disputes.values().any(|dispute| ["lost", "prevented"].contains(&dispute.status)),
+    };
+    known.disputes.values().for_each(|dispute| of_dispute(wanted, dispute, &ends));
     for warning in known.warnings.values() {
-        hold(wanted, &warning.id, "", warning.actionable, free);
-        if warning.actionable {
+        let actionable = known.is_actionable(warning);
+        ends.tell(wanted, &warning.id, "", actionable, true);
+        if actionable {
             now(wanted, "consider_refund", &warning.id, "");
         }
     }
     for review in known.reviews.values() {
-        hold(wanted, &review.id, "", review.open, free && review.reason == "approved");
+        let well = ["approved", "acknowledged", "redacted"].contains(&review.reason);
+        ends.tell(wanted, &review.id, "", review.open, well);
+    }
+}
+
+/// What becomes of the goods when a reason to hold them is over.
+struct Ends {
+    /// Nothing else holds.
+    free: bool,
+    /// Something is left of what was paid; none while that is unknown.
+    left: Option<bool>,
+    /// A dispute ended against the merchant.
+    spoiled: bool,
+}
+
+impl Ends {
+    fn tell(&self, wanted: &mut Wanted, subject: &str, round: &str, holds: bool, well: bool) {
+        let safe = well && !self.spoiled;
+        if holds {
+            now(wanted, "hold_fulfilment", subject, round);
+        } else if self.free && safe && self.left != Some(false) {
+            now(wanted, "release_fulfilment", subject, round);
+        } else if self.free && !safe && self.left == Some(true) {
+            now(wanted, "decide_fulfilment", subject, round);
+        }
     }
 }
 
@@ -44,28 +76,26 @@ pub(super) fn of_refund(wanted: &mut Wanted, refund: &Refund) {
     }
 }
 
-fn of_dispute(wanted: &mut Wanted, dispute: &Dispute, free: bool) {
+fn of_dispute(wanted: &mut Wanted, dispute: &Dispute, ends: &Ends) {
     let phase = phase(dispute);
     let ended_well = ["won", "warning_closed"].contains(&dispute.status);
-    hold(wanted, &dispute.id, phase, dispute.is_open(), free && ended_well);
+    ends.tell(wanted, &dispute.id, phase, dispute.is_open(), ended_well);
     if awaits_evidence(dispute) {
         add(wanted, "collect_evidence", &dispute.id, phase, "now", dispute.due_by);
-        if let Some(due) = dispute.due_by {
-            add(wanted, "warn_evidence_due", &dispute.id, phase, &(due - NOTICE).to_string(), dispute.due_by);
+        for ((mark, days), due) in NOTICE.iter().zip(dispute.due_by.into_iter().cycle()) {
+            let day = OffsetDateTime::from_unix_timestamp(due).expect("a day of our time").date();
+            let (round, run_at) = (format!("{phase}/{mark}/{day}"), (due - days * DAY).to_string());
+            add(wanted, "warn_evidence_due", &dispute.id, &round, &run_at, dispute.due_by);
         }
+    }
+    if dispute.is_open() && dispute.is_inquiry() && !takes_evidence(dispute) {
+        let due = dispute.due_by.unwrap_or(dispute.created + 21 * DAY);
+        add(wanted, "consider_refund", &dispute.id, "inquiry", "now", Some(due));
     }
     match dispute.status {
         "won" => now(wanted, "record_dispute_won", &dispute.id, ""),
         "lost" => now(wanted, "record_dispute_lost", &dispute.id, ""),
         _ => {}
-    }
-}
-
-fn hold(wanted: &mut Wanted, subject: &str, round: &str, holds: bool, released: bool) {
-    if holds {
-        now(wanted, "hold_fulfilment", subject, round);
-    } else if released {
-        now(wanted, "release_fulfilment", subject, round);
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Sums;
 use crate::life::Life;
 use crate::life::objects::{Charge, Dispute, Intent, Refund, Review, Sight, Warning, What};
+use crate::life::plan::Links;
 
 /// The last that was shown of each object of one payment.
 #[derive(Default)]
@@ -19,6 +20,10 @@ pub(super) struct Known {
     pub reviews: BTreeMap<String, Review>,
     intent_order: Option<String>,
     charge_orders: BTreeMap<String, String>,
+    /// Balance transactions tell their rates.
+    rates: bool,
+    /// Refunds name no charge.
+    unnamed: bool,
     session_currency: Option<&'static str>,
     session_order: Option<String>,
     client_order: Option<String>,
@@ -49,7 +54,8 @@ impl Known {
             What::Intent(intent) if sight.payment == Some(payment) => Some(intent.id.clone()),
             _ => None,
         });
-        let mut known = Self::default();
+        let shape = &life.plan.shape;
+        let mut known = Self { rates: shape.rates, unnamed: shape.refund_links == Links::Intent, ..Self::default() };
         for sight in life.visible().flat_map(|moment| &moment.shows).filter(|sight| sight.payment == Some(payment)) {
             if sight.names_intent {
                 known.intent_id.clone_from(&id);
@@ -113,7 +119,7 @@ impl Known {
             paid: self.paid(),
             refunded: self.refunded(),
             disputed: self.in_currency().filter(|d| d.is_open() && !d.is_inquiry()).map(|d| d.amount).sum(),
-            lost: self.in_currency().map(lost).sum(),
+            lost: self.in_currency().map(|dispute| self.lost(dispute)).sum(),
             hold: self.hold(),
             open_disputes: self.disputes.values().filter(|d| d.is_open()).count(),
             evidence_due_by: self
@@ -149,9 +155,45 @@ impl Known {
         charge.counted.iter().filter(|(id, _)| !self.refunds.contains_key(id)).map(|(_, amount)| amount).sum()
     }
 
+    /// What a dispute cost for good, in its own currency: what was taken and did not come back.
+    fn lost(&self, dispute: &Dispute) -> i64 {
+        let unseen = dispute.entries.is_empty();
+        let foreign = dispute.entries.iter().any(|entry| entry.rate.is_some());
+        match dispute.status {
+            // Of what went back already nothing more can be taken.
+            "lost" if unseen => {
+                self.paid().map_or(dispute.amount, |paid| dispute.amount.min((paid - self.refunded()).max(0)))
+            }
+            "lost" | "prevented" if unseen => 0,
+            "lost" | "prevented" if foreign && !self.rates => share(dispute),
+            "lost" | "prevented" => dispute.away(),
+            _ => 0,
+        }
+    }
+
+    /// The bank still waits, as far as is known: neither was the charge disputed nor all of it given back.
+    pub(super) fn is_actionable(&self, warning: &Warning) -> bool {
+        let disputed = self.disputes.values().any(|dispute| dispute.charge == warning.charge);
+        warning.actionable && !disputed && !self.gave_all_back(&warning.charge)
+    }
+
+    fn gave_all_back(&self, id: &str) -> bool {
+        let Some(charge) = self.charges.get(id) else {
+            return self.paid().is_some_and(|paid| paid > 0 && self.refunded() >= paid);
+        };
+        let live = self.refunds.values().filter(|r| r.is_live() && !r.of_void && Some(r.currency) == self.currency());
+        let main = self.charges.values().max_by_key(|charge| (charge.captured > 0, charge.created, &charge.id));
+        // A refund that names the intent alone may be of any charge; the one that stands for the payment has it.
+        let of = |refund: &&Refund| {
+            if self.unnamed { main.is_some_and(|main| main.id == id) } else { refund.charge.as_deref() == Some(id) }
+        };
+        let back: i64 = live.filter(of).map(|refund| refund.amount).sum();
+        charge.captured > 0 && (charge.shown() == charge.amount || back >= charge.captured)
+    }
+
     fn hold(&self) -> bool {
         self.disputes.values().any(Dispute::is_open)
-            || self.warnings.values().any(|warning| warning.actionable)
+            || self.warnings.values().any(|warning| self.is_actionable(warning))
             || self.reviews.values().any(|review| review.open)
     }
 
@@ -162,7 +204,7 @@ impl Known {
         } else if open(true) {
             "inquiry"
         } else {
-            super::orders::money_state(sums).unwrap_or_else(|| self.attempt_state())
+            super::orders::money_state(sums, sums.returned()).unwrap_or_else(|| self.attempt_state())
         }
     }
 
@@ -191,14 +233,9 @@ fn keep(mine: &mut Option<String>, seen: Option<&String>) {
     }
 }
 
-/// What a dispute cost for good, in its own currency: its share of the money that stayed away.
-fn lost(dispute: &Dispute) -> i64 {
-    let (withdrawn, reinstated) = (i128::from(dispute.withdrawn()), i128::from(dispute.reinstated()));
-    match (dispute.status, withdrawn) {
-        ("lost", 0) => dispute.amount,
-        ("lost" | "prevented", 1..) => {
-            i64::try_from(i128::from(dispute.amount) * (withdrawn - reinstated) / withdrawn).unwrap_or(i64::MAX)
-        }
-        _ => 0,
-    }
+/// The settlement's share that stayed away, to the nearest: all that can be said without a rate.
+fn share(dispute: &Dispute) -> i64 {
+    let (taken, back) = (i128::from(dispute.withdrawn()), i128::from(dispute.reinstated()));
+    let doubled = 2 * i128::from(dispute.amount) * (taken - back) + taken;
+    i64::try_from(doubled.div_euclid(2 * taken)).unwrap_or(i64::MAX).clamp(0, dispute.amount)
 }

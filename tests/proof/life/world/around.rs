@@ -123,10 +123,10 @@ impl World {
         self.emit(p, "review.opened", Subject::Review(self.pays[p].reviews.len() - 1));
     }
 
-    pub(super) fn review_closes(&mut self, p: usize, which: u8, approved: bool) {
+    pub(super) fn review_closes(&mut self, p: usize, which: u8, word: &'static str) {
         if let Some(n) = nth(&self.pays[p].reviews, which, |review| review.open) {
             let review = &mut self.pays[p].reviews[n];
-            (review.open, review.reason) = (false, if approved { "approved" } else { "refunded_as_fraud" });
+            (review.open, review.reason) = (false, word);
             self.emit(p, "review.closed", Subject::Review(n));
         }
     }

@@ -10,8 +10,9 @@ impl World {
             return;
         }
         let (order, id) = (order.map(|n| self.order_id(n)), self.id("pi"));
+        let unit = if self.shape.settlement.is_some() { 100 } else { 1 };
         let pay = &mut self.pays[p];
-        (pay.begun, pay.amount, pay.order) = (true, amount.max(10), order.clone());
+        (pay.begun, pay.amount, pay.order) = (true, amount.max(10) * unit, order.clone());
         if !pay.direct {
             let (amount, currency) = (pay.amount, pay.currency);
             let status = "requires_payment_method";

@@ -7,6 +7,8 @@ use super::{Subject, World, nth, share};
 /// What a bank asks for a dispute, in minor units.
 const FEE: i64 = 1_500;
 const WEEK: i64 = 604_800;
+/// Amounts of lives that are settled in another currency are multiples of this: far more than a conversion can be off.
+const SLACK: i64 = 100;
 
 impl World {
     pub(super) fn dispute(&mut self, p: usize, percent: u8, opens: Opening, due: Due, foreign: bool, funds: Funds) {
@@ -17,6 +19,7 @@ impl World {
         }
         let foreign = foreign && self.shape.foreign_children;
         let amount = share(pay.charges[charge].captured, percent) * if foreign { 150 } else { 1 };
+        let amount = self.whole(amount);
         let n = self.add_dispute(p, charge, amount, opens, due, foreign);
         if opens != Opening::Inquiry {
             self.fail_pending_refunds(p, charge);
@@ -51,7 +54,8 @@ impl World {
             amount,
             currency: if foreign { "jpy" } else { pay.currency },
             status,
-            compliance: opens == Opening::Compliance && self.shape.case_types,
+            compliance: opens == Opening::Compliance && self.shape.case_types && self.shape.method == "card",
+            method: self.shape.case_types.then_some(self.shape.method),
             due_by,
             staged: false,
             submissions: 0,
@@ -74,12 +78,15 @@ impl World {
         }
     }
 
+    /// An amount that is not mistaken for another when it is converted and back: see [`SLACK`].
+    fn whole(&self, amount: i64) -> i64 {
+        if self.shape.settlement.is_some() { (amount / SLACK).max(1) * SLACK } else { amount }
+    }
+
     /// Takes the money once; a foreign settlement is in another currency than the dispute.
     fn withdraw(&mut self, p: usize, n: usize) {
-        let dispute = &self.pays[p].disputes[n];
-        let rate = self.shape.settlement.map_or(100, |(_, rate)| rate);
-        let taken = (dispute.amount * rate / 100).max(1);
-        self.balance(p, n, -taken, FEE);
+        let amount = self.pays[p].disputes[n].amount;
+        self.balance(p, n, -amount, FEE);
         self.emit(p, "charge.dispute.funds_withdrawn", Subject::Dispute(n));
     }
 
@@ -90,10 +97,16 @@ impl World {
         }
     }
 
-    fn balance(&mut self, p: usize, n: usize, amount: i64, fee: i64) {
+    /// Money moves, at the rate of the day.
+    fn balance(&mut self, p: usize, n: usize, own: i64, fee: i64) {
         let (id, created) = (self.id("txn"), self.clock);
-        let currency = self.shape.settlement.map_or(self.pays[p].currency, |(currency, _)| currency);
-        self.pays[p].disputes[n].entries.push(Entry { id, amount, fee, currency, created });
+        let (currency, rate) = self.shape.settlement.unwrap_or((self.pays[p].currency, 100));
+        let dispute = &mut self.pays[p].disputes[n];
+        let same = dispute.currency == currency;
+        let rate = if same { 100 } else { rate + i64::from(own > 0 && rate != 100) * (1 + rate / 20) };
+        let amount = (own.abs() * rate / 100).max(1) * own.signum();
+        let rate = (!same).then_some(rate);
+        dispute.entries.push(Entry { id, amount, fee, currency, created, own, rate });
     }
 
     pub(super) fn withdraw_later(&mut self, p: usize, which: u8) {
@@ -111,10 +124,14 @@ impl World {
     }
 
     pub(super) fn submit(&mut self, p: usize, which: u8) {
-        let asked = |d: &Dispute| ["needs_response", "warning_needs_response"].contains(&d.status);
+        let asked = |d: &Dispute| d.status.ends_with("needs_response");
         let Some(n) = nth(&self.pays[p].disputes, which, asked) else { return };
         let dispute = &mut self.pays[p].disputes[n];
-        dispute.status = if dispute.is_inquiry() { "warning_under_review" } else { "under_review" };
+        dispute.status = match dispute.status {
+            "warning_needs_response" => "warning_under_review",
+            "appeal_needs_response" => "appeal_under_review",
+            _ => "under_review",
+        };
         (dispute.staged, dispute.answered) = (true, true);
         dispute.submissions += 1;
         self.emit(p, "charge.dispute.updated", Subject::Dispute(n));
@@ -142,12 +159,19 @@ impl World {
         let dispute = &mut self.pays[p].disputes[n];
         dispute.status = match ends {
             _ if dispute.is_inquiry() => "warning_closed",
-            Ending::Won if dispute.status == "under_review" => "won",
-            Ending::Won | Ending::Lost | Ending::LostPartBack(_) => "lost",
+            Ending::Won if dispute.status.ends_with("under_review") => "won",
+            Ending::Won | Ending::Lost | Ending::LostPartBack(_) | Ending::LostRefundedBack => "lost",
         };
+        let (away, won, currency) = (dispute.away(), dispute.status == "won", dispute.currency);
+        let pay = &self.pays[p];
+        let refunds =
+            pay.refunds.iter().filter(|refund| refund.is_live() && !refund.of_void && refund.currency == currency);
         let back = match ends {
-            _ if dispute.status == "won" => dispute.withdrawn(),
-            Ending::LostPartBack(percent) => dispute.withdrawn() * i64::from(percent) / 100,
+            _ if won => away,
+            // What a rate below one has rounded away cannot be known again.
+            _ if self.shape.settlement.is_some_and(|(_, rate)| rate < 100) => 0,
+            Ending::LostPartBack(percent) => self.part(away, percent),
+            Ending::LostRefundedBack => refunds.map(|refund| refund.amount).sum::<i64>().min(away),
             Ending::Won | Ending::Lost => 0,
         };
         self.emit(p, "charge.dispute.closed", Subject::Dispute(n));
@@ -158,9 +182,23 @@ impl World {
         let Some(n) = nth(&self.pays[p].disputes, which, |d| d.status == "lost") else { return };
         let dispute = &mut self.pays[p].disputes[n];
         dispute.status = "won";
-        let back = dispute.withdrawn() - dispute.reinstated();
+        let back = dispute.away();
         self.emit(p, "charge.dispute.closed", Subject::Dispute(n));
         self.reinstate(p, n, back);
+    }
+
+    fn part(&self, away: i64, percent: u8) -> i64 {
+        let part = away * i64::from(percent) / 100;
+        if self.shape.settlement.is_some() { part / SLACK * SLACK } else { part }
+    }
+
+    pub(super) fn appeal(&mut self, p: usize, which: u8) {
+        let Some(n) = nth(&self.pays[p].disputes, which, |d| d.status == "lost") else { return };
+        self.next_second();
+        let due = self.clock + 2 * WEEK;
+        let dispute = &mut self.pays[p].disputes[n];
+        (dispute.status, dispute.answered, dispute.due_by) = ("appeal_needs_response", false, Some(due));
+        self.emit(p, "charge.dispute.updated", Subject::Dispute(n));
     }
 
     pub(super) fn reopen(&mut self, p: usize, which: u8) {

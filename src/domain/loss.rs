@@ -1,0 +1,123 @@
+//! What disputes cost for good.
+//!
+//! What moved on the balance may be in a settlement currency, at a rate that moved in between: amounts that were
+//! converted back are known to within one minor unit of it only, and are held against what they must be.
+
+use std::collections::BTreeMap;
+
+use super::dispute::Outcome;
+use super::facts::{BalanceEntry, DisputeFacts, Facts};
+use super::money::sum;
+
+/// One unit of an exchange rate: see [`BalanceEntry::exchange_rate`].
+const UNIT: i128 = 1_000_000_000_000;
+
+/// What is gone of one dispute, in its currency.
+#[derive(Clone, Copy, Debug, Default)]
+struct Loss {
+    amount: i128,
+    /// How far it can be off: 0 unless an entry was converted.
+    slack: i128,
+}
+
+impl Facts {
+    /// What is gone for good in disputes, in the payment's currency.
+    pub(super) fn amount_lost(&self) -> i64 {
+        let losses = self.losses();
+        let counted = self.disputes.iter().filter(|(_, dispute)| self.counts(&dispute.seen().currency));
+        sum(counted.map(|(id, _)| losses[id.as_str()]))
+    }
+
+    /// What is gone for good of each dispute, by its id, in its own currency.
+    pub(super) fn losses(&self) -> BTreeMap<&str, i64> {
+        if self.disputes.is_empty() {
+            return BTreeMap::new();
+        }
+        let refunded = i128::from(self.amount_refunded());
+        let left = self.amount_paid().map(|paid| i128::from(paid) - refunded);
+        let loss = |dispute: &DisputeFacts| match self.counts(&dispute.seen().currency) {
+            true => dispute.loss(refunded, left),
+            false => dispute.loss(0, None),
+        };
+        let mut losses: BTreeMap<&str, Loss> = self.disputes.iter().map(|(id, d)| (id.as_str(), loss(d))).collect();
+        for (id, dispute) in &self.disputes {
+            if let Some(left) = left.filter(|_| self.counts(&dispute.seen().currency)) {
+                self.settle(&mut losses, id, left);
+            }
+        }
+        losses.into_iter().map(|(id, loss)| (id, i64::try_from(loss.amount).unwrap_or(i64::MAX))).collect()
+    }
+
+    /// A converted loss that is as good as all that the other disputes leave is all of that.
+    fn settle(&self, losses: &mut BTreeMap<&str, Loss>, id: &str, left: i128) {
+        let others =
+            losses.iter().filter(|(other, _)| **other != id && self.counts(&self.disputes[**other].seen().currency));
+        let rest = left - others.map(|(_, loss)| loss.amount).sum::<i128>();
+        let most = i128::from(self.disputes[id].seen().amount);
+        if let Some(loss) = losses.get_mut(id).filter(|loss| loss.slack > 0) {
+            loss.amount = near(loss.amount, rest, loss.slack).clamp(0, most);
+        }
+    }
+}
+
+impl DisputeFacts {
+    /// What stayed away, at most the dispute's amount; while no withdrawal is known of a lost one its amount, at
+    /// most what is `left` of the payment after what was `refunded`.
+    fn loss(&self, refunded: i128, left: Option<i128>) -> Loss {
+        let amount = i128::from(self.seen().amount);
+        let withdrawn = self.balance.values().any(|entry| entry.amount < 0);
+        match self.seen().outcome() {
+            Some(Outcome::Lost) if !withdrawn => {
+                Loss { amount: left.map_or(amount, |left| amount.min(left.max(0))), slack: 0 }
+            }
+            Some(Outcome::Lost | Outcome::Prevented) => {
+                let (away, slack) = self.stayed_away(refunded).unwrap_or_else(|| (self.share(), 0));
+                Loss { amount: away.clamp(0, amount), slack }
+            }
+            Some(Outcome::Won | Outcome::WarningClosed) | None => Loss::default(),
+        }
+    }
+
+    /// What was taken and not given back, and how far that can be off. None where an entry in another currency has
+    /// no rate.
+    fn stayed_away(&self, refunded: i128) -> Option<(i128, i128)> {
+        let (amount, currency) = (i128::from(self.seen().amount), self.seen().currency.as_str());
+        let foreign = || self.balance.values().filter(|entry| entry.currency != currency);
+        let own = |entry: &BalanceEntry| match entry.currency == currency {
+            true => Some(i128::from(entry.amount)),
+            false => entry.exchange_rate.map(|rate| divided(i128::from(entry.amount) * UNIT, i128::from(rate))),
+        };
+        let entries: Vec<i128> = self.balance.values().map(own).collect::<Option<_>>()?;
+        let out: i128 = -entries.iter().filter(|entry| **entry < 0).sum::<i128>();
+        let back: i128 = entries.iter().filter(|entry| **entry > 0).sum();
+        let Some(rate) = foreign().filter_map(|entry| entry.exchange_rate).min() else { return Some((out - back, 0)) };
+        let slack = (UNIT / i128::from(rate)).max(1);
+        Some((near(out, amount, slack) - returned(back, refunded, amount, slack), slack))
+    }
+
+    /// The share that stayed away of what was taken, of the dispute's amount.
+    fn share(&self) -> i128 {
+        let settlement = self.settlement();
+        let (withdrawn, reinstated) = (i128::from(settlement.withdrawn), i128::from(settlement.reinstated));
+        if withdrawn == 0 { 0 } else { divided(i128::from(self.seen().amount) * (withdrawn - reinstated), withdrawn) }
+    }
+}
+
+/// What came back: what had been refunded, or all of the dispute, if it is as good as that.
+fn returned(back: i128, refunded: i128, amount: i128, slack: i128) -> i128 {
+    match back {
+        0 => 0,
+        _ if refunded > 0 && near(back, refunded, slack) == refunded => refunded,
+        _ => near(back, amount, slack),
+    }
+}
+
+/// `exact`, if `amount` is that but for the slack.
+fn near(amount: i128, exact: i128, slack: i128) -> i128 {
+    if (amount - exact).abs() <= slack { exact } else { amount }
+}
+
+/// `amount` ÷ `by`, which is positive, rounded to the nearest, halves away from 0.
+fn divided(amount: i128, by: i128) -> i128 {
+    (2 * amount.abs() + by) / (2 * by) * amount.signum()
+}

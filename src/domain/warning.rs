@@ -1,0 +1,35 @@
+//! Whether an early fraud warning still asks for something.
+
+use super::facts::{Child, Facts, Latest, Warning};
+
+impl Facts {
+    /// Stripe's latest word says so, and its charge has neither a dispute nor a full refund: those end it, and the
+    /// event that says so comes later.
+    pub(super) fn is_actionable(&self, warning: &Child<Warning>) -> bool {
+        let charge = self.charge_named(warning.charge.as_ref());
+        let disputed = self.disputes.values().any(|dispute| {
+            let other = self.charge_named(dispute.child.charge.as_ref());
+            charge.is_none() || other.is_none() || charge == other
+        });
+        warning.best.value.actionable == Some(true) && !disputed && !self.is_fully_refunded(charge)
+    }
+
+    /// The charge that a child names, else the one that stands for the payment.
+    fn charge_named<'a>(&'a self, link: Option<&'a Latest<String>>) -> Option<&'a str> {
+        link.map(|link| link.value.as_str()).or_else(|| self.main_charge().map(|(id, _)| id))
+    }
+
+    /// All that was captured of the charge went back: as it shows itself, or by the refunds that were seen.
+    fn is_fully_refunded(&self, charge_id: Option<&str>) -> bool {
+        let Some((charge_id, charge)) = charge_id.and_then(|id| Some((id, self.seen(id)?.0))) else {
+            return self.amount_paid().is_some_and(|paid| paid > 0 && self.amount_refunded() >= paid);
+        };
+        let refunds = self.refunds.iter().map(|(id, refund)| (id, &refund.best.value));
+        let refunded: i128 = refunds
+            .filter(|(id, refund)| refund.is_live() && self.returns_money(id, refund) && self.counts(&refund.currency))
+            .filter(|(id, _)| self.charge_of_refund(id) == Some(charge_id))
+            .map(|(_, refund)| i128::from(refund.amount))
+            .sum();
+        charge.amount_captured > 0 && (charge.refunded || refunded >= i128::from(charge.amount_captured))
+    }
+}
