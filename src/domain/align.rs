@@ -56,6 +56,8 @@ pub struct FollowUp {
     pub due_at: Option<i64>,
     /// How often it was claimed.
     pub attempts: i32,
+    /// A consumer or a person said when work may begin.
+    pub rescheduled: bool,
 }
 
 /// The payment and the order a follow-up belongs to.
@@ -214,7 +216,7 @@ fn still_wanted(row: &FollowUp, asked: &Asked) -> Row {
     match row.state {
         FollowUpState::Cancelled => fresh,
         FollowUpState::Ready => {
-            let run_at = fresh.run_at.filter(|at| row.attempts == 0 && *at != row.run_at);
+            let run_at = fresh.run_at.filter(|at| row.attempts == 0 && !row.rescheduled && *at != row.run_at);
             Row { wanted: true, payload: fresh.payload, due_at: fresh.due_at, run_at, ..place }
         }
         // Handed out again, it tells what is true then.
@@ -294,6 +296,7 @@ mod tests {
             run_at: 100,
             due_at: None,
             attempts: 3,
+            rescheduled: false,
         }
     }
 
@@ -352,6 +355,16 @@ mod tests {
         let row = &alignment.update[0];
         assert_eq!((row.payload["amount"].as_i64(), row.due_at, row.attempts), (Some(7), Some(9), 3));
         assert!(!alignment.made_ready());
+    }
+
+    #[test]
+    fn what_was_never_claimed_follows_its_moment_unless_somebody_said_when() {
+        let wanted = Wanted { run_at: RunAt::At(500), ..wanted("cancel_fulfilment") };
+        for (attempts, rescheduled, run_at) in [(0, false, Some(500)), (0, true, None), (1, false, None)] {
+            let row = FollowUp { attempts, rescheduled, ..stored(1, FollowUpState::Ready, true) };
+            let updated = align(vec![row], &[asked(&wanted)], |_| NOBODY_MOVED).update;
+            assert_eq!(updated.first().and_then(|row| row.run_at), run_at, "{attempts} {rescheduled}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::dispute::{Outcome, Phase};
-use super::facts::{Child, Dispute, DisputeFacts, Facts, Refund, Warning};
+use super::facts::{Dispute, DisputeFacts, Facts, Refund, Warning};
 use super::payment::{Payment, payment};
 use super::wanted::{Wanted, wanted};
 
@@ -85,7 +85,7 @@ pub fn derive(payment_id: &str, facts: &Facts) -> Derived {
     Derived {
         refunds: facts.refunds.keys().map(|id| refund_state(payment_id, id, facts)).collect(),
         disputes: facts.disputes.iter().map(|(id, dispute)| dispute_state(&payment, id, dispute)).collect(),
-        warnings: facts.warnings.iter().map(|(id, warning)| warning_state(&payment, id, warning)).collect(),
+        warnings: facts.warnings.keys().map(|id| warning_state(&payment, id, facts)).collect(),
         wanted: wanted(&payment, facts),
         payment,
     }
@@ -118,12 +118,13 @@ fn dispute_state(payment: &Payment, dispute_id: &str, facts: &DisputeFacts) -> D
     }
 }
 
-fn warning_state(payment: &Payment, warning_id: &str, facts: &Child<Warning>) -> WarningState {
-    let named = facts.charge.as_ref().map(|link| link.value.clone());
+fn warning_state(payment: &Payment, warning_id: &str, facts: &Facts) -> WarningState {
+    let warning = &facts.warnings[warning_id];
+    let named = warning.charge.as_ref().map(|link| link.value.clone());
     WarningState {
         warning_id: warning_id.to_owned(),
         payment_id: payment.payment_id.clone(),
         charge_id: named.or_else(|| payment.charge_id.clone()),
-        warning: facts.best.value.clone(),
+        warning: Warning { actionable: facts.is_actionable(warning_id), ..warning.best.value.clone() },
     }
 }

@@ -279,6 +279,9 @@ pub struct Facts {
     /// The order that somebody said a payment is for, by the payment id they said it of.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub order_links: BTreeMap<String, Latest<String>>,
+    /// When somebody settled an early fraud warning, by the warning's id.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub dismissals: BTreeMap<String, Stamp>,
 }
 
 impl Facts {
@@ -297,7 +300,12 @@ impl Facts {
     #[must_use]
     pub fn ids(&self) -> BTreeSet<&str> {
         let named = (self.charges.values()).flat_map(|c| &c.intent).chain(self.links()).map(|link| &link.value);
-        self.held_ids().chain(self.order_links.keys()).chain(named).map(String::as_str).collect()
+        self.held_ids()
+            .chain(self.order_links.keys())
+            .chain(self.dismissals.keys())
+            .chain(named)
+            .map(String::as_str)
+            .collect()
     }
 
     /// Every order reference held, whether or not it is the one that counts.
@@ -306,6 +314,13 @@ impl Facts {
         let charges = self.charges.values().flat_map(|c| &c.order_ref);
         let sessions = self.sessions.values().flat_map(|s| s.order_ref.iter().chain(&s.client_ref));
         intents.chain(charges).chain(sessions).chain(self.order_links.values()).map(|latest| latest.value.as_str())
+    }
+
+    /// Whether an early fraud warning still asks for something: Stripe says so, and nobody settled it.
+    #[must_use]
+    pub fn is_actionable(&self, warning_id: &str) -> bool {
+        let asks = self.warnings.get(warning_id).is_some_and(|warning| warning.best.value.actionable);
+        asks && !self.dismissals.contains_key(warning_id)
     }
 
     /// The charges and intents that children name.

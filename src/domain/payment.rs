@@ -236,7 +236,7 @@ impl Facts {
     /// warning is actionable, or a review is open.
     fn is_held(&self) -> bool {
         self.disputes.values().any(|d| d.seen().outcome().is_none())
-            || self.warnings.values().any(|w| w.best.value.actionable)
+            || self.warnings.keys().any(|id| self.is_actionable(id))
             || self.reviews.values().any(|r| r.best.value.open)
     }
 

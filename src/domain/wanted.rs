@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 
 use super::dispute::Outcome;
-use super::facts::{DisputeFacts, Facts, Review, Warning};
+use super::facts::{DisputeFacts, Facts, Review};
 use super::money::Unexplained;
 use super::payment::Payment;
 
@@ -140,7 +140,7 @@ fn cancel_fulfilment(payment: &Payment, _: &Facts) -> Vec<Wanted> {
 
 fn hold_fulfilment(_: &Payment, facts: &Facts) -> Vec<Wanted> {
     let mut hold = disputes(facts, |dispute| dispute.seen().outcome().is_none());
-    hold.extend(warnings(facts, |warning| warning.actionable));
+    hold.extend(warnings(facts, true));
     hold.extend(reviews(facts, |review| review.open));
     hold
 }
@@ -151,7 +151,7 @@ fn release_fulfilment(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
     }
     let won = |dispute: &DisputeFacts| matches!(dispute.seen().outcome(), Some(Outcome::Won | Outcome::WarningClosed));
     let mut release = disputes(facts, won);
-    release.extend(warnings(facts, |warning| !warning.actionable));
+    release.extend(warnings(facts, false));
     release.extend(reviews(facts, |review| !review.open && review.reason.as_deref() == Some("approved")));
     release
 }
@@ -182,15 +182,15 @@ fn record_dispute(facts: &Facts, outcome: Outcome) -> Vec<Wanted> {
 }
 
 fn consider_refund(_: &Payment, facts: &Facts) -> Vec<Wanted> {
-    warnings(facts, |warning| warning.actionable)
+    warnings(facts, true)
 }
 
-/// Work on each early fraud warning that `is_due`, now.
-fn warnings(facts: &Facts, is_due: impl Fn(&Warning) -> bool) -> Vec<Wanted> {
-    let due = facts.warnings.iter().map(|(id, w)| (id, w, &w.best.value)).filter(|(_, _, warning)| is_due(warning));
-    due.map(|(id, facts, warning)| {
-        let charge = facts.charge.as_ref().map(|link| &link.value);
-        now(id, "", json!({ "warning_id": id, "charge_id": charge, "fraud_type": warning.fraud_type }))
+/// Work on each early fraud warning that is `actionable` or not, now.
+fn warnings(facts: &Facts, actionable: bool) -> Vec<Wanted> {
+    let due = facts.warnings.iter().filter(|(id, _)| facts.is_actionable(id) == actionable);
+    due.map(|(id, warning)| {
+        let charge = warning.charge.as_ref().map(|link| &link.value);
+        now(id, "", json!({ "warning_id": id, "charge_id": charge, "fraud_type": warning.best.value.fraud_type }))
     })
     .collect()
 }

@@ -5,6 +5,7 @@
 
 mod charge;
 mod checkout_session;
+mod dismissed;
 mod dispute;
 mod early_fraud_warning;
 mod linked;
@@ -35,6 +36,7 @@ pub const HANDLERS: &[Handler] = &[
     Handler { object: "radar.early_fraud_warning", read: early_fraud_warning::read },
     Handler { object: "review", read: review::read },
     Handler { object: "clawback.link", read: linked::read },
+    Handler { object: "clawback.dismissal", read: dismissed::read },
 ];
 
 /// What an event says.

@@ -12,7 +12,8 @@ pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Resu
         r#"select jsonb_build_object('id', f.id, 'kind', f.kind, 'subject', f.subject, 'round', f.round,
                   'order_id', f.order_id, 'payment_id', f.payment_id, 'payload', f.payload, 'state', f.state,
                   'wanted', f.wanted, 'run_at', floor(extract(epoch from f.run_at))::bigint,
-                  'due_at', extract(epoch from f.due_at)::bigint, 'attempts', f.attempts) as "row!: Json<FollowUp>"
+                  'due_at', extract(epoch from f.due_at)::bigint, 'attempts', f.attempts,
+                  'rescheduled', f.rescheduled) as "row!: Json<FollowUp>"
            from clawback.follow_ups f
            where f.payment_id = any($1) and not starts_with(f.kind, 'stripe_')
            order by f.id
@@ -53,6 +54,7 @@ pub async fn insert(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<()> {
              due_at = case when f.state in ('ready', 'cancelled') then excluded.due_at else f.due_at end,
              run_at = case when f.state = 'cancelled' then excluded.run_at else f.run_at end,
              attempts = case when f.state = 'cancelled' then 0 else f.attempts end,
+             rescheduled = f.rescheduled and f.state <> 'cancelled',
              finished_at = case when f.state = 'cancelled' then null else f.finished_at end,
              state = case when f.state = 'cancelled' then 'ready' else f.state end",
         Json(rows) as _
@@ -69,6 +71,8 @@ pub async fn update(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<()> {
          set subject = r.subject, order_id = r.order_id, payment_id = r.payment_id, payload = r.payload,
              state = r.state, wanted = r.wanted, due_at = to_timestamp(r.due_at), attempts = r.attempts,
              run_at = coalesce(to_timestamp(r.run_at), now() + r.run_after * interval '1 second', f.run_at),
+             -- One that was withdrawn begins anew.
+             rescheduled = f.rescheduled and f.state <> 'cancelled',
              finished_at = case when r.state in ('ready', 'leased') then null else coalesce(f.finished_at, now()) end
          from jsonb_to_recordset($1) as r
              (id bigint, subject text, order_id text, payment_id text, payload jsonb, state text, wanted boolean,

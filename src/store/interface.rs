@@ -102,22 +102,54 @@ pub async fn follow_up(conn: &mut PgConnection, id: i64) -> sqlx::Result<Option<
         .await
 }
 
-/// Ready again, with fresh attempts, and the person who asked written down; false: it is not to be had.
-pub async fn requeue(conn: &mut PgConnection, id: i64, person: Option<&str>) -> sqlx::Result<bool> {
-    sqlx::query_scalar!(
-        // Set for this statement only, and before the function reads it.
-        r#"with asked as materialized (select set_config('clawback.person', coalesce($2, ''), true))
-           select clawback_v1.requeue_follow_up($1) as "done!" from asked"#,
-        id,
+/// Says for the rest of this transaction who acts, and that it is by a command: written down with what is done.
+pub async fn act_as(conn: &mut PgConnection, person: Option<&str>) -> sqlx::Result<()> {
+    sqlx::query!(
+        "select set_config('clawback.actor', coalesce($1, ''), true), set_config('clawback.via', 'cli', true) as via",
         person
     )
     .fetch_one(conn)
     .await
+    .map(drop)
+}
+
+/// Who did what with something, the first first: an `event`, `follow_up`, `payment` or `fraud_warning`.
+pub async fn actions(conn: &mut PgConnection, subject_kind: &str, subject: &str) -> sqlx::Result<Vec<Value>> {
+    sqlx::query_scalar!(
+        r#"select to_jsonb(r) as "row!" from (
+               select at, action, actor, role, via, reason, detail from clawback_v1.actions
+               where subject_kind = $1 and subject = $2
+               order by id) r"#,
+        subject_kind,
+        subject
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Ready again, with fresh attempts; false: it is not to be had, or only by force.
+pub async fn requeue(conn: &mut PgConnection, id: i64, reason: Option<&str>, force: bool) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(r#"select clawback_v1.requeue_follow_up($1, $2, $3) as "done!""#, id, reason, force)
+        .fetch_one(conn)
+        .await
 }
 
 /// Never to be done; false: it is done, discarded or not there.
 pub async fn discard(conn: &mut PgConnection, id: i64, reason: &str) -> sqlx::Result<bool> {
     sqlx::query_scalar!(r#"select clawback_v1.discard_follow_up($1, $2) as "done!""#, id, reason).fetch_one(conn).await
+}
+
+/// Lets events be processed again. Returns the ids of those that will be: one that waits, is not there or has lost
+/// its body will not.
+pub async fn replay(conn: &mut PgConnection, event_ids: &[String], reason: &str) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!(
+        r#"select u.event_id as "event_id!" from unnest($1::text[]) as u (event_id)
+           where clawback_v1.replay_event(u.event_id, $2)"#,
+        event_ids,
+        reason
+    )
+    .fetch_all(conn)
+    .await
 }
 
 /// Events, the last received first.
