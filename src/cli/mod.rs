@@ -17,6 +17,7 @@ mod logging;
 pub mod migrate;
 mod orders;
 mod output;
+mod payments;
 mod person;
 mod send;
 pub mod serve;
@@ -59,6 +60,8 @@ enum Command {
     FollowUps(follow_ups::FollowUps),
     /// Show an order's whole story
     Orders(orders::Orders),
+    /// List payments, say which order one is for
+    Payments(payments::Payments),
     /// Check everything and say what to do about each finding
     Doctor(doctor::Doctor),
     /// Exit 0 if the service answers: for a container probe
@@ -114,6 +117,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Events(args) => events::run(args).await,
         Command::FollowUps(args) => follow_ups::run(args).await,
         Command::Orders(args) => orders::run(args).await,
+        Command::Payments(args) => payments::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
         Command::Healthcheck(args) => healthcheck::run(&args).await,
     }

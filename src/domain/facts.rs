@@ -60,6 +60,12 @@ pub struct Charge {
     pub status: String,
     /// When the attempt was made.
     pub created: i64,
+    /// Stripe's word for how it was paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_method: Option<String>,
+    /// Why it failed, in Stripe's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_code: Option<String>,
 }
 
 /// All that is known of a charge.
@@ -91,6 +97,9 @@ pub struct Intent {
     pub status: String,
     /// Whether the last attempt failed.
     pub last_attempt_failed: bool,
+    /// Why it was canceled, in Stripe's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancellation_reason: Option<String>,
 }
 
 /// All that is known of a payment intent.

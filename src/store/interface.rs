@@ -22,6 +22,15 @@ pub struct EventFilter {
     pub until: Option<OffsetDateTime>,
 }
 
+/// Where something that was looked for belongs.
+#[derive(Debug)]
+pub struct Found {
+    /// The payment it is part of.
+    pub payment_id: Option<String>,
+    /// The order that this payment is for.
+    pub order_id: Option<String>,
+}
+
 /// All orders, by reference.
 pub async fn orders(conn: &mut PgConnection) -> sqlx::Result<Vec<Value>> {
     sqlx::query_scalar!(
@@ -218,6 +227,31 @@ pub async fn event_counts(conn: &mut PgConnection) -> sqlx::Result<Vec<(String, 
         r#"select state as "state!", count(*) as "count!" from clawback_v1.events group by state order by state"#
     );
     Ok(rows.fetch_all(conn).await?.into_iter().map(|row| (row.state, row.count)).collect())
+}
+
+/// Payments, the last changed first; those only that are for no order yet, if so asked.
+pub async fn payments(conn: &mut PgConnection, unlinked: bool, limit: i64) -> sqlx::Result<Vec<Value>> {
+    sqlx::query_scalar!(
+        r#"select to_jsonb(p) as "row!" from clawback_v1.payments p
+           where not $1 or p.order_id is null
+           order by p.updated_at desc, p.payment_id
+           limit $2"#,
+        unlinked,
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// What a term is: an id of Stripe's that was seen, or an order's reference.
+pub async fn find(conn: &mut PgConnection, term: &str) -> sqlx::Result<Vec<Found>> {
+    sqlx::query_as!(
+        Found,
+        r#"select distinct payment_id, order_id from clawback_v1.find($1) order by order_id, payment_id"#,
+        term
+    )
+    .fetch_all(conn)
+    .await
 }
 
 /// Payments that are for no order yet.

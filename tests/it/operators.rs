@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::binary::{Ended, run};
 use crate::bodies::{charge, event, intent, refund, warning};
 use crate::harness::{Database, STATE, TestApp};
+use clawback::store::{gauges, health};
 
 impl TestApp {
     /// Runs a command on this test's database; it must succeed.
@@ -443,4 +444,45 @@ async fn what_was_done_is_never_altered() {
     {
         assert_eq!(db.refusal(change).await, "clawback.actions is append-only");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_without_an_order_is_told_of_until_it_is_linked() {
+    let app = TestApp::start().await;
+    let declined = json!({ "status": "failed", "captured": false, "failure_code": "card_declined" });
+    app.see(&[
+        event("evt_1", 1, &charge("ch_1", json!({ "metadata": { "order_id": "o_1" } }))),
+        event("evt_2", 2, &charge("ch_2", json!({ "payment_method_details": { "type": "klarna" } }))),
+        event("evt_3", 3, &refund("re_2", json!({ "charge": "ch_2", "amount": 1 }))),
+        event("evt_4", 4, &charge("ch_3", declined)),
+    ])
+    .await;
+    let listed = app.json(&["payments", "list", "--unlinked"]).await;
+    let of = |id: &str| {
+        listed.as_array().expect("rows").iter().find(|row| row["payment_id"] == id).expect("it is listed").clone()
+    };
+    assert_eq!((listed.as_array().map(Vec::len), &of("ch_2")["payment_method"]), (Some(2), &json!("klarna")));
+    assert_eq!((&of("ch_3")["failure_code"], &of("ch_3")["state"]), (&json!("card_declined"), &json!("failed")));
+    assert_eq!(app.json(&["payments", "list"]).await.as_array().map(Vec::len), Some(3));
+    let told = async || {
+        let mut conn = app.db.pool.acquire().await.expect("a connection");
+        let gauge = gauges::read(&mut conn).await.expect("the gauges are read").unlinked;
+        let backlog = health::backlog(&mut conn).await.expect("the backlog is read").unlinked;
+        assert_eq!(gauge, backlog);
+        gauge
+    };
+    assert_eq!(told().await, 1, "of the declined one nothing was paid");
+    let doctor = app.attempt(&["doctor"]).await.stdout;
+    assert!(doctor.contains("1 are for no order: see `clawback payments list --unlinked`"), "{doctor}");
+    let refused = app.attempt(&["orders", "show", "re_2"]).await;
+    assert!(refused.stderr.contains("`clawback payments link ch_2 ORDER`"), "{}", refused.stderr);
+    app.command(&["payments", "link", "ch_2", "o_2", "--by", "ada"]).await;
+    app.db.settle().await;
+    assert_eq!(told().await, 0);
+    for term in ["o_2", "ch_2", "re_2", "evt_3"] {
+        let shown = app.json(&["orders", "show", term]).await;
+        assert_eq!(shown["orders"][0]["order_id"], "o_2", "{term}");
+    }
+    let written = app.db.rows("select actor, via, subject, detail from clawback_v1.actions").await;
+    assert_eq!(written, [json!({ "actor": "ada", "via": "cli", "subject": "ch_2", "detail": { "order_id": "o_2" } })]);
 }
