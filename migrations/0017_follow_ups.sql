@@ -221,11 +221,12 @@ returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     before text;
+    of_kind text;
 begin
     if requeue_follow_up.force and coalesce(requeue_follow_up.reason, '') = '' then
         raise exception 'requeue_follow_up: say why follow-up % is forced', requeue_follow_up.id using errcode = '22023';
     end if;
-    select f.state into before from clawback.follow_ups f
+    select f.state, f.kind into before, of_kind from clawback.follow_ups f
     where f.id = requeue_follow_up.id and f.wanted
         and (f.state in ('dead', 'ready') or requeue_follow_up.force and f.state in ('done', 'discarded'))
     for update;
@@ -238,7 +239,7 @@ begin
     where f.id = requeue_follow_up.id;
     perform clawback.record_action('requeue', 'follow_up', requeue_follow_up.id::text, requeue_follow_up.reason,
         jsonb_build_object('before', before, 'force', coalesce(requeue_follow_up.force, false)));
-    perform pg_notify('clawback_follow_ups', '');
+    perform pg_notify('clawback_follow_ups', of_kind);
     return true;
 end
 $$;

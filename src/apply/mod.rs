@@ -306,8 +306,9 @@ async fn save_follow_ups(tx: &mut PgConnection, book: &Book, stored: Vec<FollowU
     if !alignment.insert.is_empty() {
         follow_ups::insert(tx, &alignment.insert).await?;
     }
-    if alignment.made_ready() {
-        follow_ups::notify(tx).await?;
+    let ready = alignment.made_ready();
+    if !ready.is_empty() {
+        follow_ups::notify(tx, &ready.into_iter().collect::<Vec<_>>()).await?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! Nothing is ever asked twice: a follow-up is known by kind, subject and round, for ever. What is
 //! wanted no longer is withdrawn, unless somebody is at it or it is done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -129,10 +129,11 @@ pub struct Alignment {
 }
 
 impl Alignment {
-    /// True when something can be claimed that could not be before.
+    /// The kinds of which something can be claimed that could not be before.
     #[must_use]
-    pub fn made_ready(&self) -> bool {
-        !self.insert.is_empty() || self.update.iter().any(|row| row.run_after.is_some() || row.run_at.is_some())
+    pub fn made_ready(&self) -> BTreeSet<&str> {
+        let again = self.update.iter().filter(|row| row.run_after.is_some() || row.run_at.is_some());
+        self.insert.iter().chain(again).map(|row| row.kind.as_str()).collect()
     }
 }
 
@@ -309,7 +310,7 @@ mod tests {
         let wanted = wanted("cancel_fulfilment");
         let first = align(vec![], &[asked(&wanted)], |_| NOBODY_MOVED);
         assert_eq!((first.insert.len(), first.update.len()), (1, 0));
-        assert!(first.made_ready());
+        assert_eq!(first.made_ready(), BTreeSet::from(["cancel_fulfilment"]));
         for state in [FollowUpState::Ready, FollowUpState::Leased, FollowUpState::Done, FollowUpState::Dead] {
             let again = align(vec![stored(1, state, true)], &[asked(&wanted)], |_| NOBODY_MOVED);
             assert_eq!(again, Alignment::default(), "{state:?}");
@@ -335,7 +336,7 @@ mod tests {
         let alignment = align(vec![stored(1, FollowUpState::Cancelled, false)], &[asked(&wanted)], |_| NOBODY_MOVED);
         let row = &alignment.update[0];
         assert_eq!((row.id, row.state, row.wanted, row.attempts), (Some(1), FollowUpState::Ready, true, 0));
-        assert!(alignment.made_ready());
+        assert_eq!(alignment.made_ready(), BTreeSet::from(["cancel_fulfilment"]));
     }
 
     #[test]
@@ -344,7 +345,7 @@ mod tests {
         for state in [FollowUpState::Done, FollowUpState::Discarded] {
             let alignment = align(vec![stored(1, state, false)], &[asked(&wanted)], |_| NOBODY_MOVED);
             assert_eq!((alignment.update[0].state, alignment.update[0].wanted), (state, true));
-            assert!(!alignment.made_ready());
+            assert!(alignment.made_ready().is_empty());
         }
     }
 
@@ -354,7 +355,7 @@ mod tests {
         let alignment = align(vec![stored(1, FollowUpState::Ready, true)], &[asked(&wanted)], |_| NOBODY_MOVED);
         let row = &alignment.update[0];
         assert_eq!((row.payload["amount"].as_i64(), row.due_at, row.attempts), (Some(7), Some(9), 3));
-        assert!(!alignment.made_ready());
+        assert!(alignment.made_ready().is_empty());
     }
 
     #[test]

@@ -107,9 +107,12 @@ pub async fn delete(conn: &mut PgConnection, ids: &[i64]) -> sqlx::Result<()> {
     sqlx::query!("delete from clawback.follow_ups where id = any($1)", ids).execute(conn).await.map(drop)
 }
 
-/// Tells listeners that something can be claimed: a hint only, sent with the commit.
-pub async fn notify(conn: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::query!("select pg_notify('clawback_follow_ups', '')").execute(conn).await.map(drop)
+/// Tells listeners of which kinds something can be claimed: a hint only, sent with the commit.
+pub async fn notify(conn: &mut PgConnection, kinds: &[&str]) -> sqlx::Result<()> {
+    sqlx::query!("select pg_notify('clawback_follow_ups', array_to_string($1::text[], ','))", kinds as _)
+        .execute(conn)
+        .await
+        .map(drop)
 }
 
 /// Ends the leases that ran out, for kinds that nobody claims any more. Returns how many there were.
