@@ -65,6 +65,8 @@ pub const OLDEST_READY_SECONDS: &str = "clawback_oldest_ready_follow_up_seconds"
 pub const EVIDENCE_DUE_SECONDS: &str = "clawback_evidence_due_seconds";
 /// Payments whose deadline has passed.
 pub const EVIDENCE_OVERDUE: &str = "clawback_evidence_overdue";
+/// Payments that are for no order.
+pub const UNLINKED_PAYMENTS: &str = "clawback_unlinked_payments";
 /// Age of the newest event.
 pub const NEWEST_EVENT_SECONDS: &str = "clawback_newest_event_seconds";
 
@@ -123,6 +125,11 @@ pub const METRICS: &[Metric] = &[
         EVIDENCE_OVERDUE,
         Kind::DatabaseGauge,
         "Payments with evidence still awaited whose nearest deadline has passed.",
+    ),
+    metric(
+        UNLINKED_PAYMENTS,
+        Kind::DatabaseGauge,
+        "Payments that are for no order yet; those of which nothing was paid apart.",
     ),
     metric(
         NEWEST_EVENT_SECONDS,

@@ -248,9 +248,12 @@ async fn save_follow_ups(tx: &mut PgConnection, book: &Book, stored: Vec<FollowU
     if !alignment.update.is_empty() {
         follow_ups::update(tx, &alignment.update).await?;
     }
-    let inserted = if alignment.insert.is_empty() { 0 } else { follow_ups::insert(tx, &alignment.insert).await? };
-    if inserted > 0 || alignment.made_ready() {
-        follow_ups::notify(tx).await?;
+    let inserted =
+        if alignment.insert.is_empty() { Vec::new() } else { follow_ups::insert(tx, &alignment.insert).await? };
+    let mut ready = alignment.made_ready();
+    ready.extend(inserted.iter().map(String::as_str));
+    if !ready.is_empty() {
+        follow_ups::notify(tx, &ready.into_iter().collect::<Vec<_>>()).await?;
     }
     Ok(())
 }

@@ -7,18 +7,18 @@ use anyhow::{Context, bail, ensure};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::json;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::sleep;
 
 use super::output::{self, say};
-use super::person::Person;
+use super::person::{ACTIONS, Person};
 use super::{config, database, table};
 use crate::store::interface::{self, EventFilter};
-use crate::store::replays::{self, Asked};
+use crate::store::replays;
 
-/// So many are replayed with one statement: it must not hold up what the service does meanwhile.
+/// So many are replayed in one transaction: it must not hold up what the service does meanwhile.
 const CHUNK: usize = 500;
 /// With more pending than this, new events would wait long for those that are replayed.
 const ROOM: i64 = 1000;
@@ -128,15 +128,14 @@ async fn show(conn: &mut PgConnection, event_id: &str, json: bool) -> anyhow::Re
     let Some(mut event) = interface::event(conn, event_id).await? else {
         bail!("no event {event_id} in the ledger: `clawback events list` shows what is")
     };
-    event["replays"] = json!(database::permitted(replays::replays(conn, event_id).await)?);
+    event["actions"] = json!(database::permitted(interface::actions(conn, "event", event_id).await)?);
     if json {
         say!("{}", serde_json::to_string_pretty(&event)?);
         return Ok(());
     }
     let columns = ["event_id", "type", "state", "payment_id", "created_at", "received_at", "attempts", "last_error"];
     output::print(format_args!("{}", table::render(&columns, std::slice::from_ref(&event))));
-    let columns = ["requested_at", "person", "requested_by", "reason"];
-    output::print(format_args!("{}", table::section("Replays that were asked for", &columns, &event["replays"])));
+    output::print(format_args!("{}", table::section("Who had it processed again", &ACTIONS, &event["actions"])));
     say!("\n{}", event["payload"].as_str().unwrap_or("(its body was pruned)"));
     Ok(())
 }
@@ -148,13 +147,13 @@ async fn replay(conn: &mut PgConnection, args: Replay) -> anyhow::Result<()> {
         return rehearsed(&ids, args.json);
     }
     let person = args.person.name();
-    let asked = Asked { person: person.as_deref(), reason: &args.reason.unwrap_or_default() };
+    let reason = args.reason.unwrap_or_default();
     let (mut replayed, mut told) = (Vec::new(), false);
     for chunk in ids.chunks(CHUNK) {
         if !replayed.is_empty() {
             until_there_is_room(conn, &mut told).await?;
         }
-        let again = replays::replay(conn, chunk, &asked).await;
+        let again = replay_chunk(conn, chunk, person.as_deref(), &reason).await;
         replayed.extend(again.with_context(|| format!("{} of {} events were replayed", replayed.len(), ids.len()))?);
     }
     if args.json {
@@ -168,6 +167,19 @@ async fn replay(conn: &mut PgConnection, args: Replay) -> anyhow::Result<()> {
     let missing: Vec<&str> = ids.iter().filter(|id| !replayed.contains(*id)).map(String::as_str).collect();
     ensure!(missing.is_empty(), "not in the ledger, without a body, or pending already: {}", named(&missing));
     Ok(())
+}
+
+async fn replay_chunk(
+    conn: &mut PgConnection,
+    event_ids: &[String],
+    person: Option<&str>,
+    reason: &str,
+) -> sqlx::Result<Vec<String>> {
+    let mut tx = conn.begin().await?;
+    interface::act_as(&mut tx, person).await?;
+    let replayed = interface::replay(&mut tx, event_ids, reason).await?;
+    tx.commit().await?;
+    Ok(replayed)
 }
 
 fn rehearsed(ids: &[String], json: bool) -> anyhow::Result<()> {

@@ -4,12 +4,12 @@ use anyhow::{bail, ensure};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use serde_json::json;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 
 use super::output::{self, say};
-use super::person::Person;
+use super::person::{ACTIONS, Person};
 use super::{config, database, table};
-use crate::store::{interface, replays};
+use crate::store::interface;
 
 #[derive(Debug, Args)]
 pub(super) struct FollowUps {
@@ -51,6 +51,12 @@ enum Action {
     Requeue {
         /// Its id
         id: i64,
+        /// Why
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        reason: Option<String>,
+        /// Also one that is done or discarded: whoever works it off acts a second time
+        #[arg(long, requires = "reason")]
+        force: bool,
         #[command(flatten)]
         person: Person,
         /// As JSON
@@ -86,18 +92,23 @@ async fn act(conn: &mut PgConnection, action: Action) -> anyhow::Result<()> {
             table::print(json, &columns, &rows, "no follow-up is like that")
         }
         Action::Show { id, json } => show(conn, id, json).await,
-        Action::Requeue { id, person, json } => {
-            let requeued = interface::requeue(conn, id, person.name().as_deref()).await?;
+        Action::Requeue { id, reason, force, person, json } => {
+            let mut tx = conn.begin().await?;
+            interface::act_as(&mut tx, person.name().as_deref()).await?;
+            let requeued = interface::requeue(&mut tx, id, reason.as_deref(), force).await?;
+            tx.commit().await?;
             ensure!(
                 requeued,
-                "follow-up {id} cannot be requeued: it is not there, leased, discarded, or wanted no longer; \
-                 `clawback follow-ups show {id}` tells which"
+                "follow-up {id} cannot be requeued: it is not there, leased, wanted no longer, or it is done or \
+                 discarded and needs --force; `clawback follow-ups show {id}` tells which"
             );
             said(id, "ready", json)
         }
         Action::Discard { id, reason, person, json } => {
-            let reason = person.name().map_or_else(|| reason.clone(), |person| format!("{person}: {reason}"));
-            let discarded = interface::discard(conn, id, &reason).await?;
+            let mut tx = conn.begin().await?;
+            interface::act_as(&mut tx, person.name().as_deref()).await?;
+            let discarded = interface::discard(&mut tx, id, &reason).await?;
+            tx.commit().await?;
             ensure!(
                 discarded,
                 "follow-up {id} cannot be discarded: it is not there, or done or discarded already; \
@@ -112,7 +123,8 @@ async fn show(conn: &mut PgConnection, id: i64, json: bool) -> anyhow::Result<()
     let Some(mut follow_up) = interface::follow_up(conn, id).await? else {
         bail!("no follow-up {id}: `clawback follow-ups list` shows those that there are")
     };
-    follow_up["requeues"] = json!(database::permitted(replays::requeues(conn, id).await)?);
+    let actions = interface::actions(conn, "follow_up", &id.to_string()).await;
+    follow_up["actions"] = json!(database::permitted(actions)?);
     if json {
         say!("{}", serde_json::to_string_pretty(&follow_up)?);
         return Ok(());
@@ -123,8 +135,7 @@ async fn show(conn: &mut PgConnection, id: i64, json: bool) -> anyhow::Result<()
     );
     let row = std::slice::from_ref(&follow_up);
     output::print(format_args!("{}\n{}", table::render(&what, row), table::render(&when, row)));
-    let columns = ["requested_at", "person", "requested_by"];
-    output::print(format_args!("{}", table::section("Who had it done again", &columns, &follow_up["requeues"])));
+    output::print(format_args!("{}", table::section("Who did what with it", &ACTIONS, &follow_up["actions"])));
     say!("\n{}", follow_up["payload"]);
     Ok(())
 }

@@ -8,10 +8,10 @@ use clap::Args;
 pub(super) struct Grants {
     /// The database role
     role: String,
-    /// Read every view but the payloads
+    /// Read every view but the payloads, and find what an id is
     #[arg(long)]
     read: bool,
-    /// Claim, complete, fail, extend, requeue and discard follow-ups, link payments
+    /// Work off follow-ups, requeue and discard them, link payments, replay events, dismiss warnings
     #[arg(long)]
     work: bool,
     /// Read the bodies of events, which hold personal data
@@ -19,17 +19,32 @@ pub(super) struct Grants {
     payloads: bool,
 }
 
-pub(super) const VIEWS: &[&str] =
-    &["orders", "payments", "refunds", "disputes", "fraud_warnings", "order_history", "events", "follow_ups"];
+pub(super) const VIEWS: &[&str] = &[
+    "orders",
+    "payments",
+    "refunds",
+    "disputes",
+    "fraud_warnings",
+    "order_history",
+    "events",
+    "follow_ups",
+    "actions",
+];
+/// What only looks.
+const FIND: &str = "find(text)";
 pub(super) const PAYLOADS: &str = "event_payloads";
 pub(super) const WORK: &[&str] = &[
-    "claim_follow_ups(text, text[], integer, interval)",
-    "complete_follow_up(bigint, uuid)",
+    "claim_follow_ups(text, text[], integer, interval, boolean)",
+    "complete_follow_up(bigint, uuid, jsonb)",
     "fail_follow_up(bigint, uuid, text, interval)",
+    "give_up_follow_up(bigint, uuid, text)",
+    "snooze_follow_up(bigint, uuid, timestamptz)",
     "extend_follow_up(bigint, uuid, interval)",
-    "requeue_follow_up(bigint)",
+    "requeue_follow_up(bigint, text, boolean)",
     "discard_follow_up(bigint, text)",
     "link_payment(text, text)",
+    "replay_event(text, text)",
+    "dismiss_warning(text, text)",
 ];
 
 pub(super) fn run(args: &Grants) -> anyhow::Result<()> {
@@ -45,6 +60,7 @@ fn statements(args: &Grants) -> String {
     let mut statements = connect(&args.role) + &format!("grant usage on schema clawback_v1 to {role};\n");
     if args.read {
         statements.extend(VIEWS.iter().map(|view| select(view)));
+        statements.push_str(&execute(&FIND));
     }
     if args.work {
         statements.extend(WORK.iter().map(execute));

@@ -17,6 +17,7 @@ mod logging;
 pub mod migrate;
 mod orders;
 mod output;
+mod payments;
 mod person;
 mod rebuild;
 mod send;
@@ -62,6 +63,8 @@ enum Command {
     Orders(orders::Orders),
     /// Ask the service to make payments again from the ledger, as a release with other rules reads it
     Rebuild(rebuild::Rebuild),
+    /// List payments, say which order one is for
+    Payments(payments::Payments),
     /// Check everything and say what to do about each finding
     Doctor(doctor::Doctor),
     /// Exit 0 if the service answers: for a container probe
@@ -118,6 +121,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::FollowUps(args) => follow_ups::run(args).await,
         Command::Orders(args) => orders::run(args).await,
         Command::Rebuild(args) => rebuild::run(args).await,
+        Command::Payments(args) => payments::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
         Command::Healthcheck(args) => healthcheck::run(&args).await,
     }

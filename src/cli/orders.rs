@@ -1,6 +1,6 @@
 //! `clawback orders`: one order's whole story, in Stripe's time, with money columns that add up.
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
@@ -27,7 +27,8 @@ enum Action {
     /// Times are Stripe's, but for follow-ups: when they were asked for, by the database's clock.
     /// All are UTC. A reference that is used in several accounts, modes or currencies is an order in each.
     Show {
-        /// The merchant's reference
+        /// The merchant's reference, or the id of anything at Stripe that belongs to the order
+        #[arg(value_name = "ORDER")]
         order_id: String,
         /// As JSON
         #[arg(long)]
@@ -40,13 +41,26 @@ const MONEY: [&str; 4] = ["paid", "refunded", "disputed", "lost"];
 pub(super) async fn run(args: Orders) -> anyhow::Result<()> {
     let conn = &mut database::connect(&args.database).await?;
     let Action::Show { order_id, json } = args.action;
-    let story = story(conn, &order_id).await.map_err(database::mended)?;
+    let (order_id, story) = told(conn, &order_id).await.map_err(database::mended)?;
     if json {
         say!("{}", serde_json::to_string_pretty(&story)?);
     } else {
         output::print(format_args!("{}", text(&order_id, &story)));
     }
     Ok(())
+}
+
+/// The order and its story, by its reference or by the id of something that belongs to it.
+async fn told(conn: &mut PgConnection, term: &str) -> anyhow::Result<(String, Value)> {
+    let found = interface::find(conn, term).await?;
+    let payment = found.iter().find_map(|row| row.payment_id.clone());
+    let order = found.into_iter().find_map(|row| row.order_id);
+    if let Some(payment) = payment.filter(|_| order.is_none()) {
+        bail!("payment {payment} is for no order yet: `clawback payments link {payment} ORDER` says for which")
+    }
+    let order_id = order.unwrap_or_else(|| term.to_owned());
+    let story = story(conn, &order_id).await?;
+    Ok((order_id, story))
 }
 
 /// Read as of one moment: what comes in meanwhile must not leave a line without its sum.

@@ -3,6 +3,9 @@
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
+/// What is shown of what people did.
+pub(super) const ACTIONS: [&str; 6] = ["at", "action", "actor", "role", "via", "reason"];
+
 #[derive(Debug, Args)]
 pub(super) struct Person {
     /// Who asks [default: the login name, from SUDO_USER or USER]

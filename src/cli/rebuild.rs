@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use super::output::say;
 use super::{config, database};
 use crate::handlers::{self, Reading};
-use crate::store::{rebuilds, replays};
+use crate::store::{interface, rebuilds};
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("which").required(true).args(["payment_ids", "all"]))]
@@ -60,13 +60,12 @@ async fn read_now(conn: &mut PgConnection) -> anyhow::Result<usize> {
     let can_be_read = |event: &rebuilds::UnreadEvent| {
         matches!(handlers::read(&event.event_id, &event.payload, "order_id"), Ok(Reading::Facts(_)))
     };
-    let asked = replays::Asked { person: None, reason: "can be read now" };
     let (mut last, mut count) = (0, 0);
     loop {
         let events = rebuilds::unread_after(conn, last).await?;
         let Some(end) = events.last() else { return Ok(count) };
         last = end.seq;
         let ids: Vec<String> = events.iter().filter(|e| can_be_read(e)).map(|e| e.event_id.clone()).collect();
-        count += replays::replay(conn, &ids, &asked).await?.len();
+        count += interface::replay(conn, &ids, "can be read now").await?.len();
     }
 }

@@ -3,7 +3,7 @@
 //! Nothing is ever asked twice: a follow-up is known by kind, subject and round, for ever. What is
 //! wanted no longer is withdrawn, unless somebody is at it or it is done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -56,6 +56,8 @@ pub struct FollowUp {
     pub due_at: Option<i64>,
     /// How often it was claimed.
     pub attempts: i32,
+    /// A consumer or a person said when work may begin.
+    pub rescheduled: bool,
 }
 
 /// The payment and the order a follow-up belongs to.
@@ -129,10 +131,11 @@ pub struct Alignment {
 }
 
 impl Alignment {
-    /// True when something can be claimed that could not be before, beside what is inserted.
+    /// The kinds of which something can be claimed that could not be before, beside what is inserted.
     #[must_use]
-    pub fn made_ready(&self) -> bool {
-        self.update.iter().any(|row| row.run_after.is_some() || row.run_at.is_some())
+    pub fn made_ready(&self) -> BTreeSet<&str> {
+        let again = self.update.iter().filter(|row| row.run_after.is_some() || row.run_at.is_some());
+        again.map(|row| row.kind.as_str()).collect()
     }
 }
 
@@ -217,7 +220,7 @@ fn still_wanted(row: &FollowUp, asked: &Asked) -> Row {
     match row.state {
         FollowUpState::Cancelled => fresh,
         FollowUpState::Ready => {
-            let run_at = fresh.run_at.filter(|at| row.attempts == 0 && *at != row.run_at);
+            let run_at = fresh.run_at.filter(|at| row.attempts == 0 && !row.rescheduled && *at != row.run_at);
             Row { wanted: true, payload: fresh.payload, due_at: fresh.due_at, run_at, ..place }
         }
         // Handed out again, it tells what is true then.
@@ -299,6 +302,7 @@ mod tests {
             run_at: 100,
             due_at: None,
             attempts: 3,
+            rescheduled: false,
         }
     }
 
@@ -336,7 +340,7 @@ mod tests {
         let alignment = align(vec![stored(1, FollowUpState::Cancelled, false)], &[asked(&wanted)], |_| NOBODY_MOVED);
         let row = &alignment.update[0];
         assert_eq!((row.id, row.state, row.wanted, row.attempts), (Some(1), FollowUpState::Ready, true, 0));
-        assert!(alignment.made_ready());
+        assert_eq!(alignment.made_ready(), BTreeSet::from(["cancel_fulfilment"]));
     }
 
     #[test]
@@ -345,7 +349,7 @@ mod tests {
         for state in [FollowUpState::Done, FollowUpState::Discarded] {
             let alignment = align(vec![stored(1, state, false)], &[asked(&wanted)], |_| NOBODY_MOVED);
             assert_eq!((alignment.update[0].state, alignment.update[0].wanted), (state, true));
-            assert!(!alignment.made_ready());
+            assert!(alignment.made_ready().is_empty());
         }
     }
 
@@ -355,7 +359,17 @@ mod tests {
         let alignment = align(vec![stored(1, FollowUpState::Ready, true)], &[asked(&wanted)], |_| NOBODY_MOVED);
         let row = &alignment.update[0];
         assert_eq!((row.payload["amount"].as_i64(), row.due_at, row.attempts), (Some(7), Some(9), 3));
-        assert!(!alignment.made_ready());
+        assert!(alignment.made_ready().is_empty());
+    }
+
+    #[test]
+    fn what_was_never_claimed_follows_its_moment_unless_somebody_said_when() {
+        let wanted = Wanted { run_at: RunAt::At(500), ..wanted("cancel_fulfilment") };
+        for (attempts, rescheduled, run_at) in [(0, false, Some(500)), (0, true, None), (1, false, None)] {
+            let row = FollowUp { attempts, rescheduled, ..stored(1, FollowUpState::Ready, true) };
+            let updated = align(vec![row], &[asked(&wanted)], |_| NOBODY_MOVED).update;
+            assert_eq!(updated.first().and_then(|row| row.run_at), run_at, "{attempts} {rescheduled}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::dispute::{Outcome, Phase};
-use super::facts::{Child, Dispute, DisputeFacts, Facts, Refund, Warning};
+use super::facts::{Dispute, DisputeFacts, Facts, Refund, Warning};
 use super::payment::{Payment, payment};
 use super::wanted::{Wanted, wanted};
 
@@ -91,7 +91,7 @@ pub fn derive(payment_id: &str, facts: &Facts) -> Derived {
     Derived {
         refunds: facts.refunds.keys().map(|id| refund_state(payment_id, id, facts)).collect(),
         disputes: facts.disputes.iter().map(dispute).collect(),
-        warnings: facts.warnings.iter().map(|(id, warning)| warning_state(&payment, id, warning, facts)).collect(),
+        warnings: facts.warnings.keys().map(|id| warning_state(&payment, id, facts)).collect(),
         wanted: wanted(&payment, facts),
         payment,
     }
@@ -126,12 +126,13 @@ fn dispute_state(payment: &Payment, dispute_id: &str, facts: &DisputeFacts, amou
     }
 }
 
-fn warning_state(payment: &Payment, warning_id: &str, known: &Child<Warning>, facts: &Facts) -> WarningState {
-    let named = known.charge.as_ref().map(|link| link.value.clone());
+fn warning_state(payment: &Payment, warning_id: &str, facts: &Facts) -> WarningState {
+    let warning = &facts.warnings[warning_id];
+    let named = warning.charge.as_ref().map(|link| link.value.clone());
     WarningState {
         warning_id: warning_id.to_owned(),
         payment_id: payment.payment_id.clone(),
         charge_id: named.or_else(|| payment.charge_id.clone()),
-        warning: Warning { actionable: Some(facts.is_actionable(known)), ..known.best.value.clone() },
+        warning: Warning { actionable: Some(facts.is_actionable(warning_id)), ..warning.best.value.clone() },
     }
 }

@@ -63,6 +63,12 @@ pub struct Charge {
     pub status: String,
     /// When the attempt was made.
     pub created: i64,
+    /// Stripe's word for how it was paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_method: Option<String>,
+    /// Why it failed, in Stripe's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_code: Option<String>,
 }
 
 /// All that is known of a charge.
@@ -94,6 +100,9 @@ pub struct Intent {
     pub status: String,
     /// Whether the last attempt failed.
     pub last_attempt_failed: bool,
+    /// Why it was canceled, in Stripe's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancellation_reason: Option<String>,
 }
 
 /// All that is known of a payment intent.
@@ -313,6 +322,9 @@ pub struct Facts {
     /// The order that somebody said a payment is for, by the payment id they said it of.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub order_links: BTreeMap<String, Latest<String>>,
+    /// When somebody settled an early fraud warning, by the warning's id.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub dismissals: BTreeMap<String, Stamp>,
 }
 
 impl Facts {
@@ -331,7 +343,12 @@ impl Facts {
     #[must_use]
     pub fn ids(&self) -> BTreeSet<&str> {
         let named = (self.charges.values()).flat_map(|c| &c.intent).chain(self.links()).map(|link| &link.value);
-        self.held_ids().chain(self.order_links.keys()).chain(named).map(String::as_str).collect()
+        self.held_ids()
+            .chain(self.order_links.keys())
+            .chain(self.dismissals.keys())
+            .chain(named)
+            .map(String::as_str)
+            .collect()
     }
 
     /// Every order reference held, whether or not it is the one that counts.

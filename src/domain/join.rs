@@ -22,6 +22,7 @@ impl Facts {
         join_maps(&mut self.warnings, other.warnings, Child::join);
         join_maps(&mut self.reviews, other.reviews, Child::join);
         join_maps(&mut self.order_links, other.order_links, Latest::join);
+        join_maps(&mut self.dismissals, other.dismissals, |mine, theirs| *mine = theirs.max(mine.clone()));
     }
 }
 

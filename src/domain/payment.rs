@@ -160,6 +160,12 @@ pub struct Payment {
     pub balance: Balance,
     /// The first state that fits.
     pub state: State,
+    /// How it was paid, in Stripe's word.
+    pub payment_method: Option<String>,
+    /// Why its charge failed, in Stripe's word.
+    pub failure_code: Option<String>,
+    /// Why its intent was canceled, in Stripe's word.
+    pub cancellation_reason: Option<String>,
 }
 
 /// Derives the payment itself.
@@ -174,6 +180,7 @@ pub(super) fn payment(payment_id: &str, facts: &Facts) -> Payment {
         (false, false, None) => attempt_state(facts),
     };
     let intent = facts.intents.values().next().map(|i| &i.best.value);
+    let charge = facts.main_charge().map(|(_, charge)| charge);
     Payment {
         payment_id: payment_id.to_owned(),
         orphan: facts.is_orphan(),
@@ -181,7 +188,10 @@ pub(super) fn payment(payment_id: &str, facts: &Facts) -> Payment {
         scope: facts.scope(),
         currency: facts.currency().map(str::to_owned),
         charge_id: facts.charge_id().map(str::to_owned),
-        amount: intent.map(|i| i.amount).or_else(|| facts.main_charge().map(|(_, c)| c.amount)),
+        amount: intent.map(|i| i.amount).or_else(|| charge.map(|c| c.amount)),
+        payment_method: charge.and_then(|c| c.payment_method.clone()),
+        failure_code: charge.and_then(|c| c.failure_code.clone()),
+        cancellation_reason: intent.and_then(|i| i.cancellation_reason.clone()),
         balance,
         state,
     }
@@ -247,7 +257,7 @@ impl Facts {
     /// warning is actionable, or a review is open.
     fn is_held(&self) -> bool {
         self.disputes.values().any(|d| d.seen().outcome().is_none())
-            || self.warnings.values().any(|w| self.is_actionable(w))
+            || self.warnings.keys().any(|id| self.is_actionable(id))
             || self.reviews.values().any(|r| r.best.value.open)
     }
 

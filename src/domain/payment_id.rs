@@ -17,6 +17,11 @@ impl Facts {
             self.charges.iter().filter_map(|(id, c)| Some((id.clone(), c.intent.as_ref()?.value.clone()))).collect(),
         );
         let mut payments: BTreeMap<String, Self> = BTreeMap::new();
+        for (id, dismissal) in self.dismissals {
+            let warning = self.warnings.get(&id);
+            let payment = warning.map_or_else(|| id.clone(), |warning| home.of_child(&id, warning));
+            payments.entry(payment).or_default().dismissals.insert(id, dismissal);
+        }
         for (id, intent) in self.intents {
             payments.entry(id.clone()).or_default().intents.insert(id, intent);
         }

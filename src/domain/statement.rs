@@ -132,7 +132,7 @@ fn notes(facts: &Facts) -> impl Iterator<Item = Line> {
         at: Some(known.best.value.created),
         what: "fraud warning",
         id: id.clone(),
-        status: if facts.is_actionable(known) { "actionable" } else { "settled" }.to_owned(),
+        status: if facts.is_actionable(id) { "actionable" } else { "settled" }.to_owned(),
         ..Line::default()
     });
     let reviews = facts.reviews.iter().map(|(id, known)| Line {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::dispute::Outcome;
-use super::facts::{Child, DisputeFacts, Facts, Review, Warning};
+use super::facts::{DisputeFacts, Facts, Review};
 use super::money::Unexplained;
 use super::payment::Payment;
 
@@ -149,7 +149,7 @@ fn cancel_fulfilment(payment: &Payment, _: &Facts) -> Vec<Wanted> {
 
 fn hold_fulfilment(_: &Payment, facts: &Facts) -> Vec<Wanted> {
     let mut hold = disputes(facts, |dispute| dispute.seen().outcome().is_none());
-    hold.extend(warnings(facts, |warning| facts.is_actionable(warning)));
+    hold.extend(warnings(facts, |id| facts.is_actionable(id)));
     hold.extend(reviews(facts, |review| review.open));
     hold
 }
@@ -181,8 +181,8 @@ fn any_ended_badly(facts: &Facts) -> bool {
 /// Every reason to hold that is over and ended well. A warning that was never actionable held nothing.
 fn ended_well(facts: &Facts) -> Vec<Wanted> {
     let mut over = disputes(facts, |dispute| dispute.seen().ended_well());
-    let told = |warning: &Child<Warning>| warning.best.value.actionable.is_some();
-    over.extend(warnings(facts, |warning| told(warning) && !facts.is_actionable(warning)));
+    let told = |id: &str| facts.warnings[id].best.value.actionable.is_some();
+    over.extend(warnings(facts, |id| told(id) && !facts.is_actionable(id)));
     over.extend(reviews(facts, |review| !review.open && review.ended_well()));
     over
 }
@@ -235,7 +235,7 @@ fn record_dispute(facts: &Facts, outcome: Outcome) -> Vec<Wanted> {
 }
 
 fn consider_refund(_: &Payment, facts: &Facts) -> Vec<Wanted> {
-    warnings(facts, |warning| facts.is_actionable(warning))
+    warnings(facts, |id| facts.is_actionable(id))
 }
 
 /// An inquiry that nobody can answer ends with a refund of the disputed amount.
@@ -251,8 +251,8 @@ fn consider_refund_of_inquiry(_: &Payment, facts: &Facts) -> Vec<Wanted> {
 }
 
 /// Work on each early fraud warning that `is_due`, now.
-fn warnings(facts: &Facts, is_due: impl Fn(&Child<Warning>) -> bool) -> Vec<Wanted> {
-    let due = facts.warnings.iter().filter(|(_, warning)| is_due(warning));
+fn warnings(facts: &Facts, is_due: impl Fn(&str) -> bool) -> Vec<Wanted> {
+    let due = facts.warnings.iter().filter(|(id, _)| is_due(id));
     due.map(|(id, facts)| {
         let warning = &facts.best.value;
         let charge = facts.charge.as_ref().map(|link| &link.value);

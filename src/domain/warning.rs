@@ -3,15 +3,18 @@
 use super::facts::{Child, Facts, Latest, Warning};
 
 impl Facts {
-    /// Stripe's latest word says so, and its charge has neither a dispute nor a full refund: those end it, and the
-    /// event that says so comes later.
-    pub(super) fn is_actionable(&self, warning: &Child<Warning>) -> bool {
+    /// Stripe's latest word says so, nobody dismissed it, and its charge has neither a dispute nor a full refund: those
+    /// end it, and the event that says so comes later. False for a warning that is not here.
+    #[must_use]
+    pub fn is_actionable(&self, warning_id: &str) -> bool {
+        let asks = |warning: &Child<Warning>| warning.best.value.actionable == Some(true);
+        let Some(warning) = self.warnings.get(warning_id).filter(|warning| asks(warning)) else { return false };
         let charge = self.charge_named(warning.charge.as_ref());
         let disputed = self.disputes.values().any(|dispute| {
             let other = self.charge_named(dispute.child.charge.as_ref());
             charge.is_none() || other.is_none() || charge == other
         });
-        warning.best.value.actionable == Some(true) && !disputed && !self.is_fully_refunded(charge)
+        !disputed && !self.is_fully_refunded(charge) && !self.dismissals.contains_key(warning_id)
     }
 
     /// The charge that a child names, else the one that stands for the payment.

@@ -60,6 +60,10 @@ fn snapshot(origin: &Origin, object: &Object) -> Result<Charge, Unreadable> {
         currency: object.currency("currency")?,
         status,
         created: object.time("created")?,
+        // Shown only: what cannot be read fails nothing.
+        payment_method: (object.object("payment_method_details").ok().flatten())
+            .and_then(|details| details.optional_text("type").ok().flatten()),
+        failure_code: object.optional_text("failure_code").ok().flatten(),
     })
 }
 

@@ -5,6 +5,7 @@
 
 mod charge;
 mod checkout_session;
+mod dismissed;
 mod dispute;
 mod early_fraud_warning;
 mod linked;
@@ -36,6 +37,7 @@ pub const HANDLERS: &[Handler] = &[
     Handler { object: "issuer_fraud_record", read: early_fraud_warning::read },
     Handler { object: "review", read: review::read },
     Handler { object: "clawback.link", read: linked::read },
+    Handler { object: "clawback.dismissal", read: dismissed::read },
 ];
 
 /// What an event says.

@@ -37,5 +37,6 @@ fn snapshot(origin: &Origin, object: &Object) -> Result<Intent, Unreadable> {
         currency: object.currency("currency")?,
         last_attempt_failed: waits_for_method && object.has("last_payment_error"),
         status,
+        cancellation_reason: object.optional_text("cancellation_reason").ok().flatten(),
     })
 }

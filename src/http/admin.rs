@@ -59,6 +59,7 @@ fn set(gauges: &Gauges) {
     gauge!(telemetry::FAILED_EVENTS).set(gauges.failed as f64);
     gauge!(telemetry::EVIDENCE_DUE_SECONDS).set(gauges.evidence_due_seconds.unwrap_or(f64::INFINITY));
     gauge!(telemetry::EVIDENCE_OVERDUE).set(gauges.evidence_overdue as f64);
+    gauge!(telemetry::UNLINKED_PAYMENTS).set(gauges.unlinked as f64);
     gauge!(telemetry::NEWEST_EVENT_SECONDS).set(gauges.newest_event_seconds);
     // What is not there counts 0: a gauge that is not set keeps what it said before.
     for kind in kinds() {

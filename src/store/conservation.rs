@@ -31,7 +31,8 @@ pub async fn payments_after(conn: &mut PgConnection, payment_id: &str) -> sqlx::
                       'livemode', p.livemode, 'currency', nullif(p.currency, ''), 'charge_id', p.charge_id,
                       'amount', p.amount, 'amount_paid', p.amount_paid, 'amount_refunded', p.amount_refunded,
                       'amount_disputed', p.amount_disputed, 'amount_lost', p.amount_lost, 'state', p.state,
-                      'hold', p.hold, 'open_disputes', p.open_disputes,
+                      'hold', p.hold, 'open_disputes', p.open_disputes, 'payment_method', p.payment_method,
+                      'failure_code', p.failure_code, 'cancellation_reason', p.cancellation_reason,
                       'evidence_due_by', extract(epoch from p.evidence_due_by)::bigint) as "row!",
                   (select coalesce(jsonb_object_agg(o.name, o.content), '{}') from (
                        select 'refund ' || r.refund_id as name,

@@ -12,7 +12,8 @@ pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Resu
         r#"select jsonb_build_object('id', f.id, 'kind', f.kind, 'subject', f.subject, 'round', f.round,
                   'order_id', f.order_id, 'payment_id', f.payment_id, 'payload', f.payload, 'state', f.state,
                   'wanted', f.wanted, 'run_at', floor(extract(epoch from f.run_at))::bigint,
-                  'due_at', extract(epoch from f.due_at)::bigint, 'attempts', f.attempts) as "row!: Json<FollowUp>"
+                  'due_at', extract(epoch from f.due_at)::bigint, 'attempts', f.attempts,
+                  'rescheduled', f.rescheduled) as "row!: Json<FollowUp>"
            from clawback.follow_ups f
            where f.payment_id = any($1) and not starts_with(f.kind, 'stripe_')
            order by f.id
@@ -39,9 +40,9 @@ pub async fn counts(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Re
 
 /// Adds follow-ups. One that is there already belonged to a payment that nothing of this batch named any
 /// more: it comes over, ready again if it was withdrawn, and is not asked for twice. What is too late to be asked
-/// for is left out. Returns how many there were.
-pub async fn insert(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<u64> {
-    let done = sqlx::query!(
+/// for is left out. Returns the kind of each that was not.
+pub async fn insert(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!(
         "insert into clawback.follow_ups as f (kind, subject, round, order_id, payment_id, payload, run_at, due_at)
          select r.kind, r.subject, r.round, r.order_id, r.payment_id, r.payload,
                 coalesce(to_timestamp(r.run_at), now() + r.run_after * interval '1 second'), to_timestamp(r.due_at)
@@ -55,13 +56,14 @@ pub async fn insert(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<u64> 
              due_at = case when f.state in ('ready', 'cancelled') then excluded.due_at else f.due_at end,
              run_at = case when f.state = 'cancelled' then excluded.run_at else f.run_at end,
              attempts = case when f.state = 'cancelled' then 0 else f.attempts end,
+             rescheduled = f.rescheduled and f.state <> 'cancelled',
              finished_at = case when f.state = 'cancelled' then null else f.finished_at end,
-             state = case when f.state = 'cancelled' then 'ready' else f.state end",
+             state = case when f.state = 'cancelled' then 'ready' else f.state end
+         returning kind",
         Json(rows) as _
     )
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected())
+    .fetch_all(conn)
+    .await
 }
 
 /// Writes new content to locked rows.
@@ -71,6 +73,8 @@ pub async fn update(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<()> {
          set subject = r.subject, order_id = r.order_id, payment_id = r.payment_id, payload = r.payload,
              state = r.state, wanted = r.wanted, due_at = to_timestamp(r.due_at), attempts = r.attempts,
              run_at = coalesce(to_timestamp(r.run_at), now() + r.run_after * interval '1 second', f.run_at),
+             -- One that was withdrawn begins anew.
+             rescheduled = f.rescheduled and f.state <> 'cancelled',
              finished_at = case when r.state in ('ready', 'leased') then null else coalesce(f.finished_at, now()) end
          from jsonb_to_recordset($1) as r
              (id bigint, subject text, order_id text, payment_id text, payload jsonb, state text, wanted boolean,
@@ -105,9 +109,12 @@ pub async fn delete(conn: &mut PgConnection, ids: &[i64]) -> sqlx::Result<()> {
     sqlx::query!("delete from clawback.follow_ups where id = any($1)", ids).execute(conn).await.map(drop)
 }
 
-/// Tells listeners that something can be claimed: a hint only, sent with the commit.
-pub async fn notify(conn: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::query!("select pg_notify('clawback_follow_ups', '')").execute(conn).await.map(drop)
+/// Tells listeners of which kinds something can be claimed: a hint only, sent with the commit.
+pub async fn notify(conn: &mut PgConnection, kinds: &[&str]) -> sqlx::Result<()> {
+    sqlx::query!("select pg_notify('clawback_follow_ups', array_to_string($1::text[], ','))", kinds as _)
+        .execute(conn)
+        .await
+        .map(drop)
 }
 
 /// Ends the leases that ran out, for kinds that nobody claims any more. Returns how many there were.

@@ -15,6 +15,8 @@ pub struct Gauges {
     pub evidence_due_seconds: Option<f64>,
     /// Payments whose nearest deadline for evidence has passed.
     pub evidence_overdue: i64,
+    /// Payments with money in them that are for no order yet.
+    pub unlinked: i64,
     /// Seconds since an event of Stripe's was received.
     pub newest_event_seconds: f64,
     /// Follow-ups that are not finished, and dead ones.
@@ -45,6 +47,8 @@ pub async fn read(conn: &mut PgConnection) -> sqlx::Result<Gauges> {
                   (select extract(epoch from min(evidence_due_by) - now())::float8 from clawback.payments
                    where evidence_due_by > now()) as evidence_due_seconds,
                   (select count(*) from clawback.payments where evidence_due_by <= now()) as "evidence_overdue!",
+                  (select count(*) from clawback.payments
+                   where order_id is null and not orphan and amount_paid is distinct from 0) as "unlinked!",
                   (select extract(epoch from now() - received_at)::float8 from clawback.events
                    -- What services say of payments is no sign of life from Stripe.
                    where type not like 'clawback.%' order by received_at desc limit 1) as newest_event_seconds"#
@@ -61,6 +65,7 @@ pub async fn read(conn: &mut PgConnection) -> sqlx::Result<Gauges> {
         failed: row.failed,
         evidence_due_seconds: row.evidence_due_seconds,
         evidence_overdue: row.evidence_overdue,
+        unlinked: row.unlinked,
         newest_event_seconds,
         follow_ups,
     })

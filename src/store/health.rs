@@ -151,6 +151,8 @@ pub struct Backlog {
     pub failed: i64,
     /// Follow-ups whose attempts are used up.
     pub dead: i64,
+    /// Payments with money in them that are for no order.
+    pub unlinked: i64,
     /// How long the oldest event has been pending, in seconds; none when none is.
     pub pending_seconds: Option<i64>,
 }
@@ -165,6 +167,8 @@ pub async fn backlog(conn: &mut PgConnection) -> Result<Backlog, sqlx::Error> {
         Backlog,
         r#"select (select count(*) from clawback.failed_events) as "failed!",
                   (select count(*) from clawback.follow_ups where state = 'dead') as "dead!",
+                  (select count(*) from clawback.payments
+                   where order_id is null and not orphan and amount_paid is distinct from 0) as "unlinked!",
                   (select extract(epoch from now() - min(since))::bigint
                    from clawback.pending_events) as pending_seconds"#
     )

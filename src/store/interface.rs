@@ -22,6 +22,15 @@ pub struct EventFilter {
     pub until: Option<OffsetDateTime>,
 }
 
+/// Where something that was looked for belongs.
+#[derive(Debug)]
+pub struct Found {
+    /// The payment it is part of.
+    pub payment_id: Option<String>,
+    /// The order that this payment is for.
+    pub order_id: Option<String>,
+}
+
 /// All orders, by reference.
 pub async fn orders(conn: &mut PgConnection) -> sqlx::Result<Vec<Value>> {
     sqlx::query_scalar!(
@@ -102,22 +111,54 @@ pub async fn follow_up(conn: &mut PgConnection, id: i64) -> sqlx::Result<Option<
         .await
 }
 
-/// Ready again, with fresh attempts, and the person who asked written down; false: it is not to be had.
-pub async fn requeue(conn: &mut PgConnection, id: i64, person: Option<&str>) -> sqlx::Result<bool> {
-    sqlx::query_scalar!(
-        // Set for this statement only, and before the function reads it.
-        r#"with asked as materialized (select set_config('clawback.person', coalesce($2, ''), true))
-           select clawback_v1.requeue_follow_up($1) as "done!" from asked"#,
-        id,
+/// Says for the rest of this transaction who acts, and that it is by a command: written down with what is done.
+pub async fn act_as(conn: &mut PgConnection, person: Option<&str>) -> sqlx::Result<()> {
+    sqlx::query!(
+        "select set_config('clawback.actor', coalesce($1, ''), true), set_config('clawback.via', 'cli', true) as via",
         person
     )
     .fetch_one(conn)
     .await
+    .map(drop)
+}
+
+/// Who did what with something, the first first: an `event`, `follow_up`, `payment` or `fraud_warning`.
+pub async fn actions(conn: &mut PgConnection, subject_kind: &str, subject: &str) -> sqlx::Result<Vec<Value>> {
+    sqlx::query_scalar!(
+        r#"select to_jsonb(r) as "row!" from (
+               select at, action, actor, role, via, reason, detail from clawback_v1.actions
+               where subject_kind = $1 and subject = $2
+               order by id) r"#,
+        subject_kind,
+        subject
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Ready again, with fresh attempts; false: it is not to be had, or only by force.
+pub async fn requeue(conn: &mut PgConnection, id: i64, reason: Option<&str>, force: bool) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(r#"select clawback_v1.requeue_follow_up($1, $2, $3) as "done!""#, id, reason, force)
+        .fetch_one(conn)
+        .await
 }
 
 /// Never to be done; false: it is done, discarded or not there.
 pub async fn discard(conn: &mut PgConnection, id: i64, reason: &str) -> sqlx::Result<bool> {
     sqlx::query_scalar!(r#"select clawback_v1.discard_follow_up($1, $2) as "done!""#, id, reason).fetch_one(conn).await
+}
+
+/// Lets events be processed again. Returns the ids of those that will be: one that waits, is not there or has lost
+/// its body will not.
+pub async fn replay(conn: &mut PgConnection, event_ids: &[String], reason: &str) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!(
+        r#"select u.event_id as "event_id!" from unnest($1::text[]) as u (event_id)
+           where clawback_v1.replay_event(u.event_id, $2)"#,
+        event_ids,
+        reason
+    )
+    .fetch_all(conn)
+    .await
 }
 
 /// Events, the last received first.
@@ -187,6 +228,31 @@ pub async fn event_counts(conn: &mut PgConnection) -> sqlx::Result<Vec<(String, 
         r#"select state as "state!", count(*) as "count!" from clawback_v1.events group by state order by state"#
     );
     Ok(rows.fetch_all(conn).await?.into_iter().map(|row| (row.state, row.count)).collect())
+}
+
+/// Payments, the last changed first; those only that are for no order yet, if so asked.
+pub async fn payments(conn: &mut PgConnection, unlinked: bool, limit: i64) -> sqlx::Result<Vec<Value>> {
+    sqlx::query_scalar!(
+        r#"select to_jsonb(p) as "row!" from clawback_v1.payments p
+           where not $1 or p.order_id is null
+           order by p.updated_at desc, p.payment_id
+           limit $2"#,
+        unlinked,
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// What a term is: an id of Stripe's that was seen, or an order's reference.
+pub async fn find(conn: &mut PgConnection, term: &str) -> sqlx::Result<Vec<Found>> {
+    sqlx::query_as!(
+        Found,
+        r#"select distinct payment_id, order_id from clawback_v1.find($1) order by order_id, payment_id"#,
+        term
+    )
+    .fetch_all(conn)
+    .await
 }
 
 /// Payments that are for no order yet.

@@ -165,17 +165,19 @@ pub async fn save(conn: &mut PgConnection, rows: &[PaymentRow<'_>]) -> sqlx::Res
              select r.payment_id, r.facts, r.orphan, r.order_id, coalesce(r.account, '') as account, r.livemode,
                     coalesce(r.currency, '') as currency, r.charge_id, r.amount, r.amount_paid, r.amount_refunded,
                     r.amount_disputed, r.amount_lost, r.state, r.hold, r.open_disputes,
-                    to_timestamp(r.evidence_due_by) as evidence_due_by, r.rules
+                    to_timestamp(r.evidence_due_by) as evidence_due_by, r.rules,
+                    r.payment_method, r.failure_code, r.cancellation_reason
              from jsonb_to_recordset($1) as r
                  (payment_id text, facts jsonb, orphan boolean, order_id text, account text, livemode boolean,
                   currency text, charge_id text, amount bigint, amount_paid bigint, amount_refunded bigint,
                   amount_disputed bigint, amount_lost bigint, state text, hold boolean, open_disputes integer,
-                  evidence_due_by bigint, rules integer)
+                  evidence_due_by bigint, rules integer, payment_method text, failure_code text,
+                  cancellation_reason text)
          )
          insert into clawback.payments as p
              (payment_id, facts, orphan, order_id, account, livemode, currency, charge_id, amount, amount_paid,
               amount_refunded, amount_disputed, amount_lost, state, hold, open_disputes, evidence_due_by,
-              rules)
+              rules, payment_method, failure_code, cancellation_reason)
          select d.* from derived d
          -- Found first, for an upsert would lock and log every row. A column that is not derived is not compared.
          where not exists (
@@ -188,13 +190,17 @@ pub async fn save(conn: &mut PgConnection, rows: &[PaymentRow<'_>]) -> sqlx::Res
              amount_refunded = excluded.amount_refunded, amount_disputed = excluded.amount_disputed,
              amount_lost = excluded.amount_lost, state = excluded.state, hold = excluded.hold,
              open_disputes = excluded.open_disputes, evidence_due_by = excluded.evidence_due_by,
+             payment_method = excluded.payment_method, failure_code = excluded.failure_code,
+             cancellation_reason = excluded.cancellation_reason,
              updated_at = case
                  when (p.order_id, p.account, p.livemode, p.currency, p.charge_id, p.amount, p.amount_paid,
-                       p.amount_refunded, p.amount_disputed, p.amount_lost, p.state, p.hold, p.evidence_due_by)
+                       p.amount_refunded, p.amount_disputed, p.amount_lost, p.state, p.hold, p.evidence_due_by,
+                       p.payment_method, p.failure_code, p.cancellation_reason)
                      is distinct from
                       (excluded.order_id, excluded.account, excluded.livemode, excluded.currency, excluded.charge_id,
                        excluded.amount, excluded.amount_paid, excluded.amount_refunded, excluded.amount_disputed,
-                       excluded.amount_lost, excluded.state, excluded.hold, excluded.evidence_due_by)
+                       excluded.amount_lost, excluded.state, excluded.hold, excluded.evidence_due_by,
+                       excluded.payment_method, excluded.failure_code, excluded.cancellation_reason)
                  then excluded.updated_at else p.updated_at end",
         Json(rows) as _
     )

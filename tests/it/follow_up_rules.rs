@@ -346,7 +346,7 @@ async fn nothing_is_asked_twice_however_often_it_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_notification_follows_each_batch_that_made_something_ready() {
+async fn one_notification_with_the_kinds_follows_each_batch_that_made_something_ready() {
     let app = TestApp::start().await;
     app.see(&[event("evt_0", 0, &charge("ch_1", json!({})))]).await;
     let mut listener = PgListener::connect_with(&app.db.pool).await.expect("a listener");
@@ -366,7 +366,7 @@ async fn one_notification_follows_each_batch_that_made_something_ready() {
     }
     assert_eq!(
         heard,
-        ["", "", "the end"],
-        "one for three refunds, none for what asks for nothing, one for the failure"
+        ["notify_refund", "resolve_failed_refund", "the end"],
+        "the kinds of three refunds, none for what asks for nothing, that of the failure"
     );
 }

@@ -110,6 +110,7 @@ async fn a_claim_gives_the_kinds_asked_for_that_are_due_the_oldest_first() {
 async fn a_claim_that_makes_no_sense_is_told_why() {
     let mut db = Database::migrated().await;
     db.expect_errors(&["claim_follow_ups: ", "extend_follow_up: ", "fail_follow_up: ", "discard_follow_up: "]);
+    db.expect_errors(&["snooze_follow_up: ", "requeue_follow_up: ", "complete_follow_up: "]);
     db.expect_errors(&["follow-up 99 does not exist"]);
     let refused = [
         ("claim_follow_ups('', array['notify_refund'])", "consumer must name the caller"),
@@ -132,6 +133,12 @@ async fn a_claim_that_makes_no_sense_is_told_why() {
         ("extend_follow_up(1, gen_random_uuid(), null)", "lease must be between 1 second and 1 hour"),
         ("fail_follow_up(1, gen_random_uuid(), 'why', '-1 second')", "retry_in must be between 0 and 30 days"),
         ("fail_follow_up(1, gen_random_uuid(), 'why', '31 days')", "retry_in must be between 0 and 30 days"),
+        ("snooze_follow_up(1, gen_random_uuid(), null)", "until must be at most 90 days ahead"),
+        ("snooze_follow_up(1, gen_random_uuid(), now() + interval '91 days')", "until must be at most 90 days ahead"),
+        ("snooze_follow_up(1, gen_random_uuid(), 'infinity')", "until must be at most 90 days ahead"),
+        ("complete_follow_up(1, gen_random_uuid(), to_jsonb(repeat('x', 16384)))", "result must have at most 16 kB"),
+        ("requeue_follow_up(1, null, true)", "say why follow-up 1 is forced"),
+        ("requeue_follow_up(1, '', true)", "say why follow-up 1 is forced"),
         ("discard_follow_up(1, '')", "say why follow-up 1 is discarded"),
         ("discard_follow_up(1, null)", "say why follow-up 1 is discarded"),
     ];
@@ -152,7 +159,13 @@ async fn the_services_own_kinds_are_not_for_consumers_but_people_may_requeue_and
     let held = "update clawback.follow_ups set state = 'leased', lease_token = gen_random_uuid(), attempts = 1,
                     leased_until = now() + interval '1 hour' where subject = 's1'";
     db.execute(held).await;
-    for call in ["complete_follow_up(1, T)", "fail_follow_up(1, T, 'why')", "extend_follow_up(1, T, '1 minute')"] {
+    for call in [
+        "complete_follow_up(1, T)",
+        "fail_follow_up(1, T, 'why')",
+        "give_up_follow_up(1, T, 'why')",
+        "snooze_follow_up(1, T, now())",
+        "extend_follow_up(1, T, '1 minute')",
+    ] {
         let call = call.replace('T', "(select lease_token from clawback.follow_ups where id = 1)");
         let said = db.refusal(&format!("select clawback_v1.{call}")).await;
         assert!(said.contains("is of kind stripe_refund, which is the service's own"), "{said}");
@@ -281,11 +294,13 @@ async fn expired_leases_end_though_nobody_claims_their_kind_any_more() {
 async fn people_may_requeue_and_discard_but_not_undo_what_is_final() {
     let states = ["ready", "leased", "done", "cancelled", "dead", "discarded"];
     for (function, allowed, after) in [
-        ("requeue_follow_up(ID)", ["ready", "done", "dead"].as_slice(), "ready"),
+        ("requeue_follow_up(ID)", ["ready", "dead"].as_slice(), "ready"),
+        ("requeue_follow_up(ID, 'lost', true)", &["ready", "done", "dead", "discarded"], "ready"),
         ("discard_follow_up(ID, 'a mistake')", &["ready", "leased", "cancelled", "dead"], "discarded"),
     ] {
         let db = Database::migrated().await;
         ask(&db, "notify_refund", states.len()).await;
+        db.execute("update clawback.follow_ups set last_error = 'no luck'").await;
         for (state, subject) in states.iter().zip(1..) {
             let finished = if ["ready", "leased"].contains(state) { "null" } else { "now()" };
             let (token, until) = if *state == "leased" { ("gen_random_uuid()", "now()") } else { ("null", "null") };
@@ -312,9 +327,10 @@ async fn people_may_requeue_and_discard_but_not_undo_what_is_final() {
         if after == "ready" {
             assert_eq!(db.value(fresh).await, true);
         } else {
-            let why = "select bool_and(last_error = 'discarded by clawback: a mistake') from clawback_v1.follow_ups
-                       where state = 'discarded' and subject <> 's6'";
-            assert_eq!(db.value(why).await, true);
+            let kept = "select bool_and(last_error = 'no luck') from clawback_v1.follow_ups";
+            assert_eq!(db.value(kept).await, true, "the last error says more than who ended it");
+            let why = "select count(*) from clawback_v1.actions where action = 'discard' and reason = 'a mistake'";
+            assert_eq!(db.value(why).await, allowed.len());
         }
     }
 }
@@ -348,4 +364,89 @@ async fn work_that_was_rolled_back_with_its_completion_is_handed_out_again() {
     db.begin(&work).await.commit().await.expect("a commit");
     assert_eq!(row(&db, "s1").await["state"], "done");
     assert_eq!(db.value("select count(*) from mail").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_is_given_live_or_test_work_only_when_it_says_which() {
+    let db = Database::migrated().await;
+    ask(&db, "notify_refund", 4).await;
+    db.execute(
+        "update clawback.follow_ups set livemode = true, account = 'acct_1' where subject in ('s1', 's3');
+         update clawback.follow_ups set max_attempts = 7",
+    )
+    .await;
+    let claim = async |mode: &str| {
+        let call = format!("clawback_v1.claim_follow_ups('tester', array['notify_refund'], 1, livemode => {mode})");
+        let rows = db.rows(&format!("select * from {call}")).await;
+        rows.first().map(|row| (row["subject"].clone(), row["livemode"].clone(), row["account"].clone(), row.clone()))
+    };
+    let (subject, livemode, account, row) = claim("false").await.expect("a row");
+    assert_eq!((subject, livemode, account), (json!("s2"), json!(false), Value::Null));
+    assert_eq!((&row["key"], &row["max_attempts"]), (&json!("notify_refund/s2/"), &json!(7)));
+    let (subject, livemode, account, _) = claim("null").await.expect("a row");
+    assert_eq!((subject, livemode, account), (json!("s1"), json!(true), json!("acct_1")));
+    assert_eq!(claim("true").await.expect("a row").0, "s3");
+    assert!(claim("true").await.is_none());
+    assert_eq!(claim("false").await.expect("a row").0, "s4");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_holds_a_lease_and_what_came_of_the_work_can_be_read() {
+    let db = Database::migrated().await;
+    ask(&db, "notify_refund", 1).await;
+    let claimed = claim_one(&db, "notify_refund").await;
+    let held = row(&db, "s1").await;
+    assert_eq!((&held["consumer"], &held["leased_until"]), (&json!("tester"), &claimed["leased_until"]));
+    assert_eq!(call(&db, "complete_follow_up", &claimed, ", '{\"mail\": 1}'").await, true);
+    assert_eq!(call(&db, "complete_follow_up", &claimed, ", '{\"mail\": 2}'").await, true);
+    let done = row(&db, "s1").await;
+    assert_eq!((&done["result"], &done["leased_until"]), (&json!({ "mail": 1 }), &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_that_waits_for_somebody_is_snoozed_without_an_attempt_and_never_past_its_deadline() {
+    let db = Database::migrated().await;
+    ask(&db, "notify_refund", 1).await;
+    for (due, until, from, to) in [
+        ("null", "now() + interval '2 days'", "47 hours", "48 hours"),
+        ("now() + interval '1 day'", "now() + interval '2 days'", "23 hours", "24 hours"),
+        ("now() - interval '1 day'", "now() + interval '2 days'", "47 hours", "48 hours"),
+        ("null", "now() - interval '2 days'", "-1 minute", "0"),
+    ] {
+        db.execute(&format!("update clawback.follow_ups set run_at = now(), due_at = {due}")).await;
+        let claimed = claim_one(&db, "notify_refund").await;
+        assert_eq!(claimed["attempt"], 1, "{due}");
+        assert_eq!(
+            db.value(&format!("select clawback_v1.snooze_follow_up({}, gen_random_uuid(), now())", claimed["id"]))
+                .await,
+            false
+        );
+        assert_eq!(call(&db, "snooze_follow_up", &claimed, &format!(", {until}")).await, true);
+        assert_eq!(call(&db, "snooze_follow_up", &claimed, &format!(", {until}")).await, false, "the lease is over");
+        let kept = format!(
+            "select state = 'ready' and attempts = 0
+                 and run_at - clock_timestamp() between interval '{from}' and interval '{to}' from clawback_v1.follow_ups"
+        );
+        assert_eq!(db.value(&kept).await, true, "{due} {until}");
+    }
+    let claimed = claim_one(&db, "notify_refund").await;
+    db.execute("update clawback.follow_ups set wanted = false").await;
+    assert_eq!(call(&db, "snooze_follow_up", &claimed, ", now()").await, false);
+    assert_eq!(row(&db, "s1").await["state"], "cancelled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn giving_up_is_for_a_person_to_see_at_once_unless_the_work_is_wanted_no_longer() {
+    let db = Database::migrated().await;
+    ask(&db, "notify_refund", 2).await;
+    for (wanted, state) in [(true, "dead"), (false, "cancelled")] {
+        let claimed = claim_one(&db, "notify_refund").await;
+        db.execute(&format!("update clawback.follow_ups set wanted = {wanted} where id = {}", claimed["id"])).await;
+        let stranger = format!("select clawback_v1.give_up_follow_up({}, gen_random_uuid(), 'why')", claimed["id"]);
+        assert_eq!(db.value(&stranger).await, Value::Null);
+        assert_eq!(call(&db, "give_up_follow_up", &claimed, ", 'no such address'").await, state);
+        assert_eq!(call(&db, "give_up_follow_up", &claimed, ", 'again'").await, Value::Null, "the lease is over");
+        let ended = row(&db, claimed["subject"].as_str().expect("a subject")).await;
+        assert_eq!((&ended["state"], &ended["last_error"]), (&json!(state), &json!("no such address")));
+    }
 }

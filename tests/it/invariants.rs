@@ -32,11 +32,15 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("replays_reason", "insert into clawback.replays (event_id, reason) select event_id, '' from clawback.events"),
     ("replays_person", "update clawback.replays set person = ''"),
     (
-        "requeues_pkey",
-        "insert into clawback.requeues (id, follow_up_id) overriding system value
-                       select 1, id from clawback.follow_ups",
+        "actions_pkey",
+        "insert into clawback.actions (id, actor, role, via, action, subject_kind, subject) overriding system value
+         values (-1, 'a', 'a', 'sql', 'link', 'payment', 'pi_1'), (-1, 'a', 'a', 'sql', 'link', 'payment', 'pi_1')",
     ),
-    ("requeues_follow_up_fkey", "insert into clawback.requeues (follow_up_id) values (-1)"),
+    (
+        "actions_via",
+        "insert into clawback.actions (actor, role, via, action, subject_kind, subject)
+         values ('a', 'a', 'mail', 'link', 'payment', 'pi_1')",
+    ),
     ("replays_event_fkey", "insert into clawback.replays (event_id, reason) values ('evt_nowhere', 'hope')"),
     (
         "replays_pkey",
@@ -104,6 +108,7 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("follow_ups_cancelled", "update clawback.follow_ups set state = 'cancelled', finished_at = now() where wanted"),
     ("follow_ups_attempts", "update clawback.follow_ups set attempts = max_attempts + 1"),
     ("follow_ups_names", "update clawback.follow_ups set subject = ''"),
+    ("follow_ups_result", "update clawback.follow_ups set result = to_jsonb(repeat('x', 16384))"),
     ("follow_ups_payment_fkey", "update clawback.follow_ups set payment_id = 'pi_nowhere'"),
     (
         "follow_ups_pkey",

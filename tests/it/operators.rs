@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::binary::{Ended, run};
-use crate::bodies::{charge, event, refund};
+use crate::bodies::{charge, event, intent, refund, warning};
 use crate::harness::{Database, STATE, TestApp};
+use clawback::store::{gauges, health};
 
 impl TestApp {
     /// Runs a command on this test's database; it must succeed.
@@ -45,8 +46,8 @@ async fn replaying_every_event_changes_nothing_and_is_written_down() {
         assert_eq!(app.db.rows(query).await, before, "{query}");
     }
     assert_eq!(app.db.value(history).await, changes);
-    let written = "select count(*) from clawback.replays
-                   where reason = 'a rehearsal' and requested_by = session_user and person = 'ada'";
+    let written = "select count(*) from clawback_v1.actions where action = 'replay' and subject_kind = 'event'
+                   and reason = 'a rehearsal' and role = session_user and actor = 'ada' and via = 'cli'";
     assert_eq!(app.db.value(written).await, ids.len());
 }
 
@@ -54,7 +55,7 @@ async fn replaying_every_event_changes_nothing_and_is_written_down() {
 async fn an_event_shows_who_had_it_processed_again_and_why() {
     let app = TestApp::start().await;
     app.see(&[event("evt_1", 1, &charge("ch_1", json!({})))]).await;
-    assert_eq!(app.json(&["events", "show", "evt_1"]).await["replays"], json!([]));
+    assert_eq!(app.json(&["events", "show", "evt_1"]).await["actions"], json!([]));
     let environment = [("DATABASE_URL", app.db.url.as_str()), ("SUDO_USER", "grace"), ("USER", "root")];
     for arguments in [["--by", "ada", "--reason", "first"].as_slice(), &["--reason", "second"]] {
         let ended = run(&[&["events", "replay", "evt_1"], arguments].concat(), &environment).await;
@@ -65,12 +66,12 @@ async fn an_event_shows_who_had_it_processed_again_and_why() {
     app.command(&["events", "replay", "evt_1", "--reason", "third"]).await;
     app.db.settle().await;
     let shown = app.json(&["events", "show", "evt_1"]).await;
-    let replays = shown["replays"].as_array().expect("replays");
-    let told: Vec<_> = replays.iter().map(|row| (&row["person"], row["reason"].as_str().expect("why"))).collect();
-    assert_eq!(told, [(&json!("ada"), "first"), (&json!("grace"), "second"), (&Value::Null, "third")]);
-    assert!(replays.iter().all(|row| row["requested_by"] == "clawback" && row["requested_at"].is_string()), "{shown}");
+    let actions = shown["actions"].as_array().expect("actions");
+    let told: Vec<_> = actions.iter().map(|row| (&row["actor"], row["reason"].as_str().expect("why"))).collect();
+    assert_eq!(told, [(&json!("ada"), "first"), (&json!("grace"), "second"), (&json!("clawback"), "third")]);
+    assert!(actions.iter().all(|row| row["role"] == "clawback" && row["at"].is_string()), "{shown}");
     let text = app.command(&["events", "show", "evt_1"]).await.stdout;
-    assert!(text.contains("Replays that were asked for") && text.contains("grace"), "{text}");
+    assert!(text.contains("Who had it processed again") && text.contains("grace"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,7 +166,7 @@ async fn a_list_that_was_cut_says_so_and_a_rehearsal_of_a_replay_changes_nothing
         app.command(&["events", "replay", "--dry-run", "--state", "failed"]).await.stdout,
         "no event is like that\n"
     );
-    assert_eq!(app.db.value("select count(*) from clawback.replays").await, 0);
+    assert_eq!(app.db.value("select count(*) from clawback_v1.actions").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -212,20 +213,26 @@ async fn what_a_role_may_not_do_is_one_line_that_says_what_mends_it() {
     let url = format!("postgres://{role}:reader@{address}");
     let event_id = app.json(&["events", "list", "--limit", "1"]).await[0]["event_id"].clone();
     let event_id = event_id.as_str().expect("an id");
-    for arguments in [["orders", "show", "o_1"].as_slice(), &["events", "replay", event_id, "--reason", "a test"]] {
+    let many = ["events", "replay", "--state", "processed", "--reason", "a test"];
+    for arguments in [["orders", "show", "o_1"].as_slice(), &many] {
         let ended = run(arguments, &[("DATABASE_URL", &url)]).await;
         assert_eq!((ended.code, ended.stderr.lines().count()), (Some(1), 1), "{}", ended.stderr);
         assert!(ended.stderr.contains("connect as the owner of schema clawback"), "{}", ended.stderr);
     }
-    let shown = run(&["events", "show", event_id], &[("DATABASE_URL", &url)]).await;
-    assert!(shown.stdout.contains("for the owner of schema clawback to see"), "{shown:?}");
-    // What it may do is written down in its name, where it may not look.
+    // What it may do is written down in its own name, whoever it claims to be.
+    let replay = ["events", "replay", event_id, "--by", "ada", "--reason", "a test"];
+    let replayed = run(&replay, &[("DATABASE_URL", &url)]).await;
+    assert_eq!((replayed.code, replayed.stderr.as_str()), (Some(0), ""));
     app.live("chargeback-open", "o_2").await;
     let id = app.json(&["follow-ups", "list", "--order", "o_2"]).await[0]["id"].to_string();
     let requeued = run(&["follow-ups", "requeue", &id, "--by", "ada"], &[("DATABASE_URL", &url)]).await;
     assert_eq!((requeued.code, requeued.stderr.as_str()), (Some(0), ""));
-    let written = app.db.rows("select requested_by, person from clawback.requeues").await;
-    assert_eq!(written, [json!({ "requested_by": role, "person": "ada" })]);
+    let written = app
+        .db
+        .rows("select action, actor, role, via, detail ->> 'claimed_actor' as claimed from clawback_v1.actions order by id")
+        .await;
+    let row = |action: &str| json!({ "action": action, "actor": role, "role": role, "via": "sql", "claimed": "ada" });
+    assert_eq!(written, [row("replay"), row("requeue")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -263,17 +270,23 @@ async fn follow_ups_are_listed_shown_requeued_and_discarded() {
     assert_eq!(discarded.stdout, format!("follow-up {id} is discarded\n"));
 
     let shown = app.json(&["follow-ups", "show", &id]).await;
-    assert_eq!(shown["last_error"], "discarded by clawback: ada: answered by mail");
+    assert_eq!(shown["last_error"], Value::Null, "why it was discarded is no error");
     assert_eq!((&shown["state"], &shown["payload"]), (&json!("discarded"), &listed[0]["payload"]));
-    let requeues = shown["requeues"].as_array().expect("requeues");
-    assert_eq!(requeues.iter().map(|row| &row["person"]).collect::<Vec<_>>(), [&json!("ada"), &Value::Null]);
-    assert!(requeues.iter().all(|row| row["requested_by"] == "clawback"), "{shown}");
+    let actions = shown["actions"].as_array().expect("actions");
+    let told = actions.iter().map(|row| (&row["action"], &row["actor"], &row["reason"])).collect::<Vec<_>>();
+    let (ada, clawback, mail) = (&json!("ada"), &json!("clawback"), &json!("answered by mail"));
+    let (requeue, discard) = (&json!("requeue"), &json!("discard"));
+    assert_eq!(told, [(requeue, ada, &Value::Null), (requeue, clawback, &Value::Null), (discard, ada, mail)]);
+    assert!(actions.iter().all(|row| row["role"] == "clawback" && row["via"] == "cli"), "{shown}");
     let text = app.command(&["follow-ups", "show", &id]).await.stdout;
-    assert!(text.contains("Who had it done again") && text.contains("answered by mail"), "{text}");
+    assert!(text.contains("Who did what with it") && text.contains("answered by mail"), "{text}");
 
     let refused = app.attempt(&["follow-ups", "requeue", &id]).await;
     assert!(refused.code == Some(1) && refused.stderr.contains("discarded"), "{}", refused.stderr);
     assert!(refused.stderr.contains(&format!("clawback follow-ups show {id}")), "{}", refused.stderr);
+    let forced = app.command(&["follow-ups", "requeue", &id, "--force", "--reason", "it got lost"]).await;
+    assert_eq!(forced.stdout, format!("follow-up {id} is ready\n"));
+    assert_eq!(app.attempt(&["follow-ups", "requeue", &id, "--force"]).await.code, Some(2), "force needs a reason");
     let unknown = app.attempt(&["follow-ups", "show", "4711"]).await;
     assert_eq!((unknown.code, unknown.stderr.lines().count()), (Some(1), 1));
     assert!(unknown.stderr.contains("no follow-up 4711"), "{}", unknown.stderr);
@@ -286,9 +299,10 @@ async fn a_requeue_by_sql_is_written_down_too() {
     app.db
         .execute("select clawback_v1.requeue_follow_up(id) from clawback_v1.follow_ups where kind = 'hold_fulfilment'")
         .await;
-    let written = app.db.rows("select person, requested_by = session_user as mine from clawback.requeues").await;
-    assert_eq!(written, [json!({ "person": null, "mine": true })]);
-    let refused = "select clawback_v1.requeue_follow_up(4711) or exists (select from clawback.requeues where follow_up_id = 4711)";
+    let written = app.db.rows("select actor = session_user as mine, via from clawback_v1.actions").await;
+    assert_eq!(written, [json!({ "mine": true, "via": "sql" })]);
+    let refused =
+        "select clawback_v1.requeue_follow_up(4711) or exists (select from clawback.actions where subject = '4711')";
     assert_eq!(app.db.value(refused).await, false);
 }
 
@@ -324,4 +338,152 @@ async fn a_payment_is_linked_late_and_anew_and_before_it_is_seen() {
     assert_eq!(feed[0], json!({ "order_id": null, "from_state": null, "to_state": "paid" }));
     assert_eq!(feed[1], json!({ "order_id": null, "from_state": "paid", "to_state": null }));
     assert_eq!(feed[3], json!({ "order_id": "o_1", "from_state": "paid", "to_state": null }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_warning_that_somebody_dismissed_holds_and_asks_no_more_whatever_stripe_says_of_it() {
+    let mut db = Database::migrated().await;
+    db.expect_errors(&["say why warning"]);
+    let app = TestApp::start_on(db, |_| {}).await;
+    app.see(&[
+        event("evt_1", 1, &charge("ch_1", json!({ "metadata": { "order_id": "o_1" } }))),
+        event("evt_2", 2, &warning("issfr_1", json!({ "charge": "ch_1" }))),
+    ])
+    .await;
+    let hold = "select hold from clawback_v1.orders";
+    assert_eq!(app.db.value(hold).await, true);
+    let dismiss = "select clawback_v1.dismiss_warning('issfr_1', 'the buyer called')";
+    assert_eq!(
+        app.db.refusal(&dismiss.replace("the buyer called", "")).await,
+        "dismiss_warning: say why warning issfr_1 is dismissed"
+    );
+    assert_eq!(app.db.value(&dismiss.replace("issfr_1", "issfr_2")).await, false);
+    assert_eq!(app.db.value(dismiss).await, true);
+    app.db.settle().await;
+    // Stripe's word comes again, and the charge moves to its intent.
+    app.see(&[
+        event("evt_3", 3_000_000_000, &warning("issfr_1", json!({ "charge": "ch_1" }))),
+        event("evt_4", 4, &intent("pi_1", json!({ "latest_charge": "ch_1" }))),
+    ])
+    .await;
+    assert_eq!(app.db.value(hold).await, false);
+    assert_eq!(app.db.value("select actionable from clawback_v1.fraud_warnings").await, false);
+    let wanted = app.db.rows("select kind from clawback_v1.follow_ups where subject = 'issfr_1' and wanted").await;
+    assert_eq!(wanted, [json!({ "kind": "release_fulfilment" })]);
+    assert_eq!(app.db.value(dismiss).await, false, "it is not actionable any more");
+    let written = app.db.rows("select action, subject_kind, subject, reason from clawback_v1.actions").await;
+    let dismissed = json!({ "action": "dismiss", "subject_kind": "fraud_warning", "subject": "issfr_1", "reason": "the buyer called" });
+    assert_eq!(written, [dismissed]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_was_seen_is_found_by_its_id_and_nothing_by_half_of_it() {
+    let app = TestApp::start().await;
+    let charge = charge("ch_1", json!({ "payment_intent": "pi_1", "metadata": { "order_id": "o_1" } }));
+    app.see(&[
+        event("evt_1", 1, &charge),
+        event("evt_2", 2, &refund("re_1", json!({ "charge": "ch_1" }))),
+        event("evt_3", 3, &warning("issfr_1", json!({ "charge": "ch_1" }))),
+        event("evt_4", 4, &refund("re_orphan", json!({}))),
+        event("evt_5", 5, &intent("pi_1", json!({}))),
+        event("evt_6", 6, &json!({ "id": "po_1", "object": "payout" })),
+    ])
+    .await;
+    let found = async |term: &str| {
+        let rows = app.db.rows(&format!("select * from clawback_v1.find('{term}')")).await;
+        let text = |row: &Value, name: &str| row[name].as_str().unwrap_or("-").to_owned();
+        rows.iter()
+            .map(|row| ["kind", "id", "payment_id", "order_id"].map(|name| text(row, name)).join(" "))
+            .collect::<Vec<_>>()
+    };
+    for (term, told) in [
+        ("pi_1", "payment pi_1 pi_1 o_1"),
+        ("ch_1", "charge ch_1 pi_1 o_1"),
+        ("re_1", "refund re_1 pi_1 o_1"),
+        ("issfr_1", "fraud_warning issfr_1 pi_1 o_1"),
+        ("re_orphan", "refund re_orphan - -"),
+        ("po_1", "object po_1 - -"),
+        ("evt_2", "event evt_2 pi_1 o_1"),
+        ("o_1", "order o_1 - o_1"),
+    ] {
+        assert_eq!(found(term).await, [told]);
+    }
+    for term in ["ch_", "%", "", "o_2"] {
+        assert!(found(term).await.is_empty(), "{term}");
+    }
+    assert_eq!(app.db.value("select count(*) from clawback_v1.find(null)").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_replayed_by_sql_with_a_reason_once_at_a_time_and_only_with_its_body() {
+    let mut db = Database::migrated().await;
+    db.expect_errors(&["say why event"]);
+    let app = TestApp::start_on(db, |_| {}).await;
+    app.see(&[event("evt_1", 1, &charge("ch_1", json!({}))), event("evt_2", 2, &charge("ch_2", json!({})))]).await;
+    let replay = "select clawback_v1.replay_event('evt_1', 'a test')";
+    assert!(app.db.refusal(&replay.replace("a test", "")).await.contains("say why event evt_1"));
+    let held = app.db.hold_batches().await;
+    assert_eq!(app.db.value(replay).await, true);
+    assert_eq!(app.db.value(replay).await, false, "it is pending");
+    held.rollback().await.expect("batches may begin");
+    app.db.settle().await;
+    app.db.execute("delete from clawback.event_payloads where event_id = 'evt_2'").await;
+    for missing in ["evt_2", "evt_3"] {
+        assert_eq!(app.db.value(&replay.replace("evt_1", missing)).await, false, "{missing}");
+    }
+    assert_eq!(app.db.value("select count(*) from clawback_v1.actions where reason = 'a test'").await, 1);
+    assert_eq!(app.db.value("select min(attempts) from clawback_v1.events where state = 'processed'").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_is_never_altered() {
+    let mut db = Database::migrated().await;
+    db.expect_errors(&["is append-only"]);
+    db.execute("select clawback_v1.link_payment('ch_1', 'o_1')").await;
+    for change in
+        ["update clawback.actions set actor = 'nobody'", "delete from clawback.actions", "truncate clawback.actions"]
+    {
+        assert_eq!(db.refusal(change).await, "clawback.actions is append-only");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_without_an_order_is_told_of_until_it_is_linked() {
+    let app = TestApp::start().await;
+    let declined = json!({ "status": "failed", "captured": false, "failure_code": "card_declined" });
+    app.see(&[
+        event("evt_1", 1, &charge("ch_1", json!({ "metadata": { "order_id": "o_1" } }))),
+        event("evt_2", 2, &charge("ch_2", json!({ "payment_method_details": { "type": "klarna" } }))),
+        event("evt_3", 3, &refund("re_2", json!({ "charge": "ch_2", "amount": 1 }))),
+        event("evt_4", 4, &charge("ch_3", declined)),
+    ])
+    .await;
+    let listed = app.json(&["payments", "list", "--unlinked"]).await;
+    let of = |id: &str| {
+        listed.as_array().expect("rows").iter().find(|row| row["payment_id"] == id).expect("it is listed").clone()
+    };
+    assert_eq!((listed.as_array().map(Vec::len), &of("ch_2")["payment_method"]), (Some(2), &json!("klarna")));
+    assert_eq!((&of("ch_3")["failure_code"], &of("ch_3")["state"]), (&json!("card_declined"), &json!("failed")));
+    assert_eq!(app.json(&["payments", "list"]).await.as_array().map(Vec::len), Some(3));
+    let told = async || {
+        let mut conn = app.db.pool.acquire().await.expect("a connection");
+        let gauge = gauges::read(&mut conn).await.expect("the gauges are read").unlinked;
+        let backlog = health::backlog(&mut conn).await.expect("the backlog is read").unlinked;
+        assert_eq!(gauge, backlog);
+        gauge
+    };
+    assert_eq!(told().await, 1, "of the declined one nothing was paid");
+    let doctor = app.attempt(&["doctor"]).await.stdout;
+    assert!(doctor.contains("1 are for no order: see `clawback payments list --unlinked`"), "{doctor}");
+    let refused = app.attempt(&["orders", "show", "re_2"]).await;
+    assert!(refused.stderr.contains("`clawback payments link ch_2 ORDER`"), "{}", refused.stderr);
+    app.command(&["payments", "link", "ch_2", "o_2", "--by", "ada"]).await;
+    app.db.settle().await;
+    assert_eq!(told().await, 0);
+    for term in ["o_2", "ch_2", "re_2", "evt_3"] {
+        let shown = app.json(&["orders", "show", term]).await;
+        assert_eq!(shown["orders"][0]["order_id"], "o_2", "{term}");
+    }
+    let written = app.db.rows("select actor, via, subject, detail from clawback_v1.actions").await;
+    assert_eq!(written, [json!({ "actor": "ada", "via": "cli", "subject": "ch_2", "detail": { "order_id": "o_2" } })]);
 }

@@ -122,5 +122,19 @@ fn run_at(row: &Row) -> Option<i64> {
 
 fn of_row(row: &Row, id: i64) -> FollowUp {
     let Row { kind, subject, round, order_id, payment_id, payload, state, wanted, due_at, attempts, .. } = row.clone();
-    FollowUp { id, kind, subject, round, order_id, payment_id, payload, state, wanted, run_at: 0, due_at, attempts }
+    FollowUp {
+        id,
+        kind,
+        subject,
+        round,
+        order_id,
+        payment_id,
+        payload,
+        state,
+        wanted,
+        run_at: 0,
+        due_at,
+        attempts,
+        rescheduled: false,
+    }
 }

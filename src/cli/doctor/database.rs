@@ -169,7 +169,14 @@ fn backlog(backlog: &Backlog) -> Vec<Finding> {
             format!("{count} are dead: see `clawback follow-ups list --state dead`, then requeue or discard"),
         ),
     };
-    vec![failed, pending, dead]
+    let unlinked = match backlog.unlinked {
+        0 => good("payments", "every paid one is for an order"),
+        count => warning(
+            "payments",
+            format!("{count} are for no order: see `clawback payments list --unlinked`, then `payments link`"),
+        ),
+    };
+    vec![failed, pending, dead, unlinked]
 }
 
 #[cfg(test)]

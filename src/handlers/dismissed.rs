@@ -1,0 +1,13 @@
+//! Our own event `clawback.dismissed`: somebody looked at an early fraud warning, and it is settled.
+//!
+//! Written by `clawback_v1.dismiss_warning`, and an input like Stripe's.
+
+use super::origin::Origin;
+use crate::domain::Facts;
+use crate::stripe::object::{Object, Unreadable};
+
+/// Reads a dismissal.
+pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
+    let dismissal = origin.sighting((), 0, 0).stamp;
+    Ok(Facts { dismissals: [(object.id("id")?, dismissal)].into(), ..Facts::default() })
+}
