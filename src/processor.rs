@@ -228,13 +228,22 @@ fn frozen() -> sqlx::Error {
 
 fn record(counts: Counts, took: Duration) {
     count(counts);
-    let Counts { processed, ignored, failed, deferred } = counts;
+    let Counts { processed, noted, ignored, failed, deferred } = counts;
     metrics::histogram!(telemetry::BATCH_SECONDS).record(took.as_secs_f64());
-    tracing::debug!(processed, ignored, failed, deferred, duration_ms = took.as_millis() as u64, "batch committed");
+    tracing::debug!(
+        processed,
+        noted,
+        ignored,
+        failed,
+        deferred,
+        duration_ms = took.as_millis() as u64,
+        "batch committed"
+    );
 }
 
 /// Each outcome every time, if with 0: a series that begins at its first count hides that count.
-fn count(Counts { processed, ignored, failed, deferred }: Counts) {
+fn count(Counts { processed, noted, ignored, failed, deferred }: Counts) {
+    metrics::counter!(telemetry::EVENTS_NOTED).increment(noted as u64);
     for (outcome, count) in [("processed", processed), ("ignored", ignored), ("failed", failed), ("deferred", deferred)]
     {
         metrics::counter!(telemetry::EVENTS_FINISHED, "outcome" => outcome).increment(count as u64);

@@ -45,6 +45,8 @@ pub const INTAKE_WAITING: &str = "clawback_intake_waiting";
 pub const INTAKE_FREE_BYTES: &str = "clawback_intake_free_bytes";
 /// What became of events.
 pub const EVENTS_FINISHED: &str = "clawback_events_finished_total";
+/// Processed events of which something was passed over.
+pub const EVENTS_NOTED: &str = "clawback_events_noted_total";
 /// One batch of the processor.
 pub const BATCH_SECONDS: &str = "clawback_batch_seconds";
 /// Connections of the pool behind probes and scrapes.
@@ -95,6 +97,11 @@ pub const METRICS: &[Metric] = &[
         EVENTS_FINISHED,
         Kind::Counter,
         "Events that left the processor, by outcome: processed, ignored, failed; deferred ones come again.",
+    ),
+    metric(
+        EVENTS_NOTED,
+        Kind::Counter,
+        "Processed events of which a field could not be read and was taken as absent; events.last_error names it.",
     ),
     metric(BATCH_SECONDS, Kind::Histogram, "Seconds for one batch of the processor."),
     metric(POOL_CONNECTIONS, Kind::Gauge, "Connections of the pool behind probes and scrapes, by state: idle or used."),

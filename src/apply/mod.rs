@@ -19,6 +19,7 @@ use crate::store::ledger::{Pending, PendingEvent, Verdict};
 use crate::store::orders::HistoryRow;
 use crate::store::payments::PaymentRow;
 use crate::store::{follow_ups, ledger, orders, payments, rebuilds};
+use crate::stripe::object::Unreadable;
 use book::Book;
 use load::{Loaded, load};
 
@@ -52,6 +53,8 @@ pub enum Batch {
 pub struct Counts {
     /// Became state.
     pub processed: usize,
+    /// Those of them of which something was passed over, since it could not be read.
+    pub noted: usize,
     /// Nothing here reads them.
     pub ignored: usize,
     /// Cannot be understood.
@@ -133,9 +136,9 @@ async fn transact(
     taken.extend(events.iter().map(|e| Taken { seq: e.seq, event_id: e.event_id.clone(), attempts: e.attempts }));
     let ids: Vec<&str> = events.iter().map(|event| event.event_id.as_str()).collect();
     let bodies = ledger::bodies(&mut tx, &ids).await?;
-    let (read, mut verdicts) = guarded(|| read(events, &bodies, order_key))?;
+    let Read { events: read, notes, mut verdicts } = guarded(|| read(events, &bodies, order_key))?;
     let Loaded { book, queue, events, again, deferred } = load(&mut tx, read, &asked, order_key).await?;
-    let (book, history, posted) = guarded(|| post(book, &again, events))?;
+    let (book, history, posted) = guarded(|| post(book, &again, events, notes))?;
     verdicts.extend(posted);
     save(&mut tx, &book, queue, &history).await?;
     ledger::finish(&mut tx, &verdicts).await?;
@@ -154,26 +157,40 @@ fn guarded<T>(part: impl FnOnce() -> T) -> Result<T, Cause> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(part)).map_err(|_| Cause::Panic)
 }
 
-/// Reads the bodies: the events that tell of payments, and what became of the others.
-fn read(
-    events: Vec<PendingEvent>,
-    bodies: &HashMap<String, String>,
-    order_key: &str,
-) -> (Vec<(PendingEvent, Facts)>, Vec<Verdict>) {
-    let mut read = Vec::new();
-    let mut verdicts = Vec::new();
+/// What the bodies say.
+#[derive(Default)]
+struct Read {
+    /// The events that tell of payments.
+    events: Vec<(PendingEvent, Facts)>,
+    /// What of them was passed over, by the event's id.
+    notes: HashMap<String, String>,
+    /// What became of the others.
+    verdicts: Vec<Verdict>,
+}
+
+fn read(events: Vec<PendingEvent>, bodies: &HashMap<String, String>, order_key: &str) -> Read {
+    let Read { events: mut read, mut notes, mut verdicts } = Read::default();
     for event in events {
         let Some(body) = bodies.get(&event.event_id) else {
             verdicts.push(verdict(event, "failed", None, Some("its body is gone".to_owned())));
             continue;
         };
         match handlers::read(&event.event_id, body, order_key) {
-            Ok(Reading::Facts(facts)) => read.push((event, facts)),
+            Ok(Reading::Facts(facts, odd)) => {
+                notes.extend(note(&odd).map(|note| (event.event_id.clone(), note)));
+                read.push((event, facts));
+            }
             Ok(Reading::Ignored(reason)) => verdicts.push(verdict(event, "ignored", None, Some(reason))),
             Err(unreadable) => verdicts.push(verdict(event, "failed", None, Some(unreadable.to_string()))),
         }
     }
-    (read, verdicts)
+    Read { events: read, notes, verdicts }
+}
+
+/// Which fields of an event that was processed were taken as absent; at most ten, for a list can hold very many.
+fn note(odd: &[Unreadable]) -> Option<String> {
+    let told: Vec<String> = odd.iter().take(10).map(ToString::to_string).collect();
+    (!odd.is_empty()).then(|| format!("passed over: {}", told.join("; ")))
 }
 
 fn verdict(
@@ -186,7 +203,12 @@ fn verdict(
 }
 
 /// Derives payments again, then posts events in the order received: what the history tells, and what became of each.
-fn post(mut book: Book, again: &[String], events: Vec<(PendingEvent, Facts)>) -> (Book, Vec<HistoryRow>, Vec<Verdict>) {
+fn post(
+    mut book: Book,
+    again: &[String],
+    events: Vec<(PendingEvent, Facts)>,
+    mut notes: HashMap<String, String>,
+) -> (Book, Vec<HistoryRow>, Vec<Verdict>) {
     let mut history = Vec::new();
     let mut verdicts = Vec::new();
     for payment_id in again {
@@ -197,7 +219,8 @@ fn post(mut book: Book, again: &[String], events: Vec<(PendingEvent, Facts)>) ->
         let posted = book.post(event.object_id.as_deref(), facts);
         let about = posted.payment_id.as_deref().or(event.object_id.as_deref()).unwrap_or_default();
         history.extend(posted.changes.into_iter().map(|change| HistoryRow::of(Some(&event), about, change)));
-        verdicts.push(verdict(event, "processed", posted.payment_id, None));
+        let note = notes.remove(&event.event_id);
+        verdicts.push(verdict(event, "processed", posted.payment_id, note));
     }
     (book, history, verdicts)
 }
@@ -260,5 +283,6 @@ async fn save_follow_ups(tx: &mut PgConnection, book: &Book, stored: Vec<FollowU
 
 fn count(verdicts: &[Verdict], deferred: usize) -> Counts {
     let ended = |state: &str| verdicts.iter().filter(|verdict| verdict.state == state).count();
-    Counts { processed: ended("processed"), ignored: ended("ignored"), failed: ended("failed"), deferred }
+    let noted = verdicts.iter().filter(|v| v.state == "processed" && v.last_error.is_some()).count();
+    Counts { processed: ended("processed"), noted, ignored: ended("ignored"), failed: ended("failed"), deferred }
 }

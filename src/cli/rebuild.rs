@@ -58,7 +58,7 @@ async fn tell(conn: &mut PgConnection) -> anyhow::Result<()> {
 async fn read_now(conn: &mut PgConnection) -> anyhow::Result<usize> {
     // Whether an event can be read does not depend on the key of the order's reference.
     let can_be_read = |event: &rebuilds::UnreadEvent| {
-        matches!(handlers::read(&event.event_id, &event.payload, "order_id"), Ok(Reading::Facts(_)))
+        matches!(handlers::read(&event.event_id, &event.payload, "order_id"), Ok(Reading::Facts(..)))
     };
     let (mut last, mut count) = (0, 0);
     loop {

@@ -12,40 +12,40 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
     let charge = snapshot(origin, object)?;
     let (rank, refunded) = (charge.rank(), charge.amount_refunded);
     let best = origin.sighting(charge, rank, refunded);
-    let intent = object.link("payment_intent")?;
+    let intent = origin.lenient(object.link("payment_intent"));
     let charge = ChargeFacts {
         intent: intent.as_ref().map(|link| beside(&best, link.id.clone())),
-        order_ref: origin.order_ref(object)?.map(|reference| beside(&best, reference)),
+        order_ref: origin.order_ref(object).map(|reference| beside(&best, reference)),
         best: Some(best),
     };
-    let mut facts = nested(origin, object, &id, intent)?;
+    let mut facts = nested(origin, object, &id, intent);
     // Last: the object itself says more than its own copy inside another.
     facts.join(Facts { charges: [(id, charge)].into(), ..Facts::default() });
     Ok(facts)
 }
 
-fn nested(origin: &Origin, object: &Object, id: &str, intent: Option<Link>) -> Result<Facts, Unreadable> {
+fn nested(origin: &Origin, object: &Object, id: &str, intent: Option<Link>) -> Facts {
     let mut facts = Facts::default();
     if let Some(expanded) = intent.and_then(|link| link.expanded) {
-        facts.join(payment_intent::read(origin, &expanded)?);
+        facts.join(origin.nested(payment_intent::read(origin, &expanded)));
     }
-    for refund in object.objects("refunds")? {
-        facts.join(refund::read_nested(origin, &refund, id)?);
+    for refund in origin.list(object.objects("refunds")) {
+        facts.join(origin.nested(refund::read_nested(origin, &refund, id)));
     }
     // Until 2017-02-14 the dispute itself stood here; where it is no object it says nothing new.
     if let Some(expanded) = object.link("dispute").ok().flatten().and_then(|link| link.expanded) {
-        facts.join(dispute::read(origin, &expanded)?);
+        facts.join(origin.nested(dispute::read(origin, &expanded)));
     }
-    Ok(facts)
+    facts
 }
 
 fn snapshot(origin: &Origin, object: &Object) -> Result<Charge, Unreadable> {
     let amount = object.amount("amount")?;
-    let captured = object.flag("captured")?.unwrap_or(false);
-    let status = match object.optional_text("status")? {
-        Some(status) => status,
-        None => status_before_2014(object.flag("paid")?, captured).to_owned(),
-    };
+    let paid = origin.lenient(object.flag("paid"));
+    let status = object.optional_text("status")?;
+    // In 2012 there was neither: a paid charge was captured.
+    let captured = origin.lenient(object.flag("captured")).unwrap_or(status.is_none() && paid == Some(true));
+    let status = status.unwrap_or_else(|| status_before_2014(paid, captured).to_owned());
     // A bank debit that has not settled already shows its amount as captured, and keeps it when it fails.
     let amount_captured = match status.as_str() {
         "pending" | "failed" => 0,
@@ -56,14 +56,13 @@ fn snapshot(origin: &Origin, object: &Object) -> Result<Charge, Unreadable> {
         amount,
         amount_captured,
         amount_refunded: object.optional_amount("amount_refunded")?.unwrap_or(0),
-        refunded: object.flag("refunded")?.unwrap_or(false),
+        refunded: origin.lenient(object.flag("refunded")).unwrap_or(false),
         currency: object.currency("currency")?,
         status,
-        created: object.time("created")?,
-        // Shown only: what cannot be read fails nothing.
-        payment_method: (object.object("payment_method_details").ok().flatten())
-            .and_then(|details| details.optional_text("type").ok().flatten()),
-        failure_code: object.optional_text("failure_code").ok().flatten(),
+        created: origin.created(object),
+        payment_method: (origin.lenient(object.object("payment_method_details")))
+            .and_then(|details| origin.lenient(details.optional_text("type"))),
+        failure_code: origin.lenient(object.optional_text("failure_code")),
     })
 }
 

@@ -9,13 +9,14 @@ use crate::stripe::object::{Object, Unreadable};
 /// chooses `client_reference_id`, so there it is no reference.
 pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
     let id = object.id("id")?;
-    let session = Session { scope: origin.scope(), currency: object.optional_currency("currency")? };
+    let session = Session { scope: origin.scope(), currency: origin.lenient(object.optional_currency("currency")) };
     let rank = session.rank();
     let best = origin.sighting(session, rank, 0);
-    let (links, mut facts) = links::read(origin, object, &best.stamp)?;
-    let client_ref = if object.has("payment_link") { None } else { reference(object, "client_reference_id")? };
+    let (links, mut facts) = links::read(origin, object, &best.stamp);
+    let client_ref =
+        if object.has("payment_link") { None } else { origin.lenient(reference(object, "client_reference_id")) };
     let session = SessionFacts {
-        order_ref: origin.order_ref(object)?.map(|reference| beside(&best, reference)),
+        order_ref: origin.order_ref(object).map(|reference| beside(&best, reference)),
         client_ref: client_ref.map(|reference| beside(&best, reference)),
         child: Child { best, charge: links.charge, intent: links.intent },
     };

@@ -11,13 +11,13 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
     let id = object.id("id")?;
     let warning = Warning {
         scope: origin.scope(),
-        fraud_type: object.optional_text("fraud_type")?,
-        actionable: object.flag("actionable")?,
-        created: object.time("created")?,
+        fraud_type: origin.lenient(object.optional_text("fraud_type")),
+        actionable: origin.lenient(object.flag("actionable")),
+        created: origin.created(object),
     };
     let rank = warning.rank();
     let best = origin.sighting(warning, rank, 0);
-    let (links, mut facts) = links::read(origin, object, &best.stamp)?;
+    let (links, mut facts) = links::read(origin, object, &best.stamp);
     facts.warnings.insert(id, Child { best, charge: links.charge, intent: links.intent });
     Ok(facts)
 }

@@ -3,7 +3,7 @@
 use super::origin::Origin;
 use super::{charge, payment_intent};
 use crate::domain::{ChargeFacts, Facts, Latest, Stamp};
-use crate::stripe::object::{Object, Unreadable};
+use crate::stripe::object::Object;
 
 /// What an object names, as seen at one moment.
 pub(super) struct Links {
@@ -13,11 +13,11 @@ pub(super) struct Links {
 
 /// Reads `charge` and `payment_intent` of an object, and what was expanded in their place. An object
 /// that names both says of the charge that it belongs to the intent.
-pub(super) fn read(origin: &Origin, object: &Object, stamp: &Stamp) -> Result<(Links, Facts), Unreadable> {
+pub(super) fn read(origin: &Origin, object: &Object, stamp: &Stamp) -> (Links, Facts) {
     let seen = |id: &String| Latest { stamp: stamp.clone(), value: id.clone() };
     let mut facts = Facts::default();
-    let charge = object.link("charge")?;
-    let intent = object.link("payment_intent")?;
+    let charge = origin.lenient(object.link("charge"));
+    let intent = origin.lenient(object.link("payment_intent"));
     let links = Links {
         charge: charge.as_ref().map(|link| seen(&link.id)),
         intent: intent.as_ref().map(|link| seen(&link.id)),
@@ -27,10 +27,10 @@ pub(super) fn read(origin: &Origin, object: &Object, stamp: &Stamp) -> Result<(L
         facts.charges.insert(charge.value.clone(), link);
     }
     if let Some(expanded) = charge.and_then(|link| link.expanded) {
-        facts.join(charge::read(origin, &expanded)?);
+        facts.join(origin.nested(charge::read(origin, &expanded)));
     }
     if let Some(expanded) = intent.and_then(|link| link.expanded) {
-        facts.join(payment_intent::read(origin, &expanded)?);
+        facts.join(origin.nested(payment_intent::read(origin, &expanded)));
     }
-    Ok((links, facts))
+    (links, facts)
 }

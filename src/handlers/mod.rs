@@ -43,8 +43,8 @@ pub const HANDLERS: &[Handler] = &[
 /// What an event says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reading {
-    /// It tells of objects that order state rests on.
-    Facts(Facts),
+    /// It tells of objects that order state rests on. With what of it was passed over, since it could not be read.
+    Facts(Facts, Vec<Unreadable>),
     /// Nothing here reads it, and why.
     Ignored(String),
 }
@@ -69,5 +69,6 @@ pub fn read(event_id: &str, body: &str, order_key: &str) -> Result<Reading, Unre
         return Ok(Reading::Ignored(format!("no handler reads objects of type {name}")));
     };
     let origin = Origin::of(event_id, &event, order_key)?;
-    (handler.read)(&origin, &object).map(Reading::Facts)
+    let facts = (handler.read)(&origin, &object)?;
+    Ok(Reading::Facts(facts, origin.into_notes()))
 }

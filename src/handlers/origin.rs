@@ -1,23 +1,64 @@
 //! The event that shows an object, and what every reader takes from it.
+//!
+//! What money can do without is read through [`Origin::lenient`]: odd, it is taken as absent and noted. The rest is
+//! read with `?`, and fails the event (DESIGN of the readers: `tests/it/tolerance.rs` holds the table).
 
-use crate::domain::{Latest, Scope, Stamp};
+use std::cell::RefCell;
+
+use crate::domain::{Facts, Latest, Scope, Stamp};
 use crate::stripe::object::{Object, Unreadable};
 
 /// The event an object was seen in.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Origin<'a> {
     event_id: &'a str,
     at: i64,
     scope: Scope,
     order_key: &'a str,
+    notes: RefCell<Vec<Unreadable>>,
 }
 
 impl<'a> Origin<'a> {
     /// Reads the envelope's own fields.
     pub(super) fn of(event_id: &'a str, event: &Object, order_key: &'a str) -> Result<Self, Unreadable> {
-        let scope =
-            Scope { account: event.optional_id("account")?, livemode: event.flag("livemode")?.unwrap_or(false) };
-        Ok(Self { event_id, at: event.time("created")?, scope, order_key })
+        let mut origin = Self {
+            event_id,
+            at: event.time("created")?,
+            scope: Scope::default(),
+            order_key,
+            notes: RefCell::default(),
+        };
+        origin.scope.account = origin.lenient(event.optional_id("account"));
+        origin.scope.livemode = origin.lenient(event.flag("livemode")).unwrap_or(false);
+        Ok(origin)
+    }
+
+    /// A field that money can do without: one that cannot be read is taken as absent, and noted.
+    pub(super) fn lenient<T>(&self, read: Result<Option<T>, Unreadable>) -> Option<T> {
+        read.unwrap_or_else(|unreadable| {
+            self.notes.borrow_mut().push(unreadable);
+            None
+        })
+    }
+
+    /// The objects of a list, none of which must be there.
+    pub(super) fn list<'b>(&self, read: Result<Vec<Object<'b>>, Unreadable>) -> Vec<Object<'b>> {
+        self.lenient(read.map(Some)).unwrap_or_default()
+    }
+
+    /// What an object inside another says: one that cannot be read says nothing, and is noted.
+    pub(super) fn nested(&self, read: Result<Facts, Unreadable>) -> Facts {
+        self.lenient(read.map(Some)).unwrap_or_default()
+    }
+
+    /// When an object was made, in unix seconds; when the event was, where the object does not say.
+    pub(super) fn created(&self, object: &Object) -> i64 {
+        self.lenient(object.optional_time("created")).unwrap_or(self.at)
+    }
+
+    /// What was passed over so far.
+    pub(super) fn into_notes(self) -> Vec<Unreadable> {
+        self.notes.into_inner()
     }
 
     /// Account and mode of everything in the event.
@@ -31,17 +72,16 @@ impl<'a> Origin<'a> {
     }
 
     /// The merchant's order reference in an object's metadata.
-    pub(super) fn order_ref(&self, object: &Object) -> Result<Option<String>, Unreadable> {
-        match object.object("metadata")? {
-            Some(metadata) => reference(&metadata, self.order_key),
-            None => Ok(None),
-        }
+    pub(super) fn order_ref(&self, object: &Object) -> Option<String> {
+        let metadata = self.lenient(object.object("metadata"))?;
+        self.lenient(reference(&metadata, self.order_key))
     }
 }
 
 /// A merchant's reference: one that is too long for an index is no reference.
 pub(super) fn reference(object: &Object, field: &str) -> Result<Option<String>, Unreadable> {
-    match object.optional_text(field)? {
+    let number = |no_text| object.optional_integer(field).map(|n| n.map(|n| n.to_string())).map_err(|_| no_text);
+    match object.optional_text(field).or_else(number)? {
         Some(text) if text.len() > 2000 => Err(object.wrong(field, "is longer than 2000 bytes")),
         text => Ok(text),
     }

@@ -12,17 +12,20 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
     let rank = intent.rank();
     let best = origin.sighting(intent, rank, 0);
     let mut facts = Facts::default();
-    let latest = object.link("latest_charge")?;
+    let latest = origin.lenient(object.link("latest_charge"));
     let nested = latest.as_ref().and_then(|link| link.expanded.as_ref());
-    for charge in nested.into_iter().chain(&object.objects("charges")?) {
-        facts.join(charge::read(origin, charge)?);
+    let listed = origin.list(object.objects("charges"));
+    let mut named: Vec<String> = latest.iter().map(|link| link.id.clone()).collect();
+    for charge in nested.into_iter().chain(&listed) {
+        facts.join(origin.nested(charge::read(origin, charge)));
+        // Of one that cannot be read, the id is a link still.
+        named.extend(charge.id("id").ok());
     }
-    let named: Vec<String> = facts.charges.keys().cloned().chain(latest.map(|link| link.id)).collect();
     for charge in named {
         let link = ChargeFacts { intent: Some(beside(&best, id.clone())), ..ChargeFacts::default() };
         facts.join(Facts { charges: [(charge, link)].into(), ..Facts::default() });
     }
-    let order_ref = origin.order_ref(object)?.map(|reference| beside(&best, reference));
+    let order_ref = origin.order_ref(object).map(|reference| beside(&best, reference));
     facts.join(Facts { intents: [(id, IntentFacts { best, order_ref })].into(), ..Facts::default() });
     Ok(facts)
 }
@@ -37,6 +40,6 @@ fn snapshot(origin: &Origin, object: &Object) -> Result<Intent, Unreadable> {
         currency: object.currency("currency")?,
         last_attempt_failed: waits_for_method && object.has("last_payment_error"),
         status,
-        cancellation_reason: object.optional_text("cancellation_reason").ok().flatten(),
+        cancellation_reason: origin.lenient(object.optional_text("cancellation_reason")),
     })
 }

@@ -33,13 +33,13 @@ fn read_with_status(origin: &Origin, object: &Object, default: Option<&str>) -> 
             .optional_text("status")?
             .or_else(|| default.map(str::to_owned))
             .unwrap_or_else(|| "unknown".to_owned()),
-        reason: object.optional_text("reason")?,
-        failure_reason: object.optional_text("failure_reason")?,
-        created: object.time("created")?,
+        reason: origin.lenient(object.optional_text("reason")),
+        failure_reason: origin.lenient(object.optional_text("failure_reason")),
+        created: origin.created(object),
     };
     let rank = refund.rank();
     let best = origin.sighting(refund, rank, 0);
-    let (links, mut facts) = links::read(origin, object, &best.stamp)?;
+    let (links, mut facts) = links::read(origin, object, &best.stamp);
     facts.refunds.insert(id, Child { best, charge: links.charge, intent: links.intent });
     Ok(facts)
 }

@@ -10,17 +10,17 @@ use crate::stripe::object::{Object, Unreadable};
 pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
     let id = object.id("id")?;
     let open = object.flag("open")?.ok_or_else(|| object.wrong("open", "is missing"))?;
-    let reason = object.optional_text("reason")?;
+    let reason = origin.lenient(object.optional_text("reason"));
     let review = Review {
         scope: origin.scope(),
         open,
-        opened_reason: object.optional_text("opened_reason")?.or(reason.clone().filter(|_| open)),
-        closed_reason: object.optional_text("closed_reason")?.or(reason).filter(|_| !open),
-        created: object.time("created")?,
+        opened_reason: origin.lenient(object.optional_text("opened_reason")).or(reason.clone().filter(|_| open)),
+        closed_reason: origin.lenient(object.optional_text("closed_reason")).or(reason).filter(|_| !open),
+        created: origin.created(object),
     };
     let rank = review.rank();
     let best = origin.sighting(review, rank, 0);
-    let (links, mut facts) = links::read(origin, object, &best.stamp)?;
+    let (links, mut facts) = links::read(origin, object, &best.stamp);
     facts.reviews.insert(id, Child { best, charge: links.charge, intent: links.intent });
     Ok(facts)
 }

@@ -24,7 +24,7 @@ fn every_sample_comes_to_what_a_person_expects() {
     let lines = samples::samples(&folder).into_iter().map(|(name, body)| {
         assert!(Envelope::read(&body).is_ok(), "{name} would be refused");
         match read(&name, &body, "order_id") {
-            Ok(Reading::Facts(_)) => format!("{name}: processed\n"),
+            Ok(Reading::Facts(..)) => format!("{name}: processed\n"),
             Ok(Reading::Ignored(reason)) => format!("{name}: ignored: {reason}\n"),
             Err(unreadable) => format!("{name}: failed: {unreadable}\n"),
         }
@@ -70,7 +70,7 @@ impl Met {
         *self.versions.entry(version.to_owned()).or_default() += 1;
         let object = sample["data"]["object"]["object"].as_str().or(sample["object"].as_str()).expect("an object");
         let as_it_is = read_as(&sample);
-        let read = matches!(as_it_is.1, Ok(Reading::Facts(_)));
+        let read = matches!(as_it_is.1, Ok(Reading::Facts(..)));
         let carries = format!("{object}{}", if read { "" } else { " (not read)" });
         self.types.entry(sample["type"].as_str().expect("a type").to_owned()).or_default().insert(carries);
         if read {
@@ -156,7 +156,8 @@ impl Field<'_> {
     /// Whether something else depends on the word; none where no other word could stand.
     fn knows_its_word(&self) -> Option<bool> {
         let otherwise = read_as(&self.with(json!(NEW_WORD)));
-        let (Ok(Reading::Facts(as_it_is)), Ok(Reading::Facts(otherwise))) = (&self.as_it_is.1, &otherwise.1) else {
+        let (Ok(Reading::Facts(as_it_is, _)), Ok(Reading::Facts(otherwise, _))) = (&self.as_it_is.1, &otherwise.1)
+        else {
             return None;
         };
         let names = |facts: &Facts| {
