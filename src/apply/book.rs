@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::domain::align::{Alignment, Asked, FollowUp, Place, align};
 use crate::domain::{
-    Derived, DisputeState, Facts, Order, OrderKey, Payment, RefundState, Scope, State, Tally, WarningState, derive,
-    order,
+    Derived, DisputeState, Facts, Order, OrderKey, Payment, RefundState, ReviewState, Scope, State, Tally,
+    WarningState, derive, order,
 };
 
 /// A payment's facts and what they come to.
@@ -250,6 +250,12 @@ impl Changes<'_> {
     #[must_use]
     pub fn warnings(&self) -> Vec<&WarningState> {
         differing(&self.payments, |derived| &derived.warnings)
+    }
+
+    /// Radar reviews that are new or differ.
+    #[must_use]
+    pub fn reviews(&self) -> Vec<&ReviewState> {
+        differing(&self.payments, |derived| &derived.reviews)
     }
 }
 

@@ -292,6 +292,10 @@ async fn save_payments(tx: &mut PgConnection, changes: &book::Changes<'_>) -> sq
     if !warnings.is_empty() {
         payments::save_warnings(tx, &warnings).await?;
     }
+    let reviews = changes.reviews();
+    if !reviews.is_empty() {
+        payments::save_reviews(tx, &reviews).await?;
+    }
     Ok(())
 }
 

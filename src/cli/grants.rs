@@ -19,8 +19,17 @@ pub(super) struct Grants {
     payloads: bool,
 }
 
-pub(super) const VIEWS: &[&str] =
-    &["orders", "payments", "refunds", "disputes", "fraud_warnings", "order_history", "events", "follow_ups"];
+pub(super) const VIEWS: &[&str] = &[
+    "orders",
+    "payments",
+    "refunds",
+    "disputes",
+    "fraud_warnings",
+    "reviews",
+    "order_history",
+    "events",
+    "follow_ups",
+];
 pub(super) const PAYLOADS: &str = "event_payloads";
 pub(super) const WORK: &[&str] = &[
     "claim_follow_ups(text, text[], integer, interval)",

@@ -1,4 +1,4 @@
-//! Payments, and the refunds, disputes and fraud warnings shown beside them: all written from a payment's facts.
+//! Payments, and the refunds, disputes, fraud warnings and reviews shown beside them: all written from a payment's facts.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,7 +6,9 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use crate::domain::{Balance, DisputeState, Facts, OrderKey, Payment, RefundState, State, Tally, WarningState};
+use crate::domain::{
+    Balance, DisputeState, Facts, OrderKey, Payment, RefundState, ReviewState, State, Tally, WarningState,
+};
 
 /// A payment's row as it is to be written.
 #[derive(Debug, Serialize)]
@@ -251,6 +253,28 @@ pub async fn save_warnings(conn: &mut PgConnection, warnings: &[&WarningState]) 
              actionable = excluded.actionable, created_at = excluded.created_at, updated_at = excluded.updated_at
          where to_jsonb(w) - 'updated_at' <> to_jsonb(excluded) - 'updated_at'",
         Json(warnings) as _
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Writes Radar reviews, new or changed.
+pub async fn save_reviews(conn: &mut PgConnection, reviews: &[&ReviewState]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into clawback.reviews as v
+             (review_id, payment_id, charge_id, open, opened_reason, closed_reason, created_at)
+         select r.review_id, r.payment_id, r.charge_id, r.open, r.opened_reason, r.closed_reason,
+                to_timestamp(r.created)
+         from jsonb_to_recordset($1) as r
+             (review_id text, payment_id text, charge_id text, open boolean, opened_reason text, closed_reason text,
+              created bigint)
+         on conflict on constraint reviews_pkey do update
+         set payment_id = excluded.payment_id, charge_id = excluded.charge_id, open = excluded.open,
+             opened_reason = excluded.opened_reason, closed_reason = excluded.closed_reason,
+             created_at = excluded.created_at, updated_at = excluded.updated_at
+         where to_jsonb(v) - 'updated_at' <> to_jsonb(excluded) - 'updated_at'",
+        Json(reviews) as _
     )
     .execute(conn)
     .await

@@ -64,8 +64,8 @@ async fn usable(db: &Database, role: &PgPool) -> BTreeSet<String> {
     usable
 }
 
-const VIEWS: [&str; 8] =
-    ["orders", "payments", "refunds", "disputes", "fraud_warnings", "order_history", "events", "follow_ups"];
+const VIEWS: [&str; 9] =
+    ["orders", "payments", "refunds", "disputes", "fraud_warnings", "reviews", "order_history", "events", "follow_ups"];
 const WORK: [&str; 7] = [
     "claim_follow_ups",
     "complete_follow_up",
