@@ -45,7 +45,7 @@ async fn every_sample_story_ends_alike_in_whatever_order_it_arrives() {
         );
         assert_alike(&name, &in_order, [&reversed, &shuffled]).await;
         let end = table::lines(rows(&in_order, "true").await);
-        assert_eq!(end, of_story(SAMPLE_STORIES, &name), "{name}");
+        assert_eq!(without_earlier_marks(&end), without_earlier_marks(&of_story(SAMPLE_STORIES, &name)), "{name}");
     }
 }
 
