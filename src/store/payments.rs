@@ -7,7 +7,9 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use crate::domain::history::{PaymentStanding, Standing};
-use crate::domain::{Balance, DisputeState, Facts, OrderKey, Payment, RefundState, ReviewState, Scope, State, Tally, WarningState};
+use crate::domain::{
+    Balance, DisputeState, Facts, OrderKey, Payment, RefundState, ReviewState, Scope, State, Tally, WarningState,
+};
 
 /// A payment's row as it is to be written.
 #[derive(Debug, Serialize)]

@@ -41,7 +41,7 @@ async fn every_story_ends_alike_and_as_a_person_expects_in_whatever_order_it_arr
 }
 
 /// The lines that do not depend on today: of the warnings of a deadline only the last is always given.
-fn timeless(lines: &str) -> Vec<&str> {
+pub fn timeless(lines: &str) -> Vec<&str> {
     lines.lines().filter(|line| !line.contains("warn_evidence_due") || line.contains("/24h/")).collect()
 }
 
