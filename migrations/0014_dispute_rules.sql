@@ -31,3 +31,27 @@ comment on column clawback_v1.disputes.intended_submission_method is 'Who is to 
 comment on column clawback_v1.disputes.submission_method is 'Who answered, in Stripe''s word.';
 comment on column clawback_v1.disputes.enhanced_eligibility is 'For which of the networks'' programmes the evidence qualifies, as Stripe has it.';
 comment on column clawback_v1.follow_ups.round is 'Tells apart several askings about one subject: a dispute''s phase (with mark and due date for a warning), a charge''s refunded total.';
+
+-- Reviews to read --------------------------------------------------------------------------------
+
+create table clawback.reviews (
+    review_id     text        not null,
+    payment_id    text        not null,
+    charge_id     text,
+    open          boolean     not null,
+    opened_reason text,
+    closed_reason text,
+    created_at    timestamptz not null,
+    updated_at    timestamptz not null default now(),
+    constraint reviews_pkey primary key (review_id),
+    constraint reviews_payment_fkey foreign key (payment_id) references clawback.payments (payment_id)
+);
+create index reviews_payment on clawback.reviews (payment_id);
+
+create view clawback_v1.reviews as
+select r.review_id, case when p.orphan then null else p.payment_id end as payment_id, p.order_id, r.charge_id,
+       nullif(p.account, '') as account, p.livemode, r.open, r.opened_reason, r.closed_reason, r.created_at
+from clawback.reviews r
+join clawback.payments p on p.payment_id = r.payment_id;
+comment on view clawback_v1.reviews is
+    'One row per Radar review. While one is open, nothing is shipped. The reasons are Stripe''s words.';

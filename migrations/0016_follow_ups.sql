@@ -127,8 +127,8 @@ create function clawback_v1.claim_follow_ups(
 )
 language sql security definer set search_path = pg_catalog, pg_temp as $$
     select c.id, c.kind, c.subject, c.round, c.key, c.order_id,
-           -- Not a join, which could read all payments for a few rows.
-           case when not exists (select from clawback.payments p where p.payment_id = c.payment_id and p.orphan)
+           -- Neither a join nor `exists`, which could read all payments for a few rows.
+           case when (select p.orphan from clawback.payments p where p.payment_id = c.payment_id) is not true
                then c.payment_id end,
            c.account, c.livemode, c.payload, c.attempts, c.max_attempts, c.due_at, c.lease_token, c.leased_until
     from clawback.lease_follow_ups($1, $2, $3, $4, $5) c

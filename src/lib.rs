@@ -166,7 +166,7 @@
 //!   follow-ups whose kind begins with `stripe_`, which nobody else can claim. Its row is committed before
 //!   the call, and the call is made outside any transaction.
 //! - What was fetched from Stripe: as an event in the ledger, so that the set of events stays the whole
-//!   truth. What a service says of a payment's order is such an event already, `clawback.linked`.
+//!   truth. What people say is such an event already: `clawback.linked`, `clawback.dismissed`.
 //! - Commands for operators, retention, personal data: in [`cli`], with their SQL in [`store`].
 
 pub mod apply;

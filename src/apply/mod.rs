@@ -256,7 +256,8 @@ async fn save_payments(tx: &mut PgConnection, book: &Book) -> sqlx::Result<()> {
     let derived: Vec<&Derived> = book.payments().map(|(_, derived)| derived).collect();
     payments::save_refunds(tx, &touched, &all(&derived, |derived| &derived.refunds)).await?;
     payments::save_disputes(tx, &touched, &all(&derived, |derived| &derived.disputes)).await?;
-    payments::save_warnings(tx, &touched, &all(&derived, |derived| &derived.warnings)).await
+    payments::save_warnings(tx, &touched, &all(&derived, |derived| &derived.warnings)).await?;
+    payments::save_reviews(tx, &touched, &all(&derived, |derived| &derived.reviews)).await
 }
 
 fn all<'a, T>(derived: &[&'a Derived], part: fn(&Derived) -> &[T]) -> Vec<&'a T> {

@@ -25,6 +25,7 @@ pub(super) const VIEWS: &[&str] = &[
     "refunds",
     "disputes",
     "fraud_warnings",
+    "reviews",
     "order_history",
     "events",
     "follow_ups",

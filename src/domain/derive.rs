@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::dispute::{Outcome, Phase};
-use super::facts::{Dispute, DisputeFacts, Facts, Refund, Warning};
+use super::facts::{Child, Dispute, DisputeFacts, Facts, Refund, Review, Warning};
 use super::payment::{Payment, payment};
 use super::wanted::{Wanted, wanted};
 
@@ -67,6 +67,20 @@ pub struct WarningState {
     pub warning: Warning,
 }
 
+/// A Radar review as services see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReviewState {
+    /// Stripe's id.
+    pub review_id: String,
+    /// The row of the payment it belongs to.
+    pub payment_id: String,
+    /// The charge it names, else the payment's.
+    pub charge_id: Option<String>,
+    /// The best snapshot.
+    #[serde(flatten)]
+    pub review: Review,
+}
+
 /// Everything derived from one payment's facts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Derived {
@@ -78,6 +92,8 @@ pub struct Derived {
     pub disputes: Vec<DisputeState>,
     /// Its early fraud warnings, by id.
     pub warnings: Vec<WarningState>,
+    /// Its Radar reviews, by id.
+    pub reviews: Vec<ReviewState>,
     /// What is to be done.
     pub wanted: Vec<Wanted>,
 }
@@ -92,6 +108,7 @@ pub fn derive(payment_id: &str, facts: &Facts) -> Derived {
         refunds: facts.refunds.keys().map(|id| refund_state(payment_id, id, facts)).collect(),
         disputes: facts.disputes.iter().map(dispute).collect(),
         warnings: facts.warnings.keys().map(|id| warning_state(&payment, id, facts)).collect(),
+        reviews: facts.reviews.iter().map(|(id, review)| review_state(&payment, id, review)).collect(),
         wanted: wanted(&payment, facts),
         payment,
     }
@@ -134,5 +151,15 @@ fn warning_state(payment: &Payment, warning_id: &str, facts: &Facts) -> WarningS
         payment_id: payment.payment_id.clone(),
         charge_id: named.or_else(|| payment.charge_id.clone()),
         warning: Warning { actionable: Some(facts.is_actionable(warning_id)), ..warning.best.value.clone() },
+    }
+}
+
+fn review_state(payment: &Payment, review_id: &str, facts: &Child<Review>) -> ReviewState {
+    let named = facts.charge.as_ref().map(|link| link.value.clone());
+    ReviewState {
+        review_id: review_id.to_owned(),
+        payment_id: payment.payment_id.clone(),
+        charge_id: named.or_else(|| payment.charge_id.clone()),
+        review: facts.best.value.clone(),
     }
 }

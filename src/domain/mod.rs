@@ -27,7 +27,7 @@ mod statement;
 mod wanted;
 mod warning;
 
-pub use derive::{Derived, DisputeState, RefundState, WarningState, derive};
+pub use derive::{Derived, DisputeState, RefundState, ReviewState, WarningState, derive};
 pub use dispute::{Outcome, Phase};
 pub use facts::{
     BalanceEntry, Charge, ChargeFacts, Child, Dispute, DisputeFacts, Facts, Intent, IntentFacts, Latest, Refund,

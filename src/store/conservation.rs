@@ -54,6 +54,12 @@ pub async fn payments_after(conn: &mut PgConnection, payment_id: &str) -> sqlx::
                        from clawback.fraud_warnings w
                        where w.payment_id = p.payment_id
                        union all
+                       select 'review ' || v.review_id,
+                              to_jsonb(v) - '{created_at,updated_at}'::text[]
+                                  || jsonb_build_object('created', extract(epoch from v.created_at)::bigint)
+                       from clawback.reviews v
+                       where v.payment_id = p.payment_id
+                       union all
                        select concat_ws(' ', 'follow-up', f.kind, f.subject, nullif(f.round, '')), '{}'
                        from clawback.follow_ups f
                        where f.payment_id = p.payment_id and f.wanted and not starts_with(f.kind, 'stripe_')

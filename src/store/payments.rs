@@ -1,4 +1,4 @@
-//! Payments, and the refunds, disputes and fraud warnings shown beside them: all written from a payment's facts.
+//! Payments, and the refunds, disputes, fraud warnings and reviews shown beside them: all written from a payment's facts.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,7 +7,9 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use crate::domain::history::{PaymentStanding, Standing};
-use crate::domain::{Balance, DisputeState, Facts, OrderKey, Payment, RefundState, Scope, State, Tally, WarningState};
+use crate::domain::{
+    Balance, DisputeState, Facts, OrderKey, Payment, RefundState, ReviewState, Scope, State, Tally, WarningState,
+};
 
 /// A payment's row as it is to be written.
 #[derive(Debug, Serialize)]
@@ -346,6 +348,38 @@ pub async fn save_warnings(conn: &mut PgConnection, touched: &[&str], warnings: 
          set payment_id = excluded.payment_id, charge_id = excluded.charge_id, fraud_type = excluded.fraud_type,
              actionable = excluded.actionable, created_at = excluded.created_at, updated_at = excluded.updated_at",
         Json(warnings) as _,
+        touched as _
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Writes those of these Radar reviews that differ from what is stored, and removes those that the payments
+/// `touched` have no more.
+pub async fn save_reviews(conn: &mut PgConnection, touched: &[&str], reviews: &[&ReviewState]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "with derived as (
+             select r.review_id, r.payment_id, r.charge_id, r.open, r.opened_reason, r.closed_reason,
+                    to_timestamp(r.created) as created_at
+             from jsonb_to_recordset($1) as r
+                 (review_id text, payment_id text, charge_id text, open boolean, opened_reason text,
+                  closed_reason text, created bigint)
+         ), gone as (
+             delete from clawback.reviews
+             where payment_id = any($2) and review_id not in (select review_id from derived)
+         )
+         insert into clawback.reviews
+             (review_id, payment_id, charge_id, open, opened_reason, closed_reason, created_at)
+         select d.* from derived d
+         where not exists (
+             select from clawback.reviews r
+             where r.review_id = d.review_id and to_jsonb(r) || to_jsonb(d) = to_jsonb(r))
+         on conflict on constraint reviews_pkey do update
+         set payment_id = excluded.payment_id, charge_id = excluded.charge_id, open = excluded.open,
+             opened_reason = excluded.opened_reason, closed_reason = excluded.closed_reason,
+             created_at = excluded.created_at, updated_at = excluded.updated_at",
+        Json(reviews) as _,
         touched as _
     )
     .execute(conn)

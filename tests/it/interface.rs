@@ -5,7 +5,7 @@ use std::process::Command;
 use clawback::stories::{self, Amount, Cast};
 use serde_json::{Value, json};
 
-use crate::bodies::{charge, dispute, event, event_with, intent, refund, session, warning, with};
+use crate::bodies::{charge, dispute, event, event_with, intent, refund, review, session, warning, with};
 use crate::harness::{Database, TestApp, tell_with};
 
 /// Columns that hold no two values, and why.
@@ -48,6 +48,7 @@ async fn lively() -> TestApp {
         event("evt_open", 2, &dispute("dp_open", json!({ "charge": "ch_late" }))),
         event("evt_klarna", 2, &dispute("dp_klarna", answered("klarna", "prefer_manual", "manual"))),
         event("evt_paypal", 2, &dispute("dp_paypal", answered("paypal", "prefer_smart_disputes", "smart_disputes"))),
+        event("evt_review", 2, &review("prv_late", json!({ "charge": "ch_late", "opened_reason": "manual" }))),
         event("evt_warning", 2, &warning("issfr_1", json!({ "charge": "ch_late" }))),
         event("evt_unreadable", 3, &charge("ch_2", json!({ "amount": -1 }))),
         event("evt_unknown", 4, &json!({ "id": "po_1", "object": "payout" })),

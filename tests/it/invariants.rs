@@ -81,6 +81,8 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("disputes_settlement", "update clawback.disputes set settlement_currency = null"),
     ("disputes_payment_fkey", "update clawback.disputes set payment_id = 'pi_nowhere'"),
     ("disputes_pkey", "insert into clawback.disputes select * from clawback.disputes"),
+    ("reviews_payment_fkey", "update clawback.reviews set payment_id = 'pi_nowhere'"),
+    ("reviews_pkey", "insert into clawback.reviews select * from clawback.reviews"),
     ("fraud_warnings_payment_fkey", "update clawback.fraud_warnings set payment_id = 'pi_nowhere'"),
     ("fraud_warnings_pkey", "insert into clawback.fraud_warnings select * from clawback.fraud_warnings"),
     ("order_history_ends", "update clawback.order_history set from_state = null, to_state = null"),
@@ -134,7 +136,7 @@ async fn each_constraint_refuses_what_the_domain_forbids() {
     let mut db = Database::migrated().await;
     db.expect_errors(&["violates"]);
     let app = TestApp::start_on(db, |_| {}).await;
-    for story in ["paid", "partial-refund", "chargeback-open", "chargeback-lost", "fraud-warning"] {
+    for story in ["paid", "partial-refund", "chargeback-open", "chargeback-lost", "fraud-warning", "review-open"] {
         app.live(story, story).await;
     }
     app.db

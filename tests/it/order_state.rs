@@ -36,8 +36,13 @@ async fn every_story_ends_alike_and_as_a_person_expects_in_whatever_order_it_arr
     assert_alike("our stories", &in_order.db, [&reversed.db, &shuffled.db]).await;
     for story in stories::all() {
         let end = table::lines(rows(&in_order.db, &format!("order_id = '{}'", story.name)).await);
-        assert_eq!(end, of_story(OUR_STORIES, story.name), "{}", story.name);
+        assert_eq!(timeless(&end), timeless(of_story(OUR_STORIES, story.name)), "{}", story.name);
     }
+}
+
+/// The lines that do not depend on today: of the warnings of a deadline only the last is always given.
+pub fn timeless(lines: &str) -> Vec<&str> {
+    lines.lines().filter(|line| !line.contains("warn_evidence_due") || line.contains("/24h/")).collect()
 }
 
 fn everything() -> impl Iterator<Item = &'static str> {

@@ -65,12 +65,13 @@ async fn usable(db: &Database, role: &PgPool) -> BTreeSet<String> {
 }
 
 /// With the one function that only looks.
-const VIEWS: [&str; 10] = [
+const VIEWS: [&str; 11] = [
     "orders",
     "payments",
     "refunds",
     "disputes",
     "fraud_warnings",
+    "reviews",
     "order_history",
     "events",
     "follow_ups",

@@ -37,7 +37,7 @@ async fn derived_again(conn: &mut PgConnection) -> sqlx::Result<[Finding; 2]> {
     // One that stands at another payment than its own differs for both.
     objects.sort();
     objects.dedup();
-    let what = "refunds, disputes, fraud warnings and follow-ups that are not what their payments' facts say";
+    let what = "refunds, disputes, fraud warnings, reviews and follow-ups that are not what their payments' facts say";
     Ok([
         named("conservation", "payments that their facts do not add up to", &differing),
         named("objects", what, &objects),
@@ -60,8 +60,9 @@ fn objects(derived: &Derived) -> BTreeMap<String, Value> {
     let refunds = derived.refunds.iter().map(|r| (format!("refund {}", r.refund_id), json!(r)));
     let disputes = derived.disputes.iter().map(|d| (format!("dispute {}", d.dispute_id), json!(d)));
     let warnings = derived.warnings.iter().map(|w| (format!("fraud warning {}", w.warning_id), json!(w)));
+    let reviews = derived.reviews.iter().map(|r| (format!("review {}", r.review_id), json!(r)));
     let wanted = derived.wanted.iter().map(|wanted| (follow_up(wanted), json!({})));
-    refunds.chain(disputes).chain(warnings).chain(wanted).collect()
+    refunds.chain(disputes).chain(warnings).chain(reviews).chain(wanted).collect()
 }
 
 fn follow_up(wanted: &Wanted) -> String {
