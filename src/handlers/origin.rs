@@ -1,7 +1,7 @@
 //! The event that shows an object, and what every reader takes from it.
 //!
 //! What money can do without is read through [`Origin::lenient`]: odd, it is taken as absent and noted. The rest is
-//! read with `?`, and fails the event (DESIGN of the readers: `tests/it/tolerance.rs` holds the table).
+//! read with `?`, and fails the event. `tests/it/tolerance.rs` holds the table of both.
 
 use std::cell::RefCell;
 
@@ -36,7 +36,11 @@ impl<'a> Origin<'a> {
     /// A field that money can do without: one that cannot be read is taken as absent, and noted.
     pub(super) fn lenient<T>(&self, read: Result<Option<T>, Unreadable>) -> Option<T> {
         read.unwrap_or_else(|unreadable| {
-            self.notes.borrow_mut().push(unreadable);
+            // Some objects are looked at twice.
+            let mut notes = self.notes.borrow_mut();
+            if !notes.contains(&unreadable) {
+                notes.push(unreadable);
+            }
             None
         })
     }

@@ -41,6 +41,9 @@ async fn lively() -> TestApp {
         json!({ "charge": "ch_late", "payment_method_details": { "type": method }, "intended_submission_method": meant,
             "evidence_details": { "submission_method": by, "enhanced_eligibility": { by: { "status": "qualified" } } } })
     };
+    // In a batch of its own, so that something that was wanted is not any more.
+    app.see(&[event("evt_first", 1, &dispute("dp_over", json!({ "charge": "ch_late" })))]).await;
+    app.see(&[event("evt_over", 2, &dispute("dp_over", json!({ "charge": "ch_late", "status": "lost" })))]).await;
     app.see(&[
         event_with("evt_old", 1, &charge("ch_late", json!({})), json!({ "api_version": "2014-01-31" })),
         event("evt_late", 2, &dispute("dp_late", late)),

@@ -30,4 +30,5 @@ mod replicas;
 mod samples;
 #[path = "../proof/table.rs"]
 mod table;
+mod tolerance;
 mod upgrades;

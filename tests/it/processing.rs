@@ -52,23 +52,7 @@ async fn an_event_that_cannot_be_read_fails_alone_and_names_the_field() {
             event("evt_long_id", 1, &broken(json!({ "id": "x".repeat(256) }))),
             "data.object.id: is longer than 255 bytes",
         ),
-        (
-            event("evt_long_order", 1, &broken(json!({ "metadata": { "order_id": "o".repeat(2001) } }))),
-            "data.object.metadata.order_id: is longer than 2000 bytes",
-        ),
         (event("evt_nul", 1, &broken(json!({ "status": "succ\0eeded" }))), "data.object.status: holds a NUL character"),
-        (
-            event("evt_nul_order", 1, &broken(json!({ "metadata": { "order_id": "o\0" } }))),
-            "data.object.metadata.order_id: holds a NUL character",
-        ),
-        (
-            event("evt_flag", 1, &broken(json!({ "captured": "yes" }))),
-            "data.object.captured: is neither true nor false",
-        ),
-        (
-            event("evt_9999", 1, &broken(json!({ "created": 253_402_300_799_i64 }))),
-            "data.object.created: is not a time between 1970 and 2100",
-        ),
         (
             event_with("evt_from_9999", 1, &broken(json!({})), json!({ "created": 253_402_300_799_i64 })),
             "created: is not a time between 1970 and 2100",
@@ -78,18 +62,6 @@ async fn an_event_that_cannot_be_read_fails_alone_and_names_the_field() {
         (event_with("evt_list", 1, &json!(["ch_bad"]), json!({})), "data.object: is not an object"),
         (event("evt_word", 1, &json!("ch_bad")), "data.object: is not an object"),
         (event("evt_nameless", 1, &broken(json!({ "object": null }))), "data.object.object: is missing"),
-        (
-            event("evt_nested", 1, &broken(json!({ "refunds": { "data": [{ "id": "re_bad", "amount": 1 }] } }))),
-            "data.object.refunds[0].currency: is missing",
-        ),
-        (
-            event(
-                "evt_entry",
-                1,
-                &dispute("dp_bad", json!({ "charge": "ch_bad", "balance_transactions": [{ "id": "txn_1" }] })),
-            ),
-            "data.object.balance_transactions[0].created: is missing",
-        ),
     ];
     let held = app.db.hold_batches().await;
     app.take_in(&[event("evt_before", 1, &charge("ch_before", json!({})))]).await;
