@@ -6,6 +6,10 @@ use std::cmp::Reverse;
 
 use super::facts::{Charge, ChargeFacts, Facts, Latest, Refund};
 
+/// So many seconds a refund's own `created` may lie after the event of the charge that counts it: recorded deliveries
+/// show it up to seconds off.
+const SLACK: i64 = 10;
+
 /// What one charge shows as refunded and no known refund explains, in minor units: an endpoint that gets
 /// `charge.refunded` only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,10 +102,11 @@ impl Facts {
     /// total there is: put to one of several charges it could count there, and again in the total of another.
     pub(super) fn unexplained(&self) -> Vec<Unexplained<'_>> {
         let seen_at = self.captured_charges().map(|(_, best)| best.stamp.at).max().unwrap_or(0);
-        let unnamed = self.unnamed_refunds().filter(|refund| refund.created <= seen_at);
+        let unnamed = self.unnamed_refunds().filter(|refund| refund.created <= seen_at.saturating_add(SLACK));
         let mut unnamed = sum(unnamed.map(|refund| refund.amount));
         let all = self.captured_charges().map(|(charge_id, best)| {
-            let known = self.refunds_naming(charge_id).filter(|refund| refund.created <= best.stamp.at);
+            let known =
+                self.refunds_naming(charge_id).filter(|refund| refund.created <= best.stamp.at.saturating_add(SLACK));
             let shown = best.value.shown();
             let beyond = shown.saturating_sub(sum(known.map(|refund| refund.amount))).max(0);
             let amount = beyond.saturating_sub(unnamed).max(0);

@@ -149,7 +149,17 @@ fn a_refund_that_names_the_intent_is_not_of_a_declined_charge() {
 fn what_an_event_must_say_is_named_when_it_does_not() {
     let mute = review("prv_1", json!({ "open": null }));
     assert_eq!(reading(&event("evt_1", 1, &mute)), Err("data.object.open: is missing".to_owned()));
-    let account = json!({ "account": "a".repeat(256) });
-    let body = event_with("evt_1", 1, &charge("ch_1", json!({})), account);
-    assert_eq!(reading(&body), Err("account: is longer than 255 bytes".to_owned()));
+    let body = event_with("evt_1", 1, &charge("ch_1", json!({})), json!({ "created": null }));
+    assert_eq!(reading(&body), Err("created: is missing".to_owned()));
+}
+
+/// Recorded deliveries show a refund's own `created` up to seconds after the event of the charge that counts it.
+#[test]
+fn a_refund_made_a_second_after_the_charge_that_shows_it_counts_once_and_is_told_once() {
+    let moment = crate::bodies::T0 + 2;
+    let made = refund("re_1", json!({ "charge": "ch_1", "amount": 4_000, "created": moment }));
+    let shown = charge("ch_1", json!({ "amount_refunded": 4_000, "refunds": { "data": [made.clone()] } }));
+    let end = payment(&[event("evt_1", 1, &shown), event("evt_2", 2, &made)]);
+    assert_eq!(end.payment.balance.amount_refunded, 4_000);
+    assert_eq!(kinds(&end).iter().filter(|kind| **kind == "notify_refund").count(), 1);
 }
