@@ -201,7 +201,7 @@ pub struct Dispute {
 /// currency, which may differ from the dispute's; a withdrawal is negative.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BalanceEntry {
-    /// Unix seconds.
+    /// Unix seconds; 0: not known.
     pub created: i64,
     /// Negative when taken, positive when given back.
     pub amount: i64,

@@ -118,7 +118,7 @@ fn disputes(facts: &Facts) -> impl Iterator<Item = Line> {
 
 fn balance(known: &DisputeFacts) -> impl Iterator<Item = Line> {
     known.balance.iter().map(|(id, entry)| Line {
-        at: Some(entry.created),
+        at: Some(entry.created).filter(|at| *at > 0),
         what: "dispute balance",
         id: id.clone(),
         status: if entry.amount < 0 { "withdrawn" } else { "reinstated" }.to_owned(),

@@ -72,7 +72,8 @@ fn balance(origin: &Origin, object: &Object) -> BTreeMap<String, BalanceEntry> {
 
 fn balance_entry(origin: &Origin, entry: &Object) -> Result<(String, BalanceEntry), Unreadable> {
     let balance = BalanceEntry {
-        created: origin.created(entry),
+        // Not the event's: the same entry shown with its time must win over this one.
+        created: origin.lenient(entry.optional_time("created")).unwrap_or(0),
         amount: entry.optional_integer("amount")?.ok_or_else(|| entry.wrong("amount", "is missing"))?,
         fee: origin.lenient(entry.optional_integer("fee")).unwrap_or(0),
         currency: entry.currency("currency")?,

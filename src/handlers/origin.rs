@@ -29,7 +29,8 @@ impl<'a> Origin<'a> {
             notes: RefCell::default(),
         };
         origin.scope.account = origin.lenient(event.optional_id("account"));
-        origin.scope.livemode = origin.lenient(event.flag("livemode")).unwrap_or(false);
+        // It decides where money is counted: live money must not be taken for test money.
+        origin.scope.livemode = event.flag("livemode")?.unwrap_or(false);
         Ok(origin)
     }
 
