@@ -41,6 +41,7 @@ pub const HANDLERS: &[Handler] = &[
 ];
 
 /// What an event says.
+#[expect(clippy::large_enum_variant, reason = "one at a time is made, and nearly all are facts")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reading {
     /// It tells of objects that order state rests on. With what of it was passed over, since it could not be read.
