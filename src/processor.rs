@@ -118,7 +118,8 @@ impl Processor {
             Err(BatchError { cause: Cause::Database(error), .. }) if is_away(&error) => Err(error),
             Err(BatchError { cause, .. }) => {
                 tracing::warn!(%cause, "payments cannot be made again from the ledger now; they are left for later");
-                within(rebuilds::defer(conn, &cause.to_string())).await.map(|()| false)
+                let next = within(rebuilds::take(conn)).await?;
+                within(rebuilds::defer(conn, &next, &cause.to_string())).await.map(|()| false)
             }
         }
     }

@@ -145,8 +145,10 @@ async fn transact(
     if !deferred.is_empty() {
         ledger::defer(&mut tx, &deferred, HELD_FOR).await?;
     }
-    if !again.is_empty() {
+    if !asked.is_empty() {
+        let held: Vec<String> = asked.into_iter().filter(|id| !again.contains(id)).collect();
         rebuilds::finish(&mut tx, &again).await?;
+        rebuilds::defer(&mut tx, &held, "a row of the payment is held, or its facts and a body are gone").await?;
     }
     tx.commit().await?;
     Ok(Batch::Done(count(&verdicts, deferred.len())))

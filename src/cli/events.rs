@@ -18,7 +18,7 @@ use super::{config, database, table};
 use crate::store::interface::{self, EventFilter};
 use crate::store::replays;
 
-/// So many are replayed in one transaction: it must not hold up what the service does meanwhile.
+/// So many are replayed in one transaction: a longer one would block the service's own work.
 const CHUNK: usize = 500;
 /// With more pending than this, new events would wait long for those that are replayed.
 const ROOM: i64 = 1000;

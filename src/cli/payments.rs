@@ -74,7 +74,7 @@ async fn list(conn: &mut PgConnection, unlinked: bool, limit: i64, json: bool) -
         "account",
         "updated_at",
     ];
-    table::print(json, &columns, &rows, "no payment is like that")
+    table::print(json, &columns, &rows, "no payments found")
 }
 
 async fn link(

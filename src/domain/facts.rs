@@ -217,7 +217,7 @@ pub struct BalanceEntry {
 /// The smallest and the largest `submission_count` seen of a dispute in one phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submissions {
-    /// What it began with, as far as is known: whether a new phase counts anew is not.
+    /// The first count seen: Stripe does not say whether it restarts in a new phase.
     pub least: i64,
     /// More than that: evidence was submitted in this phase.
     pub most: i64,

@@ -33,7 +33,7 @@ pub struct Standing {
 /// How a payment stands and what it counts towards, as its row shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentStanding {
-    /// No payment of anybody's: neither counted nor told.
+    /// Objects that name neither charge nor intent: neither counted nor shown.
     pub orphan: bool,
     /// The order it counts towards; none while it is unlinked.
     pub order_id: Option<String>,

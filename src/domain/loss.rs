@@ -1,7 +1,8 @@
 //! What disputes cost for good.
 //!
-//! What moved on the balance may be in a settlement currency, at a rate that moved in between: amounts that were
-//! converted back are known to within one minor unit of it only, and are held against what they must be.
+//! What moved on the balance may be in a settlement currency, at a rate that moved in between. An
+//! amount converted back is exact only to one minor unit of that currency, so it is compared with the amounts
+//! that it should equal.
 
 use std::collections::BTreeMap;
 

@@ -71,12 +71,12 @@ pub async fn finish(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Re
     sqlx::query!("delete from clawback.rebuilds where payment_id = any($1)", payment_ids).execute(conn).await.map(drop)
 }
 
-/// Leaves the next ones for later, with the reason.
-pub async fn defer(conn: &mut PgConnection, error: &str) -> sqlx::Result<()> {
+/// Leaves these for later, with the reason.
+pub async fn defer(conn: &mut PgConnection, payment_ids: &[String], error: &str) -> sqlx::Result<()> {
     sqlx::query!(
-        "update clawback.rebuilds r set run_at = now() + interval '1 minute', last_error = $1
-         from (select payment_id from clawback.rebuilds where run_at <= now() order by asked_at, payment_id limit 10) n
-         where r.payment_id = n.payment_id",
+        "update clawback.rebuilds set run_at = now() + interval '10 seconds', last_error = $2
+         where payment_id = any($1)",
+        payment_ids,
         error
     )
     .execute(conn)

@@ -1,7 +1,6 @@
 //! Rows that an older release derived otherwise: ordinary traffic mends them, and nothing fails on them.
 
-use std::time::Duration;
-
+use clawback::apply::{self, Batch, Take};
 use clawback::stories::StoryEvent;
 use serde_json::{Value, json};
 
@@ -178,15 +177,35 @@ async fn an_event_that_a_newer_reader_understands_is_read_by_a_rebuild() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_processor_stands_by_while_a_newer_one_lives() {
-    let app = TestApp::start().await;
-    app.db.execute("insert into clawback.processors values (gen_random_uuid(), 1000, now() + interval '1 hour')").await;
+    let mut app = TestApp::start().await;
+    let held = app.db.hold_batches().await;
     app.deliver_all(&tell("chargeback-lost", "o-1")).await;
-    // Two polls: an event that were taken would have been.
-    tokio::time::sleep(Duration::from_millis(1200)).await;
-    assert_eq!(app.db.value("select count(*) from clawback_v1.events where state <> 'pending'").await, 0);
+    app.stop().await.expect("a clean end");
+    held.commit().await.expect("a commit");
+    app.db.execute("insert into clawback.processors values (gen_random_uuid(), 1000, now() + interval '1 hour')").await;
+    let mut conn = app.db.pool.acquire().await.expect("a connection");
+    let batch = apply::batch(&mut conn, Take::Next, "order_id").await;
+    assert!(matches!(batch, Ok(Batch::Busy)), "{batch:?}");
     app.db.execute("delete from clawback.processors where rules = 1000").await;
+    let batch = apply::batch(&mut conn, Take::Next, "order_id").await;
+    assert!(matches!(batch, Ok(Batch::Done(_))), "{batch:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_of_a_payment_that_somebody_holds_waits_its_turn() {
+    let mut app = TestApp::start().await;
+    app.live("full-refund", "o-1").await;
     app.db.settle().await;
-    assert_eq!(app.db.value("select count(*) from clawback_v1.events where state <> 'processed'").await, 0);
+    app.stop().await.expect("a clean end");
+    let held = app.db.begin("select from clawback.payments for update").await;
+    app.db.execute("insert into clawback.rebuilds (payment_id) select payment_id from clawback.payments").await;
+    let mut conn = app.db.pool.acquire().await.expect("a connection");
+    let batch = apply::batch(&mut conn, Take::Rebuilds, "order_id").await;
+    assert!(matches!(batch, Ok(Batch::Done(_))), "{batch:?}");
+    let batch = apply::batch(&mut conn, Take::Rebuilds, "order_id").await;
+    assert!(matches!(batch, Ok(Batch::Idle)), "it is not tried again at once: {batch:?}");
+    held.rollback().await.expect("the row is given back");
+    assert_eq!(app.db.value("select count(*) from clawback.rebuilds where run_at > now()").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
