@@ -107,7 +107,7 @@ async fn from_ledger(tx: &mut PgConnection, payment: &StoredPayment, order_key: 
     guarded(|| {
         for (event_id, body) in bodies {
             // One that cannot be read now is passed over.
-            if let (Some(facts), Ok(Reading::Facts(seen, _))) = (&mut facts, handlers::read(event_id, body, order_key))
+            if let (Some(facts), Ok(Reading::Facts(seen, ..))) = (&mut facts, handlers::read(event_id, body, order_key))
             {
                 facts.join(seen);
             }

@@ -13,12 +13,12 @@ use std::collections::HashMap;
 use sqlx::{Connection, PgConnection};
 
 use crate::domain::align::FollowUp;
-use crate::domain::{Derived, Facts, RULES};
+use crate::domain::{Derived, Facts, Person, RULES};
 use crate::handlers::{self, Reading};
 use crate::store::ledger::{Pending, PendingEvent, Verdict};
 use crate::store::orders::HistoryRow;
 use crate::store::payments::PaymentRow;
-use crate::store::{follow_ups, ledger, orders, payments, rebuilds};
+use crate::store::{follow_ups, ledger, orders, payments, people, rebuilds};
 use crate::stripe::object::Unreadable;
 use book::Book;
 use load::{Loaded, load};
@@ -136,11 +136,12 @@ async fn transact(
     taken.extend(events.iter().map(|e| Taken { seq: e.seq, event_id: e.event_id.clone(), attempts: e.attempts }));
     let ids: Vec<&str> = events.iter().map(|event| event.event_id.as_str()).collect();
     let bodies = ledger::bodies(&mut tx, &ids).await?;
-    let Read { events: read, notes, mut verdicts } = guarded(|| read(events, &bodies, order_key))?;
+    let Read { events: read, people, notes, mut verdicts } = guarded(|| read(events, &bodies, order_key))?;
     let Loaded { book, queue, events, again, deferred } = load(&mut tx, read, &asked, order_key).await?;
     let (book, history, posted) = guarded(|| post(book, &again, events, notes))?;
     verdicts.extend(posted);
     save(&mut tx, &book, queue, &history).await?;
+    people::save(&mut tx, &people).await?;
     ledger::finish(&mut tx, &verdicts).await?;
     if !deferred.is_empty() {
         ledger::defer(&mut tx, &deferred, HELD_FOR).await?;
@@ -164,6 +165,8 @@ fn guarded<T>(part: impl FnOnce() -> T) -> Result<T, Cause> {
 struct Read {
     /// The events that tell of payments.
     events: Vec<(PendingEvent, Facts)>,
+    /// Who paid, as they say.
+    people: Vec<Person>,
     /// What of them was passed over, by the event's id.
     notes: HashMap<String, String>,
     /// What became of the others.
@@ -171,14 +174,15 @@ struct Read {
 }
 
 fn read(events: Vec<PendingEvent>, bodies: &HashMap<String, String>, order_key: &str) -> Read {
-    let Read { events: mut read, mut notes, mut verdicts } = Read::default();
+    let Read { events: mut read, mut people, mut notes, mut verdicts } = Read::default();
     for event in events {
         let Some(body) = bodies.get(&event.event_id) else {
             verdicts.push(verdict(event, "failed", None, Some("its body is gone".to_owned())));
             continue;
         };
         match handlers::read(&event.event_id, body, order_key) {
-            Ok(Reading::Facts(facts, odd)) => {
+            Ok(Reading::Facts(facts, met, odd)) => {
+                people.extend(met);
                 notes.extend(note(&odd).map(|note| (event.event_id.clone(), note)));
                 read.push((event, facts));
             }
@@ -186,7 +190,7 @@ fn read(events: Vec<PendingEvent>, bodies: &HashMap<String, String>, order_key: 
             Err(unreadable) => verdicts.push(verdict(event, "failed", None, Some(unreadable.to_string()))),
         }
     }
-    Read { events: read, notes, verdicts }
+    Read { events: read, people, notes, verdicts }
 }
 
 /// Which fields of an event that was processed were taken as absent; at most ten, for a list can hold very many.

@@ -14,7 +14,7 @@ pub(super) struct Grants {
     /// Work off follow-ups, requeue and discard them, link payments, replay events, dismiss warnings
     #[arg(long)]
     work: bool,
-    /// Read the bodies of events, which hold personal data
+    /// Read the bodies of events, and who paid: personal data
     #[arg(long)]
     payloads: bool,
 }
@@ -33,7 +33,7 @@ pub(super) const VIEWS: &[&str] = &[
 ];
 /// What only looks.
 const FIND: &str = "find(text)";
-pub(super) const PAYLOADS: &str = "event_payloads";
+pub(super) const PAYLOADS: &[&str] = &["event_payloads", "payment_people"];
 pub(super) const WORK: &[&str] = &[
     "claim_follow_ups(text, text[], integer, interval, boolean)",
     "complete_follow_up(bigint, uuid, jsonb)",
@@ -67,7 +67,7 @@ fn statements(args: &Grants) -> String {
         statements.extend(WORK.iter().map(execute));
     }
     if args.payloads {
-        statements.push_str(&select(PAYLOADS));
+        statements.extend(PAYLOADS.iter().map(|view| select(view)));
     }
     statements
 }

@@ -16,6 +16,8 @@ pub struct RefundState {
     pub payment_id: String,
     /// The charge it names, else the payment's.
     pub charge_id: Option<String>,
+    /// It gives back no captured money.
+    pub is_release: bool,
     /// The best snapshot.
     #[serde(flatten)]
     pub refund: Refund,
@@ -102,10 +104,14 @@ pub struct Derived {
 #[must_use]
 pub fn derive(payment_id: &str, facts: &Facts) -> Derived {
     let payment = payment(payment_id, facts);
-    let losses = facts.losses();
+    let (losses, releases) = (facts.losses(), facts.releases());
     let dispute = |(id, dispute): (&String, _)| dispute_state(&payment, id, dispute, losses[id.as_str()]);
     Derived {
-        refunds: facts.refunds.keys().map(|id| refund_state(payment_id, id, facts)).collect(),
+        refunds: facts
+            .refunds
+            .keys()
+            .map(|id| refund_state(payment_id, id, releases.contains(id.as_str()), facts))
+            .collect(),
         disputes: facts.disputes.iter().map(dispute).collect(),
         warnings: facts.warnings.keys().map(|id| warning_state(&payment, id, facts)).collect(),
         reviews: facts.reviews.iter().map(|(id, review)| review_state(&payment, id, review)).collect(),
@@ -114,11 +120,12 @@ pub fn derive(payment_id: &str, facts: &Facts) -> Derived {
     }
 }
 
-fn refund_state(payment_id: &str, refund_id: &str, facts: &Facts) -> RefundState {
+fn refund_state(payment_id: &str, refund_id: &str, is_release: bool, facts: &Facts) -> RefundState {
     RefundState {
         refund_id: refund_id.to_owned(),
         payment_id: payment_id.to_owned(),
         charge_id: facts.charge_of_refund(refund_id).map(str::to_owned),
+        is_release,
         refund: facts.refunds[refund_id].best.value.clone(),
     }
 }

@@ -69,6 +69,33 @@ pub struct Charge {
     /// Why it failed, in Stripe's word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_code: Option<String>,
+    /// The refunds that this snapshot nests.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub refunds: BTreeSet<String>,
+}
+
+/// How Stripe shows the rest of an authorization that a capture released. The version of the request that captured
+/// decides, not that of the event (DESIGN 2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rendering {
+    /// As a refund that is counted: before 2025-03-31.basil.
+    Old,
+    /// Not at all.
+    New,
+}
+
+/// What snapshots of a charge with one captured amount have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// The earliest event that showed it, in unix seconds: it was captured by then.
+    pub since: i64,
+    /// The least that any of them shows as refunded, in minor units.
+    pub least: i64,
+    /// The earliest event that showed as little, in unix seconds.
+    pub least_at: i64,
+    /// One said `refunded` of less than the charge's amount.
+    pub all_of_less: bool,
 }
 
 /// All that is known of a charge.
@@ -83,6 +110,18 @@ pub struct ChargeFacts {
     /// The merchant's order reference. Removing metadata does not unlink.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_ref: Option<Latest<String>>,
+    /// What snapshots showed as refunded, by the amount they showed as captured.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shown: BTreeMap<i64, Shown>,
+    /// How charges of the API version of the latest event are rendered; none while only fetched ones were seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rendering: Option<Latest<Rendering>>,
+    /// Its balance transaction, where one was expanded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<BalanceEntry>,
+    /// An event said that its authorization expired.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub expired: bool,
 }
 
 /// A payment intent as one snapshot shows it.
@@ -113,6 +152,9 @@ pub struct IntentFacts {
     /// The merchant's order reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_ref: Option<Latest<String>>,
+    /// The earliest event that showed so much received, in unix seconds, by that amount.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub received: BTreeMap<i64, i64>,
 }
 
 /// An object that belongs to a charge or an intent, and never needs to have seen it.
@@ -145,6 +187,21 @@ pub struct Refund {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_reason: Option<String>,
+    /// What it waits for, in Stripe's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_reason: Option<String>,
+    /// Where it goes to, in Stripe's word: `card` and so on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination_type: Option<String>,
+    /// By which the buyer's bank finds it: an ARN or the like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Whether the reference is there yet, in Stripe's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference_status: Option<String>,
+    /// The merchant's own fields, as Stripe has them; none where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Value>,
     /// When it was made, in unix seconds.
     pub created: i64,
 }
@@ -197,8 +254,8 @@ pub struct Dispute {
     pub created: i64,
 }
 
-/// One movement on the balance for a dispute: the money's truth. In minor units of the settlement
-/// currency, which may differ from the dispute's; a withdrawal is negative.
+/// One movement on the balance, for a dispute or a charge: the money's truth. In minor units of the settlement
+/// currency, which may differ from the object's; a withdrawal is negative.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BalanceEntry {
     /// Unix seconds; 0: not known.
@@ -209,7 +266,7 @@ pub struct BalanceEntry {
     pub fee: i64,
     /// Lower-case ISO code.
     pub currency: String,
-    /// What one unit of the dispute's currency was worth in `currency`, in units of 10^-12.
+    /// What one unit of the object's currency was worth in `currency`, in units of 10^-12.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exchange_rate: Option<u64>,
 }
@@ -292,6 +349,23 @@ pub struct Review {
     pub closed_reason: Option<String>,
     /// When it was opened, in unix seconds.
     pub created: i64,
+}
+
+/// Who paid, as one snapshot of a charge, an intent or a session says. Personal data: kept apart from the facts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Person {
+    /// The charge, intent or session.
+    pub object_id: String,
+    /// `event.created`, in unix seconds.
+    pub seen_at: i64,
+    /// The event that showed it.
+    pub event_id: String,
+    /// Stripe's customer.
+    pub customer_id: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Name.
+    pub name: Option<String>,
 }
 
 /// What is known of a set of objects, by id: of one event's, of one payment's, of all.

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::facts::{ChargeFacts, Child, DisputeFacts, Facts, IntentFacts, Latest, SessionFacts, Submissions};
+use super::facts::{ChargeFacts, Child, DisputeFacts, Facts, IntentFacts, Latest, SessionFacts, Shown, Submissions};
 
 impl Facts {
     /// Adds what `other` knows: commutative, associative and idempotent: the ground of order
@@ -47,6 +47,19 @@ impl ChargeFacts {
         join_latest(&mut self.best, other.best);
         join_latest(&mut self.intent, other.intent);
         join_latest(&mut self.order_ref, other.order_ref);
+        join_latest(&mut self.rendering, other.rendering);
+        join_maps(&mut self.shown, other.shown, Shown::join);
+        // The one with its time and its rate is the larger.
+        self.settled = self.settled.take().max(other.settled);
+        self.expired |= other.expired;
+    }
+}
+
+impl Shown {
+    fn join(&mut self, other: Self) {
+        self.since = self.since.min(other.since);
+        (self.least, self.least_at) = (self.least, self.least_at).min((other.least, other.least_at));
+        self.all_of_less |= other.all_of_less;
     }
 }
 
@@ -54,6 +67,7 @@ impl IntentFacts {
     fn join(&mut self, other: Self) {
         self.best.join(other.best);
         join_latest(&mut self.order_ref, other.order_ref);
+        join_maps(&mut self.received, other.received, |mine, theirs| *mine = theirs.min(*mine));
     }
 }
 

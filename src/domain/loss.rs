@@ -83,16 +83,11 @@ impl DisputeFacts {
     /// no rate.
     fn stayed_away(&self, refunded: i128) -> Option<(i128, i128)> {
         let (amount, currency) = (i128::from(self.seen().amount), self.seen().currency.as_str());
-        let foreign = || self.balance.values().filter(|entry| entry.currency != currency);
-        let own = |entry: &BalanceEntry| match entry.currency == currency {
-            true => Some(i128::from(entry.amount)),
-            false => entry.exchange_rate.map(|rate| divided(i128::from(entry.amount) * UNIT, i128::from(rate))),
-        };
-        let entries: Vec<i128> = self.balance.values().map(own).collect::<Option<_>>()?;
-        let out: i128 = -entries.iter().filter(|entry| **entry < 0).sum::<i128>();
-        let back: i128 = entries.iter().filter(|entry| **entry > 0).sum();
-        let Some(rate) = foreign().filter_map(|entry| entry.exchange_rate).min() else { return Some((out - back, 0)) };
-        let slack = (UNIT / i128::from(rate)).max(1);
+        let entries = self.balance.values().map(|entry| entry.in_currency(currency));
+        let entries: Vec<(i128, i128)> = entries.collect::<Option<_>>()?;
+        let out: i128 = -entries.iter().map(|(moved, _)| moved.min(&0)).sum::<i128>();
+        let back: i128 = entries.iter().map(|(moved, _)| moved.max(&0)).sum();
+        let slack = entries.iter().map(|(_, slack)| *slack).max().unwrap_or(0);
         Some((near(out, amount, slack) - returned(back, refunded, amount, slack), slack))
     }
 
@@ -101,6 +96,19 @@ impl DisputeFacts {
         let settlement = self.settlement();
         let (withdrawn, reinstated) = (i128::from(settlement.withdrawn), i128::from(settlement.reinstated));
         if withdrawn == 0 { 0 } else { divided(i128::from(self.seen().amount) * (withdrawn - reinstated), withdrawn) }
+    }
+}
+
+impl BalanceEntry {
+    /// What moved in this currency, and how far that can be off: 0 unless it was converted. None where it was, at a rate
+    /// that is not known.
+    pub(super) fn in_currency(&self, currency: &str) -> Option<(i128, i128)> {
+        let amount = i128::from(self.amount);
+        if self.currency == currency {
+            return Some((amount, 0));
+        }
+        let rate = i128::from(self.exchange_rate?);
+        Some((divided(amount * UNIT, rate), (UNIT / rate).max(1)))
     }
 }
 

@@ -23,6 +23,7 @@ mod order;
 mod payment;
 mod payment_id;
 mod rank;
+mod release;
 mod statement;
 mod wanted;
 mod warning;
@@ -30,8 +31,8 @@ mod warning;
 pub use derive::{Derived, DisputeState, RefundState, ReviewState, WarningState, derive};
 pub use dispute::{Outcome, Phase};
 pub use facts::{
-    BalanceEntry, Charge, ChargeFacts, Child, Dispute, DisputeFacts, Facts, Intent, IntentFacts, Latest, Refund,
-    Review, Scope, Session, SessionFacts, Stamp, Submissions, Warning,
+    BalanceEntry, Charge, ChargeFacts, Child, Dispute, DisputeFacts, Facts, Intent, IntentFacts, Latest, Person,
+    Refund, Rendering, Review, Scope, Session, SessionFacts, Shown, Stamp, Submissions, Warning,
 };
 pub use order::{Order, OrderKey, Tally, order};
 pub use payment::{Balance, Payment, State};

@@ -1,14 +1,15 @@
-//! What was paid, refunded and lost of one payment, from its facts alone.
+//! What was paid and refunded of one payment, from its facts alone. What disputes cost is in `loss.rs`.
 //!
 //! Sums are made in 128 bits and end at the largest 64-bit amount: a sum can never wrap.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
-use super::facts::{Charge, ChargeFacts, Facts, Latest, Refund};
+use super::facts::{Charge, ChargeFacts, Child, Facts, Latest, Refund};
 
 /// So many seconds a refund's own `created` may lie after the event of the charge that counts it: recorded deliveries
 /// show it up to seconds off.
-const SLACK: i64 = 10;
+pub(super) const SLACK: i64 = 10;
 
 /// What one charge shows as refunded and no known refund explains, in minor units: an endpoint that gets
 /// `charge.refunded` only.
@@ -21,28 +22,23 @@ pub(super) struct Unexplained<'a> {
     pub shown: i64,
 }
 
+/// The money that a refund is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source<'a> {
+    /// What this charge captured, which was seen.
+    Charge(&'a str),
+    /// What the seen charges captured: it names the intent only.
+    Captured,
+    /// Of a charge that was not seen, or not with what it captured.
+    Unseen,
+    /// None: nothing was captured.
+    Nothing,
+}
+
 impl Refund {
     /// Counts as money back: neither failed nor canceled. A word not known yet counts.
     pub(super) fn is_live(&self) -> bool {
         !matches!(self.status.as_str(), "failed" | "canceled")
-    }
-
-    /// The release of money that was never captured. Stripe makes it by itself and calls it a refund.
-    fn is_release(&self) -> bool {
-        self.reason.as_deref() == Some("expired_uncaptured_charge")
-    }
-}
-
-impl Charge {
-    /// An authorization that was let go: nothing captured, all of it shown as refunded.
-    pub(super) fn is_void(&self) -> bool {
-        self.amount_captured == 0 && (self.refunded || (self.amount > 0 && self.amount_refunded >= self.amount))
-    }
-
-    /// What the charge shows as refunded, without the released rest of a partial capture.
-    fn shown(&self) -> i64 {
-        let released = self.amount.saturating_sub(self.amount_captured).max(0);
-        self.amount_refunded.saturating_sub(released).max(0)
     }
 }
 
@@ -85,58 +81,106 @@ impl Facts {
     /// What went back, or is on its way: of the captured charges at most what was captured, and by refunds whose
     /// charge was not seen.
     pub(super) fn amount_refunded(&self) -> i64 {
-        let unexplained = self.unexplained();
+        let (counted, unexplained) = (self.counted_refunds(), self.unexplained());
+        let live = |source| {
+            let live = counted.iter().filter(move |(_, of, refund)| *of == source && refund.is_live());
+            live.map(|(_, _, refund)| refund.amount)
+        };
         let by_charge = self.captured_charges().map(|(id, best)| {
-            let live = sum(self.refunds_naming(id).filter(|refund| refund.is_live()).map(|refund| refund.amount));
             let unexplained = unexplained.iter().filter(|u| u.charge_id == id).map(|u| u.amount);
-            sum(unexplained.chain([live])).min(best.value.amount_captured)
+            sum(unexplained.chain(live(Source::Charge(id)))).min(best.value.amount_captured)
         });
-        let unnamed = self.unnamed_refunds().filter(|refund| refund.is_live()).map(|refund| refund.amount);
         let captured = sum(self.captured_charges().map(|(_, best)| best.value.amount_captured));
-        let of_seen = sum(by_charge.chain(unnamed)).min(captured);
-        sum(self.refunds_elsewhere().filter(|refund| refund.is_live()).map(|refund| refund.amount).chain([of_seen]))
+        let of_seen = sum(by_charge.chain(live(Source::Captured))).min(captured);
+        sum(live(Source::Unseen).chain([of_seen]))
     }
 
     /// What the charges show as refunded beyond the known refunds, whatever became of those: of each charge the
-    /// refunds that name it, made before it was seen. A refund that names the intent only explains whichever
-    /// total there is: put to one of several charges it could count there, and again in the total of another.
+    /// refunds that name it, nested in it or made before it was seen. A refund that names the intent only explains
+    /// whichever total there is: put to one of several charges it could count there, and again in the total of another.
     pub(super) fn unexplained(&self) -> Vec<Unexplained<'_>> {
+        let counted = self.counted_refunds();
+        let of = |source: Source<'_>, seen_at: i64, nested: &BTreeSet<String>| {
+            let made_before = |refund: &Refund| refund.created <= seen_at.saturating_add(SLACK);
+            let known = counted
+                .iter()
+                .filter(|(id, of, refund)| *of == source && (made_before(refund) || nested.contains(*id)));
+            sum(known.map(|(_, _, refund)| refund.amount))
+        };
         let seen_at = self.captured_charges().map(|(_, best)| best.stamp.at).max().unwrap_or(0);
-        let unnamed = self.unnamed_refunds().filter(|refund| refund.created <= seen_at.saturating_add(SLACK));
-        let mut unnamed = sum(unnamed.map(|refund| refund.amount));
+        let mut unnamed = of(Source::Captured, seen_at, &BTreeSet::new());
         let all = self.captured_charges().map(|(charge_id, best)| {
-            let known =
-                self.refunds_naming(charge_id).filter(|refund| refund.created <= best.stamp.at.saturating_add(SLACK));
-            let shown = best.value.shown();
-            let beyond = shown.saturating_sub(sum(known.map(|refund| refund.amount))).max(0);
+            let charge = &best.value;
+            let shown = charge.amount_refunded.saturating_sub(self.released(charge_id, charge)).max(0);
+            let known = of(Source::Charge(charge_id), best.stamp.at, &charge.refunds);
+            let beyond = shown.saturating_sub(known).max(0);
             let amount = beyond.saturating_sub(unnamed).max(0);
             unnamed -= beyond - amount;
-            Unexplained { charge_id, charge: &best.value, amount, shown }
+            Unexplained { charge_id, charge, amount, shown }
         });
         all.filter(|unexplained| unexplained.amount > 0).collect()
     }
 
-    /// Whether a refund took money back from the merchant: not a void, not a release.
-    pub(super) fn returns_money(&self, refund_id: &str, refund: &Refund) -> bool {
-        let captured = self
-            .charge_of_refund(refund_id)
-            .and_then(|charge| self.seen(charge))
-            .is_none_or(|(charge, _)| charge.amount_captured > 0);
-        captured && !refund.is_release()
+    /// The refunds that can count in the payment's money, with what they are of: all but releases and those in
+    /// another currency.
+    fn counted_refunds(&self) -> Vec<(&str, Source<'_>, &Refund)> {
+        let releases = self.releases();
+        let counts = |id: &str, refund: &Refund| self.counts(&refund.currency) && !releases.contains(id);
+        let refunds = self.refunds.iter().filter(|(id, refund)| counts(id, &refund.best.value));
+        refunds.map(|(id, refund)| (id.as_str(), self.source(refund), &refund.best.value)).collect()
+    }
+
+    /// The money that a refund is of.
+    pub(super) fn source(&self, refund: &Child<Refund>) -> Source<'_> {
+        let named = refund.charge.as_ref().map(|link| link.value.as_str());
+        let charge = match named {
+            Some(named) => self.seen_charges().find(|(id, _)| *id == named),
+            None => self.charge_of_unnamed(),
+        };
+        match charge {
+            Some((id, charge)) if charge.amount_captured > 0 => {
+                if named.is_some() {
+                    Source::Charge(id)
+                } else {
+                    Source::Captured
+                }
+            }
+            // An older snapshot, from before it was captured.
+            Some((id, charge))
+                if charge.status == "succeeded" && !self.charges[id].is_void() && self.misses_a_capture() =>
+            {
+                Source::Unseen
+            }
+            None if !self.nothing_received() => Source::Unseen,
+            Some(_) | None => Source::Nothing,
+        }
+    }
+
+    /// The intent received more than the charges that were seen show as captured.
+    fn misses_a_capture(&self) -> bool {
+        let captured = sum(self.seen_charges().map(|(_, charge)| charge.amount_captured));
+        self.intents.values().any(|intent| intent.best.value.amount_received > captured)
+    }
+
+    /// The intent says that nothing was captured of a hold: it was let go, or waits still.
+    fn nothing_received(&self) -> bool {
+        let held = |status: &str| matches!(status, "canceled" | "requires_capture");
+        let intents = self.intents.values().map(|intent| &intent.best.value);
+        intents.into_iter().any(|intent| held(&intent.status) && intent.amount_received == 0)
     }
 
     /// The charge a refund is of: the one it names, else the payment's main charge, if that can be.
     pub(super) fn charge_of_refund(&self, refund_id: &str) -> Option<&str> {
         let named = self.refunds.get(refund_id)?.charge.as_ref().map(|link| link.value.as_str());
-        named.or_else(|| self.charge_of_unnamed())
+        named.or_else(|| self.charge_of_unnamed().map(|(id, _)| id))
     }
 
     /// The charge of refunds that name the intent only. None while the intent says that money was received and no
     /// charge that was seen shows it: then the refund is of another, not of one that was declined.
-    fn charge_of_unnamed(&self) -> Option<&str> {
+    fn charge_of_unnamed(&self) -> Option<(&str, &Charge)> {
         let (id, charge) = self.main_charge()?;
         let received = self.intents.values().any(|intent| intent.best.value.amount_received > 0);
-        (charge.amount_captured > 0 || !received).then_some(id)
+        (charge.amount_captured > 0 || !received).then_some((id, charge))
     }
 
     /// Whether money in this currency can be added to the payment's.
@@ -146,34 +190,11 @@ impl Facts {
 
     /// Charges with something captured: the main charge first. One with nothing captured counts for nothing, for
     /// what it shows as refunded is a void.
-    fn captured_charges(&self) -> impl Iterator<Item = (&str, &Latest<Charge>)> {
+    pub(super) fn captured_charges(&self) -> impl Iterator<Item = (&str, &Latest<Charge>)> {
         let best = self.charges.iter().filter_map(|(id, facts)| Some((id.as_str(), facts.best.as_ref()?)));
         let mut captured: Vec<_> = best.filter(|(_, best)| best.value.amount_captured > 0).collect();
         captured.sort_by_key(|(id, best)| Reverse((best.value.created, *id)));
         captured.into_iter()
-    }
-
-    /// Refunds that name this charge and can be part of what it shows.
-    fn refunds_naming(&self, charge_id: &str) -> impl Iterator<Item = &Refund> {
-        self.refunds_of(move |charge| charge == Some(charge_id))
-    }
-
-    /// Refunds that name the intent only, of the charges that were seen.
-    fn unnamed_refunds(&self) -> impl Iterator<Item = &Refund> {
-        let seen = self.charge_of_unnamed().is_some();
-        self.refunds_of(move |charge| charge.is_none() && seen)
-    }
-
-    /// Refunds whose charge was not seen.
-    fn refunds_elsewhere(&self) -> impl Iterator<Item = &Refund> {
-        let seen = self.charge_of_unnamed().is_some();
-        self.refunds_of(move |charge| charge.map_or(!seen, |charge| self.seen(charge).is_none()))
-    }
-
-    /// Refunds, by the charge they name, that count in the payment's money.
-    fn refunds_of<'a>(&'a self, is: impl Fn(Option<&'a str>) -> bool) -> impl Iterator<Item = &'a Refund> {
-        let named = self.refunds.values().filter(move |r| is(r.charge.as_ref().map(|link| link.value.as_str())));
-        named.map(|r| &r.best.value).filter(|refund| self.counts(&refund.currency) && !refund.is_release())
     }
 
     /// A charge's best snapshot, and when it was taken.

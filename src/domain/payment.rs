@@ -217,14 +217,14 @@ fn attempt_state(facts: &Facts) -> State {
     let status = intent.map(|i| i.value.status.as_str());
     let newest = facts.seen_charges().map(|(_, charge)| charge.created).max();
     // Several attempts can be of one second: what one of them shows counts.
-    let latest = || facts.seen_charges().map(|(_, charge)| charge).filter(|charge| Some(charge.created) == newest);
-    let void = latest().any(Charge::is_void);
+    let latest = || facts.seen_charges().filter(|(_, charge)| Some(charge.created) == newest);
+    let void = latest().any(|(id, _)| facts.charges[id].is_void());
     let canceled = status == Some("canceled");
-    let held = facts.seen_charges().any(|(_, c)| c.status == "succeeded" && c.amount_captured == 0 && !c.is_void());
+    let is_held = |charge: &Charge| charge.status == "succeeded" && charge.amount_captured == 0;
+    let held = facts.seen_charges().any(|(id, charge)| is_held(charge) && !facts.charges[id].is_void());
     // An intent seen before the newest attempt was made says nothing of it.
     let recent = intent.filter(|i| newest.is_none_or(|newest| newest <= i.stamp.at)).map(|i| &i.value);
-    let declined =
-        latest().any(|charge| charge.status == "failed") && latest().all(|charge| charge.status != "pending");
+    let declined = latest().any(|(_, c)| c.status == "failed") && latest().all(|(_, c)| c.status != "pending");
 
     // A canceled intent has let its authorization go, whether or not the charge was seen to show it.
     if (held && !canceled) || (status == Some("requires_capture") && !void) {

@@ -80,9 +80,11 @@ fn charges(facts: &Facts) -> impl Iterator<Item = Line> {
 }
 
 fn refunds(facts: &Facts) -> impl Iterator<Item = Line> {
-    facts.refunds.iter().map(|(id, known)| {
+    let releases = facts.releases();
+    facts.refunds.iter().map(move |(id, known)| {
         let refund: &Refund = &known.best.value;
-        let counts = refund.is_live() && facts.returns_money(id, refund) && facts.counts(&refund.currency);
+        let is_release = releases.contains(id.as_str());
+        let counts = refund.is_live() && !is_release && facts.counts(&refund.currency);
         Line {
             at: Some(refund.created),
             what: "refund",

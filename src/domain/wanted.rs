@@ -102,11 +102,7 @@ fn now(subject: &str, round: &str, payload: Value) -> Wanted {
 }
 
 fn notify_refund(_: &Payment, facts: &Facts) -> Vec<Wanted> {
-    let succeeded = (facts.refunds.iter()).map(|(id, refund)| (id, &refund.best.value));
-    succeeded
-        .filter(|(id, refund)| refund.status == "succeeded" && facts.returns_money(id, refund))
-        .map(|(id, _)| now(id, "", refund_payload(id, facts)))
-        .collect()
+    refunds(facts, |status| status == "succeeded")
 }
 
 fn notify_unexplained_refund(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
@@ -123,9 +119,15 @@ fn notify_unexplained_refund(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
 }
 
 fn resolve_failed_refund(_: &Payment, facts: &Facts) -> Vec<Wanted> {
-    let ended = |status: &str| matches!(status, "failed" | "canceled");
-    let failed = facts.refunds.iter().filter(|(_, refund)| ended(&refund.best.value.status));
-    failed.map(|(id, _)| now(id, "", refund_payload(id, facts))).collect()
+    refunds(facts, |status| matches!(status, "failed" | "canceled"))
+}
+
+/// Work on each refund in such a status, now. A release gave nothing back.
+fn refunds(facts: &Facts, is_due: impl Fn(&str) -> bool) -> Vec<Wanted> {
+    let releases = facts.releases();
+    let due = facts.refunds.iter().filter(|(id, _)| !releases.contains(id.as_str()));
+    let due = due.filter(|(_, refund)| is_due(&refund.best.value.status));
+    due.map(|(id, _)| now(id, "", refund_payload(id, facts))).collect()
 }
 
 fn refund_payload(id: &str, facts: &Facts) -> Value {

@@ -27,9 +27,10 @@ impl Facts {
         let Some((charge_id, charge)) = charge_id.and_then(|id| Some((id, self.seen(id)?.0))) else {
             return self.amount_paid().is_some_and(|paid| paid > 0 && self.amount_refunded() >= paid);
         };
+        let releases = self.releases();
         let refunds = self.refunds.iter().map(|(id, refund)| (id, &refund.best.value));
         let refunded: i128 = refunds
-            .filter(|(id, refund)| refund.is_live() && self.returns_money(id, refund) && self.counts(&refund.currency))
+            .filter(|(id, refund)| refund.is_live() && !releases.contains(id.as_str()) && self.counts(&refund.currency))
             .filter(|(id, _)| self.charge_of_refund(id) == Some(charge_id))
             .map(|(_, refund)| i128::from(refund.amount))
             .sum();

@@ -1,21 +1,41 @@
 //! Charges, with the refunds and the dispute that older API versions nest in them.
 
 use super::origin::{Origin, beside};
-use super::{dispute, payment_intent, refund};
-use crate::domain::{Charge, ChargeFacts, Facts};
+use super::{balance, dispute, payment_intent, person, refund};
+use crate::domain::{BalanceEntry, Charge, ChargeFacts, Facts, Shown};
 use crate::stripe::object::{Link, Object, Unreadable};
+
+/// Reads the charge that an event is about. That its authorization expired only the event's type says
+/// (docs.stripe.com/changelog/basil/2025-03-31/remove-refund-from-partial-capture-and-payment-cancellation-flow).
+pub(super) fn read_shown(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
+    let mut facts = read(origin, object)?;
+    let expired = matches!(origin.kind(), "charge.expired" | "v1.charge.expired");
+    if let Some(charge) = facts.charges.get_mut(&object.id("id")?) {
+        charge.expired = expired;
+    }
+    Ok(facts)
+}
 
 /// Reads a charge. Before 2014 it has no `status`, older versions lack `amount_captured`
 /// (docs.stripe.com/api/charges).
 pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
     let id = object.id("id")?;
     let charge = snapshot(origin, object)?;
+    person::read(origin, object, &id, "billing_details");
     let (rank, refunded) = (charge.rank(), charge.amount_refunded);
+    let is_captured = charge.amount_captured > 0;
+    let all_of_less = charge.refunded && refunded < charge.amount;
+    let shown =
+        (charge.amount_captured, Shown { since: origin.at(), least: refunded, least_at: origin.at(), all_of_less });
     let best = origin.sighting(charge, rank, refunded);
     let intent = origin.lenient(object.link("payment_intent"));
     let charge = ChargeFacts {
         intent: intent.as_ref().map(|link| beside(&best, link.id.clone())),
         order_ref: origin.order_ref(object).map(|reference| beside(&best, reference)),
+        shown: is_captured.then_some(shown).into_iter().collect(),
+        rendering: origin.rendering().map(|rendering| beside(&best, rendering)),
+        settled: settled(origin, object),
+        expired: false,
         best: Some(best),
     };
     let mut facts = nested(origin, object, &id, intent);
@@ -63,7 +83,14 @@ fn snapshot(origin: &Origin, object: &Object) -> Result<Charge, Unreadable> {
         payment_method: (origin.lenient(object.object("payment_method_details")))
             .and_then(|details| origin.lenient(details.optional_text("type"))),
         failure_code: origin.lenient(object.optional_text("failure_code")),
+        refunds: origin.list(object.objects("refunds")).iter().filter_map(|refund| refund.id("id").ok()).collect(),
     })
+}
+
+/// What the charge moved on the balance; only an id, unless it was expanded.
+fn settled(origin: &Origin, object: &Object) -> Option<BalanceEntry> {
+    let entry = origin.lenient(object.link("balance_transaction"))?.expanded?;
+    origin.lenient(balance::entry(origin, &entry).map(Some)).map(|(_, entry)| entry)
 }
 
 fn status_before_2014(paid: Option<bool>, captured: bool) -> &'static str {

@@ -1,7 +1,7 @@
 //! Checkout sessions: read for the order they are about, never as proof of payment.
 
-use super::links;
 use super::origin::{Origin, beside, reference};
+use super::{links, person};
 use crate::domain::{Child, Facts, Session, SessionFacts};
 use crate::stripe::object::{Object, Unreadable};
 
@@ -11,6 +11,7 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
     let id = object.id("id")?;
     let session = Session { scope: origin.scope(), currency: origin.lenient(object.optional_currency("currency")) };
     let rank = session.rank();
+    person::read(origin, object, &id, "customer_details");
     let best = origin.sighting(session, rank, 0);
     let (links, mut facts) = links::read(origin, object, &best.stamp);
     let client_ref =

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::balance;
 use super::links;
 use super::origin::Origin;
 use crate::domain::{BalanceEntry, Child, Dispute, DisputeFacts, Facts, Submissions};
 use crate::stripe::object::{Object, Unreadable};
+
+/// Longest description of what the networks' programmes ask that is kept, in bytes.
+const MAX_ELIGIBILITY: usize = 5_000;
 
 /// Reads a dispute (docs.stripe.com/api/disputes).
 pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
@@ -17,7 +21,7 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
     let best = origin.sighting(dispute, rank, 0);
     let (links, mut facts) = links::read(origin, object, &best.stamp);
     let child = Child { best, charge: links.charge, intent: links.intent };
-    let dispute = DisputeFacts { child, balance: balance(origin, object), submissions: counted.into_iter().collect() };
+    let dispute = DisputeFacts { child, balance: entries(origin, object), submissions: counted.into_iter().collect() };
     facts.disputes.insert(id, dispute);
     Ok(facts)
 }
@@ -56,7 +60,7 @@ fn snapshot(origin: &Origin, object: &Object, submissions: Option<i64>) -> Resul
         submission_count: submissions.unwrap_or(0),
         intended_submission_method: origin.lenient(object.optional_text("intended_submission_method")),
         submission_method: origin.lenient(details.optional_text("submission_method")),
-        enhanced_eligibility: details.optional_json("enhanced_eligibility"),
+        enhanced_eligibility: origin.lenient(details.optional_json("enhanced_eligibility", MAX_ELIGIBILITY)),
         is_charge_refundable: origin.lenient(object.flag("is_charge_refundable")),
         created: origin.created(object),
     })
@@ -64,20 +68,8 @@ fn snapshot(origin: &Origin, object: &Object, submissions: Option<i64>) -> Resul
 
 /// Balance transactions by id. Until 2014-08-20 there was one, and it may be an id only. An entry that cannot be read
 /// is noted: the dispute's status and deadline must not be missed for it.
-fn balance(origin: &Origin, object: &Object) -> BTreeMap<String, BalanceEntry> {
+fn entries(origin: &Origin, object: &Object) -> BTreeMap<String, BalanceEntry> {
     let single = origin.lenient(object.link("balance_transaction")).and_then(|link| link.expanded);
     let entries = origin.list(object.objects("balance_transactions"));
-    entries.iter().chain(&single).filter_map(|entry| origin.lenient(balance_entry(origin, entry).map(Some))).collect()
-}
-
-fn balance_entry(origin: &Origin, entry: &Object) -> Result<(String, BalanceEntry), Unreadable> {
-    let balance = BalanceEntry {
-        // Not the event's: the same entry shown with its time must win over this one.
-        created: origin.lenient(entry.optional_time("created")).unwrap_or(0),
-        amount: entry.optional_integer("amount")?.ok_or_else(|| entry.wrong("amount", "is missing"))?,
-        fee: origin.lenient(entry.optional_integer("fee")).unwrap_or(0),
-        currency: entry.currency("currency")?,
-        exchange_rate: entry.optional_rate("exchange_rate"),
-    };
-    Ok((entry.id("id")?, balance))
+    entries.iter().chain(&single).filter_map(|entry| origin.lenient(balance::entry(origin, entry).map(Some))).collect()
 }

@@ -3,6 +3,7 @@
 //! The event's type decides nothing about money: a type never heard of is read all the same when it
 //! carries an object that is known. The readers conclude nothing; [`crate::domain`] does.
 
+mod balance;
 mod charge;
 mod checkout_session;
 mod dismissed;
@@ -12,10 +13,11 @@ mod linked;
 mod links;
 mod origin;
 mod payment_intent;
+mod person;
 mod refund;
 mod review;
 
-use crate::domain::Facts;
+use crate::domain::{Facts, Person};
 use crate::stripe::object::{Object, Unreadable};
 use origin::Origin;
 
@@ -28,7 +30,7 @@ pub struct Handler {
 
 /// The dispatch table. A new object is one entry here and one fixture.
 pub const HANDLERS: &[Handler] = &[
-    Handler { object: "charge", read: charge::read },
+    Handler { object: "charge", read: charge::read_shown },
     Handler { object: "payment_intent", read: payment_intent::read },
     Handler { object: "refund", read: refund::read },
     Handler { object: "dispute", read: dispute::read },
@@ -44,8 +46,9 @@ pub const HANDLERS: &[Handler] = &[
 #[expect(clippy::large_enum_variant, reason = "one at a time is made, and nearly all are facts")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reading {
-    /// It tells of objects that order state rests on. With what of it was passed over, since it could not be read.
-    Facts(Facts, Vec<Unreadable>),
+    /// It tells of objects that order state rests on. With who paid, and what of it was passed over, since it could
+    /// not be read.
+    Facts(Facts, Vec<Person>, Vec<Unreadable>),
     /// Nothing here reads it, and why.
     Ignored(String),
 }
@@ -71,5 +74,6 @@ pub fn read(event_id: &str, body: &str, order_key: &str) -> Result<Reading, Unre
     };
     let origin = Origin::of(event_id, &event, order_key)?;
     let facts = (handler.read)(&origin, &object)?;
-    Ok(Reading::Facts(facts, origin.into_notes()))
+    let (people, passed_over) = origin.into_people_and_notes();
+    Ok(Reading::Facts(facts, people, passed_over))
 }

@@ -5,8 +5,15 @@
 
 use std::cell::RefCell;
 
-use crate::domain::{Facts, Latest, Scope, Stamp};
+use serde_json::{Map, Value};
+
+use crate::domain::{Facts, Latest, Person, Rendering, Scope, Stamp};
 use crate::stripe::object::{Object, Unreadable};
+
+/// Longest metadata that is kept, in bytes: above Stripe's own limits of 50 fields of 540 characters.
+const MAX_METADATA: usize = 262_144;
+/// The first API version that makes no refund of what a capture releases.
+const BASIL: &str = "2025-03-31";
 
 /// The event an object was seen in.
 #[derive(Debug)]
@@ -14,7 +21,10 @@ pub(super) struct Origin<'a> {
     event_id: &'a str,
     at: i64,
     scope: Scope,
+    kind: String,
+    rendering: Option<Rendering>,
     order_key: &'a str,
+    people: RefCell<Vec<Person>>,
     notes: RefCell<Vec<Unreadable>>,
 }
 
@@ -25,13 +35,35 @@ impl<'a> Origin<'a> {
             event_id,
             at: event.time("created")?,
             scope: Scope::default(),
+            kind: String::new(),
+            rendering: None,
             order_key,
+            people: RefCell::default(),
             notes: RefCell::default(),
         };
         origin.scope.account = origin.lenient(event.optional_id("account"));
         // It decides where money is counted: live money must not be taken for test money.
         origin.scope.livemode = event.flag("livemode")?.unwrap_or(false);
+        origin.kind = origin.lenient(event.optional_text("type")).unwrap_or_default();
+        // What was fetched came in a version of our own choice.
+        let version = origin.lenient(event.optional_text("api_version"));
+        origin.rendering = (origin.kind != "clawback.fetched").then(|| rendering(version.as_deref()));
         Ok(origin)
+    }
+
+    /// The event's type, as in `charge.expired`.
+    pub(super) fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// When the event was made, in unix seconds.
+    pub(super) fn at(&self) -> i64 {
+        self.at
+    }
+
+    /// How its API version shows charges; none of a fetched object.
+    pub(super) fn rendering(&self) -> Option<Rendering> {
+        self.rendering
     }
 
     /// A field that money can do without: one that cannot be read is taken as absent, and noted.
@@ -61,9 +93,18 @@ impl<'a> Origin<'a> {
         self.lenient(object.optional_time("created")).unwrap_or(self.at)
     }
 
-    /// What was passed over so far.
-    pub(super) fn into_notes(self) -> Vec<Unreadable> {
-        self.notes.into_inner()
+    /// Remembers who paid, as an object says, if it says anything.
+    pub(super) fn meet(&self, id: &str, customer_id: Option<String>, email: Option<String>, name: Option<String>) {
+        if customer_id.is_some() || email.is_some() || name.is_some() {
+            let (object_id, event_id) = (id.to_owned(), self.event_id.to_owned());
+            let person = Person { object_id, seen_at: self.at, event_id, customer_id, email, name };
+            self.people.borrow_mut().push(person);
+        }
+    }
+
+    /// Who paid, and what was passed over.
+    pub(super) fn into_people_and_notes(self) -> (Vec<Person>, Vec<Unreadable>) {
+        (self.people.into_inner(), self.notes.into_inner())
     }
 
     /// Account and mode of everything in the event.
@@ -76,10 +117,24 @@ impl<'a> Origin<'a> {
         Latest { stamp: Stamp { at: self.at, rank, amount, event_id: self.event_id.to_owned() }, value }
     }
 
+    /// The merchant's own fields; none where there are none.
+    pub(super) fn metadata(&self, object: &Object) -> Option<Value> {
+        self.lenient(object.optional_json("metadata", MAX_METADATA))
+            .filter(|fields| fields != &Value::Object(Map::new()))
+    }
+
     /// The merchant's order reference in an object's metadata.
     pub(super) fn order_ref(&self, object: &Object) -> Option<String> {
         let metadata = self.lenient(object.object("metadata"))?;
         self.lenient(reference(&metadata, self.order_key))
+    }
+}
+
+/// How an API version, as in `2025-03-31.basil`, shows charges; one that is not known is taken for an old one.
+fn rendering(version: Option<&str>) -> Rendering {
+    match version {
+        Some(version) if version.starts_with('2') && version >= BASIL => Rendering::New,
+        _ => Rendering::Old,
     }
 }
 

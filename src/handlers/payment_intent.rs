@@ -1,7 +1,7 @@
 //! Payment intents, with the charges that versions before 2022-11-15 nest in them.
 
-use super::charge;
 use super::origin::{Origin, beside};
+use super::{charge, person};
 use crate::domain::{ChargeFacts, Facts, Intent, IntentFacts};
 use crate::stripe::object::{Object, Unreadable};
 
@@ -9,7 +9,10 @@ use crate::stripe::object::{Object, Unreadable};
 pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
     let id = object.id("id")?;
     let intent = snapshot(origin, object)?;
+    // It describes the payer nowhere, but for the address that its receipt goes to.
+    person::read(origin, object, &id, "billing_details");
     let rank = intent.rank();
+    let received = Some((intent.amount_received, origin.at())).filter(|(amount, _)| *amount > 0);
     let best = origin.sighting(intent, rank, 0);
     let mut facts = Facts::default();
     let latest = origin.lenient(object.link("latest_charge"));
@@ -26,7 +29,10 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
         facts.join(Facts { charges: [(charge, link)].into(), ..Facts::default() });
     }
     let order_ref = origin.order_ref(object).map(|reference| beside(&best, reference));
-    facts.join(Facts { intents: [(id, IntentFacts { best, order_ref })].into(), ..Facts::default() });
+    facts.join(Facts {
+        intents: [(id, IntentFacts { best, order_ref, received: received.into_iter().collect() })].into(),
+        ..Facts::default()
+    });
     Ok(facts)
 }
 

@@ -25,6 +25,10 @@ pub(super) fn read_nested(origin: &Origin, object: &Object, charge_id: &str) -> 
 
 fn read_with_status(origin: &Origin, object: &Object, default: Option<&str>) -> Result<Facts, Unreadable> {
     let id = object.id("id")?;
+    let destination = origin.lenient(object.object("destination_details"));
+    let destination_type = destination.as_ref().and_then(|d| origin.lenient(d.optional_text("type")));
+    let details = destination.zip(destination_type.as_deref()).and_then(|(d, kind)| origin.lenient(d.object(kind)));
+    let detail = |field| details.as_ref().and_then(|details| origin.lenient(details.optional_text(field)));
     let refund = Refund {
         scope: origin.scope(),
         amount: object.amount("amount")?,
@@ -35,6 +39,11 @@ fn read_with_status(origin: &Origin, object: &Object, default: Option<&str>) -> 
             .unwrap_or_else(|| "unknown".to_owned()),
         reason: origin.lenient(object.optional_text("reason")),
         failure_reason: origin.lenient(object.optional_text("failure_reason")),
+        pending_reason: origin.lenient(object.optional_text("pending_reason")),
+        reference: detail("reference"),
+        reference_status: detail("reference_status"),
+        metadata: origin.metadata(object),
+        destination_type,
         created: origin.created(object),
     };
     let rank = refund.rank();

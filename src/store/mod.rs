@@ -11,5 +11,6 @@ pub mod ledger;
 pub mod migrations;
 pub mod orders;
 pub mod payments;
+pub mod people;
 pub mod rebuilds;
 pub mod replays;

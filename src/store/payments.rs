@@ -252,15 +252,18 @@ pub async fn save_refunds(conn: &mut PgConnection, touched: &[&str], refunds: &[
     sqlx::query!(
         "with derived as (
              select r.refund_id, r.payment_id, r.charge_id, r.amount, r.currency, r.status, r.reason, r.failure_reason,
-                to_timestamp(r.created) as created_at
+                    to_timestamp(r.created) as created_at, r.is_release, r.destination_type, r.reference,
+                    r.reference_status, r.pending_reason, r.metadata
              from jsonb_to_recordset($1) as r
-                 (refund_id text, payment_id text, charge_id text, amount bigint, currency text, status text, reason text,
-              failure_reason text, created bigint)
+                 (refund_id text, payment_id text, charge_id text, amount bigint, currency text, status text,
+                  reason text, failure_reason text, created bigint, is_release boolean, destination_type text,
+                  reference text, reference_status text, pending_reason text, metadata jsonb)
          ), gone as (
              delete from clawback.refunds where payment_id = any($2) and refund_id not in (select refund_id from derived)
          )
          insert into clawback.refunds
-             (refund_id, payment_id, charge_id, amount, currency, status, reason, failure_reason, created_at)
+             (refund_id, payment_id, charge_id, amount, currency, status, reason, failure_reason, created_at, is_release,
+              destination_type, reference, reference_status, pending_reason, metadata)
          select d.* from derived d
          where not exists (
              select from clawback.refunds f where f.refund_id = d.refund_id and to_jsonb(f) || to_jsonb(d) = to_jsonb(f))
@@ -268,7 +271,10 @@ pub async fn save_refunds(conn: &mut PgConnection, touched: &[&str], refunds: &[
          set payment_id = excluded.payment_id, charge_id = excluded.charge_id, amount = excluded.amount,
              currency = excluded.currency, status = excluded.status, reason = excluded.reason,
              failure_reason = excluded.failure_reason, created_at = excluded.created_at,
-             updated_at = excluded.updated_at",
+             updated_at = excluded.updated_at, is_release = excluded.is_release,
+             destination_type = excluded.destination_type, reference = excluded.reference,
+             reference_status = excluded.reference_status, pending_reason = excluded.pending_reason,
+             metadata = excluded.metadata",
         Json(refunds) as _,
         touched as _
     )

@@ -71,6 +71,7 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("refunds_amount", "update clawback.refunds set amount = -1"),
     ("refunds_currency", "update clawback.refunds set currency = ''"),
     ("refunds_payment_fkey", "update clawback.refunds set payment_id = 'pi_nowhere'"),
+    ("people_pkey", "insert into clawback.people select * from clawback.people"),
     ("refunds_pkey", "insert into clawback.refunds select * from clawback.refunds"),
     ("disputes_amounts", "update clawback.disputes set amount_withdrawn = -1"),
     ("disputes_amount_lost", "update clawback.disputes set amount_lost = amount + 1"),

@@ -21,6 +21,7 @@ mod merging;
 mod operators;
 mod order_state;
 mod order_story;
+mod people;
 mod privileges;
 mod processing;
 mod proxy;

@@ -152,7 +152,7 @@ fn whole(object: &str) -> Value {
 
 fn said(object: &Value) -> Result<(clawback::domain::Facts, Vec<String>), String> {
     match read("evt_1", &event("evt_1", 1, object), "order_id") {
-        Ok(Reading::Facts(facts, notes)) => Ok((facts, notes.iter().map(ToString::to_string).collect())),
+        Ok(Reading::Facts(facts, _, notes)) => Ok((facts, notes.iter().map(ToString::to_string).collect())),
         Ok(Reading::Ignored(reason)) => Err(format!("ignored: {reason}")),
         Err(unreadable) => Err(unreadable.to_string()),
     }

@@ -26,6 +26,7 @@ mod memory;
 mod postgres;
 mod queue;
 mod regressions;
+mod release_rules;
 mod rules;
 mod samples;
 mod stories;

@@ -30,7 +30,7 @@ pub fn payment(events: &[String]) -> Derived {
 fn reading(body: &str) -> Result<Facts, String> {
     let event: Value = serde_json::from_str(body).expect("JSON");
     match read(event["id"].as_str().expect("an id"), body, "order_id") {
-        Ok(Reading::Facts(facts, _)) => Ok(facts),
+        Ok(Reading::Facts(facts, ..)) => Ok(facts),
         Ok(Reading::Ignored(reason)) => panic!("ignored: {reason}"),
         Err(unreadable) => Err(unreadable.to_string()),
     }

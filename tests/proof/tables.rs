@@ -56,7 +56,7 @@ impl ReadEvent {
     /// Reads an event; every event of a life is one that the service reads.
     pub fn of(event: &Event) -> Result<Self, String> {
         match read(&event.id, &event.body, "order_id") {
-            Ok(Reading::Facts(facts, _)) => Ok(Self { id: event.id.clone(), object: object_id(&event.body), facts }),
+            Ok(Reading::Facts(facts, ..)) => Ok(Self { id: event.id.clone(), object: object_id(&event.body), facts }),
             Ok(Reading::Ignored(reason)) => Err(format!("{} was ignored: {reason}", event.body)),
             Err(unreadable) => Err(format!("{} was not read: {unreadable}", event.body)),
         }
@@ -219,6 +219,7 @@ impl Tables {
             amount: row.refund.amount,
             currency: row.refund.currency.clone(),
             status: row.refund.status.clone(),
+            is_release: row.is_release,
         }
     }
 }

@@ -64,6 +64,7 @@ pub struct RefundTruth {
     pub amount: i64,
     pub currency: String,
     pub status: String,
+    pub is_release: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -116,7 +117,8 @@ pub fn truth(life: &Life) -> Truth {
     for refund in known::strays(life) {
         follow_ups::of_refund(&mut end.wanted, &refund);
         let (currency, status) = (refund.currency.to_owned(), refund.status.to_owned());
-        end.refunds.insert(refund.id, RefundTruth { payment_id: None, amount: refund.amount, currency, status });
+        let told = RefundTruth { payment_id: None, amount: refund.amount, currency, status, is_release: false };
+        end.refunds.insert(refund.id, told);
     }
     end.orders = orders::of(&end.payments);
     end
@@ -129,6 +131,7 @@ fn tell_children(end: &mut Truth, known: &Known, id: &str) {
             amount: refund.amount,
             currency: refund.currency.to_owned(),
             status: refund.status.to_owned(),
+            is_release: known.is_release(refund),
         };
         end.refunds.insert(refund.id.clone(), told);
     }

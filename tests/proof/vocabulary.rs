@@ -156,7 +156,7 @@ impl Field<'_> {
     /// Whether something else depends on the word; none where no other word could stand.
     fn knows_its_word(&self) -> Option<bool> {
         let otherwise = read_as(&self.with(json!(NEW_WORD)));
-        let (Ok(Reading::Facts(as_it_is, _)), Ok(Reading::Facts(otherwise, _))) = (&self.as_it_is.1, &otherwise.1)
+        let (Ok(Reading::Facts(as_it_is, ..)), Ok(Reading::Facts(otherwise, ..))) = (&self.as_it_is.1, &otherwise.1)
         else {
             return None;
         };

@@ -125,7 +125,7 @@ fn clock(apart: u64, tolerance: Duration) -> Finding {
 }
 
 fn views() -> Vec<&'static str> {
-    [grants::VIEWS, &[grants::PAYLOADS]].concat()
+    [grants::VIEWS, grants::PAYLOADS].concat()
 }
 
 fn interface(missing: &[String]) -> Finding {

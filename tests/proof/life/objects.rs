@@ -20,12 +20,16 @@ pub struct Charge {
     pub currency: &'static str,
     pub status: &'static str,
     pub created: i64,
+    /// When all that is captured was.
+    pub captured_at: i64,
     /// The merchant's: what was taken from the buyer.
     pub captured: i64,
     /// Of a slow payment method: until it settles, and when it fails, Stripe shows its amount as captured.
     pub slow: bool,
-    /// The rest of an authorization that was let go by a capture.
+    /// The rest of an authorization that was let go by a capture, where Stripe counts that as refunded.
     pub released: i64,
+    /// All that will be captured is.
+    pub settled: bool,
     /// The authorization was let go altogether.
     pub voided: bool,
     /// Stripe shows the letting go on the charge.
@@ -40,6 +44,12 @@ impl Charge {
     pub fn shown(&self) -> i64 {
         let voided = if self.void_shown { self.amount } else { 0 };
         self.counted.iter().map(|(_, amount)| amount).sum::<i64>() + self.released + voided
+    }
+
+    /// Stripe says that nothing is left of it.
+    pub fn shown_refunded(&self) -> bool {
+        let counted: i64 = self.counted.iter().map(|(_, amount)| amount).sum();
+        self.void_shown || self.captured > 0 && self.settled && counted == self.captured
     }
 
     /// What Stripe shows as captured.
@@ -61,8 +71,11 @@ pub struct Refund {
     pub currency: &'static str,
     pub status: &'static str,
     pub created: i64,
-    /// It only says that an authorization was let go.
-    pub of_void: bool,
+    /// It only says that an authorization, or the rest of one, was let go.
+    pub releases: bool,
+    pub reason: Option<&'static str>,
+    /// Without metadata.
+    pub bare: bool,
 }
 
 impl Refund {

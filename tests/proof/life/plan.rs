@@ -47,6 +47,18 @@ pub struct Shape {
     pub rates: bool,
     /// `payment_method_details.type` of disputes.
     pub method: &'static str,
+    /// Of events.
+    pub api_version: &'static str,
+    /// How what a capture releases is shown.
+    pub captures: Captures,
+    /// Charges show their balance transaction, not its id.
+    pub expands_balance: bool,
+    /// Refunds may have neither reason nor metadata.
+    pub bare_refunds: bool,
+    /// The endpoint sees each charge as its capture left it.
+    pub sees_captures: bool,
+    /// The endpoint sees that an intent is canceled.
+    pub sees_cancels: bool,
     /// Charges without payment intents.
     pub direct: bool,
     /// `charge.refunds`.
@@ -92,6 +104,16 @@ impl Shape {
     }
 }
 
+/// Whether the requests that capture are of a version before 2025-03-31.basil: then what they release is made a refund
+/// of, and counted as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Captures {
+    Old,
+    New,
+    /// One as the other.
+    Mixed,
+}
+
 /// How refunds are nested in a charge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nested {
@@ -127,6 +149,8 @@ pub enum Step {
     },
     Capture {
         percent: u8,
+        /// By a request of an old version, where both are made.
+        old: bool,
     },
     /// A part is captured and the rest stays authorized.
     CaptureSome {

@@ -45,12 +45,18 @@ impl Renderer<'_> {
         let mut body = json!({
             "id": charge.id, "object": "charge", "amount": charge.amount, "currency": charge.currency,
             "amount_refunded": shown, "captured": captured > 0, "paid": charge.status == "succeeded",
-            "refunded": shown > 0 && shown == charge.amount, "created": charge.created,
+            "refunded": charge.shown_refunded(), "created": charge.created,
             "payment_intent": self.pay.intent_id(), "livemode": self.livemode(),
             "metadata": metadata(charge.order.as_deref()),
         });
         if self.shape.amount_captured {
             body["amount_captured"] = json!(captured);
+        }
+        if self.shape.expands_balance && charge.settled && charge.status == "succeeded" {
+            // Of what the capture released a second one gives back what this one took.
+            let gross = charge.captured + charge.released;
+            body["balance_transaction"] = json!({"id": format!("txn_{}", charge.id), "object": "balance_transaction",
+                "amount": gross, "currency": charge.currency, "fee": 0, "created": charge.captured_at});
         }
         if self.shape.charge_status {
             body["status"] = json!(charge.status);
@@ -81,8 +87,8 @@ impl Renderer<'_> {
     pub(super) fn refund(&self, refund: &Refund) -> Shown {
         let mut body = json!({
             "id": refund.id, "object": "refund", "amount": refund.amount, "currency": refund.currency,
-            "status": refund.status, "created": refund.created, "metadata": self.noise(),
-            "reason": refund.of_void.then_some("expired_uncaptured_charge"),
+            "status": refund.status, "created": refund.created, "metadata": if refund.bare { json!({}) } else { self.noise() },
+            "reason": refund.reason,
         });
         let charge = refund.charge.as_deref();
         let names_intent = self.link(&mut body, charge, self.shape.refund_links);

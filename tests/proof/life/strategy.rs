@@ -5,18 +5,41 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::plan::{
-    Attempt, Bearer, Due, Ending, Funds, Gap, Links, Nested, Opening, Plan, Planned, RefundMove, RefundStart, Shape,
-    Step,
+    Attempt, Bearer, Captures, Due, Ending, Funds, Gap, Links, Nested, Opening, Plan, Planned, RefundMove, RefundStart,
+    Shape, Step,
 };
 use super::view::Endpoint;
 
-/// Lives of one order or a few.
+/// Lives of one order or a few; every fifth is of what becomes of a hold.
 pub fn plans() -> impl Strategy<Value = Plan> {
+    prop_oneof![4 => of_all_sorts(), 1 => holds()]
+}
+
+fn of_all_sorts() -> impl Strategy<Value = Plan> {
     let steps = (prop::collection::vec(planned(opening()), 1..8), prop::collection::vec(planned(later()), 0..26));
     (shapes(), endpoints(), steps, any::<u64>()).prop_map(|(shape, endpoint, (mut steps, later), seed)| {
         steps.extend(later);
         Plan { shape, endpoint, steps, seed }
     })
+}
+
+/// A part of a hold is captured, or none, and then some of it goes back; in events of any version.
+fn holds() -> impl Strategy<Value = Plan> {
+    use Endpoint::*;
+    let seen = [Everything, Advised, ChargeRefunded, AllButRefunds, AllButCharges, AllButIntents, ChangedRefunds];
+    let version = select(vec!["2019-02-19", "2025-03-31.basil", "2026-07-29.dahlia"]);
+    let holds = Just(Step::Attempt { ends: Attempt::Authorizes }).boxed();
+    let part = (1..100_u8, any::<bool>()).prop_map(|(percent, old)| Step::Capture { percent, old });
+    let ends = prop_oneof![6 => part, 1 => captures()];
+    let money = prop_oneof![6 => refunds(), 1 => disputes(), 1 => Just(Step::ChargeTouched)];
+    let steps = (planned(holds), planned(ends), prop::collection::vec(planned(money), 0..7));
+    (shapes(), select(seen.to_vec()), version, steps, any::<u64>()).prop_map(
+        |(shape, endpoint, api_version, (holds, ends, mut steps), seed)| {
+            steps.splice(0..0, [holds, ends]);
+            steps.iter_mut().for_each(|step| step.payment = 0);
+            Plan { shape: Shape { payments: 1, api_version, ..shape }, endpoint, steps, seed }
+        },
+    )
 }
 
 fn endpoints() -> impl Strategy<Value = Endpoint> {
@@ -55,8 +78,10 @@ fn shapes() -> impl Strategy<Value = Shape> {
         prop::bool::weighted(0.3),
     );
     let habits = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
-    (size, whose, money, eras(), links, habits).prop_map(
-        |(payments, (account, livemode, currency), money, era, links, habits)| Shape {
+    let captures =
+        (select(vec![Captures::Old, Captures::New, Captures::Mixed]), prop::bool::weighted(0.2), any::<bool>());
+    (size, whose, money, eras(), links, habits, captures).prop_map(
+        |(payments, (account, livemode, currency), money, era, links, habits, captures)| Shape {
             payments,
             account,
             livemode,
@@ -76,6 +101,9 @@ fn shapes() -> impl Strategy<Value = Shape> {
             void_makes_refund: habits.3,
             copies_metadata: habits.4,
             noise: habits.5,
+            captures: captures.0,
+            expands_balance: captures.1,
+            bare_refunds: captures.2,
             ..era
         },
     )
@@ -93,6 +121,12 @@ pub fn today() -> Shape {
         settlement: None,
         rates: true,
         method: "card",
+        api_version: "2025-04-30.basil",
+        captures: Captures::New,
+        expands_balance: false,
+        bare_refunds: false,
+        sees_captures: true,
+        sees_cancels: true,
         direct: false,
         nested_refunds: Nested::Absent,
         nested_charges: false,
@@ -119,10 +153,16 @@ pub fn today() -> Shape {
 fn eras() -> impl Strategy<Value = Shape> {
     let today = today();
     let direct = Shape { direct: true, ..today.clone() };
-    let before_2024_10 = Shape { refund_events: false, ..today.clone() };
-    let before_2022_11 =
-        Shape { nested_refunds: Nested::List, nested_charges: true, case_types: false, ..today.clone() };
-    let before_2020 = Shape { amount_captured: false, refund_events: false, ..before_2022_11.clone() };
+    let before_2024_10 = Shape { api_version: "2024-06-20", refund_events: false, ..today.clone() };
+    let before_2022_11 = Shape {
+        api_version: "2020-08-27",
+        nested_refunds: Nested::List,
+        nested_charges: true,
+        case_types: false,
+        ..today.clone()
+    };
+    let before_2020 =
+        Shape { api_version: "2019-02-19", amount_captured: false, refund_events: false, ..before_2022_11.clone() };
     let ancient = Shape {
         direct: true,
         nested_refunds: Nested::BareArray,
@@ -169,7 +209,7 @@ fn opening() -> impl Strategy<Value = Step> {
         3 => (10..20_000_u16, orders()).prop_map(|(amount, order)| Step::Begin { amount, order }),
         6 => attempt.prop_map(|ends| Step::Attempt { ends }),
         1 => any::<bool>().prop_map(|ok| Step::Settle { ok }),
-        2 => percents().prop_map(|percent| Step::Capture { percent }),
+        2 => (percents(), any::<bool>()).prop_map(|(percent, old)| Step::Capture { percent, old }),
         1 => sessions(),
     ]
 }

@@ -17,7 +17,7 @@
 //!   the two snapshots are equally far along its life;
 //! - disputes or refunds in several currencies where neither charge nor intent is seen: which is the payment's?
 
-use super::plan::{Links, Nested, Shape};
+use super::plan::{Captures, Links, Nested, Shape};
 
 /// The event types an endpoint is subscribed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +103,6 @@ pub fn knowable(shape: &Shape, endpoint: Endpoint) -> Shape {
     let mut shape = shape.clone();
     if shape.direct {
         shape.nested_charges = false;
-        shape.void_shows_on_charge = true;
         shape.refund_links = Links::Charge;
         shape.dispute_links = Links::Charge;
     } else if !endpoint.sees_charges() && !endpoint.sees("payment_intent.succeeded") {
@@ -122,12 +121,15 @@ pub fn knowable(shape: &Shape, endpoint: Endpoint) -> Shape {
     shape.charges_again = shape.refund_links != Links::Intent
         || sees_each_refund && endpoint.sees("charge.refunded") && endpoint.sees_charges();
     shape.declined_at_once = endpoint.sees("charge.failed") || !endpoint.sees("payment_intent.created");
-    if shape.void_makes_refund && !endpoint.sees_charges() {
-        // Without the charge it looks like money that went back.
-        shape.void_makes_refund = false;
-    }
-    if !shape.void_shows_on_charge && !endpoint.sees("payment_intent.canceled") {
+    shape.sees_cancels = !shape.direct && endpoint.sees("payment_intent.canceled");
+    if !shape.sees_cancels && !endpoint.sees("charge.expired") {
         shape.void_shows_on_charge = true;
+    }
+    shape.sees_captures =
+        endpoint.sees("charge.captured") || shape.nested_charges && endpoint.sees("payment_intent.succeeded");
+    if !shape.sees_captures && !shape.expands_balance {
+        // Then the version of the event is all there is to go by.
+        shape.captures = if shape.api_version >= "2025-03-31" { Captures::New } else { Captures::Old };
     }
     shape
 }

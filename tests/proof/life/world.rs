@@ -115,7 +115,7 @@ impl World {
             Step::Begin { amount, order } => self.begin(p, i64::from(amount), order),
             Step::Attempt { ends } => self.attempt(p, ends),
             Step::Settle { ok } => self.settle(p, ok),
-            Step::Capture { percent } => self.capture(p, percent),
+            Step::Capture { percent, old } => self.capture(p, percent, old),
             Step::CaptureSome { percent } => self.capture_some(p, percent),
             Step::ChargeAgain { percent } => self.charge_again(p, percent),
             Step::Void { expired } => self.void(p, expired),
@@ -209,7 +209,7 @@ impl World {
         let (account, livemode) = self.shape.scope(p);
         let mut event = json!({
             "id": id, "object": "event", "type": kind, "created": self.clock, "livemode": livemode,
-            "api_version": "2025-04-30.basil", "pending_webhooks": 1, "data": {"object": object},
+            "api_version": self.shape.api_version, "pending_webhooks": 1, "data": {"object": object},
         });
         if let Some(account) = account {
             event["account"] = json!(account);

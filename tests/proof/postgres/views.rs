@@ -22,7 +22,8 @@ const ORDERS: &str = "
         'open_disputes', o.open_disputes) as sums
     from clawback_v1.orders o";
 
-const REFUNDS: &str = "select refund_id as id, payment_id, amount, currency, status from clawback_v1.refunds";
+const REFUNDS: &str =
+    "select refund_id as id, payment_id, amount, currency, status, is_release from clawback_v1.refunds";
 
 const DISPUTES: &str = "
     select dispute_id as id, payment_id, amount, currency, status, phase, outcome,

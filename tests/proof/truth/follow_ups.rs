@@ -15,7 +15,7 @@ const DAY: i64 = 86_400;
 type Wanted = BTreeSet<WantedTruth>;
 
 pub(super) fn tell(wanted: &mut Wanted, known: &Known, id: &str, sums: &Sums) {
-    known.refunds.values().for_each(|refund| of_refund(wanted, refund));
+    known.refunds.values().filter(|refund| !known.is_release(refund)).for_each(|refund| of_refund(wanted, refund));
     for charge in known.charges.values().filter(|charge| known.unexplained(charge) > 0) {
         let total: i64 = charge.counted.iter().map(|(_, amount)| amount).sum();
         add(wanted, "notify_refund", &charge.id, &total.to_string(), "soon", None);
@@ -66,9 +66,9 @@ impl Ends {
     }
 }
 
-/// The buyer is told of money that really went back; of a void none did.
+/// The buyer is told of money that really went back.
 pub(super) fn of_refund(wanted: &mut Wanted, refund: &Refund) {
-    if refund.status == "succeeded" && !refund.of_void {
+    if refund.status == "succeeded" {
         now(wanted, "notify_refund", &refund.id, "");
     }
     if !refund.is_live() {

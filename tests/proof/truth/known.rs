@@ -146,9 +146,20 @@ impl Known {
     /// What is with the buyer or on its way: the refunds known to live, and of each charge those that its
     /// total held when it was last seen, and of which nothing else was ever seen.
     fn refunded(&self) -> i64 {
-        let live = self.refunds.values().filter(|r| r.is_live() && !r.of_void && Some(r.currency) == self.currency());
-        let known: i64 = live.map(|refund| refund.amount).sum();
+        let known: i64 = self.live().map(|refund| refund.amount).sum();
         known + self.charges.values().map(|charge| self.unexplained(charge)).sum::<i64>()
+    }
+
+    /// The refunds that took money from the merchant, as far as can be known.
+    fn live(&self) -> impl Iterator<Item = &Refund> {
+        let in_currency = |refund: &&Refund| Some(refund.currency) == self.currency();
+        self.refunds.values().filter(|refund| refund.is_live() && !self.is_release(refund)).filter(in_currency)
+    }
+
+    /// It gave back nothing that was taken: it says so, or its charge or intent was seen to let go of as much.
+    pub(super) fn is_release(&self, refund: &Refund) -> bool {
+        let seen = self.intent.is_some() || refund.charge.as_ref().is_some_and(|id| self.charges.contains_key(id));
+        refund.releases && (seen || refund.reason.is_some())
     }
 
     pub(super) fn unexplained(&self, charge: &Charge) -> i64 {
@@ -181,14 +192,13 @@ impl Known {
         let Some(charge) = self.charges.get(id) else {
             return self.paid().is_some_and(|paid| paid > 0 && self.refunded() >= paid);
         };
-        let live = self.refunds.values().filter(|r| r.is_live() && !r.of_void && Some(r.currency) == self.currency());
         let main = self.charges.values().max_by_key(|charge| (charge.captured > 0, charge.created, &charge.id));
         // A refund that names the intent alone may be of any charge; the one that stands for the payment has it.
         let of = |refund: &&Refund| {
             if self.unnamed { main.is_some_and(|main| main.id == id) } else { refund.charge.as_deref() == Some(id) }
         };
-        let back: i64 = live.filter(of).map(|refund| refund.amount).sum();
-        charge.captured > 0 && (charge.shown() == charge.amount || back >= charge.captured)
+        let back: i64 = self.live().filter(of).map(|refund| refund.amount).sum();
+        charge.captured > 0 && (charge.shown_refunded() || back >= charge.captured)
     }
 
     fn hold(&self) -> bool {

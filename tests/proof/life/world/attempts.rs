@@ -1,7 +1,7 @@
 //! Attempts to pay: begun, declined, authorized, captured, let go.
 
 use super::super::objects::{Charge, Intent};
-use super::super::plan::Attempt;
+use super::super::plan::{Attempt, Captures};
 use super::{Subject, World, share};
 
 impl World {
@@ -82,9 +82,11 @@ impl World {
             currency: pay.currency,
             status,
             created,
+            captured_at: created,
             captured,
             slow: status == "pending",
             released: 0,
+            settled: captured == pay.amount,
             voided: false,
             void_shown: false,
             counted: Vec::new(),
@@ -108,7 +110,7 @@ impl World {
     pub(super) fn settle(&mut self, p: usize, ok: bool) {
         let Some(charge) = self.pays[p].charges.iter_mut().find(|charge| charge.status == "pending") else { return };
         if ok {
-            (charge.status, charge.captured) = ("succeeded", charge.amount);
+            (charge.status, charge.captured, charge.settled) = ("succeeded", charge.amount, true);
             self.set_intent(p, "succeeded", false);
             self.emit_both(p, "charge.succeeded", "payment_intent.succeeded");
         } else {
@@ -119,7 +121,7 @@ impl World {
         }
     }
 
-    pub(super) fn capture(&mut self, p: usize, percent: u8) {
+    pub(super) fn capture(&mut self, p: usize, percent: u8, old: bool) {
         let Some(n) = self.pays[p].authorization() else { return };
         // Without `amount_captured` a capture of a part would look like one of all and a refund.
         let percent = if self.shape.amount_captured { percent } else { 100 };
@@ -127,10 +129,17 @@ impl World {
             // More of what was captured in part: the two are equally far along.
             self.next_second();
         }
+        let old = self.shape.captures == Captures::Old || self.shape.captures == Captures::Mixed && old;
         let charge = &mut self.pays[p].charges[n];
         charge.captured += share(charge.amount - charge.captured, percent);
-        charge.released = charge.amount - charge.captured;
+        (charge.settled, charge.captured_at) = (true, self.clock);
+        let rest = charge.amount - charge.captured;
+        charge.released = if old { rest } else { 0 };
         self.set_intent(p, "succeeded", false);
+        if old && rest > 0 {
+            self.release(p, n, rest, None);
+            self.emit(p, "charge.refunded", Subject::Charge(n));
+        }
         self.emit_both(p, "charge.captured", "payment_intent.succeeded");
     }
 
@@ -158,7 +167,7 @@ impl World {
         self.next_second();
         self.add_charge(p, "succeeded", amount);
         if let Some(charge) = self.pays[p].charges.last_mut() {
-            charge.amount = amount;
+            (charge.amount, charge.settled) = (amount, true);
         }
         self.set_intent(p, "succeeded", false);
         self.emit_both(p, "charge.succeeded", "payment_intent.succeeded");
@@ -179,14 +188,18 @@ impl World {
     }
 
     fn void_charge(&mut self, p: usize, n: usize, expired: bool) {
-        let shown = self.shape.void_shows_on_charge;
+        let untold = !expired && !self.shape.sees_cancels;
+        let shown = self.shape.void_shows_on_charge || untold;
         let charge = &mut self.pays[p].charges[n];
         (charge.voided, charge.void_shown) = (true, shown);
-        if shown {
-            if self.shape.void_makes_refund && self.shape.refund_events {
-                self.refund_of_void(p, n);
-            }
-            self.emit(p, if expired { "charge.expired" } else { "charge.refunded" }, Subject::Charge(n));
+        if shown && self.shape.void_makes_refund && self.shape.refund_events {
+            let amount = charge.amount;
+            self.release(p, n, amount, expired.then_some("expired_uncaptured_charge"));
+        }
+        if expired {
+            self.emit(p, "charge.expired", Subject::Charge(n));
+        } else if shown {
+            self.emit(p, "charge.refunded", Subject::Charge(n));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Disputes: opened, answered, escalated, decided, and the money taken and given back.
 
-use super::super::objects::{Dispute, Entry};
+use super::super::objects::{Dispute, Entry, Refund};
 use super::super::plan::{Due, Ending, Funds, Opening};
 use super::{Subject, World, nth, share};
 
@@ -164,8 +164,8 @@ impl World {
         };
         let (away, won, currency) = (dispute.away(), dispute.status == "won", dispute.currency);
         let pay = &self.pays[p];
-        let refunds =
-            pay.refunds.iter().filter(|refund| refund.is_live() && !refund.of_void && refund.currency == currency);
+        let counts = |refund: &&Refund| refund.is_live() && !refund.releases && refund.currency == currency;
+        let refunds = pay.refunds.iter().filter(|refund| refund.charge.is_some()).filter(counts);
         let back = match ends {
             _ if won => away,
             // What a rate below one has rounded away cannot be known again.

@@ -15,8 +15,8 @@ impl World {
         };
         // A charge seen in the same second, before: does its total hold this refund already?
         self.next_second();
-        let amount = share(left, percent.min(100));
-        let made = self.add_refund(p, n, amount, status, false);
+        let Some(amount) = self.telling(p, n, share(left, percent.min(100))) else { return };
+        let made = self.add_refund(p, n, amount, status);
         if foreign && self.shape.foreign_children {
             self.make_foreign(p, n, made);
         }
@@ -39,21 +39,52 @@ impl World {
             let taken = ["needs_response", "under_review", "lost", "prevented"];
             pay.disputes.iter().any(|dispute| dispute.charge == id && taken.contains(&dispute.status))
         };
-        let left = pay.charges.iter().map(|charge| charge.captured + charge.released - charge.shown());
+        let left = pay.charges.iter().map(|c| c.captured - c.counted.iter().map(|(_, amount)| amount).sum::<i64>());
         pay.charges.iter().zip(left).enumerate().find_map(|(n, (charge, left))| {
             (charge.captured > 0 && left > 0 && !blocked(&charge.id)).then_some((n, left))
         })
     }
 
-    fn add_refund(&mut self, p: usize, n: usize, amount: i64, status: &'static str, of_void: bool) -> usize {
+    /// An amount near this one that nobody can take for what a capture released: a total that is just the rest, where
+    /// the charge was not seen before it, or a refund of the rest made with the capture.
+    fn telling(&self, p: usize, n: usize, amount: i64) -> Option<i64> {
+        let charge = &self.pays[p].charges[n];
+        let rest = charge.amount - charge.captured;
+        // Any of them can fail later, and be counted no more.
+        let totals = charge.counted.iter().fold(vec![0], |mut totals, (_, amount)| {
+            totals.extend(totals.clone().iter().map(|total| total + amount));
+            totals
+        });
+        let is_telling = |amount: &i64| rest == 0 || totals.iter().all(|total| total + amount != rest);
+        let unseen = !self.shape.sees_captures || charge.released > 0;
+        // Whole hundreds stay whole: see `disputes.rs`.
+        let step = if amount % 100 == 0 { 100 } else { 1 };
+        let near = (0..4).map(|n| amount - n * step).filter(|amount| *amount > 0);
+        near.into_iter().find(|amount| !unseen || is_telling(amount))
+    }
+
+    fn add_refund(&mut self, p: usize, n: usize, amount: i64, status: &'static str) -> usize {
         let (id, created) = (self.id("re"), self.clock);
+        let reason = self.made.is_multiple_of(3).then_some("requested_by_customer");
+        // Long after the capture, so that none takes it for its release.
+        let bare = self.shape.bare_refunds && created > self.pays[p].charges[n].captured_at + 60;
         let pay = &mut self.pays[p];
-        if !of_void {
-            pay.charges[n].counted.push((id.clone(), amount));
-        }
+        pay.charges[n].counted.push((id.clone(), amount));
         let (charge, currency) = (Some(pay.charges[n].id.clone()), pay.currency);
-        pay.refunds.push(Refund { id, charge, amount, currency, status, created, of_void });
+        pay.refunds.push(Refund { id, charge, amount, currency, status, created, releases: false, reason, bare });
         pay.refunds.len() - 1
+    }
+
+    /// What Stripe makes of an authorization, or the rest of one, that is let go.
+    pub(super) fn release(&mut self, p: usize, n: usize, amount: i64, reason: Option<&'static str>) {
+        let (id, created, status) = (self.id("re"), self.clock, "succeeded");
+        let pay = &mut self.pays[p];
+        let (charge, currency) = (Some(pay.charges[n].id.clone()), pay.currency);
+        pay.refunds.push(Refund { id, charge, amount, currency, status, created, releases: true, reason, bare: true });
+        if self.shape.refund_events {
+            let made = self.pays[p].refunds.len() - 1;
+            self.emit(p, "refund.created", Subject::Refund(made));
+        }
     }
 
     /// Goes back in another currency, beside the charge's total.
@@ -64,12 +95,6 @@ impl World {
         (refund.currency, refund.amount) = ("jpy", refund.amount * 150);
     }
 
-    pub(super) fn refund_of_void(&mut self, p: usize, n: usize) {
-        let amount = self.pays[p].charges[n].amount;
-        let made = self.add_refund(p, n, amount, "succeeded", true);
-        self.emit(p, "refund.created", Subject::Refund(made));
-    }
-
     pub(super) fn refund_moves(&mut self, p: usize, which: u8, to: RefundMove) {
         let (from, status): (&[&str], _) = match to {
             RefundMove::Pending => (&["requires_action"], "pending"),
@@ -78,7 +103,7 @@ impl World {
             RefundMove::Canceled => (&["pending", "requires_action"], "canceled"),
             RefundMove::Returned => (&["succeeded"], "requires_action"),
         };
-        let movable = |r: &Refund| from.contains(&r.status) && !r.of_void && r.charge.is_some();
+        let movable = |r: &Refund| from.contains(&r.status) && !r.releases && r.charge.is_some();
         let Some(n) = nth(&self.pays[p].refunds, which, movable) else { return };
         if self.shape.nested_refunds != Nested::WithoutStatus {
             self.move_refund(p, n, status);
@@ -125,7 +150,17 @@ impl World {
         let (id, created, currency) = (self.id("re"), self.clock, self.shape.currency);
         let (amount, status) = (i64::from(amount.max(1)), "succeeded");
         let pay = &mut self.pays[p];
-        pay.refunds.push(Refund { id, charge: None, amount, currency, status, created, of_void: false });
+        pay.refunds.push(Refund {
+            id,
+            charge: None,
+            amount,
+            currency,
+            status,
+            created,
+            releases: false,
+            reason: None,
+            bare: false,
+        });
         let made = pay.refunds.len() - 1;
         self.emit(p, "refund.created", Subject::Refund(made));
     }

@@ -1,0 +1,156 @@
+//! Refunds that give back no captured money: of an authorization that was let go, or of the rest of one.
+//!
+//! What a capture released Stripe has shown in two ways (DESIGN 2.2, "The released rest of a partial capture";
+//! docs.stripe.com/changelog/basil/2025-03-31/remove-refund-from-partial-capture-and-payment-cancellation-flow). Which
+//! of them is read from the charge itself. What money did go back is in `money.rs`.
+
+use std::collections::BTreeSet;
+
+use super::facts::{Charge, ChargeFacts, Child, Facts, Refund, Rendering};
+use super::money::{SLACK, Source};
+
+/// The rest of an authorization that a capture released.
+#[derive(Clone, Copy, Debug)]
+struct Rest<'a> {
+    /// The charge; none while only its intent was seen.
+    charge_id: Option<&'a str>,
+    /// In minor units of `currency`.
+    amount: i64,
+    currency: &'a str,
+    /// When it was captured, at the latest, in unix seconds.
+    captured_by: i64,
+}
+
+impl Charge {
+    /// What was authorized and not captured, of a charge of which something was.
+    fn rest(&self) -> Option<i64> {
+        let rest = self.amount.saturating_sub(self.amount_captured);
+        (self.amount_captured > 0 && rest > 0).then_some(rest)
+    }
+}
+
+impl ChargeFacts {
+    /// An authorization that was let go: nothing captured, and all of it shown as refunded, or said to have expired.
+    pub(super) fn is_void(&self) -> bool {
+        let Some(charge) = self.best.as_ref().map(|best| &best.value) else { return false };
+        let shown = charge.refunded || (charge.amount > 0 && charge.amount_refunded >= charge.amount);
+        charge.amount_captured == 0 && (self.expired || shown)
+    }
+
+    /// What its balance transaction says: all that was authorized moved, or only what was captured.
+    fn settled_as(&self, charge: &Charge) -> Option<Rendering> {
+        let (gross, slack) = self.settled.as_ref()?.in_currency(&charge.currency)?;
+        let off = |amount: i64| (gross - i128::from(amount)).abs();
+        let (all, captured) = (off(charge.amount), off(charge.amount_captured));
+        (all.min(captured) <= slack).then_some(if all < captured { Rendering::Old } else { Rendering::New })
+    }
+}
+
+impl Facts {
+    /// Ids of the refunds that give back no captured money.
+    pub(super) fn releases(&self) -> BTreeSet<&str> {
+        let is_void = |refund: &Child<Refund>| {
+            refund.best.value.is_expired_authorization() || self.source(refund) == Source::Nothing
+        };
+        let voids = self.refunds.iter().filter(|(_, refund)| is_void(refund));
+        let mut releases: BTreeSet<&str> = voids.map(|(id, _)| id.as_str()).collect();
+        for rest in self.rests() {
+            let candidates = self.could_be(rest).filter(|(id, _)| !releases.contains(id));
+            let earliest = candidates.min_by_key(|(id, refund)| (refund.created, *id)).map(|(id, _)| id);
+            releases.extend(earliest);
+        }
+        releases
+    }
+
+    /// What of a charge's `amount_refunded` is a released rest, in minor units.
+    pub(super) fn released(&self, charge_id: &str, charge: &Charge) -> i64 {
+        match self.rest_of(charge_id, charge) {
+            Some(rest) if self.rendering(charge_id, charge, rest) == Rendering::Old => rest.amount,
+            Some(_) | None => 0,
+        }
+    }
+
+    /// The rests of which a refund may be the release.
+    fn rests(&self) -> impl Iterator<Item = Rest<'_>> {
+        let of_charges =
+            self.captured_charges().filter_map(|(id, best)| self.rest_of(id, &best.value).zip(Some((id, &best.value))));
+        let old = of_charges.filter(|(rest, (id, charge))| self.rendering(id, charge, *rest) == Rendering::Old);
+        let unseen = self.captured_charges().next().is_none();
+        old.map(|(rest, _)| rest).chain(self.rest_of_intent().filter(move |_| unseen))
+    }
+
+    fn rest_of<'a>(&'a self, charge_id: &'a str, charge: &'a Charge) -> Option<Rest<'a>> {
+        let shown = self.charges.get(charge_id)?.shown.get(&charge.amount_captured)?;
+        let intents = self.intents.values().flat_map(|intent| intent.received.range(charge.amount_captured..));
+        let captured_by = intents.map(|(_, at)| *at).chain([shown.since]).min()?;
+        Some(Rest { charge_id: Some(charge_id), amount: charge.rest()?, currency: &charge.currency, captured_by })
+    }
+
+    fn rest_of_intent(&self) -> Option<Rest<'_>> {
+        let facts = self.intents.values().next()?;
+        let intent = &facts.best.value;
+        let captured_by = *facts.received.get(&intent.amount_received)?;
+        let amount = intent.amount.saturating_sub(intent.amount_received);
+        (amount > 0).then_some(Rest { charge_id: None, amount, currency: &intent.currency, captured_by })
+    }
+
+    /// How the rest of a charge is shown, by the first that tells (DESIGN 2.2).
+    fn rendering(&self, charge_id: &str, charge: &Charge, rest: Rest) -> Rendering {
+        let facts = &self.charges[charge_id];
+        let by_version = || facts.rendering.as_ref().map_or(Rendering::Old, |latest| latest.value);
+        if let Some(rendering) = facts.settled_as(charge) {
+            return rendering;
+        }
+        match facts.shown.get(&charge.amount_captured) {
+            Some(shown) if shown.all_of_less || shown.least < rest.amount => Rendering::New,
+            Some(shown) if shown.least == rest.amount && self.is_refund(rest, shown.least_at) => Rendering::New,
+            Some(shown) if shown.least == rest.amount => Rendering::Old,
+            // Stripe's own word for it.
+            Some(_) if self.refunds_of(rest).any(|(_, r)| r.amount == rest.amount && r.is_expired_authorization()) => {
+                Rendering::Old
+            }
+            Some(_) | None => by_version(),
+        }
+    }
+
+    /// What looks like the rest is a refund: one of just this amount was made by then, and none could be the release.
+    fn is_refund(&self, rest: Rest, shown_at: i64) -> bool {
+        let made_by_then = |refund: &Refund| refund.created <= shown_at.saturating_add(SLACK);
+        let of_amount = |refund: &&Refund| refund.amount == rest.amount && made_by_then(refund);
+        let known = || self.refunds_of(rest).map(|(_, refund)| refund).filter(of_amount);
+        known().next().is_some()
+            && self.could_be(rest).next().is_none()
+            && !known().any(Refund::is_expired_authorization)
+    }
+
+    /// Refunds that look like the one that Stripe makes of a rest at the moment of its capture. One made before
+    /// the capture was first seen was made with it: nothing can be refunded earlier.
+    fn could_be<'a>(&'a self, rest: Rest<'a>) -> impl Iterator<Item = (&'a str, &'a Refund)> {
+        self.refunds_of(rest).filter(move |(_, refund)| {
+            refund.amount == rest.amount
+                && refund.reason.is_none()
+                && refund.metadata.is_none()
+                && refund.status == "succeeded"
+                && refund.created <= rest.captured_by.saturating_add(SLACK)
+        })
+    }
+
+    /// Refunds in a rest's currency that may be of its charge.
+    fn refunds_of<'a>(&'a self, rest: Rest<'a>) -> impl Iterator<Item = (&'a str, &'a Refund)> {
+        let is_of = move |refund: &Child<Refund>| match (self.source(refund), rest.charge_id) {
+            (Source::Charge(id), Some(charge)) => id == charge,
+            (Source::Captured, Some(_)) | (Source::Unseen, None) => true,
+            _ => false,
+        };
+        let refunds = self.refunds.iter().filter(move |(_, refund)| is_of(refund));
+        let refunds = refunds.map(|(id, refund)| (id.as_str(), &refund.best.value));
+        refunds.filter(move |(_, refund)| refund.currency == rest.currency)
+    }
+}
+
+impl Refund {
+    /// What Stripe makes of an authorization that expired, and calls a refund.
+    fn is_expired_authorization(&self) -> bool {
+        self.reason.as_deref() == Some("expired_uncaptured_charge")
+    }
+}
