@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use clawback::stripe::signature::{Secret, Secrets, sign};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::binary::{Ended, run};
-use crate::bodies::{event, refund};
-use crate::harness::{Database, TestApp, options};
+use crate::bodies::{charge, event, event_with, refund};
+use crate::harness::{Database, TestApp, options, unix_now};
 use crate::proxy::{Proxy, Wire};
 
 const SIGNED: (&str, &str) = ("STRIPE_WEBHOOK_SECRETS", "whsec_x");
@@ -80,6 +81,35 @@ async fn the_doctor_finds_nothing_wrong_and_then_what_was_broken() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     app.db.settle().await;
     assert_eq!(findings(&app.db.url).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_passed_over_and_what_is_kept_apart_is_told() {
+    let secrets = Secrets::parse("live:whsec_live test:whsec_test").expect("two secrets");
+    let app = TestApp::start_on(Database::migrated().await, |service| service.secrets = secrets).await;
+    app.ready().await;
+    let deliver = async |key: &str, id: &str, live: bool, changes: Value| {
+        let body = event_with(id, 1, &charge(&format!("ch_{id}"), changes), json!({ "livemode": live }));
+        let signature = sign(&Secret::from_key(key), unix_now(), body.as_bytes());
+        assert_eq!(app.post(&body, &signature).await.status(), 200);
+    };
+    deliver("whsec_live", "evt_test", false, json!({})).await;
+    let (_, found) = examine(&app.db.url).await;
+    assert_eq!(of(&found, "modes"), ("good", "no live event is kept apart, and 1 test events are"));
+    assert_eq!(of(&found, "fields"), ("good", "none was passed over"));
+    for id in ["evt_1", "evt_2", "evt_3", "evt_4"] {
+        deliver("whsec_live", id, true, json!({ "paid": 7, "metadata": [] })).await;
+    }
+    deliver("whsec_test", "evt_live", true, json!({})).await;
+    app.db.settle().await;
+    let (_, found) = examine(&app.db.url).await;
+    let odd = "passed over: data.object.paid: is neither true nor false; data.object.metadata: is not an object";
+    let newest = format!("4 events were processed with fields that could not be read, the newest: evt_4 {odd}; evt_3 ");
+    let (level, says) = of(&found, "fields");
+    assert!(level == "warning" && says.starts_with(&newest) && !says.contains("evt_1"), "{says}");
+    assert_eq!(mend(says), "clawback events list --noted");
+    let (level, says) = of(&found, "modes");
+    assert!(level == "warning" && says.starts_with("1 live events came under a secret that is labelled `test:`"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
