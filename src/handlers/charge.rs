@@ -29,11 +29,11 @@ fn nested(origin: &Origin, object: &Object, id: &str, intent: Option<Link>) -> F
     if let Some(expanded) = intent.and_then(|link| link.expanded) {
         facts.join(origin.nested(payment_intent::read(origin, &expanded)));
     }
-    for refund in origin.list(object.objects("refunds")) {
+    for refund in origin.list(object, "refunds") {
         facts.join(origin.nested(refund::read_nested(origin, &refund, id)));
     }
     // Until 2017-02-14 the dispute itself stood here; where it is no object it says nothing new.
-    if let Some(expanded) = object.link("dispute").ok().flatten().and_then(|link| link.expanded) {
+    if let Some(expanded) = origin.lenient(object.link("dispute")).and_then(|link| link.expanded) {
         facts.join(origin.nested(dispute::read(origin, &expanded)));
     }
     facts

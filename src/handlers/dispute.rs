@@ -32,11 +32,8 @@ fn snapshot(origin: &Origin, object: &Object, submissions: Option<i64>) -> Resul
     // Until 2014-12-08 there was no such hash, and the deadline was a field of the dispute.
     let details = origin.lenient(object.object("evidence_details"));
     let details = details.as_ref().unwrap_or(object);
-    let due_by = if details.has("due_by") {
-        origin.lenient(details.optional_time("due_by"))
-    } else {
-        origin.lenient(object.optional_time("evidence_due_by"))
-    };
+    let due_by = origin.lenient(details.optional_time("due_by"));
+    let due_by = due_by.or_else(|| origin.lenient(object.optional_time("evidence_due_by")));
     let method = origin.lenient(object.object("payment_method_details"));
     let card = method.as_ref().and_then(|method| origin.lenient(method.object("card")));
     let of_card = |field| card.as_ref().and_then(|card| origin.lenient(card.optional_text(field)));
@@ -56,7 +53,7 @@ fn snapshot(origin: &Origin, object: &Object, submissions: Option<i64>) -> Resul
         submission_count: submissions.unwrap_or(0),
         intended_submission_method: origin.lenient(object.optional_text("intended_submission_method")),
         submission_method: origin.lenient(details.optional_text("submission_method")),
-        enhanced_eligibility: details.optional_json("enhanced_eligibility"),
+        enhanced_eligibility: origin.lenient(details.optional_json("enhanced_eligibility")),
         is_charge_refundable: origin.lenient(object.flag("is_charge_refundable")),
         created: origin.created(object),
     })
@@ -66,7 +63,7 @@ fn snapshot(origin: &Origin, object: &Object, submissions: Option<i64>) -> Resul
 /// is noted: the dispute's status and deadline must not be missed for it.
 fn balance(origin: &Origin, object: &Object) -> BTreeMap<String, BalanceEntry> {
     let single = origin.lenient(object.link("balance_transaction")).and_then(|link| link.expanded);
-    let entries = origin.list(object.objects("balance_transactions"));
+    let entries = origin.list(object, "balance_transactions");
     entries.iter().chain(&single).filter_map(|entry| origin.lenient(balance_entry(origin, entry).map(Some))).collect()
 }
 
@@ -77,7 +74,7 @@ fn balance_entry(origin: &Origin, entry: &Object) -> Result<(String, BalanceEntr
         amount: entry.optional_integer("amount")?.ok_or_else(|| entry.wrong("amount", "is missing"))?,
         fee: origin.lenient(entry.optional_integer("fee")).unwrap_or(0),
         currency: entry.currency("currency")?,
-        exchange_rate: entry.optional_rate("exchange_rate"),
+        exchange_rate: origin.lenient(entry.optional_rate("exchange_rate")),
     };
     Ok((entry.id("id")?, balance))
 }

@@ -14,7 +14,7 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
     let mut facts = Facts::default();
     let latest = origin.lenient(object.link("latest_charge"));
     let nested = latest.as_ref().and_then(|link| link.expanded.as_ref());
-    let listed = origin.list(object.objects("charges"));
+    let listed = origin.list(object, "charges");
     let mut named: Vec<String> = latest.iter().map(|link| link.id.clone()).collect();
     for charge in nested.into_iter().chain(&listed) {
         facts.join(origin.nested(charge::read(origin, charge)));
@@ -32,13 +32,14 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
 
 fn snapshot(origin: &Origin, object: &Object) -> Result<Intent, Unreadable> {
     let status = object.text("status")?;
+    let failure = origin.lenient(object.object("last_payment_error"));
     let waits_for_method = matches!(status.as_str(), "requires_payment_method" | "requires_source");
     Ok(Intent {
         scope: origin.scope(),
         amount: object.amount("amount")?,
         amount_received: object.optional_amount("amount_received")?.unwrap_or(0),
         currency: object.currency("currency")?,
-        last_attempt_failed: waits_for_method && object.has("last_payment_error"),
+        last_attempt_failed: waits_for_method && failure.is_some(),
         status,
         cancellation_reason: origin.lenient(object.optional_text("cancellation_reason")),
     })
