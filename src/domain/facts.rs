@@ -69,6 +69,9 @@ pub struct Charge {
     /// Why it failed, in Stripe's word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_code: Option<String>,
+    /// The refunds that this snapshot nests.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub refunds: BTreeSet<String>,
 }
 
 /// All that is known of a charge.

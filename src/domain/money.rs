@@ -87,7 +87,8 @@ impl Facts {
     pub(super) fn amount_refunded(&self) -> i64 {
         let unexplained = self.unexplained();
         let by_charge = self.captured_charges().map(|(id, best)| {
-            let live = sum(self.refunds_naming(id).filter(|refund| refund.is_live()).map(|refund| refund.amount));
+            let live = self.refunds_naming(id).filter(|(_, refund)| refund.is_live());
+            let live = sum(live.map(|(_, refund)| refund.amount));
             let unexplained = unexplained.iter().filter(|u| u.charge_id == id).map(|u| u.amount);
             sum(unexplained.chain([live])).min(best.value.amount_captured)
         });
@@ -98,17 +99,18 @@ impl Facts {
     }
 
     /// What the charges show as refunded beyond the known refunds, whatever became of those: of each charge the
-    /// refunds that name it, made before it was seen. A refund that names the intent only explains whichever
+    /// refunds that name it, nested in it or made before it was seen. A refund that names the intent only explains whichever
     /// total there is: put to one of several charges it could count there, and again in the total of another.
     pub(super) fn unexplained(&self) -> Vec<Unexplained<'_>> {
         let seen_at = self.captured_charges().map(|(_, best)| best.stamp.at).max().unwrap_or(0);
         let unnamed = self.unnamed_refunds().filter(|refund| refund.created <= seen_at.saturating_add(SLACK));
         let mut unnamed = sum(unnamed.map(|refund| refund.amount));
         let all = self.captured_charges().map(|(charge_id, best)| {
-            let known =
-                self.refunds_naming(charge_id).filter(|refund| refund.created <= best.stamp.at.saturating_add(SLACK));
+            let made_before = |refund: &Refund| refund.created <= best.stamp.at.saturating_add(SLACK);
+            let known = self.refunds_naming(charge_id);
+            let known = known.filter(|(id, refund)| made_before(refund) || best.value.refunds.contains(*id));
             let shown = best.value.shown();
-            let beyond = shown.saturating_sub(sum(known.map(|refund| refund.amount))).max(0);
+            let beyond = shown.saturating_sub(sum(known.map(|(_, refund)| refund.amount))).max(0);
             let amount = beyond.saturating_sub(unnamed).max(0);
             unnamed -= beyond - amount;
             Unexplained { charge_id, charge: &best.value, amount, shown }
@@ -154,26 +156,32 @@ impl Facts {
     }
 
     /// Refunds that name this charge and can be part of what it shows.
-    fn refunds_naming(&self, charge_id: &str) -> impl Iterator<Item = &Refund> {
+    fn refunds_naming(&self, charge_id: &str) -> impl Iterator<Item = (&String, &Refund)> {
         self.refunds_of(move |charge| charge == Some(charge_id))
     }
 
     /// Refunds that name the intent only, of the charges that were seen.
     fn unnamed_refunds(&self) -> impl Iterator<Item = &Refund> {
         let seen = self.charge_of_unnamed().is_some();
-        self.refunds_of(move |charge| charge.is_none() && seen)
+        self.refunds_of(move |charge| charge.is_none() && seen).map(|(_, refund)| refund)
     }
 
     /// Refunds whose charge was not seen.
     fn refunds_elsewhere(&self) -> impl Iterator<Item = &Refund> {
         let seen = self.charge_of_unnamed().is_some();
-        self.refunds_of(move |charge| charge.map_or(!seen, |charge| self.seen(charge).is_none()))
+        let elsewhere = self.refunds_of(move |charge| charge.map_or(!seen, |charge| self.seen(charge).is_none()));
+        elsewhere.map(|(_, refund)| refund)
     }
 
     /// Refunds, by the charge they name, that count in the payment's money.
-    fn refunds_of<'a>(&'a self, is: impl Fn(Option<&'a str>) -> bool) -> impl Iterator<Item = &'a Refund> {
-        let named = self.refunds.values().filter(move |r| is(r.charge.as_ref().map(|link| link.value.as_str())));
-        named.map(|r| &r.best.value).filter(|refund| self.counts(&refund.currency) && !refund.is_release())
+    fn refunds_of<'a>(
+        &'a self,
+        is: impl Fn(Option<&'a str>) -> bool,
+    ) -> impl Iterator<Item = (&'a String, &'a Refund)> {
+        let named = self.refunds.iter().filter(move |(_, r)| is(r.charge.as_ref().map(|link| link.value.as_str())));
+        named
+            .map(|(id, r)| (id, &r.best.value))
+            .filter(|(_, refund)| self.counts(&refund.currency) && !refund.is_release())
     }
 
     /// A charge's best snapshot, and when it was taken.

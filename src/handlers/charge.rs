@@ -26,11 +26,12 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
 
 fn nested(origin: &Origin, object: &Object, id: &str, intent: Option<Link>) -> Facts {
     let mut facts = Facts::default();
+    let intent_id = intent.as_ref().map(|link| link.id.as_str());
+    for refund in origin.list(object.objects("refunds")) {
+        facts.join(origin.nested(refund::read_nested(origin, &refund, id, intent_id)));
+    }
     if let Some(expanded) = intent.and_then(|link| link.expanded) {
         facts.join(origin.nested(payment_intent::read(origin, &expanded)));
-    }
-    for refund in origin.list(object, "refunds") {
-        facts.join(origin.nested(refund::read_nested(origin, &refund, id)));
     }
     // Until 2017-02-14 the dispute itself stood here; where it is no object it says nothing new.
     if let Some(expanded) = origin.lenient(object.link("dispute")).and_then(|link| link.expanded) {
@@ -63,6 +64,7 @@ fn snapshot(origin: &Origin, object: &Object) -> Result<Charge, Unreadable> {
         payment_method: (origin.lenient(object.object("payment_method_details")))
             .and_then(|details| origin.lenient(details.optional_text("type"))),
         failure_code: origin.lenient(object.optional_text("failure_code")),
+        refunds: origin.list(object.objects("refunds")).iter().filter_map(|refund| refund.id("id").ok()).collect(),
     })
 }
 

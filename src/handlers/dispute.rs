@@ -7,6 +7,9 @@ use super::origin::Origin;
 use crate::domain::{BalanceEntry, Child, Dispute, DisputeFacts, Facts, Submissions};
 use crate::stripe::object::{Object, Unreadable};
 
+/// Longest description of what the networks' programmes ask that is kept, in bytes.
+const MAX_ELIGIBILITY: usize = 5_000;
+
 /// Reads a dispute (docs.stripe.com/api/disputes).
 pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
     let id = object.id("id")?;
@@ -53,7 +56,7 @@ fn snapshot(origin: &Origin, object: &Object, submissions: Option<i64>) -> Resul
         submission_count: submissions.unwrap_or(0),
         intended_submission_method: origin.lenient(object.optional_text("intended_submission_method")),
         submission_method: origin.lenient(details.optional_text("submission_method")),
-        enhanced_eligibility: origin.lenient(details.optional_json("enhanced_eligibility")),
+        enhanced_eligibility: origin.lenient(details.optional_json("enhanced_eligibility", MAX_ELIGIBILITY)),
         is_charge_refundable: origin.lenient(object.flag("is_charge_refundable")),
         created: origin.created(object),
     })
@@ -63,7 +66,7 @@ fn snapshot(origin: &Origin, object: &Object, submissions: Option<i64>) -> Resul
 /// is noted: the dispute's status and deadline must not be missed for it.
 fn balance(origin: &Origin, object: &Object) -> BTreeMap<String, BalanceEntry> {
     let single = origin.lenient(object.link("balance_transaction")).and_then(|link| link.expanded);
-    let entries = origin.list(object, "balance_transactions");
+    let entries = origin.list(object.objects("balance_transactions"));
     entries.iter().chain(&single).filter_map(|entry| origin.lenient(balance_entry(origin, entry).map(Some))).collect()
 }
 

@@ -47,8 +47,8 @@ impl<'a> Origin<'a> {
     }
 
     /// The objects of a list, none of which must be there.
-    pub(super) fn list<'b>(&self, object: &Object<'b>, field: &str) -> Vec<Object<'b>> {
-        let elements = self.lenient(object.objects(field).map(Some)).unwrap_or_default();
+    pub(super) fn list<'b>(&self, read: Result<Vec<Result<Object<'b>, Unreadable>>, Unreadable>) -> Vec<Object<'b>> {
+        let elements = self.lenient(read.map(Some)).unwrap_or_default();
         elements.into_iter().filter_map(|element| self.lenient(element.map(Some))).collect()
     }
 

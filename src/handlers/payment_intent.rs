@@ -14,7 +14,7 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
     let mut facts = Facts::default();
     let latest = origin.lenient(object.link("latest_charge"));
     let nested = latest.as_ref().and_then(|link| link.expanded.as_ref());
-    let listed = origin.list(object, "charges");
+    let listed = origin.list(object.objects("charges"));
     let mut named: Vec<String> = latest.iter().map(|link| link.id.clone()).collect();
     for charge in nested.into_iter().chain(&listed) {
         facts.join(origin.nested(charge::read(origin, charge)));

@@ -200,16 +200,18 @@ impl<'a> Object<'a> {
         rate.map(Some).ok_or_else(|| self.wrong(field, "is not a positive number"))
     }
 
-    /// An object of Stripe's as it is; none when it is missing or null.
+    /// An object of Stripe's as it is, of at most `longest` bytes; none when it is missing or null.
     ///
     /// # Errors
-    /// [`Unreadable`] when it is anything else, too long, or cannot be stored.
-    pub fn optional_json(&self, field: &str) -> Result<Option<Value>, Unreadable> {
-        let Some(raw) = self.raw(field) else { return Ok(None) };
-        let storable = raw.get().len() <= MAX_TEXT && !raw.get().contains("\\u0000");
-        let value: Option<Value> = serde_json::from_str(raw.get()).ok();
-        let value = value.filter(|value| storable && value.is_object());
-        value.map(Some).ok_or_else(|| self.wrong(field, "is not an object that can be stored"))
+    /// [`Unreadable`] when it is no object, holds a NUL (which Postgres cannot store) or is too long.
+    pub fn optional_json(&self, field: &str, longest: usize) -> Result<Option<Value>, Unreadable> {
+        let Some(text) = self.raw(field).map(RawValue::get) else { return Ok(None) };
+        match serde_json::from_str(text) {
+            Ok(Value::Object(_)) if text.len() > longest => Err(self.wrong(field, "is too long")),
+            Ok(Value::Object(_)) if text.contains("\\u0000") => Err(self.wrong(field, "holds a NUL character")),
+            Ok(value @ Value::Object(_)) => Ok(Some(value)),
+            _ => Err(self.wrong(field, "is not an object")),
+        }
     }
 
     /// A time that must be there, in unix seconds.

@@ -5,7 +5,7 @@ use clawback::domain::{Facts, derive};
 use clawback::handlers::{HANDLERS, Reading, read};
 use serde_json::{Value, json};
 
-use crate::bodies::{dispute, event};
+use crate::bodies::{DAY, T0, charge, dispute, event, refund};
 use crate::harness::TestApp;
 
 /// What stands in for a field that is missing or odd.
@@ -350,6 +350,20 @@ fn of_a_nested_object_that_cannot_be_read_the_id_is_a_link() {
     let charge = json!({ "id": "ch_2", "object": "charge" });
     let (facts, _) = said(&changed(whole("refund"), "data.object.charge", Some(&charge))).expect("facts");
     assert_eq!(facts.refunds["x_1"].charge.as_ref().map(|link| link.value.as_str()), Some("ch_2"));
+}
+
+/// Its own `created` may lie far beyond the event's, and the ids that it names be of another payment.
+#[test]
+fn a_refund_inside_a_charge_is_of_that_charge_and_told_once() {
+    let nested = refund("re_1", json!({ "created": T0 + 9 * DAY, "charge": "ch_other", "payment_intent": "pi_other" }));
+    let shown = json!({ "payment_intent": "pi_1", "amount_refunded": 1_000, "refunds": { "data": [nested] } });
+    let event = event("evt_1", 1, &charge("ch_1", shown)).parse().expect("JSON");
+    let (facts, _) = said(&event).expect("facts");
+    let mut payments = facts.by_payment();
+    assert_eq!(payments.keys().collect::<Vec<_>>(), ["pi_1"]);
+    let derived = derive("pi_1", &payments.remove("pi_1").expect("a payment"));
+    let told: Vec<_> = derived.wanted.iter().map(|wanted| (wanted.kind, wanted.subject.as_str())).collect();
+    assert_eq!((derived.payment.balance.amount_refunded, told), (1_000, vec![("notify_refund", "re_1")]));
 }
 
 #[test]
