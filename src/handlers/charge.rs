@@ -58,6 +58,10 @@ fn snapshot(origin: &Origin, object: &Object) -> Result<Charge, Unreadable> {
         amount_captured,
         amount_refunded: object.optional_amount("amount_refunded")?.unwrap_or(0),
         refunded: origin.lenient(object.flag("refunded")).unwrap_or(false),
+        // Versions before the flag name the dispute.
+        disputed: origin
+            .lenient(object.flag("disputed"))
+            .unwrap_or_else(|| origin.lenient(object.link("dispute")).is_some()),
         currency: object.currency("currency")?,
         status,
         created: origin.created(object),

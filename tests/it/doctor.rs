@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::binary::{Ended, run};
-use crate::bodies::{charge, event, event_with, refund};
+use crate::bodies::{charge, dispute, event, event_with, refund};
 use crate::harness::{Database, TestApp, options, unix_now};
 use crate::proxy::{Proxy, Wire};
 
@@ -146,6 +146,22 @@ async fn each_object_and_follow_up_that_is_not_what_its_payment_says_is_named() 
     ] {
         assert!(found[0].contains(&name), "{name} is not in {}", found[0]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disputed_charge_is_named_until_its_dispute_is_seen() {
+    let app = TestApp::start().await;
+    app.see(&[
+        event("evt_1", 1, &charge("ch_1", json!({ "disputed": true }))),
+        event("evt_2", 2, &charge("ch_2", json!({ "dispute": "dp_2" }))),
+        event("evt_3", 3, &charge("ch_3", json!({ "disputed": false, "dispute": null }))),
+    ])
+    .await;
+    let said = async || of(&examine(&app.db.url).await.1, "disputes").1.to_owned();
+    let says = said().await;
+    assert!(says.starts_with("2 charges are disputed, and their disputes were not seen: ch_1, ch_2."), "{says}");
+    app.see(&[event("evt_4", 4, &dispute("dp_1", json!({ "charge": "ch_1" })))]).await;
+    assert!(said().await.starts_with("1 charges are disputed, and their disputes were not seen: ch_2."));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -67,6 +67,7 @@ const FIELDS: &[(&str, &[(&str, Kind, Field)])] = &[
             ("metadata", Object, Stand("no reference to an order")),
             ("metadata.order_id", Reference, Stand("no reference to an order")),
             ("refunds", List, Stand("none")),
+            ("disputed", Flag, Stand("whether it names a dispute")),
             ("dispute", Link, Stand("none")),
             ("payment_method_details", Object, Stand("not known")),
             ("payment_method_details.type", Text, Stand("not known")),
