@@ -40,8 +40,10 @@ enum Kind {
 }
 use Kind::{Amount, Flag, Integer, Link, List, Name, Object, Rate, Reference, Text, Time};
 
+type Fields = &'static [(&'static str, Kind, Field)];
+
 /// Every field that is read of each object, what it holds, and what stands in for it.
-const FIELDS: &[(&str, &[(&str, Kind, Field)])] = &[
+const FIELDS: &[(&str, Fields)] = &[
     (
         "event",
         &[
