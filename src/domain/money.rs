@@ -99,8 +99,8 @@ impl Facts {
     }
 
     /// What the charges show as refunded beyond the known refunds, whatever became of those: of each charge the
-    /// refunds that name it, nested in it or made before it was seen. A refund that names the intent only explains whichever
-    /// total there is: put to one of several charges it could count there, and again in the total of another.
+    /// refunds that name it, nested in it or made before it was seen. A refund that names the intent only explains
+    /// whichever total there is: put to one of several charges it could count there, and again in the total of another.
     pub(super) fn unexplained(&self) -> Vec<Unexplained<'_>> {
         let seen_at = self.captured_charges().map(|(_, best)| best.stamp.at).max().unwrap_or(0);
         let unnamed = self.unnamed_refunds().filter(|refund| refund.created <= seen_at.saturating_add(SLACK));
