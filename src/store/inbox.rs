@@ -33,8 +33,8 @@ pub struct NewEvent {
 /// returns the ids of the new ones. Those not returned were stored before, or are not vouched for: these are kept
 /// apart, and ask for no work.
 ///
-/// The ids must be sorted, and unique among those vouched for and among the others: two replicas whose batches overlap would otherwise wait for
-/// each other. One statement, so that outside a transaction it is also one commit.
+/// The ids must be sorted, and unique among those vouched for and among the others: two replicas whose batches overlap
+/// would otherwise wait for each other. One statement, so that outside a transaction it is also one commit.
 ///
 /// # Errors
 ///
@@ -63,7 +63,8 @@ pub async fn record(conn: &mut PgConnection, events: &[NewEvent]) -> Result<Vec<
         ), apart as (
             insert into clawback.unvouched_events
                 (event_id, type, api_version, account, livemode, object_id, created_at, payload)
-            select r.event_id, r.type, r.api_version, r.account, r.livemode, r.object_id, to_timestamp(r.created), r.payload
+            select r.event_id, r.type, r.api_version, r.account, r.livemode, r.object_id, to_timestamp(r.created),
+                   r.payload
             from received r
             where not r.vouched
                 and not exists (select from clawback.unvouched_events u where u.event_id = r.event_id offset 0)
