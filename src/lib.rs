@@ -48,7 +48,8 @@
 //!    [`stripe::envelope::Envelope::read`] takes what the ledger has columns for: id, type, account, mode.
 //! 3. [`intake::Intake::record`] hands the event to the one [`intake::Writer`] and waits. The writer takes
 //!    whatever has gathered, and stores it with one statement and one commit
-//!    ([`store::inbox::record`]): the event, its exact body, and a row of pending work.
+//!    ([`store::inbox::record`]): the event, its exact body, and a row of pending work. One whose mode its secret does
+//!    not vouch for is kept apart, and asks for no work.
 //! 4. After the commit everyone who waits is answered 200, and the processor is woken. Had anything
 //!    failed, the answer would be 503, and Stripe would send the event again.
 //! 5. [`processor::Processor`] runs [`apply::batch`]. It takes an advisory lock, so that one batch runs at a

@@ -77,7 +77,7 @@ pub const METRICS: &[Metric] = &[
     metric(
         EVENTS_RECEIVED,
         Kind::Counter,
-        "Verified events that are committed and acknowledged, by type and outcome: new or duplicate.",
+        "Verified events that are committed and acknowledged, by type and outcome: new, duplicate or unvouched.",
     ),
     metric(DELIVERY_SECONDS, Kind::Histogram, "Seconds from the head of a delivery to its acknowledgement."),
     metric(

@@ -62,7 +62,7 @@ enum Action {
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("which").required(true).multiple(true)
-    .args(["event_ids", "state", "event_type", "object", "since", "until"]))]
+    .args(["event_ids", "state", "noted", "event_type", "object", "since", "until"]))]
 struct Replay {
     /// Their ids
     #[arg(conflicts_with = "Like")]
@@ -88,6 +88,9 @@ struct Like {
     /// What became of them
     #[arg(long, value_parser = ["pending", "processed", "ignored", "failed"])]
     state: Option<String>,
+    /// Processed, with something in them that could not be read and was passed over
+    #[arg(long, conflicts_with = "state")]
+    noted: bool,
     /// Of this type, such as charge.refunded
     #[arg(long = "type")]
     event_type: Option<String>,
@@ -103,8 +106,8 @@ struct Like {
 }
 
 impl From<Like> for EventFilter {
-    fn from(Like { state, event_type, object, since, until }: Like) -> Self {
-        Self { state, event_type, object_id: object, since, until }
+    fn from(Like { state, noted, event_type, object, since, until }: Like) -> Self {
+        Self { state, noted, event_type, object_id: object, since, until }
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::dispute::{Outcome, Phase};
-use super::facts::{Child, Dispute, DisputeFacts, Facts, Refund, Review, Warning};
+use super::facts::{Child, Dispute, Facts, Refund, Review, Warning};
 use super::payment::{Payment, payment};
 use super::wanted::{Wanted, wanted};
 
@@ -32,7 +32,7 @@ pub struct DisputeState {
     pub payment_id: String,
     /// The charge it names, else the payment's.
     pub charge_id: Option<String>,
-    /// The best snapshot.
+    /// The best snapshot; `payment_method` also from the charge.
     #[serde(flatten)]
     pub dispute: Dispute,
     /// See [`Phase`].
@@ -105,14 +105,14 @@ pub struct Derived {
 pub fn derive(payment_id: &str, facts: &Facts) -> Derived {
     let payment = payment(payment_id, facts);
     let (losses, releases) = (facts.losses(), facts.releases());
-    let dispute = |(id, dispute): (&String, _)| dispute_state(&payment, id, dispute, losses[id.as_str()]);
+    let dispute = |id: &String| dispute_state(&payment, id, facts, losses[id.as_str()]);
     Derived {
         refunds: facts
             .refunds
             .keys()
             .map(|id| refund_state(payment_id, id, releases.contains(id.as_str()), facts))
             .collect(),
-        disputes: facts.disputes.iter().map(dispute).collect(),
+        disputes: facts.disputes.keys().map(dispute).collect(),
         warnings: facts.warnings.keys().map(|id| warning_state(&payment, id, facts)).collect(),
         reviews: facts.reviews.iter().map(|(id, review)| review_state(&payment, id, review)).collect(),
         wanted: wanted(&payment, facts),
@@ -130,23 +130,25 @@ fn refund_state(payment_id: &str, refund_id: &str, is_release: bool, facts: &Fac
     }
 }
 
-fn dispute_state(payment: &Payment, dispute_id: &str, facts: &DisputeFacts, amount_lost: i64) -> DisputeState {
-    let settlement = facts.settlement();
-    let named = facts.child.charge.as_ref().map(|link| link.value.clone());
+fn dispute_state(payment: &Payment, dispute_id: &str, facts: &Facts, amount_lost: i64) -> DisputeState {
+    let known = &facts.disputes[dispute_id];
+    let settlement = known.settlement();
+    let named = known.child.charge.as_ref().map(|link| link.value.clone());
+    let payment_method = facts.payment_method(known).map(str::to_owned);
     DisputeState {
         dispute_id: dispute_id.to_owned(),
         payment_id: payment.payment_id.clone(),
         charge_id: named.or_else(|| payment.charge_id.clone()),
-        phase: facts.seen().phase(),
-        outcome: facts.seen().outcome(),
-        evidence_due_by: facts.due_by(),
-        can_respond: facts.awaits_evidence(),
+        phase: known.seen().phase(),
+        outcome: known.seen().outcome(),
+        evidence_due_by: known.due_by(),
+        can_respond: facts.awaits_evidence(known),
         amount_lost,
         amount_withdrawn: settlement.withdrawn,
         amount_reinstated: settlement.reinstated,
         fee: settlement.fee,
         settlement_currency: settlement.currency,
-        dispute: facts.seen().clone(),
+        dispute: Dispute { payment_method, ..known.seen().clone() },
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::facts::{BalanceEntry, Dispute, DisputeFacts};
+use super::facts::{BalanceEntry, Dispute, DisputeFacts, Facts};
 
 /// What kind of case it is. An inquiry that escalates enters a new phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -111,12 +111,34 @@ impl Dispute {
 
     /// Whether there is anybody to answer: banks decide disputes of debits by themselves, and Klarna takes an
     /// answer to a chargeback only (docs.stripe.com/payments/klarna/disputes).
-    pub(super) fn takes_evidence(&self) -> bool {
-        match self.payment_method.as_deref() {
+    fn takes_evidence(&self, payment_method: Option<&str>) -> bool {
+        match payment_method {
             Some("acss_debit" | "bacs_debit" | "sepa_debit" | "us_bank_account") => false,
             Some("klarna") => self.phase() != Phase::Inquiry,
             _ => true,
         }
+    }
+}
+
+impl Facts {
+    /// How the disputed charge was paid: a dispute of a bank debit does not say it, its charge does.
+    pub(super) fn payment_method<'a>(&'a self, dispute: &'a DisputeFacts) -> Option<&'a str> {
+        let charge = || match &dispute.child.charge {
+            Some(named) => self.seen(&named.value).map(|(charge, _)| charge),
+            None => self.main_charge().map(|(_, charge)| charge),
+        };
+        let of_charge = || charge().and_then(|charge| charge.payment_method.as_deref());
+        dispute.seen().payment_method.as_deref().or_else(of_charge)
+    }
+
+    /// Whether there is anybody to answer.
+    pub(super) fn takes_evidence(&self, dispute: &DisputeFacts) -> bool {
+        dispute.seen().takes_evidence(self.payment_method(dispute))
+    }
+
+    /// True while the cardholder's bank waits for an answer that was not given, and takes one.
+    pub(super) fn awaits_evidence(&self, dispute: &DisputeFacts) -> bool {
+        dispute.is_awaited() && self.takes_evidence(dispute)
     }
 }
 
@@ -127,16 +149,16 @@ impl DisputeFacts {
         &self.child.best.value
     }
 
-    /// True while the cardholder's bank waits for an answer that was not given: the status says so, one is allowed
-    /// (`due_by` is not 0) and taken, and nothing is known to have been submitted in this phase.
-    pub(super) fn awaits_evidence(&self) -> bool {
+    /// An answer that was not given is awaited: the status says so, one is allowed (`due_by` is not 0), and nothing is
+    /// known to have been submitted in this phase.
+    fn is_awaited(&self) -> bool {
         let dispute = self.seen();
         let awaited = match dispute.status.as_str() {
             "needs_response" | "warning_needs_response" => !self.submitted_in(dispute.phase()),
             "appeal_needs_response" => true,
             _ => false,
         };
-        awaited && dispute.due_by != Some(0) && dispute.takes_evidence()
+        awaited && dispute.due_by != Some(0)
     }
 
     /// More submissions were seen than the phase began with. The first count seen may be of an earlier phase.

@@ -57,6 +57,9 @@ pub struct Charge {
     pub amount_refunded: i64,
     /// Stripe's word for "nothing is left".
     pub refunded: bool,
+    /// Stripe's word for "there is or was a dispute".
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disputed: bool,
     /// Lower-case ISO code.
     pub currency: String,
     /// `pending`, `succeeded`, `failed`, or a word not known yet.
@@ -431,6 +434,14 @@ impl Facts {
         let charges = self.charges.values().flat_map(|c| &c.order_ref);
         let sessions = self.sessions.values().flat_map(|s| s.order_ref.iter().chain(&s.client_ref));
         intents.chain(charges).chain(sessions).chain(self.order_links.values()).map(|latest| latest.value.as_str())
+    }
+
+    /// The charges that say they are disputed while no dispute is known that can be theirs.
+    pub fn charges_that_miss_a_dispute(&self) -> impl Iterator<Item = &str> {
+        let disputed = self.charges.iter().filter(|(_, c)| c.best.as_ref().is_some_and(|best| best.value.disputed));
+        let can_be = |id: &str, dispute: &DisputeFacts| dispute.child.charge.as_ref().is_none_or(|c| c.value == id);
+        let missing = disputed.filter(move |(id, _)| !self.disputes.values().any(|dispute| can_be(id, dispute)));
+        missing.map(|(id, _)| id.as_str())
     }
 
     /// The charges and intents that children name.

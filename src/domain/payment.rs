@@ -207,7 +207,7 @@ fn balance(facts: &Facts) -> Balance {
         amount_lost: facts.amount_lost(),
         open_disputes: i32::try_from(disputes().filter(|d| d.seen().outcome().is_none()).count()).unwrap_or(i32::MAX),
         hold: facts.is_held(),
-        evidence_due_by: disputes().filter(|d| d.awaits_evidence()).filter_map(DisputeFacts::due_by).min(),
+        evidence_due_by: disputes().filter(|d| facts.awaits_evidence(d)).filter_map(DisputeFacts::due_by).min(),
     }
 }
 

@@ -197,7 +197,7 @@ impl Review {
 }
 
 fn collect_evidence(_: &Payment, facts: &Facts) -> Vec<Wanted> {
-    disputes(facts, DisputeFacts::awaits_evidence)
+    disputes(facts, |dispute| facts.awaits_evidence(dispute))
         .into_iter()
         .map(|wanted| Wanted { due_at: facts.disputes[&wanted.subject].due_by(), ..wanted })
         .collect()
@@ -242,7 +242,7 @@ fn consider_refund(_: &Payment, facts: &Facts) -> Vec<Wanted> {
 
 /// An inquiry that nobody can answer ends with a refund of the disputed amount.
 fn consider_refund_of_inquiry(_: &Payment, facts: &Facts) -> Vec<Wanted> {
-    disputes(facts, |dispute| dispute.seen().is_open_inquiry() && !dispute.seen().takes_evidence())
+    disputes(facts, |dispute| dispute.seen().is_open_inquiry() && !facts.takes_evidence(dispute))
         .into_iter()
         .map(|wanted| {
             let dispute = &facts.disputes[&wanted.subject];

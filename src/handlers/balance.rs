@@ -12,7 +12,7 @@ pub(super) fn entry(origin: &Origin, entry: &Object) -> Result<(String, BalanceE
         amount: entry.optional_integer("amount")?.ok_or_else(|| entry.wrong("amount", "is missing"))?,
         fee: origin.lenient(entry.optional_integer("fee")).unwrap_or(0),
         currency: entry.currency("currency")?,
-        exchange_rate: entry.optional_rate("exchange_rate"),
+        exchange_rate: origin.lenient(entry.optional_rate("exchange_rate")),
     };
     Ok((entry.id("id")?, balance))
 }

@@ -21,7 +21,7 @@ pub(super) fn read_shown(origin: &Origin, object: &Object) -> Result<Facts, Unre
 pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
     let id = object.id("id")?;
     let charge = snapshot(origin, object)?;
-    person::read(origin, object, &id, "billing_details");
+    person::read(origin, object, &id, Some("billing_details"));
     let (rank, refunded) = (charge.rank(), charge.amount_refunded);
     let is_captured = charge.amount_captured > 0;
     let all_of_less = charge.refunded && refunded < charge.amount;
@@ -46,14 +46,15 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
 
 fn nested(origin: &Origin, object: &Object, id: &str, intent: Option<Link>) -> Facts {
     let mut facts = Facts::default();
+    let intent_id = intent.as_ref().map(|link| link.id.as_str());
+    for refund in origin.list(object.objects("refunds")) {
+        facts.join(origin.nested(refund::read_nested(origin, &refund, id, intent_id)));
+    }
     if let Some(expanded) = intent.and_then(|link| link.expanded) {
         facts.join(origin.nested(payment_intent::read(origin, &expanded)));
     }
-    for refund in origin.list(object.objects("refunds")) {
-        facts.join(origin.nested(refund::read_nested(origin, &refund, id)));
-    }
     // Until 2017-02-14 the dispute itself stood here; where it is no object it says nothing new.
-    if let Some(expanded) = object.link("dispute").ok().flatten().and_then(|link| link.expanded) {
+    if let Some(expanded) = origin.lenient(object.link("dispute")).and_then(|link| link.expanded) {
         facts.join(origin.nested(dispute::read(origin, &expanded)));
     }
     facts
@@ -77,6 +78,10 @@ fn snapshot(origin: &Origin, object: &Object) -> Result<Charge, Unreadable> {
         amount_captured,
         amount_refunded: object.optional_amount("amount_refunded")?.unwrap_or(0),
         refunded: origin.lenient(object.flag("refunded")).unwrap_or(false),
+        // Versions before the flag name the dispute.
+        disputed: origin
+            .lenient(object.flag("disputed"))
+            .unwrap_or_else(|| origin.lenient(object.link("dispute")).is_some()),
         currency: object.currency("currency")?,
         status,
         created: origin.created(object),

@@ -11,14 +11,14 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
     let id = object.id("id")?;
     let session = Session { scope: origin.scope(), currency: origin.lenient(object.optional_currency("currency")) };
     let rank = session.rank();
-    person::read(origin, object, &id, "customer_details");
+    person::read(origin, object, &id, Some("customer_details"));
     let best = origin.sighting(session, rank, 0);
     let (links, mut facts) = links::read(origin, object, &best.stamp);
-    let client_ref =
-        if object.has("payment_link") { None } else { origin.lenient(reference(object, "client_reference_id")) };
+    let client_ref = origin.lenient(reference(object, "client_reference_id"));
+    let payment_link = origin.lenient(object.link("payment_link"));
     let session = SessionFacts {
         order_ref: origin.order_ref(object).map(|reference| beside(&best, reference)),
-        client_ref: client_ref.map(|reference| beside(&best, reference)),
+        client_ref: client_ref.filter(|_| payment_link.is_none()).map(|reference| beside(&best, reference)),
         child: Child { best, charge: links.charge, intent: links.intent },
     };
     facts.sessions.insert(id, session);

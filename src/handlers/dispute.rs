@@ -36,11 +36,8 @@ fn snapshot(origin: &Origin, object: &Object, submissions: Option<i64>) -> Resul
     // Until 2014-12-08 there was no such hash, and the deadline was a field of the dispute.
     let details = origin.lenient(object.object("evidence_details"));
     let details = details.as_ref().unwrap_or(object);
-    let due_by = if details.has("due_by") {
-        origin.lenient(details.optional_time("due_by"))
-    } else {
-        origin.lenient(object.optional_time("evidence_due_by"))
-    };
+    let due_by = origin.lenient(details.optional_time("due_by"));
+    let due_by = due_by.or_else(|| origin.lenient(object.optional_time("evidence_due_by")));
     let method = origin.lenient(object.object("payment_method_details"));
     let card = method.as_ref().and_then(|method| origin.lenient(method.object("card")));
     let of_card = |field| card.as_ref().and_then(|card| origin.lenient(card.optional_text(field)));

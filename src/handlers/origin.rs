@@ -79,8 +79,9 @@ impl<'a> Origin<'a> {
     }
 
     /// The objects of a list, none of which must be there.
-    pub(super) fn list<'b>(&self, read: Result<Vec<Object<'b>>, Unreadable>) -> Vec<Object<'b>> {
-        self.lenient(read.map(Some)).unwrap_or_default()
+    pub(super) fn list<'b>(&self, read: Result<Vec<Result<Object<'b>, Unreadable>>, Unreadable>) -> Vec<Object<'b>> {
+        let elements = self.lenient(read.map(Some)).unwrap_or_default();
+        elements.into_iter().filter_map(|element| self.lenient(element.map(Some))).collect()
     }
 
     /// What an object inside another says: one that cannot be read says nothing, and is noted.

@@ -9,8 +9,7 @@ use crate::stripe::object::{Object, Unreadable};
 pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
     let id = object.id("id")?;
     let intent = snapshot(origin, object)?;
-    // It describes the payer nowhere, but for the address that its receipt goes to.
-    person::read(origin, object, &id, "billing_details");
+    person::read(origin, object, &id, None);
     let rank = intent.rank();
     let received = Some((intent.amount_received, origin.at())).filter(|(amount, _)| *amount > 0);
     let best = origin.sighting(intent, rank, 0);
@@ -38,13 +37,14 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
 
 fn snapshot(origin: &Origin, object: &Object) -> Result<Intent, Unreadable> {
     let status = object.text("status")?;
+    let failure = origin.lenient(object.object("last_payment_error"));
     let waits_for_method = matches!(status.as_str(), "requires_payment_method" | "requires_source");
     Ok(Intent {
         scope: origin.scope(),
         amount: object.amount("amount")?,
         amount_received: object.optional_amount("amount_received")?.unwrap_or(0),
         currency: object.currency("currency")?,
-        last_attempt_failed: waits_for_method && object.has("last_payment_error"),
+        last_attempt_failed: waits_for_method && failure.is_some(),
         status,
         cancellation_reason: origin.lenient(object.optional_text("cancellation_reason")),
     })

@@ -11,14 +11,24 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
 }
 
 /// Reads a refund inside a charge: one without a status has succeeded. The oldest versions nest refunds
-/// without an id; their sum is the charge's `amount_refunded`, so nothing is lost by passing them over.
-pub(super) fn read_nested(origin: &Origin, object: &Object, charge_id: &str) -> Result<Facts, Unreadable> {
+/// without an id; their sum is the charge's `amount_refunded`, so nothing is lost by passing them over. It is of the
+/// charge that nests it, and of that charge's intent, whatever it names itself.
+pub(super) fn read_nested(
+    origin: &Origin,
+    object: &Object,
+    charge_id: &str,
+    intent_id: Option<&str>,
+) -> Result<Facts, Unreadable> {
     if !object.has("id") {
         return Ok(Facts::default());
     }
     let mut facts = read_with_status(origin, object, Some("succeeded"))?;
+    facts.charges.retain(|id, _| id == charge_id);
     for refund in facts.refunds.values_mut() {
         refund.charge = Some(beside(&refund.best, charge_id.to_owned()));
+        if let (Some(named), Some(intent_id)) = (&mut refund.intent, intent_id) {
+            intent_id.clone_into(&mut named.value);
+        }
     }
     Ok(facts)
 }

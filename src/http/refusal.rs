@@ -40,8 +40,6 @@ pub(super) enum Refusal {
     Signature(#[from] SignatureError),
     #[error("{0}")]
     NotAnEvent(#[from] NotAnEvent),
-    #[error("event of the other mode than its secret")]
-    OtherMode,
     #[error("too many bodies in memory")]
     NoRoom,
     #[error("{0}")]
@@ -72,12 +70,9 @@ impl Refusal {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::BodyBroken
-            | Self::NotUtf8
-            | Self::SeveralSignatures
-            | Self::Signature(_)
-            | Self::NotAnEvent(_)
-            | Self::OtherMode => StatusCode::BAD_REQUEST,
+            Self::BodyBroken | Self::NotUtf8 | Self::SeveralSignatures | Self::Signature(_) | Self::NotAnEvent(_) => {
+                StatusCode::BAD_REQUEST
+            }
             // Never another 5xx: whatever went wrong here, sending it again is right.
             Self::NoRoom | Self::Unavailable(_) | Self::NotReady(_) | Self::Panicked => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -95,7 +90,6 @@ impl Refusal {
             Self::SeveralSignatures => "signature_twice",
             Self::Signature(error) => error.label(),
             Self::NotAnEvent(error) => error.label(),
-            Self::OtherMode => "other_mode",
             Self::NoRoom => "no_room",
             Self::Unavailable(error) => error.label(),
             Self::NotReady(_) => "not_ready",
@@ -120,7 +114,7 @@ impl Refusal {
 }
 
 /// One for each label.
-const EVERY: [Refusal; 26] = [
+const EVERY: [Refusal; 25] = [
     Refusal::NotFound,
     Refusal::MethodNotAllowed,
     Refusal::TooSlow,
@@ -137,7 +131,6 @@ const EVERY: [Refusal; 26] = [
     Refusal::NotAnEvent(NotAnEvent::NotAnObject),
     Refusal::NotAnEvent(NotAnEvent::Id),
     Refusal::NotAnEvent(NotAnEvent::Type),
-    Refusal::OtherMode,
     Refusal::NoRoom,
     Refusal::Unavailable(Unavailable::NoDatabase),
     Refusal::Unavailable(Unavailable::NotDurable),

@@ -124,10 +124,8 @@ impl VerifiedEvent {
         let verified = verify(header, &body.bytes, &app.secrets, now, tolerance)?;
         let payload = String::from_utf8(body.bytes).map_err(|_| Refusal::NotUtf8)?;
         let envelope = Envelope::read(&payload)?;
-        if !verified.modes.allow(envelope.livemode) {
-            return Err(Refusal::OtherMode);
-        }
-        let event = new_event(envelope, payload);
+        let vouched = verified.modes.allow(envelope.livemode);
+        let event = new_event(envelope, payload, vouched);
         Ok(Self { event, share: body.share, secret: verified.secret })
     }
 }
@@ -141,7 +139,7 @@ fn signature_header(headers: &HeaderMap) -> Result<&str, Refusal> {
     Ok(line.to_str().map_err(|_| SignatureError::Malformed)?)
 }
 
-fn new_event(envelope: Envelope, payload: String) -> NewEvent {
+fn new_event(envelope: Envelope, payload: String, vouched: bool) -> NewEvent {
     NewEvent {
         event_id: envelope.id,
         event_type: envelope.event_type,
@@ -150,6 +148,7 @@ fn new_event(envelope: Envelope, payload: String) -> NewEvent {
         livemode: envelope.livemode,
         object_id: envelope.object_id,
         created: envelope.created,
+        vouched,
         payload,
     }
 }

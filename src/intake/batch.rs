@@ -1,6 +1,7 @@
 //! Which of the waiting events go together, and who gets which answer. Pure.
 
 use std::collections::HashSet;
+use std::iter;
 
 use super::{Recorded, Reply, Unavailable, Waiting};
 use crate::store::inbox::NewEvent;
@@ -8,8 +9,8 @@ use crate::store::inbox::NewEvent;
 /// Bytes of bodies in one statement, unless a single body is larger.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 
-/// Events for one statement: unique and sorted by id, each with the requests that wait for it, in
-/// the order they came.
+/// Events for one statement: unique and sorted by id (one that is vouched for apart from one that is not), each with
+/// the requests that wait for it, in the order they came.
 #[derive(Debug)]
 pub(super) struct Batch {
     events: Vec<NewEvent>,
@@ -30,12 +31,12 @@ impl Batch {
             .count();
         let mut taken: Vec<_> = waiting.drain(..count).collect();
         // Stable: of one id that came several times, the first stays the first.
-        taken.sort_by(|a, b| a.event.event_id.cmp(&b.event.event_id));
+        taken.sort_by(|a, b| key(&a.event).cmp(&key(&b.event)));
 
         let mut batch = Self { events: Vec::with_capacity(count), replies: Vec::with_capacity(count) };
         for Waiting { event, reply } in taken {
             match (batch.events.last(), batch.replies.last_mut()) {
-                (Some(last), Some(replies)) if last.event_id == event.event_id => replies.push(reply),
+                (Some(last), Some(replies)) if key(last) == key(&event) => replies.push(reply),
                 _ => {
                     batch.events.push(event);
                     batch.replies.push(vec![reply]);
@@ -62,11 +63,14 @@ impl Batch {
     pub(super) fn answer(self, new: &[String], count: impl Fn(&str, Recorded)) {
         let new: HashSet<&str> = new.iter().map(String::as_str).collect();
         for (event, replies) in self.events.iter().zip(self.replies) {
-            let mut recorded = if new.contains(event.event_id.as_str()) { Recorded::New } else { Recorded::Duplicate };
-            for reply in replies {
+            let (first, repeat) = match event.vouched {
+                false => (Recorded::Unvouched, Recorded::Unvouched),
+                true if new.contains(event.event_id.as_str()) => (Recorded::New, Recorded::Duplicate),
+                true => (Recorded::Duplicate, Recorded::Duplicate),
+            };
+            for (reply, recorded) in replies.into_iter().zip(iter::once(first).chain(iter::repeat(repeat))) {
                 count(&event.event_type, recorded);
                 reply.send(Ok(recorded));
-                recorded = Recorded::Duplicate;
             }
         }
     }
@@ -77,6 +81,10 @@ impl Batch {
             reply.send(Err(reason));
         }
     }
+}
+
+fn key(event: &NewEvent) -> (&str, bool) {
+    (&event.event_id, event.vouched)
 }
 
 #[cfg(test)]
@@ -102,6 +110,7 @@ mod tests {
                     livemode: None,
                     object_id: None,
                     created: None,
+                    vouched: true,
                     payload: (*payload).to_owned(),
                 };
                 (Waiting { event, reply: Reply { sender, _share: budget.share() } }, answer)
@@ -131,6 +140,17 @@ mod tests {
     }
 
     #[test]
+    fn an_event_that_is_not_vouched_for_stands_for_no_other() {
+        let (mut queue, mut answers) = waiting(&[("a", "1"), ("a", "2"), ("a", "3")]);
+        queue[0].event.vouched = false;
+        let batch = Batch::take(&mut queue);
+        assert_eq!(bodies(&batch), ["1", "2"]);
+        batch.answer(&["a".to_owned()], |_, _| ());
+        let told: Vec<_> = answers.iter_mut().map(|a| a.try_recv().unwrap().unwrap()).collect();
+        assert_eq!(told, [Recorded::Unvouched, Recorded::New, Recorded::Duplicate]);
+    }
+
+    #[test]
     fn a_refusal_reaches_the_repeats_too() {
         let (mut queue, mut answers) = waiting(&[("a", "1"), ("a", "2"), ("b", "3")]);
         let alone: Vec<_> = Batch::take(&mut queue).split().collect();
@@ -146,7 +166,7 @@ mod tests {
         let half = "x".repeat(MAX_BYTES / 2);
         let huge = "x".repeat(MAX_BYTES + 1);
         let (mut queue, _answers) = waiting(&[("a", &half), ("b", &half), ("c", "x"), ("d", &huge), ("e", &huge)]);
-        let sizes: Vec<_> = std::iter::from_fn(|| (!queue.is_empty()).then(|| Batch::take(&mut queue)))
+        let sizes: Vec<_> = iter::from_fn(|| (!queue.is_empty()).then(|| Batch::take(&mut queue)))
             .map(|batch| batch.events().len())
             .collect();
         assert_eq!(sizes, [2, 1, 1, 1]);

@@ -32,6 +32,8 @@ pub enum Recorded {
     New,
     /// Stored before.
     Duplicate,
+    /// Kept apart, since its secret does not vouch for its mode.
+    Unvouched,
 }
 
 impl Recorded {
@@ -41,6 +43,7 @@ impl Recorded {
         match self {
             Self::New => "new",
             Self::Duplicate => "duplicate",
+            Self::Unvouched => "unvouched",
         }
     }
 }

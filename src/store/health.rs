@@ -157,6 +157,43 @@ pub struct Backlog {
     pub pending_seconds: Option<i64>,
 }
 
+/// Events that say something odd of themselves, and hold up nothing.
+#[derive(Debug)]
+pub struct Oddities {
+    /// Processed, with something in them passed over.
+    pub noted: i64,
+    /// The newest of them and what it was, at most three.
+    pub newest: Vec<String>,
+    /// Test events that came under a secret for live ones.
+    pub unvouched_test: i64,
+    /// Live events that came under a secret for test ones.
+    pub unvouched_live: i64,
+}
+
+/// Looks for odd events.
+///
+/// # Errors
+///
+/// Any error of the database.
+pub async fn oddities(conn: &mut PgConnection) -> Result<Oddities, sqlx::Error> {
+    sqlx::query_as!(
+        Oddities,
+        r#"with noted as (
+               select seq, event_id || ' ' || last_error as line from clawback.events
+               where state = 'processed' and last_error is not null
+           ), unvouched as (
+               select u.livemode from clawback.unvouched_events u
+               where not exists (select from clawback.events e where e.event_id = u.event_id)
+           )
+           select (select count(*) from noted) as "noted!",
+                  array(select line from noted order by seq desc limit 3) as "newest!",
+                  (select count(*) from unvouched where not livemode) as "unvouched_test!",
+                  (select count(*) from unvouched where livemode) as "unvouched_live!""#
+    )
+    .fetch_one(conn)
+    .await
+}
+
 /// Looks for work that waits.
 ///
 /// # Errors

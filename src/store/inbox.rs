@@ -23,15 +23,18 @@ pub struct NewEvent {
     pub object_id: Option<String>,
     /// Unix seconds, of the years 1 to 9999.
     pub created: Option<i64>,
+    /// Its secret vouches for events of its mode; else it is kept apart.
+    pub vouched: bool,
     /// Valid JSON, which cannot hold a raw NUL byte.
     pub payload: String,
 }
 
 /// Stores those of these events that are new, with their bodies and the work they ask for, and
-/// returns the ids of the new ones. Those not returned were stored before.
+/// returns the ids of the new ones. Those not returned were stored before, or are not vouched for: these are kept
+/// apart, and ask for no work.
 ///
-/// The ids must be unique and sorted: two replicas whose batches overlap would otherwise wait for
-/// each other. One statement, so that outside a transaction it is also one commit.
+/// The ids must be sorted, and unique among those vouched for and among the others: two replicas whose batches overlap
+/// would otherwise wait for each other. One statement, so that outside a transaction it is also one commit.
 ///
 /// # Errors
 ///
@@ -51,24 +54,35 @@ pub async fn record(conn: &mut PgConnection, events: &[NewEvent]) -> Result<Vec<
             from durable
             cross join unnest(
                 $1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::text[],
-                $7::bigint[], $8::text[]
-            ) as t (event_id, type, api_version, account, livemode, object_id, created, payload)
+                $7::bigint[], $8::text[], $9::boolean[]
+            ) as t (event_id, type, api_version, account, livemode, object_id, created, payload, vouched)
             -- Read only if the setting was made. A known id is left out by a plain read: `on conflict` would wait for
             -- whoever holds its row. `offset 0` keeps the look-up on the index, however old the statistics.
             where durable.setting = 'on'
                 and not exists (select from clawback.events e where e.event_id = t.event_id offset 0)
+        ), apart as (
+            insert into clawback.unvouched_events
+                (event_id, type, api_version, account, livemode, object_id, created_at, payload)
+            select r.event_id, r.type, r.api_version, r.account, r.livemode, r.object_id, to_timestamp(r.created),
+                   r.payload
+            from received r
+            where not r.vouched
+                and not exists (select from clawback.unvouched_events u where u.event_id = r.event_id offset 0)
+            order by r.event_id
+            on conflict on constraint unvouched_events_pkey do nothing
         ), stored as (
             insert into clawback.events
                 (event_id, type, api_version, account, livemode, object_id, created_at)
             select event_id, type, api_version, account, livemode, object_id, to_timestamp(created)
             from received
+            where vouched
             -- Rows are locked in this order, whatever the plan.
             order by event_id
             on conflict on constraint events_pkey do nothing
             returning event_id, seq
         ), bodies as (
             insert into clawback.event_payloads (event_id, payload)
-            select event_id, payload from stored join received using (event_id)
+            select event_id, payload from stored join received using (event_id) where vouched
         ), work as (
             insert into clawback.pending_events (seq, event_id)
             select seq, event_id from stored
@@ -83,6 +97,7 @@ pub async fn record(conn: &mut PgConnection, events: &[NewEvent]) -> Result<Vec<
         &column(events, |event| event.object_id.as_deref()) as &[Option<&str>],
         &column(events, |event| event.created) as &[Option<i64>],
         &column(events, |event| event.payload.as_str()) as &[&str],
+        &column(events, |event| event.vouched) as &[bool],
     )
     .fetch_all(conn)
     .await

@@ -10,6 +10,8 @@ pub const SNAPSHOT: &str = "begin isolation level repeatable read read only";
 /// Which events are meant: those that are all of it.
 #[derive(Debug, Default)]
 pub struct EventFilter {
+    /// Only those of which something was passed over.
+    pub noted: bool,
     /// `pending`, `processed`, `ignored` or `failed`.
     pub state: Option<String>,
     /// Stripe's type.
@@ -168,13 +170,15 @@ pub async fn events(conn: &mut PgConnection, like: &EventFilter, limit: i64) -> 
            where ($1::text is null or e.state = $1) and ($2::text is null or e.type = $2)
                and ($3::text is null or e.object_id = $3) and ($4::timestamptz is null or e.received_at >= $4)
                and ($5::timestamptz is null or e.received_at < $5)
+               and (not $6::boolean or e.state = 'processed' and e.last_error is not null)
            order by e.received_at desc
-           limit $6"#,
+           limit $7"#,
         like.state,
         like.event_type,
         like.object_id,
         like.since,
         like.until,
+        like.noted,
         limit
     )
     .fetch_all(conn)

@@ -11,13 +11,15 @@ pub async fn replayable(conn: &mut PgConnection, like: &EventFilter) -> sqlx::Re
          where e.state <> 'pending' and ($1::text is null or e.state = $1) and ($2::text is null or e.type = $2)
              and ($3::text is null or e.object_id = $3) and ($4::timestamptz is null or e.received_at >= $4)
              and ($5::timestamptz is null or e.received_at < $5)
+             and (not $6::boolean or e.state = 'processed' and e.last_error is not null)
              and exists (select from clawback.event_payloads b where b.event_id = e.event_id)
          order by e.seq",
         like.state,
         like.event_type,
         like.object_id,
         like.since,
-        like.until
+        like.until,
+        like.noted
     )
     .fetch_all(conn)
     .await

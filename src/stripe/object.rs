@@ -5,8 +5,10 @@
 //! be is named. Knows no object in particular: that is [`crate::handlers`].
 
 use std::collections::HashMap;
+use std::fmt;
 
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -34,7 +36,37 @@ pub struct Unreadable {
 #[derive(Debug)]
 pub struct Object<'a> {
     path: String,
-    fields: HashMap<String, &'a RawValue>,
+    fields: Fields<'a>,
+}
+
+/// Of a name that comes twice the last counts. One that is no text (`"\ud800"`) is nobody's, and spoils no other.
+#[derive(Debug)]
+struct Fields<'a>(HashMap<String, &'a RawValue>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FieldsVisitor;
+
+        impl<'de> Visitor<'de> for FieldsVisitor {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = HashMap::new();
+                while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+                    if let Ok(name) = serde_json::from_str(name.get()) {
+                        fields.insert(name, value);
+                    }
+                }
+                Ok(Fields(fields))
+            }
+        }
+
+        deserializer.deserialize_map(FieldsVisitor)
+    }
 }
 
 /// A field that holds an id, or the whole object in its place.
@@ -70,20 +102,23 @@ impl<'a> Object<'a> {
         Ok(Some(Self { path: self.path_of(field), fields }))
     }
 
-    /// The objects of a list: a bare array, or Stripe's `{"data": [...]}`. Elements that are no objects
-    /// (ids that were not expanded) are passed over; missing or null is empty.
+    /// The objects of a list: a bare array, or Stripe's `{"data": [...]}`, each by itself. Ids that were not expanded
+    /// are passed over; missing or null is empty.
     ///
     /// # Errors
-    /// [`Unreadable`] when the field holds no list.
-    pub fn objects(&self, field: &str) -> Result<Vec<Self>, Unreadable> {
+    /// [`Unreadable`] when the field holds no list; in place of an element that is neither object nor id.
+    pub fn objects(&self, field: &str) -> Result<Vec<Result<Self, Unreadable>>, Unreadable> {
         let Some(raw) = self.raw(field) else { return Ok(Vec::new()) };
-        let elements = if raw.get().starts_with('{') {
-            self.object(field)?.map_or_else(|| Ok(Vec::new()), |list| list.elements("data"))?
-        } else {
-            self.elements(field)?
+        let elements = match self.object(field) {
+            // So old versions showed an empty list.
+            Ok(Some(page)) if page.fields.0.is_empty() => return Ok(Vec::new()),
+            Ok(Some(page)) => page.raw("data").ok_or_else(|| self.wrong(field, "is not a list"))?,
+            _ => raw,
         };
-        let objects = elements.into_iter().enumerate().filter(|(_, raw)| raw.get().starts_with('{'));
-        objects.map(|(at, raw)| Self::element(format!("{}[{at}]", self.path_of(field)), raw)).collect()
+        let elements: Vec<&RawValue> =
+            serde_json::from_str(elements.get()).map_err(|_| self.wrong(field, "is not a list"))?;
+        let objects = elements.into_iter().enumerate().filter(|(_, raw)| !raw.get().starts_with('"'));
+        Ok(objects.map(|(at, raw)| Self::element(format!("{}[{at}]", self.path_of(field)), raw)).collect())
     }
 
     /// The id in a field that holds an id or an expanded object; none when it is missing or null.
@@ -155,10 +190,14 @@ impl<'a> Object<'a> {
         self.decode(field, "is not a whole number of 64 bits")
     }
 
-    /// A positive decimal number in units of 10^-12, exactly as far as that goes; none when it is anything else.
-    #[must_use]
-    pub fn optional_rate(&self, field: &str) -> Option<u64> {
-        self.raw(field).and_then(|raw| rate(raw.get())).filter(|rate| *rate > 0)
+    /// A positive decimal number in units of 10^-12, exactly as far as that goes; none when it is missing or null.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when it is anything else.
+    pub fn optional_rate(&self, field: &str) -> Result<Option<u64>, Unreadable> {
+        let Some(raw) = self.raw(field) else { return Ok(None) };
+        let rate = rate(raw.get()).filter(|rate| *rate > 0);
+        rate.map(Some).ok_or_else(|| self.wrong(field, "is not a positive number"))
     }
 
     /// An object of Stripe's as it is, of at most `longest` bytes; none when it is missing or null.
@@ -248,11 +287,6 @@ impl<'a> Object<'a> {
         }
     }
 
-    fn elements(&self, field: &str) -> Result<Vec<&'a RawValue>, Unreadable> {
-        let Some(raw) = self.raw(field) else { return Ok(Vec::new()) };
-        serde_json::from_str(raw.get()).map_err(|_| self.wrong(field, "is not a list"))
-    }
-
     fn element(path: String, raw: &'a RawValue) -> Result<Self, Unreadable> {
         match serde_json::from_str(raw.get()) {
             Ok(fields) => Ok(Self { path, fields }),
@@ -266,7 +300,7 @@ impl<'a> Object<'a> {
     }
 
     fn raw(&self, field: &str) -> Option<&'a RawValue> {
-        self.fields.get(field).copied().filter(|raw| raw.get() != "null")
+        self.fields.0.get(field).copied().filter(|raw| raw.get() != "null")
     }
 
     fn path_of(&self, field: &str) -> String {
@@ -287,7 +321,7 @@ fn rate(number: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::Object;
+    use super::{Object, Unreadable};
 
     #[test]
     fn nesting_without_end_is_refused_and_not_followed() {
@@ -328,12 +362,27 @@ mod tests {
     }
 
     #[test]
+    fn an_odd_element_of_a_list_and_an_odd_name_of_a_field_spoil_nothing_but_themselves() {
+        let body = r#"{"list":[{"id":"x","\ud800":1},7,null,"an id",{"id":"y"}],"\udfff":2}"#;
+        let elements = Object::parse(body).expect("an object").objects("list").expect("a list");
+        let said = |element: &Result<Object, Unreadable>| match element {
+            Ok(object) => object.id("id").expect("an id"),
+            Err(unreadable) => unreadable.to_string(),
+        };
+        let said: Vec<String> = elements.iter().map(said).collect();
+        assert_eq!(said, ["x", "list[1]: is not an object", "list[2]: is not an object", "y"]);
+    }
+
+    #[test]
     fn a_list_may_be_bare_or_paged_or_hold_ids_only() {
         let object =
-            Object::parse(r#"{"a":[{"id":"x"}],"b":{"data":[{"id":"y"},"z"]},"c":null,"d":7}"#).expect("an object");
+            Object::parse(r#"{"a":[{"id":"x"}],"b":{"data":[{"id":"y"},"z"]},"c":null,"d":7,"e":{"id":"x"},"f":{}}"#)
+                .expect("an object");
         assert_eq!(object.objects("a").expect("a list").len(), 1);
         assert_eq!(object.objects("b").expect("a list").len(), 1);
         assert_eq!(object.objects("c").expect("a list").len(), 0);
         assert_eq!(object.objects("d").expect_err("no list").problem, "is not a list");
+        assert_eq!(object.objects("f").expect("a list").len(), 0);
+        assert_eq!(object.objects("e").expect_err("no list").problem, "is not a list");
     }
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use clawback::stripe::signature::{Secret, Secrets, sign};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::binary::{Ended, run};
-use crate::bodies::{event, refund};
-use crate::harness::{Database, TestApp, options};
+use crate::bodies::{charge, dispute, event, event_with, refund};
+use crate::harness::{Database, TestApp, options, unix_now};
 use crate::proxy::{Proxy, Wire};
 
 const SIGNED: (&str, &str) = ("STRIPE_WEBHOOK_SECRETS", "whsec_x");
@@ -83,6 +84,35 @@ async fn the_doctor_finds_nothing_wrong_and_then_what_was_broken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_passed_over_and_what_is_kept_apart_is_told() {
+    let secrets = Secrets::parse("live:whsec_live test:whsec_test").expect("two secrets");
+    let app = TestApp::start_on(Database::migrated().await, |service| service.secrets = secrets).await;
+    app.ready().await;
+    let deliver = async |key: &str, id: &str, live: bool, changes: Value| {
+        let body = event_with(id, 1, &charge(&format!("ch_{id}"), changes), json!({ "livemode": live }));
+        let signature = sign(&Secret::from_key(key), unix_now(), body.as_bytes());
+        assert_eq!(app.post(&body, &signature).await.status(), 200);
+    };
+    deliver("whsec_live", "evt_test", false, json!({})).await;
+    let (_, found) = examine(&app.db.url).await;
+    assert_eq!(of(&found, "modes"), ("good", "no live event is kept apart, and 1 test events are"));
+    assert_eq!(of(&found, "fields"), ("good", "none was passed over"));
+    for id in ["evt_1", "evt_2", "evt_3", "evt_4"] {
+        deliver("whsec_live", id, true, json!({ "paid": 7, "metadata": [] })).await;
+    }
+    deliver("whsec_test", "evt_live", true, json!({})).await;
+    app.db.settle().await;
+    let (_, found) = examine(&app.db.url).await;
+    let odd = "passed over: data.object.paid: is neither true nor false; data.object.metadata: is not an object";
+    let newest = format!("4 events were processed with fields that could not be read, the newest: evt_4 {odd}; evt_3 ");
+    let (level, says) = of(&found, "fields");
+    assert!(level == "warning" && says.starts_with(&newest) && !says.contains("evt_1"), "{says}");
+    assert_eq!(mend(says), "clawback events list --noted");
+    let (level, says) = of(&found, "modes");
+    assert!(level == "warning" && says.starts_with("1 live events came under a secret that is labelled `test:`"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_object_and_follow_up_that_is_not_what_its_payment_says_is_named() {
     let app = TestApp::start().await;
     for story in ["partial-refund", "full-refund", "chargeback-lost", "chargeback-open", "fraud-warning"] {
@@ -116,6 +146,22 @@ async fn each_object_and_follow_up_that_is_not_what_its_payment_says_is_named() 
     ] {
         assert!(found[0].contains(&name), "{name} is not in {}", found[0]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disputed_charge_is_named_until_its_dispute_is_seen() {
+    let app = TestApp::start().await;
+    app.see(&[
+        event("evt_1", 1, &charge("ch_1", json!({ "disputed": true }))),
+        event("evt_2", 2, &charge("ch_2", json!({ "dispute": "dp_2" }))),
+        event("evt_3", 3, &charge("ch_3", json!({ "disputed": false, "dispute": null }))),
+    ])
+    .await;
+    let said = async || of(&examine(&app.db.url).await.1, "disputes").1.to_owned();
+    let says = said().await;
+    assert!(says.starts_with("2 charges are disputed, and their disputes were not seen: ch_1, ch_2."), "{says}");
+    app.see(&[event("evt_4", 4, &dispute("dp_1", json!({ "charge": "ch_1" })))]).await;
+    assert!(said().await.starts_with("1 charges are disputed, and their disputes were not seen: ch_2."));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::binary::Serving;
+use crate::bodies;
 use crate::harness::{Database, PATIENCE, SECRET, TestApp, client, header, tell, unix_now, until};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,12 +145,11 @@ async fn a_labelled_secret_vouches_for_events_of_its_mode_only() {
         let body = json!({ "id": id, "type": "t", "livemode": livemode }).to_string();
         app.post(&body, &sign(&Secret::from_key(key), unix_now(), body.as_bytes())).await
     };
-    for (key, livemode) in [("whsec_live", false), ("whsec_test", true)] {
-        let answer = deliver(key, "evt_other", json!(livemode)).await;
-        assert_eq!(answer.status(), 400);
-        assert_eq!(answer.text().await.expect("a body"), r#"{"error":"event of the other mode than its secret"}"#);
+    for (key, id, livemode) in [("whsec_live", "evt_a", false), ("whsec_test", "evt_b", true)] {
+        assert_eq!(deliver(key, id, json!(livemode)).await.status(), 200);
     }
     nothing_is_stored(&app).await;
+    assert_eq!(app.db.value("select count(*) from clawback.unvouched_events").await, 2);
     for (key, id, livemode) in [
         ("whsec_live", "evt_live", json!(true)),
         ("whsec_test", "evt_test", json!(false)),
@@ -159,6 +159,38 @@ async fn a_labelled_secret_vouches_for_events_of_its_mode_only() {
     }
     assert_eq!(app.db.value("select count(*) from clawback.events").await, 3);
     app.db.settle().await;
+}
+
+/// Stripe sends test events to live Connect endpoints, and to the test endpoint the same ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_the_other_mode_is_kept_apart_until_it_comes_rightly_vouched() {
+    let secrets = Secrets::parse("live:whsec_live test:whsec_test").expect("two secrets");
+    let app = TestApp::start_on(Database::migrated().await, |service| service.secrets = secrets).await;
+    app.ready().await;
+    let body = bodies::event("evt_1", 1, &bodies::charge("ch_1", json!({ "client_secret": "hush" })));
+    let deliver = async |key: &str| {
+        let answer = app.post(&body, &sign(&Secret::from_key(key), unix_now(), body.as_bytes())).await;
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.text().await.expect("a body"), r#"{"received":true}"#);
+    };
+    let shown = "select concat_ws(' | ', event_id, type, object_id, livemode, state, last_error, payload) as line
+                 from clawback_v1.events left join clawback_v1.event_payloads using (event_id)";
+    deliver("whsec_live").await;
+    deliver("whsec_live").await;
+    let lines = app.db.rows(shown).await;
+    let reason = "of the other mode than its secret vouches for: kept apart";
+    let begins = format!("evt_1 | charge.updated | ch_1 | f | ignored | {reason} | {{");
+    assert!(lines.len() == 1 && lines[0]["line"].as_str().is_some_and(|line| line.starts_with(&begins)), "{lines:?}");
+    assert!(!lines[0].to_string().contains("hush"), "{lines:?}");
+    assert_eq!(app.db.value("select clawback_v1.replay_event('evt_1', 'hope')").await, false);
+    assert_eq!(app.db.value("select count(*) from clawback_v1.payments").await, 0);
+
+    deliver("whsec_test").await;
+    app.db.settle().await;
+    deliver("whsec_live").await;
+    let states = app.db.rows("select event_id, state from clawback_v1.events").await;
+    assert_eq!(states, [json!({ "event_id": "evt_1", "state": "processed" })]);
+    assert_eq!(app.db.value("select amount_paid from clawback_v1.payments").await, 10_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -258,6 +258,23 @@ async fn failed_events_are_listed_shown_and_replayed_together() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn events_of_which_something_was_passed_over_are_listed_and_replayed_together() {
+    let app = TestApp::start().await;
+    app.see(&[
+        event("evt_odd", 1, &charge("ch_1", json!({ "created": "today" }))),
+        event("evt_bad", 2, &charge("ch_2", json!({ "amount": -1 }))),
+        event("evt_good", 3, &charge("ch_3", json!({}))),
+    ])
+    .await;
+    let noted = app.json(&["events", "list", "--noted"]).await;
+    assert_eq!((noted[0]["event_id"].as_str(), noted.as_array().map(Vec::len)), (Some("evt_odd"), Some(1)));
+    assert_eq!(noted[0]["last_error"], "passed over: data.object.created: is not a whole number of 64 bits");
+    let replayed = app.json(&["events", "replay", "--noted", "--reason", "a new release reads it"]).await;
+    assert_eq!(replayed, json!(["evt_odd"]));
+    app.db.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn follow_ups_are_listed_shown_requeued_and_discarded() {
     let app = TestApp::start().await;
     app.live("chargeback-open", "o_1").await;

@@ -1,11 +1,11 @@
 //! Promise: an event fails only for what money cannot do without. All else that is missing or odd is taken as absent,
 //! and what was odd is noted.
 
-use clawback::domain::derive;
+use clawback::domain::{Facts, derive};
 use clawback::handlers::{HANDLERS, Reading, read};
 use serde_json::{Value, json};
 
-use crate::bodies::{dispute, event};
+use crate::bodies::{DAY, T0, charge, dispute, event, refund};
 use crate::harness::TestApp;
 
 /// What stands in for a field that is missing or odd.
@@ -19,156 +19,263 @@ enum Field {
 }
 use Field::{Money, Needed, Stand};
 
-/// Every field that is read of each object, and what stands in for it.
-const FIELDS: &[(&str, &[(&str, Field)])] = &[
+/// What a field is to hold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Text,
+    /// Text or a whole number.
+    Reference,
+    Flag,
+    /// Not negative.
+    Amount,
+    Integer,
+    Rate,
+    Time,
+    /// An id, or a whole object that is read.
+    Link,
+    /// An id, or an object of which the id is read.
+    Name,
+    Object,
+    List,
+}
+use Kind::{Amount, Flag, Integer, Link, List, Name, Object, Rate, Reference, Text, Time};
+
+type Fields = &'static [(&'static str, Kind, Field)];
+
+/// Every field that is read of each object, what it holds, and what stands in for it.
+const FIELDS: &[(&str, Fields)] = &[
+    (
+        "event",
+        &[
+            ("created", Time, Needed),
+            ("livemode", Flag, Money("a test event")),
+            ("account", Text, Stand("the platform's own")),
+            ("type", Text, Stand("one that says nothing")),
+            ("api_version", Text, Stand("one before 2025-03-31.basil")),
+        ],
+    ),
     (
         "charge",
         &[
-            ("id", Needed),
-            ("amount", Needed),
-            ("currency", Needed),
-            ("status", Money("before 2014: `paid` and `captured`")),
-            ("amount_captured", Money("`amount`, if captured")),
-            ("amount_refunded", Money("0")),
-            ("captured", Stand("false; true for a paid charge without a status")),
-            ("paid", Stand("`captured`")),
-            ("refunded", Stand("false")),
-            ("created", Stand("the event's")),
-            ("payment_intent", Stand("no intent, or the one named before")),
-            ("metadata", Stand("no reference to an order")),
-            ("refunds", Stand("none")),
-            ("dispute", Stand("none")),
-            ("payment_method_details", Stand("not known")),
-            ("failure_code", Stand("not known")),
+            ("id", Text, Needed),
+            ("amount", Amount, Needed),
+            ("currency", Text, Needed),
+            ("status", Text, Money("before 2014: `paid` and `captured`")),
+            ("amount_captured", Amount, Money("`amount`, if captured")),
+            ("amount_refunded", Amount, Money("0")),
+            ("captured", Flag, Stand("false; true for a paid charge without a status")),
+            ("paid", Flag, Stand("`captured`")),
+            ("refunded", Flag, Stand("false")),
+            ("created", Time, Stand("the event's")),
+            ("payment_intent", Link, Stand("no intent, or the one named before")),
+            ("metadata", Object, Stand("no reference to an order")),
+            ("metadata.order_id", Reference, Stand("no reference to an order")),
+            ("refunds", List, Stand("none")),
+            ("disputed", Flag, Stand("whether it names a dispute")),
+            ("dispute", Link, Stand("none")),
+            ("payment_method_details", Object, Stand("not known")),
+            ("payment_method_details.type", Text, Stand("not known")),
+            ("failure_code", Text, Stand("not known")),
+            ("balance_transaction", Link, Stand("the charge's own amounts tell what a capture released")),
+            ("customer", Name, Stand("not known")),
+            ("billing_details", Object, Stand("not known")),
+            ("billing_details.email", Text, Stand("`receipt_email`")),
+            ("billing_details.name", Text, Stand("not known")),
+            ("receipt_email", Text, Stand("not known")),
         ],
     ),
     (
         "payment_intent",
         &[
-            ("id", Needed),
-            ("amount", Needed),
-            ("currency", Needed),
-            ("status", Needed),
-            ("amount_received", Money("0")),
-            ("last_payment_error", Stand("no failed attempt")),
-            ("latest_charge", Stand("none")),
-            ("charges", Stand("none")),
-            ("metadata", Stand("no reference to an order")),
-            ("cancellation_reason", Stand("not known")),
+            ("id", Text, Needed),
+            ("amount", Amount, Needed),
+            ("currency", Text, Needed),
+            ("status", Text, Needed),
+            ("amount_received", Amount, Money("0")),
+            ("last_payment_error", Object, Stand("no failed attempt")),
+            ("latest_charge", Link, Stand("none")),
+            ("charges", List, Stand("none")),
+            ("metadata", Object, Stand("no reference to an order")),
+            ("metadata.order_id", Reference, Stand("no reference to an order")),
+            ("cancellation_reason", Text, Stand("not known")),
+            ("customer", Name, Stand("not known")),
+            ("receipt_email", Text, Stand("not known")),
         ],
     ),
     (
         "refund",
         &[
-            ("id", Needed),
-            ("amount", Needed),
-            ("currency", Needed),
-            ("status", Money("succeeded in a charge, else a word not known yet")),
-            ("reason", Stand("none")),
-            ("failure_reason", Stand("none")),
-            ("created", Stand("the event's")),
-            ("charge", Stand("none, or the one named before")),
-            ("payment_intent", Stand("none, or the one named before")),
+            ("id", Text, Needed),
+            ("amount", Amount, Needed),
+            ("currency", Text, Needed),
+            ("status", Text, Money("succeeded in a charge, else a word not known yet")),
+            ("reason", Text, Stand("none")),
+            ("failure_reason", Text, Stand("none")),
+            ("pending_reason", Text, Stand("none")),
+            ("destination_details", Object, Stand("not known")),
+            ("destination_details.type", Text, Stand("not known")),
+            ("destination_details.card", Object, Stand("not known")),
+            ("destination_details.card.reference", Text, Stand("not known")),
+            ("destination_details.card.reference_status", Text, Stand("not known")),
+            ("metadata", Object, Stand("none")),
+            ("created", Time, Stand("the event's")),
+            ("charge", Link, Stand("none, or the one named before")),
+            ("payment_intent", Link, Stand("none, or the one named before")),
         ],
     ),
     (
         "dispute",
         &[
-            ("id", Needed),
-            ("amount", Needed),
-            ("currency", Needed),
-            ("status", Needed),
-            ("reason", Stand("not known")),
-            ("network_reason_code", Stand("not known")),
-            ("evidence_details", Stand("fields of the dispute itself, as before 2014")),
-            ("payment_method_details", Stand("not known")),
-            ("intended_submission_method", Stand("not known")),
-            ("is_charge_refundable", Stand("not known")),
-            ("balance_transactions", Stand("none: nothing moved yet")),
-            ("balance_transaction", Stand("none")),
-            ("created", Stand("the event's")),
-            ("charge", Stand("none, or the one named before")),
-            ("payment_intent", Stand("none, or the one named before")),
+            ("id", Text, Needed),
+            ("amount", Amount, Needed),
+            ("currency", Text, Needed),
+            ("status", Text, Needed),
+            ("reason", Text, Stand("not known")),
+            ("network_reason_code", Text, Stand("not known")),
+            ("evidence_details", Object, Stand("fields of the dispute itself, as before 2014")),
+            ("evidence_details.due_by", Time, Stand("`evidence_due_by`")),
+            ("evidence_details.has_evidence", Flag, Stand("false")),
+            ("evidence_details.past_due", Flag, Stand("false")),
+            ("evidence_details.submission_count", Amount, Stand("what is known of the phase")),
+            ("evidence_details.submission_method", Text, Stand("not known")),
+            ("evidence_details.enhanced_eligibility", Object, Stand("not known")),
+            ("evidence_due_by", Time, Stand("the deadline is not known")),
+            ("payment_method_details", Object, Stand("the charge's, if known")),
+            ("payment_method_details.type", Text, Stand("the charge's, if known")),
+            ("payment_method_details.card", Object, Stand("not known")),
+            ("payment_method_details.card.network_reason_code", Text, Stand("`network_reason_code`")),
+            ("payment_method_details.card.case_type", Text, Stand("the phase is told by the status")),
+            ("intended_submission_method", Text, Stand("not known")),
+            ("is_charge_refundable", Flag, Stand("not known")),
+            ("balance_transactions", List, Stand("none: nothing moved yet")),
+            ("balance_transactions[0].id", Text, Stand("the entry is passed over")),
+            ("balance_transactions[0].amount", Integer, Stand("the entry is passed over")),
+            ("balance_transactions[0].currency", Text, Stand("the entry is passed over")),
+            ("balance_transactions[0].fee", Integer, Stand("0")),
+            ("balance_transactions[0].created", Time, Stand("not known: the same entry with a time wins")),
+            ("balance_transactions[0].exchange_rate", Rate, Stand("not known: the share that stayed away counts")),
+            ("balance_transaction", Link, Stand("none")),
+            ("created", Time, Stand("the event's")),
+            ("charge", Link, Stand("none, or the one named before")),
+            ("payment_intent", Link, Stand("none, or the one named before")),
         ],
     ),
     (
         "checkout.session",
         &[
-            ("id", Needed),
-            ("currency", Stand("not known")),
-            ("client_reference_id", Stand("no reference to an order")),
-            ("payment_link", Stand("none: the reference is the merchant's")),
-            ("metadata", Stand("no reference to an order")),
-            ("payment_intent", Stand("none, or the one named before")),
+            ("id", Text, Needed),
+            ("currency", Text, Stand("not known")),
+            ("client_reference_id", Reference, Stand("no reference to an order")),
+            ("payment_link", Name, Stand("none: the reference is the merchant's")),
+            ("customer", Name, Stand("not known")),
+            ("customer_details", Object, Stand("not known")),
+            ("customer_details.email", Text, Stand("not known")),
+            ("customer_details.name", Text, Stand("not known")),
+            ("receipt_email", Text, Stand("not known, as ever yet")),
+            ("metadata", Object, Stand("no reference to an order")),
+            ("metadata.order_id", Reference, Stand("no reference to an order")),
+            ("payment_intent", Link, Stand("none, or the one named before")),
+            ("charge", Link, Stand("none, as ever yet")),
         ],
     ),
     (
         "radar.early_fraud_warning",
         &[
-            ("id", Needed),
-            ("actionable", Stand("shown: it holds and asks for nothing")),
-            ("fraud_type", Stand("not known")),
-            ("created", Stand("the event's")),
-            ("charge", Stand("none, or the one named before")),
-            ("payment_intent", Stand("none, or the one named before")),
+            ("id", Text, Needed),
+            ("actionable", Flag, Stand("shown: it holds and asks for nothing")),
+            ("fraud_type", Text, Stand("not known")),
+            ("created", Time, Stand("the event's")),
+            ("charge", Link, Stand("none, or the one named before")),
+            ("payment_intent", Link, Stand("none, or the one named before")),
         ],
     ),
     (
         "issuer_fraud_record",
         &[
-            ("id", Needed),
-            ("fraud_type", Stand("not known")),
-            ("created", Stand("the event's")),
-            ("charge", Stand("none, or the one named before")),
+            ("id", Text, Needed),
+            ("actionable", Flag, Stand("shown: it holds and asks for nothing")),
+            ("fraud_type", Text, Stand("not known")),
+            ("created", Time, Stand("the event's")),
+            ("charge", Link, Stand("none, or the one named before")),
+            ("payment_intent", Link, Stand("none, or the one named before")),
         ],
     ),
     (
         "review",
         &[
-            ("id", Needed),
-            ("open", Needed),
-            ("reason", Stand("none")),
-            ("opened_reason", Stand("`reason` while it is open")),
-            ("closed_reason", Stand("`reason` once it is closed")),
-            ("created", Stand("the event's")),
-            ("charge", Stand("none, or the one named before")),
-            ("payment_intent", Stand("none, or the one named before")),
+            ("id", Text, Needed),
+            ("open", Flag, Needed),
+            ("reason", Text, Stand("none")),
+            ("opened_reason", Text, Stand("`reason` while it is open")),
+            ("closed_reason", Text, Stand("`reason` once it is closed")),
+            ("created", Time, Stand("the event's")),
+            ("charge", Link, Stand("none, or the one named before")),
+            ("payment_intent", Link, Stand("none, or the one named before")),
         ],
     ),
-    ("clawback.link", &[("id", Needed), ("order_id", Needed), ("microsecond", Needed)]),
-    ("clawback.dismissal", &[("id", Needed)]),
+    ("clawback.link", &[("id", Text, Needed), ("order_id", Reference, Needed), ("microsecond", Amount, Needed)]),
+    ("clawback.dismissal", &[("id", Text, Needed)]),
 ];
 
+/// An event that shows the object with all that must be there, and room for the rest.
 fn whole(object: &str) -> Value {
+    let status = match object {
+        "dispute" => "needs_response",
+        "payment_intent" => "requires_payment_method",
+        _ => "succeeded",
+    };
     let mut whole = json!({
-        "object": object, "id": "x_1", "amount": 1000, "currency": "eur", "status": "needs_response", "open": false,
-        "order_id": "o", "microsecond": 1, "created": 1_700_000_000,
+        "object": object, "id": "x_1", "amount": 1000, "currency": "eur", "status": status, "open": false,
+        "order_id": "o", "client_reference_id": "o", "microsecond": 1, "created": 1_700_000_000, "metadata": {},
+        "payment_method_details": { "card": {} }, "billing_details": {}, "customer_details": {},
+        "destination_details": { "type": "card", "card": {} },
     });
-    if object == "charge" || object == "refund" {
-        whole["status"] = "succeeded".into();
+    if object == "dispute" {
+        whole["evidence_details"] = json!({});
+        whole["balance_transactions"] = json!([{ "id": "txn_1", "amount": -1000, "currency": "eur" }]);
     }
-    whole
+    event("evt_1", 1, &whole).parse().expect("JSON")
 }
 
-fn said(object: &Value) -> Result<(clawback::domain::Facts, Vec<String>), String> {
-    match read("evt_1", &event("evt_1", 1, object), "order_id") {
+/// Where a field of the table stands in the event, in the words of a note.
+fn path_of(object: &str, field: &str) -> String {
+    if object == "event" { field.to_owned() } else { format!("data.object.{field}") }
+}
+
+/// The event with the field holding that, or without it.
+fn changed(mut event: Value, path: &str, value: Option<&Value>) -> Value {
+    let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
+    let steps = parent.split('.').filter(|step| !step.is_empty());
+    let pointer: String = steps.map(|step| format!("/{}", step.replace("[0]", "/0"))).collect();
+    let fields = event.pointer_mut(&pointer).and_then(Value::as_object_mut).expect("there is room");
+    match value {
+        Some(value) => fields.insert(name.to_owned(), value.clone()),
+        None => fields.remove(name),
+    };
+    event
+}
+
+fn said(event: &Value) -> Result<(Facts, Vec<String>), String> {
+    match read("evt_1", &event.to_string(), "order_id") {
         Ok(Reading::Facts(facts, _, notes)) => Ok((facts, notes.iter().map(ToString::to_string).collect())),
         Ok(Reading::Ignored(reason)) => Err(format!("ignored: {reason}")),
         Err(unreadable) => Err(unreadable.to_string()),
     }
 }
 
-fn odd() -> [Value; 9] {
+/// What may come, and the kinds that may hold it.
+fn values() -> [(Value, &'static [Kind]); 10] {
     [
-        json!([]),
-        json!({}),
-        json!([{ "id": 7 }]),
-        json!({ "id": "ch_1", "object": "charge" }),
-        json!(true),
-        json!(-1),
-        json!(1.5),
-        json!("\u{0}"),
-        json!("x".repeat(6000)),
+        (json!([]), &[List]),
+        (json!({}), &[Object, List]),
+        (json!([{ "id": 7 }]), &[]),
+        (json!([7]), &[]),
+        (json!({ "id": "ch_1", "object": "charge" }), &[Object, Name]),
+        (json!(true), &[Flag]),
+        (json!(-1), &[Integer, Reference]),
+        (json!(1.5), &[Rate]),
+        (json!("\u{0}"), &[]),
+        (json!("x".repeat(6000)), &[]),
     ]
 }
 
@@ -182,21 +289,48 @@ fn every_object_that_is_read_has_its_fields_in_the_table() {
 }
 
 #[test]
-fn an_event_fails_only_for_what_money_cannot_do_without() {
+fn an_event_fails_only_for_what_money_cannot_do_without_and_names_it() {
     for (object, fields) in FIELDS {
-        assert_eq!(said(&whole(object)).map(|(_, notes)| notes), Ok(Vec::new()), "{object}");
-        for (field, rule) in *fields {
-            let mut without = whole(object);
-            without.as_object_mut().expect("an object").remove(*field);
+        let whole = whole(if *object == "event" { "charge" } else { object });
+        assert_eq!(said(&whole).map(|(_, notes)| notes), Ok(Vec::new()), "{object}");
+        for (field, kind, rule) in *fields {
+            let path = path_of(object, field);
+            let without = said(&changed(whole.clone(), &path, None));
             match rule {
-                Needed => assert_eq!(said(&without), Err(format!("data.object.{field}: is missing"))),
-                Money(stand) | Stand(stand) => assert!(said(&without).is_ok() && !stand.is_empty(), "{object}.{field}"),
+                Needed => assert_eq!(without, Err(format!("{path}: is missing"))),
+                Money(stand) | Stand(stand) => assert!(without.is_ok() && !stand.is_empty(), "{path}: {without:?}"),
             }
-            for value in odd() {
-                let mut strange = whole(object);
-                strange[*field] = value.clone();
-                let fails = said(&strange).is_err();
-                assert!(!fails || !matches!(rule, Stand(_)), "{object}.{field} = {value}: {:?}", said(&strange));
+            for (value, _) in values().into_iter().filter(|(_, kinds)| !kinds.contains(kind)) {
+                let strange = said(&changed(whole.clone(), &path, Some(&value)));
+                let names = |said: &str| said.starts_with(&path);
+                match (rule, &strange) {
+                    (Needed | Money(_), Err(failure)) => assert!(names(failure), "{path} = {value}: {failure}"),
+                    (Stand(_), Ok((facts, notes))) => {
+                        assert!(notes.iter().any(|note| names(note)), "{path} = {value} is not noted: {notes:?}");
+                        let is_link = *kind == Link && value.is_object();
+                        assert!(
+                            is_link || without.as_ref().is_ok_and(|(absent, _)| absent == facts),
+                            "{path} = {value}"
+                        );
+                    }
+                    _ => panic!("{object}: {path} = {value}: {strange:?}"),
+                }
+            }
+        }
+    }
+}
+
+/// Odd is what the field cannot hold, and nothing else.
+#[test]
+fn what_a_field_may_hold_is_not_noted() {
+    for (object, fields) in FIELDS {
+        let whole = whole(if *object == "event" { "charge" } else { object });
+        for (field, kind, _) in *fields {
+            for (value, _) in values().into_iter().filter(|(_, kinds)| kinds.contains(kind)) {
+                let path = path_of(object, field);
+                let (_, notes) = said(&changed(whole.clone(), &path, Some(&value))).expect(&path);
+                let noted = notes.iter().filter(|note| note.starts_with(&format!("{path}:"))).count();
+                assert_eq!(noted, 0, "{path} = {value}: {notes:?}");
             }
         }
     }
@@ -204,49 +338,64 @@ fn an_event_fails_only_for_what_money_cannot_do_without() {
 
 #[test]
 fn what_was_passed_over_is_named_by_its_path() {
-    let mut body = whole("dispute");
+    let mut event = whole("dispute");
+    let body = &mut event["data"]["object"];
     body["evidence_details"] = json!([]);
     body["created"] = json!("today");
-    body["balance_transactions"] = json!([{ "id": "txn_1", "amount": "much", "currency": "eur" }]);
-    let (_, mut notes) = said(&body).expect("facts");
+    body["balance_transactions"] = json!([
+        { "id": "txn_1", "amount": "much", "currency": "eur" }, 7, { "id": "txn_2", "amount": -5, "currency": "eur" },
+    ]);
+    let (facts, mut notes) = said(&event).expect("facts");
     notes.sort();
     assert_eq!(
         notes,
         [
             "data.object.balance_transactions[0].amount: is not a whole number of 64 bits",
+            "data.object.balance_transactions[1]: is not an object",
             "data.object.created: is not a whole number of 64 bits",
             "data.object.evidence_details: is not an object",
         ]
     );
+    assert_eq!(facts.disputes["x_1"].balance.keys().collect::<Vec<_>>(), ["txn_2"], "the others of the list are read");
 }
 
 #[test]
 fn a_number_under_the_order_key_is_a_reference() {
     for (metadata, order) in [(json!({ "order_id": 25 }), Some("25")), (json!([]), None), (json!(""), None)] {
-        let mut body = whole("payment_intent");
-        body["status"] = "succeeded".into();
-        body["metadata"] = metadata;
-        let (facts, _) = said(&body).expect("facts");
+        let event = changed(whole("payment_intent"), "data.object.metadata", Some(&metadata));
+        let (facts, _) = said(&event).expect("facts");
         assert_eq!(derive("x_1", &facts).payment.order_id.as_deref(), order);
     }
 }
 
 #[test]
 fn of_a_nested_object_that_cannot_be_read_the_id_is_a_link() {
-    let mut body = whole("payment_intent");
-    body["charges"] = json!({ "data": [{ "id": "ch_1", "object": "charge" }] });
-    let (facts, notes) = said(&body).expect("facts");
+    let charges = json!({ "data": [{ "id": "ch_1", "object": "charge" }] });
+    let (facts, notes) = said(&changed(whole("payment_intent"), "data.object.charges", Some(&charges))).expect("facts");
     assert!(facts.charges["ch_1"].intent.is_some() && notes.len() == 1, "{notes:?}");
-    let mut body = whole("refund");
-    body["charge"] = json!({ "id": "ch_2", "object": "charge" });
-    let (facts, _) = said(&body).expect("facts");
+    let charge = json!({ "id": "ch_2", "object": "charge" });
+    let (facts, _) = said(&changed(whole("refund"), "data.object.charge", Some(&charge))).expect("facts");
     assert_eq!(facts.refunds["x_1"].charge.as_ref().map(|link| link.value.as_str()), Some("ch_2"));
+}
+
+/// Its own `created` may lie far beyond the event's, and the ids that it names be of another payment.
+#[test]
+fn a_refund_inside_a_charge_is_of_that_charge_and_told_once() {
+    let nested = refund("re_1", json!({ "created": T0 + 9 * DAY, "charge": "ch_other", "payment_intent": "pi_other" }));
+    let shown = json!({ "payment_intent": "pi_1", "amount_refunded": 1_000, "refunds": { "data": [nested] } });
+    let event = event("evt_1", 1, &charge("ch_1", shown)).parse().expect("JSON");
+    let (facts, _) = said(&event).expect("facts");
+    let mut payments = facts.by_payment();
+    assert_eq!(payments.keys().collect::<Vec<_>>(), ["pi_1"]);
+    let derived = derive("pi_1", &payments.remove("pi_1").expect("a payment"));
+    let told: Vec<_> = derived.wanted.iter().map(|wanted| (wanted.kind, wanted.subject.as_str())).collect();
+    assert_eq!((derived.payment.balance.amount_refunded, told), (1_000, vec![("notify_refund", "re_1")]));
 }
 
 #[test]
 fn a_charge_of_2012_that_was_paid_is_captured() {
     let body = json!({ "object": "charge", "id": "ch_1", "amount": 1000, "currency": "usd", "paid": true });
-    let (facts, _) = said(&body).expect("facts");
+    let (facts, _) = said(&event("evt_1", 1, &body).parse().expect("JSON")).expect("facts");
     let payment = derive("ch_1", &facts).payment;
     assert_eq!((payment.state.as_str(), payment.balance.amount_paid), ("paid", Some(1000)));
 }

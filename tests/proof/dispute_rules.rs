@@ -6,6 +6,26 @@ use serde_json::{Value, json};
 use crate::bodies::{DAY, T0, charge, dispute, event, refund, review, warning, with};
 use crate::rules::{kinds, payment};
 
+/// Of a bank debit the dispute does not say how it was paid.
+#[test]
+fn of_a_dispute_that_no_bank_takes_an_answer_to_by_its_charge_no_evidence_is_asked_for() {
+    for (method, asked) in [("sepa_debit", false), ("us_bank_account", false), ("card", true)] {
+        for link in [json!({ "charge": "ch_1" }), json!({ "payment_intent": "pi_1" })] {
+            let paid = json!({ "payment_intent": "pi_1", "payment_method_details": { "type": method } });
+            let disputed = dispute("dp_1", link);
+            let end = payment(&[event("evt_1", 1, &charge("ch_1", paid)), event("evt_2", 2, &disputed)]);
+            let state = &end.disputes[0];
+            assert_eq!((state.can_respond, state.dispute.payment_method.as_deref()), (asked, Some(method)));
+            assert_eq!(is_asked(&end, "collect_evidence", "dp_1", "chargeback"), asked, "{method}");
+            assert_eq!(end.payment.balance.evidence_due_by.is_some(), asked, "{method}");
+        }
+    }
+    let klarna = json!({ "payment_method_details": { "type": "klarna" } });
+    let inquiry = dispute("dp_1", json!({ "charge": "ch_1", "status": "warning_needs_response" }));
+    let end = payment(&[event("evt_1", 1, &charge("ch_1", klarna)), event("evt_2", 2, &inquiry)]);
+    assert!(is_asked(&end, "consider_refund", "dp_1", "inquiry") && !kinds(&end).contains(&"collect_evidence"));
+}
+
 fn entry(id: &str, amount: i64, currency: &str, rate: Option<f64>) -> Value {
     json!({ "id": id, "amount": amount, "fee": 0, "currency": currency, "created": T0, "exchange_rate": rate })
 }

@@ -11,7 +11,7 @@ use crate::cli::causes::causes;
 use crate::cli::database::{answer, reach};
 use crate::cli::sign::unix_now;
 use crate::cli::{grants, migrate};
-use crate::store::health::{self, Backlog, Server};
+use crate::store::health::{self, Backlog, Oddities, Server};
 use crate::store::migrations;
 
 /// `tolerance`: how far the clocks may be apart.
@@ -57,6 +57,7 @@ async fn all(
     if schema.is_some_and(|version| version >= migrations::required_version()) && role.forbidden.is_empty() {
         findings.push(interface(&answer(health::missing(conn, &views(), grants::WORK)).await?));
         findings.extend(backlog(&answer(health::backlog(conn)).await?));
+        findings.extend(oddities(&answer(health::oddities(conn)).await?));
         sums::look(conn, findings).await?;
     }
     Ok(())
@@ -177,6 +178,32 @@ fn backlog(backlog: &Backlog) -> Vec<Finding> {
         ),
     };
     vec![failed, pending, dead, unlinked]
+}
+
+/// Nothing waits for these, but somebody may want to know.
+fn oddities(odd: &Oddities) -> [Finding; 2] {
+    let noted = match odd.noted {
+        0 => good("fields", "none was passed over"),
+        count => warning(
+            "fields",
+            format!(
+                "{count} events were processed with fields that could not be read, the newest: {}. \
+                 See `clawback events list --noted`",
+                odd.newest.join("; ")
+            ),
+        ),
+    };
+    let vouched = match odd.unvouched_live {
+        0 => good("modes", format!("no live event is kept apart, and {} test events are", odd.unvouched_test)),
+        count => warning(
+            "modes",
+            format!(
+                "{count} live events came under a secret that is labelled `test:` and are kept apart: \
+                 mend the label, and have Stripe send them again"
+            ),
+        ),
+    };
+    [noted, vouched]
 }
 
 #[cfg(test)]

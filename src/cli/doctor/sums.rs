@@ -19,8 +19,8 @@ pub(super) async fn look(conn: &mut PgConnection, findings: &mut Vec<Finding>) -
 }
 
 /// Derives every payment from its facts, with all that belongs to it, and compares.
-async fn derived_again(conn: &mut PgConnection) -> sqlx::Result<[Finding; 2]> {
-    let (mut differing, mut objects) = (Vec::new(), Vec::new());
+async fn derived_again(conn: &mut PgConnection) -> sqlx::Result<[Finding; 3]> {
+    let (mut differing, mut objects, mut disputed) = (Vec::new(), Vec::new(), Vec::new());
     let mut last = String::new();
     loop {
         let payments = answer(conservation::payments_after(conn, &last)).await?;
@@ -29,6 +29,7 @@ async fn derived_again(conn: &mut PgConnection) -> sqlx::Result<[Finding; 2]> {
         for stored in payments {
             let derived = derive(&stored.payment_id, &stored.facts);
             objects.extend(differing_objects(&stored, &derived));
+            disputed.extend(stored.facts.charges_that_miss_a_dispute().map(str::to_owned));
             if !shows(&stored.row, &json!(derived.payment)) {
                 differing.push(stored.payment_id);
             }
@@ -41,6 +42,7 @@ async fn derived_again(conn: &mut PgConnection) -> sqlx::Result<[Finding; 2]> {
     Ok([
         named("conservation", "payments that their facts do not add up to", &differing),
         named("objects", what, &objects),
+        unseen_disputes(&disputed),
     ])
 }
 
@@ -83,6 +85,22 @@ fn named(check: &'static str, what: &str, ids: &[String]) -> Finding {
                 "{} {what}: {}. Run `clawback rebuild --all`; if that does not mend it, report it",
                 ids.len(),
                 ids.join(", ")
+            ),
+        ),
+    }
+}
+
+/// Right for a while when a charge is seen before its dispute; for long it means that disputes are not sent.
+fn unseen_disputes(charges: &[String]) -> Finding {
+    match charges {
+        [] => good("disputes", "no charge is disputed without a dispute that was seen"),
+        charges => warning(
+            "disputes",
+            format!(
+                "{} charges are disputed, and their disputes were not seen: {}. \
+                 Is the endpoint subscribed to charge.dispute.*?",
+                charges.len(),
+                charges.join(", ")
             ),
         ),
     }
