@@ -82,9 +82,19 @@ pub(super) const CATALOGUE: &[Story] = &[
     Story { name: "authorized", about: "a hold on the card that nobody captured yet", build: scenarios::authorized },
     Story { name: "void", about: "a hold that the merchant gives up", build: scenarios::void },
     Story {
+        name: "void-before-2025",
+        about: "the same in an API version before 2025-03-31: Stripe shows it as refunded",
+        build: scenarios::void_before_2025,
+    },
+    Story {
         name: "partial-capture",
-        about: "a hold of which part is captured; Stripe shows the rest as refunded",
+        about: "a hold of which part is captured, and the rest let go",
         build: scenarios::partial_capture,
+    },
+    Story {
+        name: "partial-capture-before-2025",
+        about: "the same in an API version before 2025-03-31: Stripe shows the rest as refunded",
+        build: scenarios::partial_capture_before_2025,
     },
     Story { name: "payment-failed", about: "a declined card", build: scenarios::payment_failed },
     Story { name: "payment-pending", about: "a bank debit on its way", build: scenarios::payment_pending },
@@ -103,6 +113,11 @@ pub(super) const CATALOGUE: &[Story] = &[
         name: "authorization-expired",
         about: "a hold that runs out after seven days",
         build: scenarios::authorization_expired,
+    },
+    Story {
+        name: "authorization-expired-before-2025",
+        about: "the same in an API version before 2025-03-31: Stripe shows it as refunded",
+        build: scenarios::authorization_expired_before_2025,
     },
     Story { name: "debit-settled", about: "a bank debit that arrives days later", build: scenarios::debit_settled },
     Story {

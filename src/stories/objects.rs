@@ -79,7 +79,9 @@ pub(super) struct Refund {
     pub(super) created: i64,
     pub(super) amount: i64,
     pub(super) status: &'static str,
-    pub(super) reason: &'static str,
+    pub(super) reason: Option<&'static str>,
+    /// Stripe made it by itself, so it carries nothing of the merchant's.
+    pub(super) by_stripe: bool,
     pub(super) pending_reason: Option<&'static str>,
     pub(super) failure_reason: Option<&'static str>,
     pub(super) balance_transaction: Option<String>,

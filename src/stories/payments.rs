@@ -91,43 +91,64 @@ impl Life {
         charge
     }
 
-    /// Takes so much of the hold. Stripe shows what it releases of it as refunded, and makes no
-    /// refund event for that.
+    /// Takes so much of the hold, and lets the rest go.
     pub(super) fn capture(&mut self, charge: ChargeNo, amount: i64) {
         let request = self.request();
-        let released = self.amount() - amount;
-        let entry = self.ids.mint("txn_3");
-        self.change_charge(charge, &request, "charge.captured", |charge| {
-            charge.captured = true;
-            charge.amount_captured = amount;
-            charge.amount_refunded = released;
-            charge.balance_transaction = Some(entry);
-        });
-        self.change_intent(&request, "payment_intent.succeeded", |intent| intent.receive(amount));
+        self.capture_by(&request, charge, amount);
     }
 
-    /// The merchant gives the hold up.
-    pub(super) fn void(&mut self, charge: ChargeNo) {
+    /// The same by a request of a version before 2025-03-31.basil: Stripe makes a refund of the rest, and counts it.
+    pub(super) fn capture_before_2025(&mut self, charge: ChargeNo, amount: i64) {
         let request = self.request();
-        let amount = self.amount();
-        self.change_charge(charge, &request, "charge.refunded", |charge| {
-            charge.amount_refunded = amount;
+        self.release(&request, charge, self.amount() - amount, None);
+        self.capture_by(&request, charge, amount);
+        self.change_charge(charge, &request, "charge.refunded", |_| ());
+    }
+
+    fn capture_by(&mut self, request: &Cause, charge: ChargeNo, amount: i64) {
+        let entry = self.ids.mint("txn_3");
+        self.change_charge(charge, request, "charge.captured", |charge| {
+            charge.captured = true;
+            charge.amount_captured = amount;
+            charge.balance_transaction = Some(entry);
         });
+        self.change_intent(request, "payment_intent.succeeded", |intent| intent.receive(amount));
+    }
+
+    /// The merchant gives the hold up. Nothing on the charge shows it.
+    pub(super) fn void(&mut self) {
+        let request = self.request();
         self.cancel_intent(&request, "requested_by_customer");
     }
 
-    /// Nobody captured the hold in time. Stripe records a refund of what it never took.
+    /// The same by a request of a version before 2025-03-31.basil.
+    pub(super) fn void_before_2025(&mut self, charge: ChargeNo) {
+        let request = self.request();
+        self.release(&request, charge, self.amount(), None);
+        self.change_charge(charge, &request, "charge.refunded", |_| ());
+        self.cancel_intent(&request, "requested_by_customer");
+    }
+
+    /// Nobody captured the hold in time. Only the event's type says so of the charge.
     pub(super) fn expire_authorization(&mut self, charge: ChargeNo) {
-        let amount = self.amount();
-        self.change_charge(charge, &Cause::Stripe, "charge.expired", |charge| {
-            charge.amount_refunded = amount;
-        });
+        self.change_charge(charge, &Cause::Stripe, "charge.expired", |_| ());
+        self.cancel_intent(&Cause::Stripe, "expired");
+    }
+
+    /// The same before 2025-03-31.basil: Stripe records a refund of what it never took.
+    pub(super) fn expire_authorization_before_2025(&mut self, charge: ChargeNo) {
+        self.release(&Cause::Stripe, charge, self.amount(), Some("expired_uncaptured_charge"));
+        self.change_charge(charge, &Cause::Stripe, "charge.expired", |_| ());
+        self.cancel_intent(&Cause::Stripe, "automatic");
+    }
+
+    /// What Stripe makes of money that it lets go: a refund that nobody asked for, counted in the charge's total.
+    fn release(&mut self, cause: &Cause, charge: ChargeNo, amount: i64, reason: Option<&'static str>) {
         let refund = self.add_refund(charge, amount, "succeeded");
         let record = &mut self.refunds[refund.0];
-        record.reason = "expired_uncaptured_charge";
-        record.balance_transaction = None;
-        self.emit(&Cause::Stripe, "refund.created", &self.show_refund(refund));
-        self.cancel_intent(&Cause::Stripe, "automatic");
+        (record.reason, record.by_stripe, record.balance_transaction) = (reason, true, None);
+        self.charges[charge.0].amount_refunded += amount;
+        self.emit(cause, "refund.created", &self.show_refund(refund));
     }
 
     /// The buyer pays by bank debit, which takes days to be known.

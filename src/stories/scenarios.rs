@@ -198,15 +198,27 @@ pub(super) fn authorized(life: &mut Life) {
 }
 
 pub(super) fn void(life: &mut Life) {
+    life.authorize();
+    life.later(days(1));
+    life.void();
+}
+
+pub(super) fn void_before_2025(life: &mut Life) {
     let charge = life.authorize();
     life.later(days(1));
-    life.void(charge);
+    life.void_before_2025(charge);
 }
 
 pub(super) fn partial_capture(life: &mut Life) {
     let charge = life.authorize();
     life.later(days(2));
     life.capture(charge, life.share(75));
+}
+
+pub(super) fn partial_capture_before_2025(life: &mut Life) {
+    let charge = life.authorize();
+    life.later(days(2));
+    life.capture_before_2025(charge, life.share(75));
 }
 
 pub(super) fn payment_failed(life: &mut Life) {
@@ -247,6 +259,12 @@ pub(super) fn authorization_expired(life: &mut Life) {
     let charge = life.authorize();
     life.later(days(7));
     life.expire_authorization(charge);
+}
+
+pub(super) fn authorization_expired_before_2025(life: &mut Life) {
+    let charge = life.authorize();
+    life.later(days(7));
+    life.expire_authorization_before_2025(charge);
 }
 
 pub(super) fn debit_settled(life: &mut Life) {

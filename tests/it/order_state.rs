@@ -67,8 +67,10 @@ pub async fn rows(db: &Database, condition: &str) -> Rows {
     Rows {
         orders: select(&format!("order_id, {sums} from clawback_v1.orders")).await,
         payments: select(&format!("payment_id, order_id, {sums} from clawback_v1.payments")).await,
-        refunds: select(&format!("refund_id, amount, status, failure_reason, {created} from clawback_v1.refunds"))
-            .await,
+        refunds: select(&format!(
+            "refund_id, amount, status, failure_reason, is_release, {created} from clawback_v1.refunds"
+        ))
+        .await,
         disputes: select(&format!(
             "dispute_id, amount, status, phase, outcome, amount_withdrawn, amount_reinstated, fee, {created}
              from clawback_v1.disputes"

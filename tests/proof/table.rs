@@ -48,6 +48,7 @@ fn sums(what: &str, row: &Value) -> String {
 fn refund(row: &Value) -> String {
     let mut parts = vec![text(row, "status").to_owned(), row["amount"].to_string()];
     parts.extend(row["failure_reason"].as_str().map(str::to_owned));
+    parts.extend((row["is_release"] == true).then(|| "a release".to_owned()));
     parts.join(", ")
 }
 

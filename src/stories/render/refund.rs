@@ -21,7 +21,7 @@ pub(in crate::stories) fn refund(scene: &Scene, refund: &Refund, intent: &Intent
         "currency": scene.cast.currency,
         "customer": scene.customer_id,
         "destination_details": destination_details(scene.method, refund),
-        "metadata": metadata(scene),
+        "metadata": if refund.by_stripe { json!({}) } else { metadata(scene) },
         "payment_intent": intent.id,
         "payment_method": scene.payment_method_id,
         "reason": refund.reason,
