@@ -1,5 +1,6 @@
 //! Payments to be made again from the ledger, and what the ledger holds of them.
 
+use futures_util::stream::BoxStream;
 use sqlx::PgConnection;
 
 /// An event of a payment, as it was read before.
@@ -11,18 +12,30 @@ pub struct LedgerEvent {
     pub payload: Option<String>,
 }
 
-/// Every event about one of these objects, but those that still wait, in the order received.
-pub async fn events_about(conn: &mut PgConnection, object_ids: &[String]) -> sqlx::Result<Vec<LedgerEvent>> {
+/// Every event about one of these objects, but those that still wait; in no order, and never all of them in memory.
+pub fn events_about<'a>(
+    conn: &'a mut PgConnection,
+    object_ids: &'a [String],
+) -> BoxStream<'a, sqlx::Result<LedgerEvent>> {
     sqlx::query_as!(
         LedgerEvent,
-        r#"select e.event_id, b.payload as "payload?"
+        r#"select e.event_id as "event_id!", b.payload as "payload?"
            from clawback.events e
            left join clawback.event_payloads b on b.event_id = e.event_id
-           where e.object_id = any($1) and e.state <> 'pending'
-           order by e.seq"#,
+           where e.object_id = any($1) and e.state <> 'pending'"#,
         object_ids
     )
-    .fetch_all(conn)
+    .fetch(conn)
+}
+
+/// How many events there are about these objects: as far as a limit of theirs can be told, 501 at most.
+pub async fn count_about(conn: &mut PgConnection, object_ids: &[String]) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!"
+           from (select from clawback.events e where e.object_id = any($1) and e.state <> 'pending' limit 501) e"#,
+        object_ids
+    )
+    .fetch_one(conn)
     .await
 }
 

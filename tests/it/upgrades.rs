@@ -1,6 +1,6 @@
 //! Rows that an older release derived otherwise: ordinary traffic mends them, and nothing fails on them.
 
-use clawback::apply::{self, Batch, Take};
+use clawback::apply::{self, Batch, Counts, Take};
 use clawback::stories::StoryEvent;
 use serde_json::{Value, json};
 
@@ -221,4 +221,64 @@ async fn what_does_not_change_is_not_written() {
     app.see(&[again(&events[0])]).await;
     app.db.settle().await;
     assert_eq!(app.db.rows(rows).await, before);
+}
+
+/// Keeps events waiting while the service that took them in stops: batches are run by hand from then on.
+async fn left_waiting(app: &mut TestApp, bodies: &[String]) {
+    let held = app.db.hold_batches().await;
+    app.take_in(bodies).await;
+    app.stop().await.expect("a clean end");
+    held.commit().await.expect("a commit");
+}
+
+async fn one_batch(app: &TestApp, take: Take) -> Counts {
+    let mut conn = app.db.pool.acquire().await.expect("a connection");
+    match apply::batch(&mut conn, take, "order_id").await {
+        Ok(Batch::Done(counts)) => counts,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_with_very_many_events_is_queued_and_its_events_wait_until_it_was_made_again() {
+    let mut app = TestApp::start().await;
+    let events = app.live("partial-refund", "o-1").await;
+    let right = state(&app).await;
+    app.db.execute(MISREAD).await;
+    app.db
+        .execute(
+            "with copy as (
+                 insert into clawback.events (event_id, type, livemode, object_id, state, processed_at)
+                 select 'evt_copy_' || n, type, livemode, object_id, state, processed_at
+                 from generate_series(1, 501) n, (select * from clawback.events order by seq limit 1) e
+                 returning event_id
+             )
+             insert into clawback.event_payloads select event_id, payload
+             from copy, (select payload from clawback.event_payloads b join clawback.events e using (event_id)
+                         order by e.seq limit 1) b",
+        )
+        .await;
+    left_waiting(&mut app, &[again(&events[0])]).await;
+    let counts = one_batch(&app, Take::Next).await;
+    assert_eq!((counts.processed, counts.deferred), (0, 1));
+    assert_eq!(app.db.value("select max(attempts) from clawback.events where state = 'pending'").await, 0);
+    assert_eq!(app.db.value("select count(*) from clawback.rebuilds").await, 1);
+    one_batch(&app, Take::Rebuilds).await;
+    app.db.until("select bool_and(run_at <= now()) from clawback.pending_events").await;
+    assert_eq!(one_batch(&app, Take::Next).await.processed, 1);
+    assert_eq!(state(&app).await, right);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_makes_twenty_payments_again_and_queues_the_others() {
+    let mut app = TestApp::start().await;
+    let mut events = Vec::new();
+    for n in 0..25 {
+        events.extend(app.live("paid", &format!("o-{n}")).await.into_iter().next());
+    }
+    app.db.execute(MISREAD).await;
+    left_waiting(&mut app, &events.iter().map(again).collect::<Vec<_>>()).await;
+    let counts = one_batch(&app, Take::Next).await;
+    assert_eq!((counts.processed, counts.deferred), (20, 5));
+    assert_eq!(app.db.value("select count(*) from clawback.rebuilds").await, 5);
 }
