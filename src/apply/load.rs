@@ -106,7 +106,7 @@ async fn lock(
             });
             let queued: Vec<String> = queued.iter().cloned().collect();
             if !queued.is_empty() {
-                rebuilds::ask(tx, &queued).await?;
+                rebuilds::ask(tx, &queued, None).await?;
             }
             return Ok(Locked { homes, existing, payments: known.collect() });
         }

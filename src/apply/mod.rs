@@ -8,13 +8,15 @@
 pub mod book;
 mod load;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sqlx::{Connection, PgConnection};
+use time::OffsetDateTime;
 
 use crate::domain::align::FollowUp;
 use crate::domain::{Derived, Facts, RULES};
 use crate::handlers::{self, Reading};
+use crate::store::follow_ups::Added;
 use crate::store::ledger::{Pending, PendingEvent, Verdict};
 use crate::store::orders::HistoryRow;
 use crate::store::payments::PaymentRow;
@@ -154,6 +156,44 @@ async fn transact(
     Ok(Batch::Done(count(&verdicts, deferred.len())))
 }
 
+/// What making payments again would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rehearsal {
+    /// Rows of history that it would write.
+    pub changes: usize,
+    /// What it would ask for, by kind.
+    pub asked: BTreeMap<String, usize>,
+    /// What it would want for the first time and not ask for, since it is history, by kind.
+    pub history: BTreeMap<String, usize>,
+}
+
+/// Makes payments again from the ledger and takes it back; none while another batch is at work.
+///
+/// # Errors
+/// When the database refuses or is away.
+pub async fn rehearse(
+    conn: &mut PgConnection,
+    payment_ids: &[String],
+    order_key: &str,
+    ask_since: OffsetDateTime,
+) -> Result<Option<Rehearsal>, Cause> {
+    let mut tx = conn.begin().await?;
+    if !ledger::try_lock(&mut tx, RULES).await? {
+        tx.rollback().await?;
+        return Ok(None);
+    }
+    rebuilds::ask(&mut tx, payment_ids, Some(ask_since)).await?;
+    let Loaded { book, queue, again, .. } = load(&mut tx, Vec::new(), payment_ids, order_key).await?;
+    let (book, history, _) = guarded(|| post(book, &again, Vec::new(), HashMap::new()))?;
+    let mut rehearsal = Rehearsal { changes: history.len(), ..Rehearsal::default() };
+    for Added { kind, is_history } in save(&mut tx, &book, queue, &history).await? {
+        let counts = if is_history { &mut rehearsal.history } else { &mut rehearsal.asked };
+        *counts.entry(kind).or_default() += 1;
+    }
+    tx.rollback().await?;
+    Ok(Some(rehearsal))
+}
+
 /// Runs a part of the pure core. A panic there fails this batch, and with it at most one event for good.
 fn guarded<T>(part: impl FnOnce() -> T) -> Result<T, Cause> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(part)).map_err(|_| Cause::Panic)
@@ -228,10 +268,16 @@ fn post(
 }
 
 /// Writes what differs from what is stored: what others point to before they do, and away when none does any more.
-async fn save(tx: &mut PgConnection, book: &Book, stored: Vec<FollowUp>, history: &[HistoryRow]) -> sqlx::Result<()> {
+/// Returns the follow-ups that were added.
+async fn save(
+    tx: &mut PgConnection,
+    book: &Book,
+    stored: Vec<FollowUp>,
+    history: &[HistoryRow],
+) -> sqlx::Result<Vec<Added>> {
     orders::save(tx, &book.orders()).await?;
     save_payments(tx, book).await?;
-    save_follow_ups(tx, book, stored).await?;
+    let added = save_follow_ups(tx, book, stored).await?;
     let gone = book.gone();
     if !gone.is_empty() {
         let (moved, heirs): (Vec<&str>, Vec<&str>) = book.heirs(&gone).unzip();
@@ -242,7 +288,7 @@ async fn save(tx: &mut PgConnection, book: &Book, stored: Vec<FollowUp>, history
     if !history.is_empty() {
         orders::append_history(tx, history).await?;
     }
-    Ok(())
+    Ok(added)
 }
 
 async fn save_payments(tx: &mut PgConnection, book: &Book) -> sqlx::Result<()> {
@@ -266,7 +312,7 @@ fn all<'a, T>(derived: &[&'a Derived], part: fn(&Derived) -> &[T]) -> Vec<&'a T>
     derived.iter().flat_map(|derived| part(derived)).collect()
 }
 
-async fn save_follow_ups(tx: &mut PgConnection, book: &Book, stored: Vec<FollowUp>) -> sqlx::Result<()> {
+async fn save_follow_ups(tx: &mut PgConnection, book: &Book, stored: Vec<FollowUp>) -> sqlx::Result<Vec<Added>> {
     let alignment = book.align(stored);
     if !alignment.delete.is_empty() {
         follow_ups::delete(tx, &alignment.delete).await?;
@@ -274,14 +320,14 @@ async fn save_follow_ups(tx: &mut PgConnection, book: &Book, stored: Vec<FollowU
     if !alignment.update.is_empty() {
         follow_ups::update(tx, &alignment.update).await?;
     }
-    let inserted =
+    let added =
         if alignment.insert.is_empty() { Vec::new() } else { follow_ups::insert(tx, &alignment.insert).await? };
     let mut ready = alignment.made_ready();
-    ready.extend(inserted.iter().map(String::as_str));
+    ready.extend(added.iter().filter(|added| !added.is_history).map(|added| added.kind.as_str()));
     if !ready.is_empty() {
         follow_ups::notify(tx, &ready.into_iter().collect::<Vec<_>>()).await?;
     }
-    Ok(())
+    Ok(added)
 }
 
 fn count(verdicts: &[Verdict], deferred: usize) -> Counts {

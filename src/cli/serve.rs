@@ -8,18 +8,20 @@ use anyhow::{Context, ensure};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 
+use super::causes::causes;
 use super::migrate::{migrate, place, why};
 use super::{config, logging};
 use crate::http::{self, App, admin, server};
 use crate::intake::{BodyBudget, Intake};
 use crate::processor::Processor;
-use crate::store::migrations;
+use crate::store::{migrations, settings};
 use crate::stripe::signature::Secrets;
 
 /// All bodies in memory at once, in bytes.
@@ -125,11 +127,16 @@ impl Service {
     }
 
     async fn process(self, woken: Arc<Notify>, mut stopped: watch::Receiver<bool>) -> anyhow::Result<&'static str> {
-        if self.migrate {
-            tokio::select! {
-                migrated = migrate_when_possible(&self.database) => migrated?,
-                _ = stopped.wait_for(|stop| *stop) => return Ok("processing"),
+        let prepared = async {
+            if self.migrate {
+                migrate_when_possible(&self.database).await?;
             }
+            begin_when_possible(&self.database, &self.order_key).await;
+            anyhow::Ok(())
+        };
+        tokio::select! {
+            prepared = prepared => prepared?,
+            _ = stopped.wait_for(|stop| *stop) => return Ok("processing"),
         }
         Processor { database: self.database, order_key: self.order_key, woken }.run(stopped).await;
         Ok("processing")
@@ -150,6 +157,26 @@ async fn migrate_when_possible(database: &PgConnectOptions) -> anyhow::Result<()
         }
         sleep(RETRY).await;
     }
+}
+
+/// Before the first event is processed.
+async fn begin_when_possible(database: &PgConnectOptions, order_key: &str) {
+    let place = place(database);
+    let mut told = String::new();
+    while let Err(error) = begin(database, order_key).await {
+        let why = causes(&error);
+        if told != why {
+            tracing::warn!("processing cannot begin on {place} yet: {why}; it is tried again");
+            told = why;
+        }
+        sleep(RETRY).await;
+    }
+}
+
+async fn begin(database: &PgConnectOptions, order_key: &str) -> sqlx::Result<()> {
+    let mut conn = database.connect().await?;
+    settings::begin(&mut conn, order_key).await?;
+    conn.close().await
 }
 
 /// The database is away, starting or stopping (57), short of something (53), read-only or a standby (25006), not

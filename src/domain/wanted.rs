@@ -41,6 +41,10 @@ pub struct Wanted {
     pub due_at: Option<i64>,
     /// Not to be asked for any more from this unix second on: a later one says the same.
     pub until: Option<i64>,
+    /// When it came about, in unix seconds, so that history is told from news; none: it is open now, however old.
+    pub cause: Option<i64>,
+    /// However old its cause, not history before this unix second.
+    pub news_until: Option<i64>,
 }
 
 /// So long an endpoint that gets both `charge.refunded` and the refund's own event may take to deliver
@@ -51,6 +55,8 @@ const MARKS: &[(&str, i64)] = &[("7d", 7 * 86_400), ("72h", 72 * 3_600), ("24h",
 /// So long after it was opened an inquiry that takes no evidence becomes a chargeback, in seconds
 /// (docs.stripe.com/payments/klarna/disputes).
 const ESCALATION: i64 = 21 * 86_400;
+/// So long after a refund failed somebody still has to do something about it, in seconds.
+const FAILED_LATELY: i64 = 30 * 86_400;
 
 type Rule = fn(&Payment, &Facts) -> Vec<Wanted>;
 
@@ -98,14 +104,29 @@ pub(super) fn wanted(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
 /// Work on a subject, now, without a deadline. `wanted` fills in the kind.
 fn now(subject: &str, round: &str, payload: Value) -> Wanted {
     let (subject, round) = (subject.to_owned(), round.to_owned());
-    Wanted { kind: "", subject, round, payload, run_at: RunAt::Now, due_at: None, until: None }
+    Wanted {
+        kind: "",
+        subject,
+        round,
+        payload,
+        run_at: RunAt::Now,
+        due_at: None,
+        until: None,
+        cause: None,
+        news_until: None,
+    }
+}
+
+/// The same, once something has come about.
+fn since(cause: Option<i64>, wanted: Vec<Wanted>) -> Vec<Wanted> {
+    wanted.into_iter().map(|wanted| Wanted { cause, ..wanted }).collect()
 }
 
 fn notify_refund(_: &Payment, facts: &Facts) -> Vec<Wanted> {
     let succeeded = (facts.refunds.iter()).map(|(id, refund)| (id, &refund.best.value));
     succeeded
         .filter(|(id, refund)| refund.status == "succeeded" && facts.returns_money(id, refund))
-        .map(|(id, _)| now(id, "", refund_payload(id, facts)))
+        .map(|(id, refund)| Wanted { cause: Some(refund.created), ..now(id, "", refund_payload(id, facts)) })
         .collect()
 }
 
@@ -117,7 +138,8 @@ fn notify_unexplained_refund(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
                 "charge_id": charge_id, "amount": amount, "amount_refunded": shown,
                 "amount_paid": payment.balance.amount_paid, "currency": charge.currency,
             });
-            Wanted { run_at: RunAt::After(OVERTAKE), ..now(charge_id, &shown.to_string(), payload) }
+            let cause = facts.shown_at(charge_id);
+            Wanted { run_at: RunAt::After(OVERTAKE), cause, ..now(charge_id, &shown.to_string(), payload) }
         })
         .collect()
 }
@@ -125,7 +147,14 @@ fn notify_unexplained_refund(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
 fn resolve_failed_refund(_: &Payment, facts: &Facts) -> Vec<Wanted> {
     let ended = |status: &str| matches!(status, "failed" | "canceled");
     let failed = facts.refunds.iter().filter(|(_, refund)| ended(&refund.best.value.status));
-    failed.map(|(id, _)| now(id, "", refund_payload(id, facts))).collect()
+    failed
+        .map(|(id, refund)| {
+            // When it failed, Stripe does not say.
+            let seen = refund.best.stamp.at;
+            let news_until = Some(seen.saturating_add(FAILED_LATELY));
+            Wanted { cause: Some(seen), news_until, ..now(id, "", refund_payload(id, facts)) }
+        })
+        .collect()
 }
 
 fn refund_payload(id: &str, facts: &Facts) -> Value {
@@ -136,7 +165,7 @@ fn refund_payload(id: &str, facts: &Facts) -> Value {
     })
 }
 
-fn cancel_fulfilment(payment: &Payment, _: &Facts) -> Vec<Wanted> {
+fn cancel_fulfilment(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
     let balance = &payment.balance;
     let payload = || {
         json!({
@@ -144,7 +173,8 @@ fn cancel_fulfilment(payment: &Payment, _: &Facts) -> Vec<Wanted> {
             "amount_lost": balance.amount_lost, "currency": payment.currency,
         })
     };
-    balance.nothing_left().then(|| now(&payment.payment_id, "", payload())).into_iter().collect()
+    let wanted = balance.nothing_left().then(|| now(&payment.payment_id, "", payload()));
+    since(facts.went_back_at(), wanted.into_iter().collect())
 }
 
 fn hold_fulfilment(_: &Payment, facts: &Facts) -> Vec<Wanted> {
@@ -155,10 +185,39 @@ fn hold_fulfilment(_: &Payment, facts: &Facts) -> Vec<Wanted> {
 }
 
 fn release_fulfilment(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
+    if may_ship(payment, facts) { since(facts.last_reason_at(), ended_well(facts)) } else { Vec::new() }
+}
+
+/// Nothing holds, something is left, and no dispute of it was lost.
+pub(super) fn may_ship(payment: &Payment, facts: &Facts) -> bool {
     let balance = &payment.balance;
     // An endpoint that sees disputes only never knows what was paid.
     let left = balance.amount_paid.is_none() || balance.something_left();
-    if balance.hold || !left || any_ended_badly(facts) { Vec::new() } else { ended_well(facts) }
+    !balance.hold && left && !any_ended_badly(facts)
+}
+
+impl Facts {
+    /// When a charge was seen as it is.
+    fn shown_at(&self, charge_id: &str) -> Option<i64> {
+        self.charges.get(charge_id)?.best.as_ref().map(|best| best.stamp.at)
+    }
+
+    /// When the last of the money that went back did.
+    fn went_back_at(&self) -> Option<i64> {
+        let refunds = self.refunds.iter().map(|(id, refund)| (id, &refund.best.value));
+        let refunds = refunds.filter(|(id, refund)| refund.is_live() && self.returns_money(id, refund));
+        let disputes = self.disputes.values().filter(|dispute| dispute.seen().ended_badly());
+        let charges = self.unexplained().into_iter().filter_map(|unexplained| self.shown_at(unexplained.charge_id));
+        refunds.map(|(_, refund)| refund.created).chain(disputes.map(|d| d.child.best.stamp.at)).chain(charges).max()
+    }
+
+    /// When the latest word on any reason to hold came.
+    fn last_reason_at(&self) -> Option<i64> {
+        let disputes = self.disputes.values().map(|dispute| &dispute.child.best.stamp);
+        let warnings = self.warnings.values().map(|warning| &warning.best.stamp).chain(self.dismissals.values());
+        let reviews = self.reviews.values().map(|review| &review.best.stamp);
+        disputes.chain(warnings).chain(reviews).map(|stamp| stamp.at).max()
+    }
 }
 
 /// Nothing holds and something is left, but not all of it: a person must say whether it ships.
@@ -231,7 +290,12 @@ fn record_dispute_lost(_: &Payment, facts: &Facts) -> Vec<Wanted> {
 
 fn record_dispute(facts: &Facts, outcome: Outcome) -> Vec<Wanted> {
     let ended = disputes(facts, |dispute| dispute.seen().outcome() == Some(outcome)).into_iter();
-    ended.map(|wanted| Wanted { round: String::new(), ..wanted }).collect()
+    ended
+        .map(|wanted| {
+            let cause = Some(facts.disputes[&wanted.subject].child.best.stamp.at);
+            Wanted { round: String::new(), cause, ..wanted }
+        })
+        .collect()
 }
 
 fn consider_refund(_: &Payment, facts: &Facts) -> Vec<Wanted> {

@@ -13,3 +13,4 @@ pub mod orders;
 pub mod payments;
 pub mod rebuilds;
 pub mod replays;
+pub mod settings;

@@ -2,6 +2,7 @@
 
 use futures_util::stream::BoxStream;
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 
 /// An event of a payment, as it was read before.
 #[derive(Debug)]
@@ -46,28 +47,57 @@ pub async fn objects_of(conn: &mut PgConnection, payment_id: &str) -> sqlx::Resu
         .await
 }
 
-/// Asks for payments to be made again. Returns how many were not asked for yet; one that is not stored is not.
-pub async fn ask(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<u64> {
+/// Asks for payments to be made again; one that is not stored is not. What is newly wanted then for a cause before
+/// `ask_since` is history.
+pub async fn ask(
+    conn: &mut PgConnection,
+    payment_ids: &[String],
+    ask_since: Option<OffsetDateTime>,
+) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into clawback.rebuilds (payment_id)
-         select p.payment_id from clawback.payments p where p.payment_id = any($1)
-         on conflict on constraint rebuilds_pkey do nothing",
-        payment_ids
+        "insert into clawback.rebuilds as r (payment_id, ask_since)
+         select p.payment_id, $2::timestamptz from clawback.payments p where p.payment_id = any($1)
+         on conflict on constraint rebuilds_pkey do update set ask_since = excluded.ask_since
+         where excluded.ask_since is not null",
+        payment_ids,
+        ask_since
     )
     .execute(conn)
     .await
-    .map(|done| done.rows_affected())
+    .map(drop)
 }
 
-/// Asks for every payment to be made again. Returns how many were not asked for yet.
-pub async fn ask_all(conn: &mut PgConnection) -> sqlx::Result<u64> {
+/// Asks for every payment to be made again.
+pub async fn ask_all(conn: &mut PgConnection, ask_since: OffsetDateTime) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into clawback.rebuilds (payment_id) select payment_id from clawback.payments
-         on conflict on constraint rebuilds_pkey do nothing"
+        "insert into clawback.rebuilds (payment_id, ask_since) select payment_id, $1 from clawback.payments
+         on conflict on constraint rebuilds_pkey do update set ask_since = excluded.ask_since",
+        ask_since
     )
     .execute(conn)
     .await
-    .map(|done| done.rows_affected())
+    .map(drop)
+}
+
+/// Now; or as long ago as what still waits happened, which is news.
+pub async fn beginning(conn: &mut PgConnection) -> sqlx::Result<OffsetDateTime> {
+    sqlx::query_scalar!(
+        r#"select least(now(), min(e.created_at)) as "beginning!"
+           from clawback.pending_events p
+           join clawback.events e on e.event_id = p.event_id"#
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// The next payments after an id, by id: as many as a batch makes again.
+pub async fn payments_after(conn: &mut PgConnection, payment_id: &str) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!(
+        "select payment_id from clawback.payments where payment_id > $1 order by payment_id limit 10",
+        payment_id
+    )
+    .fetch_all(conn)
+    .await
 }
 
 /// The payments that are next, at most ten: few, so that new events wait for none of it.

@@ -51,8 +51,18 @@ fn differing_objects(stored: &StoredPayment, derived: &Derived) -> Vec<String> {
     let derived = objects(derived);
     let stored = &stored.objects.0;
     let lapsed = |name: &str| lapses.contains(name) && !stored.contains_key(name);
+    // Why something was held, no fact tells any more when it had been misread: then it is released all the same.
+    let retracted = |name: &str| {
+        let held = name.strip_prefix("follow-up release_").map(|rest| format!("follow-up hold_{rest}"));
+        held.is_some_and(|held| !stored.contains_key(&held)) && !derived.contains_key(name)
+    };
     let same = |name: &str| stored.get(name).zip(derived.get(name)).is_some_and(|(row, object)| shows(row, object));
-    stored.keys().chain(derived.keys()).filter(|name| !same(name) && !lapsed(name)).cloned().collect()
+    stored
+        .keys()
+        .chain(derived.keys())
+        .filter(|name| !same(name) && !lapsed(name) && !retracted(name))
+        .cloned()
+        .collect()
 }
 
 /// All that belongs to a payment, under the names that the store gives.
