@@ -219,6 +219,7 @@ impl TestApp {
             tolerance: Duration::from_secs(300),
             max_body: 1 << 20,
             order_key: "order_id".to_owned(),
+            order_key_changed: false,
             migrate: true,
         };
         change(&mut service);

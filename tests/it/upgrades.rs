@@ -1,10 +1,12 @@
 //! Rows that an older release derived otherwise: ordinary traffic mends them, and nothing fails on them.
 
 use clawback::apply::{self, Batch, Counts, Take};
-use clawback::stories::StoryEvent;
+use clawback::cli::serve::Service;
+use clawback::stories::{Cast, StoryEvent};
 use serde_json::{Value, json};
 
-use crate::harness::{TestApp, tell};
+use crate::binary::{Ended, run};
+use crate::harness::{SECRET, TestApp, tell, tell_with};
 
 /// Everything that services see and that is derived, but when it was written.
 const STATE: [&str; 7] = [
@@ -221,6 +223,37 @@ async fn what_does_not_change_is_not_written() {
     app.see(&[again(&events[0])]).await;
     app.db.settle().await;
     assert_eq!(app.db.rows(rows).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_with_another_order_key_refuses_to_start_unless_told_and_then_finds_every_order_by_it() {
+    let mut app = TestApp::start().await;
+    let told = tell_with("paid", Cast { order_key: "basket".to_owned(), ..Cast::new("o-1", 0) });
+    app.deliver_all(&told).await;
+    app.db.settle().await;
+    assert_eq!(app.db.value("select count(*) from clawback.orders").await, 0);
+    app.stop().await.expect("a clean end");
+
+    let environment = [
+        ("DATABASE_URL", app.db.url.as_str()),
+        ("STRIPE_WEBHOOK_SECRETS", SECRET),
+        ("CLAWBACK_LISTEN", "127.0.0.1:0"),
+        ("CLAWBACK_ADMIN_LISTEN", "127.0.0.1:0"),
+        ("CLAWBACK_ORDER_KEY", "basket"),
+    ];
+    let Ended { code, stderr, .. } = run(&["serve"], &environment).await;
+    assert!(stderr.contains("found by order_id") && stderr.contains("--order-key-changed"), "{stderr}");
+    assert_eq!(code, Some(2));
+    assert_eq!(app.db.value("select order_key from clawback.settings").await, "order_id");
+
+    let change = |service: &mut Service| {
+        service.order_key = "basket".to_owned();
+        service.order_key_changed = true;
+    };
+    let mut changed = TestApp::start_on(app.db.again(), change).await;
+    app.db.until("select exists (select from clawback.orders where order_id = 'o-1')").await;
+    changed.stop().await.expect("a clean end");
+    assert_eq!(app.db.value("select order_key from clawback.settings").await, "basket");
 }
 
 /// Keeps events waiting while the service that took them in stops: batches are run by hand from then on.
