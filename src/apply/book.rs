@@ -207,6 +207,9 @@ impl Book {
         for object in facts.held_ids() {
             self.homes.insert(object.clone(), payment_id.to_owned());
         }
+        for (object, _) in facts.named() {
+            self.homes.entry(object.to_owned()).or_insert_with(|| payment_id.to_owned());
+        }
         if let Some(key) = row.order_key() {
             self.members.entry(key).or_default().insert(payment_id.to_owned());
         }

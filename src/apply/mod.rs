@@ -8,7 +8,7 @@
 pub mod book;
 mod load;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::{Connection, PgConnection};
 use time::OffsetDateTime;
@@ -19,7 +19,7 @@ use crate::handlers::{self, Reading};
 use crate::store::follow_ups::Added;
 use crate::store::ledger::{Pending, PendingEvent, Verdict};
 use crate::store::orders::HistoryRow;
-use crate::store::payments::PaymentRow;
+use crate::store::payments::{Home, PaymentRow};
 use crate::store::{follow_ups, ledger, orders, payments, rebuilds};
 use crate::stripe::object::Unreadable;
 use book::Book;
@@ -296,16 +296,22 @@ async fn save_payments(tx: &mut PgConnection, book: &Book) -> sqlx::Result<()> {
     let rows: Vec<PaymentRow> =
         book.payments().map(|(facts, derived)| PaymentRow { payment: &derived.payment, facts, rules: RULES }).collect();
     payments::save(tx, &rows).await?;
-    let homes = book.payments().flat_map(|(facts, derived)| {
-        facts.held_ids().map(|object| (object.as_str(), derived.payment.payment_id.as_str()))
-    });
-    let (objects, homes): (Vec<&str>, Vec<&str>) = homes.unzip();
-    payments::save_homes(tx, &touched, &objects, &homes).await?;
+    let homes: Vec<Home> = book.payments().flat_map(|(facts, derived)| homes(facts, derived)).collect();
+    payments::save_homes(tx, &touched, &homes).await?;
     let derived: Vec<&Derived> = book.payments().map(|(_, derived)| derived).collect();
     payments::save_refunds(tx, &touched, &all(&derived, |derived| &derived.refunds)).await?;
     payments::save_disputes(tx, &touched, &all(&derived, |derived| &derived.disputes)).await?;
     payments::save_warnings(tx, &touched, &all(&derived, |derived| &derived.warnings)).await?;
     payments::save_reviews(tx, &touched, &all(&derived, |derived| &derived.reviews)).await
+}
+
+/// All objects that a payment holds or names.
+fn homes<'a>(facts: &'a Facts, derived: &'a Derived) -> impl Iterator<Item = Home<'a>> {
+    let payment_id = derived.payment.payment_id.as_str();
+    let home = move |(object_id, kind), is_held| Home { object_id, payment_id, kind, is_held };
+    let held: BTreeSet<&str> = facts.held().map(|(id, _)| id).collect();
+    let named: BTreeMap<&str, &str> = facts.named().filter(|(id, _)| !held.contains(id)).collect();
+    facts.held().map(move |object| home(object, true)).chain(named.into_iter().map(move |object| home(object, false)))
 }
 
 fn all<'a, T>(derived: &[&'a Derived], part: fn(&Derived) -> &[T]) -> Vec<&'a T> {

@@ -40,7 +40,7 @@ pub async fn count_about(conn: &mut PgConnection, object_ids: &[String]) -> sqlx
     .await
 }
 
-/// The objects that these payments hold.
+/// The objects that a payment holds or names.
 pub async fn objects_of(conn: &mut PgConnection, payment_id: &str) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!("select object_id from clawback.payment_objects where payment_id = $1", payment_id)
         .fetch_all(conn)
