@@ -18,6 +18,39 @@ alter table clawback.rebuilds add column ask_since timestamptz;
 -- wrote the row.
 alter table clawback.payment_objects add column kind text;
 
+-- Bodies that are gone ------------------------------------------------------------------------------------
+
+-- The body of one of its events is gone: what was misread of it cannot be retracted any more.
+alter table clawback.payments add column pruned boolean not null default false;
+
+-- Whoever removes bodies, and in the same transaction.
+create function clawback.bodies_removed() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    own text;
+begin
+    select e.event_id into own
+    from removed r
+    join clawback.events e on e.event_id = r.event_id
+    where starts_with(e.type, 'clawback.')
+    limit 1;
+    if found then
+        raise exception 'the body of % stays: nobody can send an event of our own again', own using errcode = '23001';
+    end if;
+    update clawback.payments p
+    set pruned = true
+    from removed r
+    join clawback.events e on e.event_id = r.event_id
+    join clawback.payment_objects o on o.object_id = e.object_id
+    where p.payment_id = o.payment_id and not p.pruned;
+    return null;
+end
+$$;
+revoke all on function clawback.bodies_removed() from public;
+
+create trigger event_payloads_removed after delete on clawback.event_payloads
+    referencing old table as removed for each statement execute function clawback.bodies_removed();
+
 -- Nobody but the core reads inside `facts` ----------------------------------------------------------------
 
 create or replace function clawback_v1.find(term text)

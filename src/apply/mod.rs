@@ -282,6 +282,7 @@ async fn save(
     if !gone.is_empty() {
         let (moved, heirs): (Vec<&str>, Vec<&str>) = book.heirs(&gone).unzip();
         follow_ups::move_own(tx, &moved, &heirs).await?;
+        payments::inherit_pruned(tx, &moved, &heirs).await?;
         payments::remove(tx, &gone).await?;
     }
     orders::remove(tx, &book.gone_orders()).await?;

@@ -211,6 +211,21 @@ pub async fn save(conn: &mut PgConnection, rows: &[PaymentRow<'_>]) -> sqlx::Res
     .map(drop)
 }
 
+/// A payment that took the place of one with a body gone has one gone too; parallel lists.
+pub async fn inherit_pruned(conn: &mut PgConnection, gone: &[&str], heirs: &[&str]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update clawback.payments p set pruned = true
+         from unnest($1::text[], $2::text[]) as moved (gone, heir)
+         join clawback.payments g on g.payment_id = moved.gone and g.pruned
+         where p.payment_id = moved.heir and not p.pruned",
+        gone as _,
+        heirs as _
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
 /// Removes payments that became part of others. Everything that pointed to them was moved before.
 pub async fn remove(conn: &mut PgConnection, payment_ids: &[&str]) -> sqlx::Result<()> {
     sqlx::query!("delete from clawback.payments where payment_id = any($1)", payment_ids as _)

@@ -155,9 +155,23 @@ async fn of_a_payment_with_a_pruned_body_what_is_stored_is_kept_and_joined() {
              update clawback.payments set rules = 0",
         )
         .await;
+    assert_eq!(app.db.value("select count(*) from clawback.payments where pruned").await, 3);
     app.command(&["rebuild", "--all"]).await;
     rebuilt(&app).await;
     assert_eq!(state(&app).await, right);
+    let told = app.attempt(&["doctor"]).await.stdout;
+    assert!(told.contains("3 payments lack a body"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_body_of_an_event_of_our_own_cannot_be_removed() {
+    let mut app = TestApp::start().await;
+    app.live("paid", "o-1").await;
+    app.db.execute("select clawback_v1.link_payment(payment_id, 'o-2') from clawback_v1.payments").await;
+    app.db.settle().await;
+    app.db.expect_errors(&["nobody can send an event of our own again"]);
+    let refused = app.db.refusal("delete from clawback.event_payloads").await;
+    assert!(refused.contains("nobody can send an event of our own again"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,6 +15,7 @@ pub(super) async fn look(conn: &mut PgConnection, findings: &mut Vec<Finding>) -
     let orders = answer(conservation::orders_that_do_not_add_up(conn)).await?;
     findings.push(named("orders", "orders whose sums are not those of their payments", &orders));
     findings.push(above_paid(&answer(conservation::refunded_above_paid(conn)).await?));
+    findings.push(pruned(answer(conservation::pruned(conn)).await?));
     Ok(())
 }
 
@@ -94,6 +95,17 @@ fn named(check: &'static str, what: &str, ids: &[String]) -> Finding {
                 ids.len(),
                 ids.join(", ")
             ),
+        ),
+    }
+}
+
+/// Nothing is wrong with them, but with what a release may find out about them.
+fn pruned(count: i64) -> Finding {
+    match count {
+        0 => good("bodies", "every payment has the bodies of all its events"),
+        count => good(
+            "bodies",
+            format!("{count} payments lack a body that was removed: no rebuild can take back what was misread of it"),
         ),
     }
 }
