@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::apply::{self, Batch, BatchError, Cause, Counts, Take, Taken};
 use crate::domain::RULES;
 use crate::store::ledger::{self, Verdict};
-use crate::store::{follow_ups, rebuilds};
+use crate::store::{follow_ups, health, migrations, rebuilds};
 use crate::telemetry;
 
 /// How often an event that fails alone is tried before it is `failed`.
@@ -131,11 +131,9 @@ impl Processor {
                 Ok(Batch::Done(counts)) => record(counts, began.elapsed()),
                 Ok(Batch::Busy | Batch::Idle) => {}
                 Err(BatchError { cause: Cause::Database(error), .. }) if is_away(&error) => return Err(error),
-                // Not the event's fault, so no attempt is counted; but its neighbours go on.
-                Err(BatchError { cause: Cause::Database(error), .. })
-                    if is_passing(&error) && !took_too_long(&error) =>
-                {
-                    tracing::warn!(event.id = event.event_id, %error, "event {} is left for later", event.event_id);
+                Err(BatchError { cause, .. }) if within(is_no_fault_of_the_event(conn, &cause)).await? => {
+                    // No attempt is counted; but its neighbours go on.
+                    tracing::warn!(event.id = event.event_id, %cause, "event {} is left for later", event.event_id);
                     within(ledger::defer(conn, &[event.seq], PASSING)).await?;
                 }
                 Err(BatchError { cause, .. }) => within(give_up_or_retry(conn, &event, &cause)).await?,
@@ -183,6 +181,17 @@ fn is_passing(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|refusal| refusal.code());
     let code = code.as_deref().unwrap_or_default();
     ["08", "25", "40", "42", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
+}
+
+/// Of an event that failed alone. Rows that break a rule of the database (23) may break one that only a newer release
+/// knows, and keeps.
+async fn is_no_fault_of_the_event(conn: &mut PgConnection, cause: &Cause) -> Result<bool, sqlx::Error> {
+    let Cause::Database(error) = cause else { return Ok(false) };
+    let refused = error.as_database_error().and_then(|refusal| refusal.code());
+    if refused.is_some_and(|code| code.starts_with("23")) {
+        return Ok(health::schema_version(conn).await? > Some(migrations::required_version()));
+    }
+    Ok(is_passing(error) && !took_too_long(error))
 }
 
 /// A statement exceeded its time: of an event alone that is its own doing, and would be for ever.

@@ -270,6 +270,31 @@ async fn a_service_with_another_order_key_refuses_to_start_unless_told_and_then_
     assert_eq!(app.db.value("select order_key from clawback.settings").await, "basket");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_breaks_a_rule_of_a_newer_release_waits_without_an_attempt_counted() {
+    let mut app = TestApp::start().await;
+    app.db.expect_errors(&["of_a_newer_release"]);
+    app.db.execute("alter table clawback.refunds add constraint of_a_newer_release check (amount <= 0)").await;
+    app.deliver_all(&tell("partial-refund", "o-1")).await;
+    app.db.until("select max(attempts) > 0 from clawback.events").await;
+
+    app.db
+        .execute(
+            "insert into clawback.migrations (version, description, success, checksum, execution_time)
+             values (9999, 'of a newer release', true, '', 0)",
+        )
+        .await;
+    let last = app.db.value("select max(seq) from clawback.events").await;
+    app.deliver_all(&tell("full-refund", "o-2")).await;
+    app.db
+        .until("select exists (select from clawback.pending_events where run_at > now() + interval '4 seconds')")
+        .await;
+    let tried = format!("select max(attempts) from clawback.events where state = 'pending' and seq > {last}");
+    assert_eq!(app.db.value(&tried).await, 0);
+    app.db.execute("alter table clawback.refunds drop constraint of_a_newer_release").await;
+    app.db.settle().await;
+}
+
 /// Keeps events waiting while the service that took them in stops: batches are run by hand from then on.
 async fn left_waiting(app: &mut TestApp, bodies: &[String]) {
     let held = app.db.hold_batches().await;
