@@ -12,8 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::apply::{self, Batch, BatchError, Cause, Counts, Take, Taken};
-use crate::domain::RULES;
+use crate::apply::{self, Batch, BatchError, Cause, Counts, Rules, Take, Taken};
 use crate::store::ledger::{self, Verdict};
 use crate::store::{follow_ups, health, migrations, rebuilds};
 use crate::telemetry;
@@ -40,8 +39,8 @@ const MAX_BACK_OFF: Duration = Duration::from_secs(5);
 pub struct Processor {
     /// Where the database is.
     pub database: PgConnectOptions,
-    /// The metadata key of the merchant's order reference.
-    pub order_key: String,
+    /// By what events become state.
+    pub rules: Rules,
     /// Rung by intake when it stored something.
     pub woken: Arc<Notify>,
 }
@@ -67,7 +66,7 @@ impl Processor {
     async fn work(&self, stop: &mut watch::Receiver<bool>, failures: &mut u32) -> Result<(), sqlx::Error> {
         let mut conn = within(self.database.connect()).await?;
         let id = Uuid::new_v4();
-        within(rebuilds::report(&mut conn, id, RULES)).await?;
+        within(rebuilds::report(&mut conn, id, self.rules.version)).await?;
         let mut reaped = Instant::now();
         while !*stop.borrow() {
             let wait = self.step(&mut conn, *failures).await?;
@@ -75,7 +74,7 @@ impl Processor {
             *failures = 0;
             if reaped.elapsed() >= REAP {
                 within(follow_ups::reap(&mut conn)).await?;
-                within(rebuilds::report(&mut conn, id, RULES)).await?;
+                within(rebuilds::report(&mut conn, id, self.rules.version)).await?;
                 reaped = Instant::now();
             }
             pause(wait, &self.woken, stop).await;
@@ -143,7 +142,7 @@ impl Processor {
     }
 
     async fn batch(&self, conn: &mut PgConnection, take: Take) -> Result<Batch, BatchError> {
-        match timeout(FROZEN, apply::batch(conn, take, &self.order_key)).await {
+        match timeout(FROZEN, apply::batch(conn, take, &self.rules)).await {
             Ok(done) => done,
             Err(_) => Err(BatchError { taken: Vec::new(), cause: frozen().into() }),
         }

@@ -8,9 +8,9 @@ use futures_util::TryStreamExt;
 use sqlx::PgConnection;
 
 use super::book::{Book, Known, Stored};
-use super::{Cause, guarded};
+use super::{Cause, Rules, guarded};
+use crate::domain::Facts;
 use crate::domain::align::FollowUp;
-use crate::domain::{Facts, RULES};
 use crate::handlers::{self, Reading};
 use crate::store::ledger::PendingEvent;
 use crate::store::payments::StoredPayment;
@@ -37,11 +37,11 @@ pub(super) async fn load(
     tx: &mut PgConnection,
     read: Vec<(PendingEvent, Facts)>,
     again: &[String],
-    order_key: &str,
+    rules: &Rules,
 ) -> Result<Loaded, Cause> {
     let named = read.iter().flat_map(|(_, facts)| facts.ids()).map(str::to_owned);
     let Locked { homes, existing, payments } =
-        lock(tx, named.chain(again.iter().cloned()).collect(), again, order_key).await?;
+        lock(tx, named.chain(again.iter().cloned()).collect(), again, rules).await?;
     let queue_sizes = follow_ups::counts(tx, &existing).await?;
     let queue = follow_ups::lock(tx, &existing).await?;
 
@@ -72,7 +72,7 @@ async fn lock(
     tx: &mut PgConnection,
     mut named: BTreeSet<String>,
     again: &[String],
-    order_key: &str,
+    rules: &Rules,
 ) -> Result<Locked, Cause> {
     let mut remade: BTreeMap<String, Option<Facts>> = BTreeMap::new();
     let mut queued: BTreeSet<String> = BTreeSet::new();
@@ -84,7 +84,7 @@ async fn lock(
         let locked = payments::lock(tx, &existing).await?;
         for payment in &locked {
             let id = &payment.payment_id;
-            let is_current = payment.rules == RULES && payment.facts.is_some() && !again.contains(id);
+            let is_current = payment.rules == rules.version && payment.facts.is_some() && !again.contains(id);
             if is_current || remade.contains_key(id) || queued.contains(id) {
                 continue;
             }
@@ -94,7 +94,7 @@ async fn lock(
                 queued.insert(id.clone());
                 continue;
             }
-            let facts = from_ledger(tx, payment, &about, order_key).await?;
+            let facts = from_ledger(tx, payment, &about, rules).await?;
             named.extend(facts.iter().flat_map(Facts::ids).map(str::to_owned));
             remade.insert(id.clone(), facts);
         }
@@ -130,7 +130,7 @@ async fn from_ledger(
     tx: &mut PgConnection,
     payment: &StoredPayment,
     objects: &[String],
-    order_key: &str,
+    rules: &Rules,
 ) -> Result<Option<Facts>, Cause> {
     let (mut facts, mut is_pruned) = (Facts::default(), false);
     let mut events = rebuilds::events_about(tx, objects);
@@ -140,7 +140,7 @@ async fn from_ledger(
             continue;
         };
         // One that cannot be read now is passed over.
-        if let Ok(Reading::Facts(seen, _)) = guarded(|| handlers::read(&event.event_id, &body, order_key))? {
+        if let Ok(Reading::Facts(seen, _)) = guarded(|| handlers::read(&event.event_id, &body, &rules.order_key))? {
             facts.join(seen);
         }
     }

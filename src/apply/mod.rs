@@ -28,6 +28,23 @@ use load::{Loaded, load};
 /// So long an event waits when somebody else holds a row of its payment, in milliseconds.
 const HELD_FOR: i32 = 250;
 
+/// By what events become state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// The metadata key of the merchant's order reference.
+    pub order_key: String,
+    /// Of another version are facts made again, and of two processors the older stands by.
+    pub version: i32,
+}
+
+impl Rules {
+    /// The rules of this release.
+    #[must_use]
+    pub fn current(order_key: &str) -> Self {
+        Self { order_key: order_key.to_owned(), version: RULES }
+    }
+}
+
 /// Which events a batch takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Take {
@@ -98,26 +115,20 @@ pub enum Cause {
     Panic,
 }
 
-/// Takes pending events, makes them state and follow-ups, and commits once. `order_key` is the metadata
-/// key of the merchant's order reference.
+/// Takes pending events, makes them state and follow-ups, and commits once.
 ///
 /// An event that cannot be understood is marked `failed` with the field's name and holds up nobody.
 ///
 /// # Errors
 /// [`BatchError`] when the database refuses or is away.
-pub async fn batch(conn: &mut PgConnection, take: Take, order_key: &str) -> Result<Batch, BatchError> {
+pub async fn batch(conn: &mut PgConnection, take: Take, rules: &Rules) -> Result<Batch, BatchError> {
     let mut taken = Vec::new();
-    transact(conn, take, order_key, &mut taken).await.map_err(|cause| BatchError { taken, cause })
+    transact(conn, take, rules, &mut taken).await.map_err(|cause| BatchError { taken, cause })
 }
 
-async fn transact(
-    conn: &mut PgConnection,
-    take: Take,
-    order_key: &str,
-    taken: &mut Vec<Taken>,
-) -> Result<Batch, Cause> {
+async fn transact(conn: &mut PgConnection, take: Take, rules: &Rules, taken: &mut Vec<Taken>) -> Result<Batch, Cause> {
     let mut tx = conn.begin().await?;
-    if !ledger::try_lock(&mut tx, RULES).await? {
+    if !ledger::try_lock(&mut tx, rules.version).await? {
         tx.rollback().await?;
         return Ok(Batch::Busy);
     }
@@ -138,11 +149,11 @@ async fn transact(
     taken.extend(events.iter().map(|e| Taken { seq: e.seq, event_id: e.event_id.clone(), attempts: e.attempts }));
     let ids: Vec<&str> = events.iter().map(|event| event.event_id.as_str()).collect();
     let bodies = ledger::bodies(&mut tx, &ids).await?;
-    let Read { events: read, notes, mut verdicts } = guarded(|| read(events, &bodies, order_key))?;
-    let Loaded { book, queue, events, again, deferred } = load(&mut tx, read, &asked, order_key).await?;
+    let Read { events: read, notes, mut verdicts } = guarded(|| read(events, &bodies, &rules.order_key))?;
+    let Loaded { book, queue, events, again, deferred } = load(&mut tx, read, &asked, rules).await?;
     let (book, history, posted) = guarded(|| post(book, &again, events, notes))?;
     verdicts.extend(posted);
-    save(&mut tx, &book, queue, &history).await?;
+    save(&mut tx, &book, queue, &history, rules.version).await?;
     ledger::finish(&mut tx, &verdicts).await?;
     if !deferred.is_empty() {
         ledger::defer(&mut tx, &deferred, HELD_FOR).await?;
@@ -174,19 +185,19 @@ pub struct Rehearsal {
 pub async fn rehearse(
     conn: &mut PgConnection,
     payment_ids: &[String],
-    order_key: &str,
+    rules: &Rules,
     ask_since: OffsetDateTime,
 ) -> Result<Option<Rehearsal>, Cause> {
     let mut tx = conn.begin().await?;
-    if !ledger::try_lock(&mut tx, RULES).await? {
+    if !ledger::try_lock(&mut tx, rules.version).await? {
         tx.rollback().await?;
         return Ok(None);
     }
     rebuilds::ask(&mut tx, payment_ids, Some(ask_since)).await?;
-    let Loaded { book, queue, again, .. } = load(&mut tx, Vec::new(), payment_ids, order_key).await?;
+    let Loaded { book, queue, again, .. } = load(&mut tx, Vec::new(), payment_ids, rules).await?;
     let (book, history, _) = guarded(|| post(book, &again, Vec::new(), HashMap::new()))?;
     let mut rehearsal = Rehearsal { changes: history.len(), ..Rehearsal::default() };
-    for Added { kind, is_history } in save(&mut tx, &book, queue, &history).await? {
+    for Added { kind, is_history } in save(&mut tx, &book, queue, &history, rules.version).await? {
         let counts = if is_history { &mut rehearsal.history } else { &mut rehearsal.asked };
         *counts.entry(kind).or_default() += 1;
     }
@@ -274,9 +285,10 @@ async fn save(
     book: &Book,
     stored: Vec<FollowUp>,
     history: &[HistoryRow],
+    rules: i32,
 ) -> sqlx::Result<Vec<Added>> {
     orders::save(tx, &book.orders()).await?;
-    save_payments(tx, book).await?;
+    save_payments(tx, book, rules).await?;
     let added = save_follow_ups(tx, book, stored).await?;
     let gone = book.gone();
     if !gone.is_empty() {
@@ -292,10 +304,10 @@ async fn save(
     Ok(added)
 }
 
-async fn save_payments(tx: &mut PgConnection, book: &Book) -> sqlx::Result<()> {
+async fn save_payments(tx: &mut PgConnection, book: &Book, rules: i32) -> sqlx::Result<()> {
     let touched: Vec<&str> = book.touched().collect();
     let rows: Vec<PaymentRow> =
-        book.payments().map(|(facts, derived)| PaymentRow { payment: &derived.payment, facts, rules: RULES }).collect();
+        book.payments().map(|(facts, derived)| PaymentRow { payment: &derived.payment, facts, rules }).collect();
     payments::save(tx, &rows).await?;
     let homes: Vec<Home> = book.payments().flat_map(|(facts, derived)| homes(facts, derived)).collect();
     payments::save_homes(tx, &touched, &homes).await?;

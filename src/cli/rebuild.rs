@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use super::events::moment;
 use super::output::say;
 use super::{config, database};
-use crate::apply::{self, Rehearsal};
+use crate::apply::{self, Rehearsal, Rules};
 use crate::handlers::{self, Reading};
 use crate::store::{interface, rebuilds, settings};
 
@@ -87,6 +87,7 @@ async fn rehearse(conn: &mut PgConnection, args: &Rebuild) -> anyhow::Result<()>
     let Some(order_key) = settings::order_key(conn).await? else {
         bail!("no service has started on this database yet: there is nothing to rebuild")
     };
+    let rules = Rules::current(&order_key);
     known(conn, &args.payment_ids).await?;
     let mut all = Rehearsal::default();
     let mut given = args.payment_ids.chunks(10);
@@ -100,7 +101,7 @@ async fn rehearse(conn: &mut PgConnection, args: &Rebuild) -> anyhow::Result<()>
         let Some(end) = payments.last() else { break };
         last.clone_from(end);
         count += payments.len();
-        let part = rehearsed(conn, &payments, &order_key, ask_since).await?;
+        let part = rehearsed(conn, &payments, &rules, ask_since).await?;
         all.changes += part.changes;
         add(&mut all.asked, part.asked);
         add(&mut all.history, part.history);
@@ -115,11 +116,11 @@ async fn rehearse(conn: &mut PgConnection, args: &Rebuild) -> anyhow::Result<()>
 async fn rehearsed(
     conn: &mut PgConnection,
     payments: &[String],
-    order_key: &str,
+    rules: &Rules,
     ask_since: OffsetDateTime,
 ) -> anyhow::Result<Rehearsal> {
     for _ in 0..TRIES {
-        if let Some(rehearsal) = apply::rehearse(conn, payments, order_key, ask_since).await? {
+        if let Some(rehearsal) = apply::rehearse(conn, payments, rules, ask_since).await? {
             return Ok(rehearsal);
         }
         sleep(SOON).await;

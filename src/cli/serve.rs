@@ -18,6 +18,7 @@ use tokio::time::{sleep, timeout};
 use super::causes::causes;
 use super::migrate::{migrate, place, why};
 use super::{config, logging};
+use crate::apply::Rules;
 use crate::http::{self, App, admin, server};
 use crate::intake::{BodyBudget, Intake};
 use crate::processor::{self, Processor};
@@ -141,7 +142,7 @@ impl Service {
             prepared = prepared => prepared?,
             _ = stopped.wait_for(|stop| *stop) => return Ok("processing"),
         }
-        Processor { database: self.database, order_key: self.order_key, woken }.run(stopped).await;
+        Processor { database: self.database, rules: Rules::current(&self.order_key), woken }.run(stopped).await;
         Ok("processing")
     }
 

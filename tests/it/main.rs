@@ -26,6 +26,7 @@ mod privileges;
 mod processing;
 mod proxy;
 mod readme;
+mod releases;
 mod replicas;
 #[path = "../proof/samples.rs"]
 mod samples;
