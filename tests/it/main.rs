@@ -18,6 +18,7 @@ mod interface;
 mod invariants;
 mod load;
 mod merging;
+mod migrations;
 mod news;
 mod operators;
 mod order_state;
