@@ -59,7 +59,8 @@
 //!    objects that it shows. Nothing reads it: the event is `ignored`. It lacks what it must have: `failed`.
 //! 7. The payments concerned are loaded and locked, with their follow-ups. An event of a payment that
 //!    somebody else holds is left to a later batch. Facts that were made by other rules ([`domain::RULES`]) are made
-//!    again from the ledger, from nothing, so that what was misread is retracted.
+//!    again from the ledger, from nothing, so that what was misread is retracted; beyond twenty payments, or 500 events
+//!    of one, that is queued, and their events wait for it.
 //! 8. [`apply::book::Book::post`] joins the facts of one event after another with what is known
 //!    ([`domain::Facts::join`]), splits them by payment ([`domain::Facts::by_payment`]), and derives
 //!    each payment anew ([`domain::derive`]) and the orders from their payments ([`domain::order()`]).

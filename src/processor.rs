@@ -12,10 +12,9 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::apply::{self, Batch, BatchError, Cause, Counts, Take, Taken};
-use crate::domain::RULES;
+use crate::apply::{self, Batch, BatchError, Cause, Counts, Rules, Take, Taken};
 use crate::store::ledger::{self, Verdict};
-use crate::store::{follow_ups, rebuilds};
+use crate::store::{follow_ups, health, migrations, rebuilds};
 use crate::telemetry;
 
 /// How often an event that fails alone is tried before it is `failed`.
@@ -40,8 +39,8 @@ const MAX_BACK_OFF: Duration = Duration::from_secs(5);
 pub struct Processor {
     /// Where the database is.
     pub database: PgConnectOptions,
-    /// The metadata key of the merchant's order reference.
-    pub order_key: String,
+    /// By what events become state.
+    pub rules: Rules,
     /// Rung by intake when it stored something.
     pub woken: Arc<Notify>,
 }
@@ -51,7 +50,6 @@ impl Processor {
     /// was not committed is done again.
     pub async fn run(&self, mut stop: watch::Receiver<bool>) {
         let mut failures = 0;
-        count(Counts::default());
         while !*stop.borrow() {
             match self.work(&mut stop, &mut failures).await {
                 Ok(()) => break,
@@ -68,7 +66,7 @@ impl Processor {
     async fn work(&self, stop: &mut watch::Receiver<bool>, failures: &mut u32) -> Result<(), sqlx::Error> {
         let mut conn = within(self.database.connect()).await?;
         let id = Uuid::new_v4();
-        within(rebuilds::report(&mut conn, id, RULES)).await?;
+        within(rebuilds::report(&mut conn, id, self.rules.version)).await?;
         let mut reaped = Instant::now();
         while !*stop.borrow() {
             let wait = self.step(&mut conn, *failures).await?;
@@ -76,7 +74,7 @@ impl Processor {
             *failures = 0;
             if reaped.elapsed() >= REAP {
                 within(follow_ups::reap(&mut conn)).await?;
-                within(rebuilds::report(&mut conn, id, RULES)).await?;
+                within(rebuilds::report(&mut conn, id, self.rules.version)).await?;
                 reaped = Instant::now();
             }
             pause(wait, &self.woken, stop).await;
@@ -132,11 +130,9 @@ impl Processor {
                 Ok(Batch::Done(counts)) => record(counts, began.elapsed()),
                 Ok(Batch::Busy | Batch::Idle) => {}
                 Err(BatchError { cause: Cause::Database(error), .. }) if is_away(&error) => return Err(error),
-                // Not the event's fault, so no attempt is counted; but its neighbours go on.
-                Err(BatchError { cause: Cause::Database(error), .. })
-                    if is_passing(&error) && !took_too_long(&error) =>
-                {
-                    tracing::warn!(event.id = event.event_id, %error, "event {} is left for later", event.event_id);
+                Err(BatchError { cause, .. }) if within(is_no_fault_of_the_event(conn, &cause)).await? => {
+                    // No attempt is counted; but its neighbours go on.
+                    tracing::warn!(event.id = event.event_id, %cause, "event {} is left for later", event.event_id);
                     within(ledger::defer(conn, &[event.seq], PASSING)).await?;
                 }
                 Err(BatchError { cause, .. }) => within(give_up_or_retry(conn, &event, &cause)).await?,
@@ -146,7 +142,7 @@ impl Processor {
     }
 
     async fn batch(&self, conn: &mut PgConnection, take: Take) -> Result<Batch, BatchError> {
-        match timeout(FROZEN, apply::batch(conn, take, &self.order_key)).await {
+        match timeout(FROZEN, apply::batch(conn, take, &self.rules)).await {
             Ok(done) => done,
             Err(_) => Err(BatchError { taken: Vec::new(), cause: frozen().into() }),
         }
@@ -184,6 +180,17 @@ fn is_passing(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|refusal| refusal.code());
     let code = code.as_deref().unwrap_or_default();
     ["08", "25", "40", "42", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
+}
+
+/// Of an event that failed alone. Rows that break a rule of the database (23) may break one that only a newer release
+/// knows, and keeps.
+async fn is_no_fault_of_the_event(conn: &mut PgConnection, cause: &Cause) -> Result<bool, sqlx::Error> {
+    let Cause::Database(error) = cause else { return Ok(false) };
+    let refused = error.as_database_error().and_then(|refusal| refusal.code());
+    if refused.is_some_and(|code| code.starts_with("23")) {
+        return Ok(health::schema_version(conn).await? > Some(migrations::required_version()));
+    }
+    Ok(is_passing(error) && !took_too_long(error))
 }
 
 /// A statement exceeded its time: of an event alone that is its own doing, and would be for ever.
@@ -240,6 +247,11 @@ fn record(counts: Counts, took: Duration) {
         duration_ms = took.as_millis() as u64,
         "batch committed"
     );
+}
+
+/// Shows every outcome, also while the database is away.
+pub fn count_from_zero() {
+    count(Counts::default());
 }
 
 /// Each outcome every time, if with 0: a series that begins at its first count hides that count.

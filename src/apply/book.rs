@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::domain::align::{Alignment, Asked, FollowUp, Place, align};
+use crate::domain::align::{Alignment, Asked, FollowUp, Place, align, retracted};
 use crate::domain::history::{self, Change, PaymentStanding, Standing, Subject};
-use crate::domain::{Derived, Facts, Order, OrderKey, Tally, derive, order};
+use crate::domain::{Derived, Facts, Order, OrderKey, Tally, Wanted, derive, order};
 
 /// A payment as it is stored, or as the ledger says that it is.
 #[derive(Clone, Debug)]
@@ -148,13 +148,22 @@ impl Book {
     /// Brings the stored follow-ups of what was touched in line with what is wanted now.
     #[must_use]
     pub fn align(&self, stored: Vec<FollowUp>) -> Alignment {
-        let asked: Vec<Asked> = (self.derived.values())
-            .flat_map(|derived| {
-                let place = Place::of(&derived.payment);
-                derived.wanted.iter().map(move |wanted| Asked { place, wanted })
+        let touched: Vec<FollowUp> = stored.into_iter().filter(|row| self.touched.contains(&row.payment_id)).collect();
+        let mut of: BTreeMap<&str, Vec<&FollowUp>> = BTreeMap::new();
+        for row in &touched {
+            of.entry(self.heir(&row.payment_id).unwrap_or_default()).or_default().push(row);
+        }
+        let retracted: Vec<(&Derived, Vec<Wanted>)> = (self.derived.iter())
+            .map(|(id, derived)| {
+                (derived, retracted(derived, &self.facts[id], of.get(id.as_str()).map_or(&[], Vec::as_slice)))
             })
             .collect();
-        let touched = stored.into_iter().filter(|row| self.touched.contains(&row.payment_id)).collect();
+        let asked: Vec<Asked> = (retracted.iter())
+            .flat_map(|(derived, retracted)| {
+                let place = Place::of(&derived.payment);
+                derived.wanted.iter().chain(retracted).map(move |wanted| Asked { place, wanted })
+            })
+            .collect();
         align(touched, &asked, |id| self.heir(id).map(|heir| Place::of(&self.derived[heir].payment)))
     }
 
@@ -197,6 +206,9 @@ impl Book {
     fn insert(&mut self, payment_id: &str, facts: Facts, row: PaymentStanding) {
         for object in facts.held_ids() {
             self.homes.insert(object.clone(), payment_id.to_owned());
+        }
+        for (object, _) in facts.named() {
+            self.homes.entry(object.to_owned()).or_insert_with(|| payment_id.to_owned());
         }
         if let Some(key) = row.order_key() {
             self.members.entry(key).or_default().insert(payment_id.to_owned());

@@ -4,16 +4,22 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use futures_util::TryStreamExt;
 use sqlx::PgConnection;
 
 use super::book::{Book, Known, Stored};
-use super::{Cause, guarded};
+use super::{Cause, Rules, guarded};
+use crate::domain::Facts;
 use crate::domain::align::FollowUp;
-use crate::domain::{Facts, RULES};
 use crate::handlers::{self, Reading};
 use crate::store::ledger::PendingEvent;
 use crate::store::payments::StoredPayment;
 use crate::store::{follow_ups, orders, payments, rebuilds};
+
+/// So many payments at most are made again in a batch of events: beyond that they are queued, and their events wait.
+const MOST_PAYMENTS: usize = 20;
+/// Only payments with so many events at most.
+const MOST_EVENTS: i64 = 500;
 
 /// What a batch works on.
 pub(super) struct Loaded {
@@ -31,11 +37,11 @@ pub(super) async fn load(
     tx: &mut PgConnection,
     read: Vec<(PendingEvent, Facts)>,
     again: &[String],
-    order_key: &str,
+    rules: &Rules,
 ) -> Result<Loaded, Cause> {
     let named = read.iter().flat_map(|(_, facts)| facts.ids()).map(str::to_owned);
     let Locked { homes, existing, payments } =
-        lock(tx, named.chain(again.iter().cloned()).collect(), again, order_key).await?;
+        lock(tx, named.chain(again.iter().cloned()).collect(), again, rules).await?;
     let queue_sizes = follow_ups::counts(tx, &existing).await?;
     let queue = follow_ups::lock(tx, &existing).await?;
 
@@ -66,54 +72,86 @@ async fn lock(
     tx: &mut PgConnection,
     mut named: BTreeSet<String>,
     again: &[String],
-    order_key: &str,
+    rules: &Rules,
 ) -> Result<Locked, Cause> {
     let mut remade: BTreeMap<String, Option<Facts>> = BTreeMap::new();
+    let mut queued: BTreeSet<String> = BTreeSet::new();
     loop {
-        let objects: Vec<String> = named.iter().cloned().collect();
-        let homes = payments::homes(tx, &objects).await?;
-        let concerned = distinct(objects.iter().chain(homes.values()).map(String::as_str));
+        let asked: Vec<String> = named.iter().cloned().collect();
+        let homes = payments::homes(tx, &asked).await?;
+        let concerned = distinct(asked.iter().chain(homes.values()).map(String::as_str));
         let existing = payments::stored(tx, &concerned).await?;
         let locked = payments::lock(tx, &existing).await?;
         for payment in &locked {
-            let is_current = payment.rules == RULES && payment.facts.is_some() && !again.contains(&payment.payment_id);
-            if is_current || remade.contains_key(&payment.payment_id) {
+            let id = &payment.payment_id;
+            let is_current = payment.rules == rules.version && payment.facts.is_some() && !again.contains(id);
+            if is_current || remade.contains_key(id) || queued.contains(id) {
                 continue;
             }
-            let facts = from_ledger(tx, payment, order_key).await?;
+            let about = objects(tx, payment).await?;
+            // A rebuild makes all that it needs, or two payments that name each other would wait for ever.
+            if again.is_empty() && (remade.len() == MOST_PAYMENTS || is_long(tx, &about).await?) {
+                queued.insert(id.clone());
+                continue;
+            }
+            let facts = from_ledger(tx, payment, &about, rules).await?;
             named.extend(facts.iter().flat_map(Facts::ids).map(str::to_owned));
-            remade.insert(payment.payment_id.clone(), facts);
+            remade.insert(id.clone(), facts);
         }
-        if named.len() == objects.len() {
-            let known = locked.into_iter().filter_map(|StoredPayment { payment_id, facts, row, .. }| {
+        if named.len() == asked.len() {
+            let known = locked.into_iter().filter(|payment| !queued.contains(&payment.payment_id));
+            let known = known.filter_map(|StoredPayment { payment_id, facts, row, .. }| {
                 let facts = remade.remove(&payment_id).unwrap_or(facts)?;
                 Some(Known { payment_id, facts, row })
             });
+            let queued: Vec<String> = queued.iter().cloned().collect();
+            if !queued.is_empty() {
+                rebuilds::ask(tx, &queued, None).await?;
+            }
             return Ok(Locked { homes, existing, payments: known.collect() });
         }
     }
 }
 
-/// What the events of the ledger say of a payment, read by today's rules and from nothing, so that what was misread
-/// is retracted. Where a body is gone, joined with what is stored; none where that cannot be read either.
-async fn from_ledger(tx: &mut PgConnection, payment: &StoredPayment, order_key: &str) -> Result<Option<Facts>, Cause> {
+/// What the events of a payment may be about: all that it holds or names.
+async fn objects(tx: &mut PgConnection, payment: &StoredPayment) -> Result<Vec<String>, Cause> {
     let held = rebuilds::objects_of(tx, &payment.payment_id).await?;
     let named = payment.facts.iter().flat_map(Facts::ids);
-    let objects = distinct(held.iter().map(String::as_str).chain(named).chain([payment.payment_id.as_str()]));
-    let events = rebuilds::events_about(tx, &objects).await?;
-    let is_pruned = events.iter().any(|event| event.payload.is_none());
-    let mut facts = if is_pruned { payment.facts.clone() } else { Some(Facts::default()) };
-    let bodies = events.iter().filter_map(|event| Some((&event.event_id, event.payload.as_deref()?)));
-    guarded(|| {
-        for (event_id, body) in bodies {
-            // One that cannot be read now is passed over.
-            if let (Some(facts), Ok(Reading::Facts(seen, ..))) = (&mut facts, handlers::read(event_id, body, order_key))
-            {
-                facts.join(seen);
-            }
+    Ok(distinct(held.iter().map(String::as_str).chain(named).chain([payment.payment_id.as_str()])))
+}
+
+async fn is_long(tx: &mut PgConnection, objects: &[String]) -> Result<bool, Cause> {
+    Ok(rebuilds::count_about(tx, objects).await? > MOST_EVENTS)
+}
+
+/// What the events of the ledger say of a payment, read by today's rules and from nothing, so that what was misread
+/// is retracted. Where a body is gone, joined with what is stored; none where that cannot be read either.
+async fn from_ledger(
+    tx: &mut PgConnection,
+    payment: &StoredPayment,
+    objects: &[String],
+    rules: &Rules,
+) -> Result<Option<Facts>, Cause> {
+    let (mut facts, mut is_pruned) = (Facts::default(), false);
+    let mut events = rebuilds::events_about(tx, objects);
+    while let Some(event) = events.try_next().await? {
+        let Some(body) = event.payload else {
+            is_pruned = true;
+            continue;
+        };
+        // One that cannot be read now is passed over.
+        if let Ok(Reading::Facts(seen, ..)) = guarded(|| handlers::read(&event.event_id, &body, &rules.order_key))? {
+            facts.join(seen);
         }
-    })?;
-    Ok(facts)
+    }
+    if !is_pruned {
+        return Ok(Some(facts));
+    }
+    let mut stored = payment.facts.clone();
+    if let Some(stored) = &mut stored {
+        stored.join(facts);
+    }
+    Ok(stored)
 }
 
 fn distinct<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<String> {

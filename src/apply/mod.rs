@@ -8,16 +8,18 @@
 pub mod book;
 mod load;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::{Connection, PgConnection};
+use time::OffsetDateTime;
 
 use crate::domain::align::FollowUp;
 use crate::domain::{Derived, Facts, Person, RULES};
 use crate::handlers::{self, Reading};
+use crate::store::follow_ups::Added;
 use crate::store::ledger::{Pending, PendingEvent, Verdict};
 use crate::store::orders::HistoryRow;
-use crate::store::payments::PaymentRow;
+use crate::store::payments::{Home, PaymentRow};
 use crate::store::{follow_ups, ledger, orders, payments, people, rebuilds};
 use crate::stripe::object::Unreadable;
 use book::Book;
@@ -25,6 +27,23 @@ use load::{Loaded, load};
 
 /// So long an event waits when somebody else holds a row of its payment, in milliseconds.
 const HELD_FOR: i32 = 250;
+
+/// By what events become state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// The metadata key of the merchant's order reference.
+    pub order_key: String,
+    /// Of another version are facts made again, and of two processors the older stands by.
+    pub version: i32,
+}
+
+impl Rules {
+    /// The rules of this release.
+    #[must_use]
+    pub fn current(order_key: &str) -> Self {
+        Self { order_key: order_key.to_owned(), version: RULES }
+    }
+}
 
 /// Which events a batch takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,26 +115,20 @@ pub enum Cause {
     Panic,
 }
 
-/// Takes pending events, makes them state and follow-ups, and commits once. `order_key` is the metadata
-/// key of the merchant's order reference.
+/// Takes pending events, makes them state and follow-ups, and commits once.
 ///
 /// An event that cannot be understood is marked `failed` with the field's name and holds up nobody.
 ///
 /// # Errors
 /// [`BatchError`] when the database refuses or is away.
-pub async fn batch(conn: &mut PgConnection, take: Take, order_key: &str) -> Result<Batch, BatchError> {
+pub async fn batch(conn: &mut PgConnection, take: Take, rules: &Rules) -> Result<Batch, BatchError> {
     let mut taken = Vec::new();
-    transact(conn, take, order_key, &mut taken).await.map_err(|cause| BatchError { taken, cause })
+    transact(conn, take, rules, &mut taken).await.map_err(|cause| BatchError { taken, cause })
 }
 
-async fn transact(
-    conn: &mut PgConnection,
-    take: Take,
-    order_key: &str,
-    taken: &mut Vec<Taken>,
-) -> Result<Batch, Cause> {
+async fn transact(conn: &mut PgConnection, take: Take, rules: &Rules, taken: &mut Vec<Taken>) -> Result<Batch, Cause> {
     let mut tx = conn.begin().await?;
-    if !ledger::try_lock(&mut tx, RULES).await? {
+    if !ledger::try_lock(&mut tx, rules.version).await? {
         tx.rollback().await?;
         return Ok(Batch::Busy);
     }
@@ -136,11 +149,11 @@ async fn transact(
     taken.extend(events.iter().map(|e| Taken { seq: e.seq, event_id: e.event_id.clone(), attempts: e.attempts }));
     let ids: Vec<&str> = events.iter().map(|event| event.event_id.as_str()).collect();
     let bodies = ledger::bodies(&mut tx, &ids).await?;
-    let Read { events: read, people, notes, mut verdicts } = guarded(|| read(events, &bodies, order_key))?;
-    let Loaded { book, queue, events, again, deferred } = load(&mut tx, read, &asked, order_key).await?;
+    let Read { events: read, people, notes, mut verdicts } = guarded(|| read(events, &bodies, &rules.order_key))?;
+    let Loaded { book, queue, events, again, deferred } = load(&mut tx, read, &asked, rules).await?;
     let (book, history, posted) = guarded(|| post(book, &again, events, notes))?;
     verdicts.extend(posted);
-    save(&mut tx, &book, queue, &history).await?;
+    save(&mut tx, &book, queue, &history, rules.version).await?;
     people::save(&mut tx, &people).await?;
     ledger::finish(&mut tx, &verdicts).await?;
     if !deferred.is_empty() {
@@ -153,6 +166,44 @@ async fn transact(
     }
     tx.commit().await?;
     Ok(Batch::Done(count(&verdicts, deferred.len())))
+}
+
+/// What making payments again would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rehearsal {
+    /// Rows of history that it would write.
+    pub changes: usize,
+    /// What it would ask for, by kind.
+    pub asked: BTreeMap<String, usize>,
+    /// What it would want for the first time and not ask for, since it is history, by kind.
+    pub history: BTreeMap<String, usize>,
+}
+
+/// Makes payments again from the ledger and takes it back; none while another batch is at work.
+///
+/// # Errors
+/// When the database refuses or is away.
+pub async fn rehearse(
+    conn: &mut PgConnection,
+    payment_ids: &[String],
+    rules: &Rules,
+    ask_since: OffsetDateTime,
+) -> Result<Option<Rehearsal>, Cause> {
+    let mut tx = conn.begin().await?;
+    if !ledger::try_lock(&mut tx, rules.version).await? {
+        tx.rollback().await?;
+        return Ok(None);
+    }
+    rebuilds::ask(&mut tx, payment_ids, Some(ask_since)).await?;
+    let Loaded { book, queue, again, .. } = load(&mut tx, Vec::new(), payment_ids, rules).await?;
+    let (book, history, _) = guarded(|| post(book, &again, Vec::new(), HashMap::new()))?;
+    let mut rehearsal = Rehearsal { changes: history.len(), ..Rehearsal::default() };
+    for Added { kind, is_history } in save(&mut tx, &book, queue, &history, rules.version).await? {
+        let counts = if is_history { &mut rehearsal.history } else { &mut rehearsal.asked };
+        *counts.entry(kind).or_default() += 1;
+    }
+    tx.rollback().await?;
+    Ok(Some(rehearsal))
 }
 
 /// Runs a part of the pure core. A panic there fails this batch, and with it at most one event for good.
@@ -232,33 +283,38 @@ fn post(
 }
 
 /// Writes what differs from what is stored: what others point to before they do, and away when none does any more.
-async fn save(tx: &mut PgConnection, book: &Book, stored: Vec<FollowUp>, history: &[HistoryRow]) -> sqlx::Result<()> {
+/// Returns the follow-ups that were added.
+async fn save(
+    tx: &mut PgConnection,
+    book: &Book,
+    stored: Vec<FollowUp>,
+    history: &[HistoryRow],
+    rules: i32,
+) -> sqlx::Result<Vec<Added>> {
     orders::save(tx, &book.orders()).await?;
-    save_payments(tx, book).await?;
-    save_follow_ups(tx, book, stored).await?;
+    save_payments(tx, book, rules).await?;
+    let added = save_follow_ups(tx, book, stored).await?;
     let gone = book.gone();
     if !gone.is_empty() {
         let (moved, heirs): (Vec<&str>, Vec<&str>) = book.heirs(&gone).unzip();
         follow_ups::move_own(tx, &moved, &heirs).await?;
+        payments::inherit_pruned(tx, &moved, &heirs).await?;
         payments::remove(tx, &gone).await?;
     }
     orders::remove(tx, &book.gone_orders()).await?;
     if !history.is_empty() {
         orders::append_history(tx, history).await?;
     }
-    Ok(())
+    Ok(added)
 }
 
-async fn save_payments(tx: &mut PgConnection, book: &Book) -> sqlx::Result<()> {
+async fn save_payments(tx: &mut PgConnection, book: &Book, rules: i32) -> sqlx::Result<()> {
     let touched: Vec<&str> = book.touched().collect();
     let rows: Vec<PaymentRow> =
-        book.payments().map(|(facts, derived)| PaymentRow { payment: &derived.payment, facts, rules: RULES }).collect();
+        book.payments().map(|(facts, derived)| PaymentRow { payment: &derived.payment, facts, rules }).collect();
     payments::save(tx, &rows).await?;
-    let homes = book.payments().flat_map(|(facts, derived)| {
-        facts.held_ids().map(|object| (object.as_str(), derived.payment.payment_id.as_str()))
-    });
-    let (objects, homes): (Vec<&str>, Vec<&str>) = homes.unzip();
-    payments::save_homes(tx, &touched, &objects, &homes).await?;
+    let homes: Vec<Home> = book.payments().flat_map(|(facts, derived)| homes(facts, derived)).collect();
+    payments::save_homes(tx, &touched, &homes).await?;
     let derived: Vec<&Derived> = book.payments().map(|(_, derived)| derived).collect();
     payments::save_refunds(tx, &touched, &all(&derived, |derived| &derived.refunds)).await?;
     payments::save_disputes(tx, &touched, &all(&derived, |derived| &derived.disputes)).await?;
@@ -266,11 +322,20 @@ async fn save_payments(tx: &mut PgConnection, book: &Book) -> sqlx::Result<()> {
     payments::save_reviews(tx, &touched, &all(&derived, |derived| &derived.reviews)).await
 }
 
+/// All objects that a payment holds or names.
+fn homes<'a>(facts: &'a Facts, derived: &'a Derived) -> impl Iterator<Item = Home<'a>> {
+    let payment_id = derived.payment.payment_id.as_str();
+    let home = move |(object_id, kind), is_held| Home { object_id, payment_id, kind, is_held };
+    let held: BTreeSet<&str> = facts.held().map(|(id, _)| id).collect();
+    let named: BTreeMap<&str, &str> = facts.named().filter(|(id, _)| !held.contains(id)).collect();
+    facts.held().map(move |object| home(object, true)).chain(named.into_iter().map(move |object| home(object, false)))
+}
+
 fn all<'a, T>(derived: &[&'a Derived], part: fn(&Derived) -> &[T]) -> Vec<&'a T> {
     derived.iter().flat_map(|derived| part(derived)).collect()
 }
 
-async fn save_follow_ups(tx: &mut PgConnection, book: &Book, stored: Vec<FollowUp>) -> sqlx::Result<()> {
+async fn save_follow_ups(tx: &mut PgConnection, book: &Book, stored: Vec<FollowUp>) -> sqlx::Result<Vec<Added>> {
     let alignment = book.align(stored);
     if !alignment.delete.is_empty() {
         follow_ups::delete(tx, &alignment.delete).await?;
@@ -278,14 +343,14 @@ async fn save_follow_ups(tx: &mut PgConnection, book: &Book, stored: Vec<FollowU
     if !alignment.update.is_empty() {
         follow_ups::update(tx, &alignment.update).await?;
     }
-    let inserted =
+    let added =
         if alignment.insert.is_empty() { Vec::new() } else { follow_ups::insert(tx, &alignment.insert).await? };
     let mut ready = alignment.made_ready();
-    ready.extend(inserted.iter().map(String::as_str));
+    ready.extend(added.iter().filter(|added| !added.is_history).map(|added| added.kind.as_str()));
     if !ready.is_empty() {
         follow_ups::notify(tx, &ready.into_iter().collect::<Vec<_>>()).await?;
     }
-    Ok(())
+    Ok(added)
 }
 
 fn count(verdicts: &[Verdict], deferred: usize) -> Counts {

@@ -18,7 +18,7 @@ use crate::stripe::signature::Secrets;
 /// A setting that is missing or malformed.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Misconfigured(String);
+pub struct Misconfigured(pub(super) String);
 
 /// Where the database is.
 #[derive(Clone, Debug, Args)]
@@ -76,6 +76,10 @@ pub struct Serve {
     /// Metadata key that holds the merchant's order reference
     #[arg(long, env = "CLAWBACK_ORDER_KEY", default_value = "order_id", value_parser = order_key)]
     pub order_key: String,
+    /// The key is meant to be another than the service had before: every payment is rebuilt
+    #[arg(long, env = "CLAWBACK_ORDER_KEY_CHANGED", default_value_t = false, action = clap::ArgAction::Set,
+          num_args = 0..=1, default_missing_value = "true")]
+    pub order_key_changed: bool,
     /// How old a signature may be, and how far in the future
     #[arg(long, env = "CLAWBACK_TOLERANCE", default_value = "300s", value_parser = tolerance)]
     pub tolerance: Duration,

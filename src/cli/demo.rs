@@ -18,6 +18,7 @@ use tokio::time::{interval, timeout};
 use uuid::Uuid;
 
 use super::local_postgres::{Durability, LocalPostgres, Options};
+use super::migrate;
 use super::output::say;
 use super::send::{self, Receiver};
 use super::sign::unix_now;
@@ -50,6 +51,7 @@ pub(super) async fn run(args: Demo) -> anyhow::Result<()> {
 async fn show(database: &str, args: &Demo) -> anyhow::Result<()> {
     let secret = format!("whsec_{}", Uuid::new_v4().simple());
     let port = free_port().await?;
+    migrate::for_stories(&database.parse()?).await.context("cannot migrate the private Postgres")?;
     let mut service = start(database, &secret, port)?;
     let told = tell(database, &secret, port, args).await;
     stop(&mut service).await?;

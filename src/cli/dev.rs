@@ -26,7 +26,7 @@ pub(super) async fn run(mut args: config::Serve) -> anyhow::Result<()> {
     let url = postgres.url("postgres");
     args.database.database_url = Some(SecretString::from(url.clone()));
     let service = Service::configured(&args)?;
-    migrate::migrate(&service.database).await.context("cannot migrate the private Postgres")?;
+    migrate::for_stories(&service.database).await.context("cannot migrate the private Postgres")?;
     output::print(format_args!(
         "{}",
         welcome(public.local_addr()?, private.local_addr()?, secret.expose_secret(), &url)

@@ -218,7 +218,7 @@ fn named(ids: &[&str]) -> String {
     if ids.len() > 10 { format!("{first} and {} more", ids.len() - 10) } else { first }
 }
 
-fn moment(text: &str) -> Result<OffsetDateTime, String> {
+pub(super) fn moment(text: &str) -> Result<OffsetDateTime, String> {
     let moment = if text.len() == "2026-11-25".len() { format!("{text}T00:00:00Z") } else { text.to_owned() };
     OffsetDateTime::parse(&moment, &Rfc3339)
         .map_err(|_| "it must be a day such as 2026-11-25, or a moment such as 2026-11-25T15:00:00Z".to_owned())

@@ -9,7 +9,7 @@ use super::causes::causes;
 use super::config;
 use super::database::forbidden;
 use super::output::say;
-use crate::store::migrations;
+use crate::store::{migrations, settings};
 
 pub(super) async fn run(args: config::Database) -> anyhow::Result<()> {
     let database = args.options()?;
@@ -27,6 +27,17 @@ pub(super) async fn run(args: config::Database) -> anyhow::Result<()> {
 pub async fn migrate(database: &PgConnectOptions) -> Result<(), MigrateError> {
     let mut conn = database.connect().await?;
     migrations::migrate(&mut conn).await?;
+    Ok(conn.close().await?)
+}
+
+/// The same for a database that is told stories: however long ago they happened, they are asked for.
+///
+/// # Errors
+/// As those of [`migrate`].
+pub async fn for_stories(database: &PgConnectOptions) -> Result<(), MigrateError> {
+    migrate(database).await?;
+    let mut conn = database.connect().await?;
+    settings::ask_for_everything(&mut conn).await?;
     Ok(conn.close().await?)
 }
 

@@ -8,18 +8,21 @@ use anyhow::{Context, ensure};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 
+use super::causes::causes;
 use super::migrate::{migrate, place, why};
 use super::{config, logging};
+use crate::apply::Rules;
 use crate::http::{self, App, admin, server};
 use crate::intake::{BodyBudget, Intake};
-use crate::processor::Processor;
-use crate::store::migrations;
+use crate::processor::{self, Processor};
+use crate::store::{migrations, settings};
 use crate::stripe::signature::Secrets;
 
 /// All bodies in memory at once, in bytes.
@@ -45,6 +48,8 @@ pub struct Service {
     pub max_body: usize,
     /// Metadata key of the order reference.
     pub order_key: String,
+    /// It is meant to be another than before.
+    pub order_key_changed: bool,
     /// Run pending migrations first.
     pub migrate: bool,
 }
@@ -71,6 +76,7 @@ impl Service {
             tolerance: args.tolerance,
             max_body: args.max_body,
             order_key: args.order_key.clone(),
+            order_key_changed: args.order_key_changed,
             migrate: args.migrate,
         })
     }
@@ -125,15 +131,58 @@ impl Service {
     }
 
     async fn process(self, woken: Arc<Notify>, mut stopped: watch::Receiver<bool>) -> anyhow::Result<&'static str> {
-        if self.migrate {
-            tokio::select! {
-                migrated = migrate_when_possible(&self.database) => migrated?,
-                _ = stopped.wait_for(|stop| *stop) => return Ok("processing"),
+        processor::count_from_zero();
+        let prepared = async {
+            if self.migrate {
+                migrate_when_possible(&self.database).await?;
             }
+            self.begin_when_possible().await
+        };
+        tokio::select! {
+            prepared = prepared => prepared?,
+            _ = stopped.wait_for(|stop| *stop) => return Ok("processing"),
         }
-        Processor { database: self.database, order_key: self.order_key, woken }.run(stopped).await;
+        Processor { database: self.database, rules: Rules::current(&self.order_key), woken }.run(stopped).await;
         Ok("processing")
     }
+
+    /// Before the first event is processed. Orders are found by one key, or they would be found by two.
+    async fn begin_when_possible(&self) -> anyhow::Result<()> {
+        let place = place(&self.database);
+        let mut told = String::new();
+        loop {
+            let why = match self.begin().await {
+                Ok(key) if key == self.order_key => return Ok(()),
+                Ok(key) => return Err(other_key(&key, &self.order_key).into()),
+                Err(error) => causes(&error),
+            };
+            if told != why {
+                tracing::warn!("processing cannot begin on {place} yet: {why}; it is tried again");
+                told = why;
+            }
+            sleep(RETRY).await;
+        }
+    }
+
+    /// Returns the order key in use.
+    async fn begin(&self) -> sqlx::Result<String> {
+        let mut conn = self.database.connect().await?;
+        let mut key = settings::begin(&mut conn, &self.order_key).await?;
+        if key != self.order_key && self.order_key_changed {
+            settings::change_order_key(&mut conn, &self.order_key).await?;
+            tracing::info!("the order key is {} and was {key}: every payment is rebuilt", self.order_key);
+            key.clone_from(&self.order_key);
+        }
+        conn.close().await?;
+        Ok(key)
+    }
+}
+
+fn other_key(known: &str, given: &str) -> config::Misconfigured {
+    config::Misconfigured(format!(
+        "CLAWBACK_ORDER_KEY is {given}, and the orders of this database were found by {known}: set it back, or start \
+         once with --order-key-changed, which rebuilds every payment"
+    ))
 }
 
 /// Migrates as soon as the database can be written. The service listens meanwhile, answers 503 and is not ready.

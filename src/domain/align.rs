@@ -8,8 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::derive::Derived;
+use super::facts::Facts;
 use super::payment::Payment;
-use super::wanted::{RunAt, Wanted, is_about_payment};
+use super::wanted::{RunAt, Wanted, is_about_payment, may_ship};
+
+const HOLD: &str = "hold_fulfilment";
+const RELEASE: &str = "release_fulfilment";
+const DECIDE: &str = "decide_fulfilment";
 
 /// Where a follow-up stands. The order of the variants is how far along it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -115,6 +121,10 @@ pub struct Row {
     pub due_at: Option<i64>,
     /// Not to be inserted from this unix second on.
     pub until: Option<i64>,
+    /// When it came about, in unix seconds; none: it is open now.
+    pub cause: Option<i64>,
+    /// However old its cause, not history before this unix second.
+    pub news_until: Option<i64>,
     /// How often it was claimed.
     pub attempts: i32,
 }
@@ -156,10 +166,16 @@ pub fn align<'a>(stored: Vec<FollowUp>, asked: &[Asked], place: impl Fn(&str) ->
         alignment.delete.extend(dropped);
         rows.insert(key, kept);
     }
+    let at_hold = |(row, _): &(FollowUp, Row)| row.kind == HOLD && row.state >= FollowUpState::Leased;
+    let held: BTreeSet<String> = rows.values().filter(|row| at_hold(row)).map(|(row, _)| row.subject.clone()).collect();
     for asked in asked {
         let wanted = asked.wanted;
         let key = (wanted.kind.to_owned(), wanted.subject.clone(), wanted.round.clone());
         match rows.remove(&key) {
+            // What somebody was told to hold is held until they are told otherwise: never history.
+            None if wanted.kind == RELEASE && held.contains(&wanted.subject) => {
+                alignment.insert.push(Row { cause: None, ..inserted(asked) });
+            }
             None => alignment.insert.push(inserted(asked)),
             Some((row, original)) => alignment.update.extend(differing(still_wanted(&row, asked), &original)),
         }
@@ -168,6 +184,31 @@ pub fn align<'a>(stored: Vec<FollowUp>, asked: &[Asked], place: impl Fn(&str) ->
     alignment.update.extend(unwanted);
     alignment.update.sort_by_key(|row| row.id);
     alignment
+}
+
+/// Releases for what was held, and is done, for a reason that no fact speaks of any more: it was misread. `stored` are
+/// the follow-ups of this payment.
+#[must_use]
+pub fn retracted(derived: &Derived, facts: &Facts, stored: &[&FollowUp]) -> Vec<Wanted> {
+    if !may_ship(&derived.payment, facts) {
+        return Vec::new();
+    }
+    let told = derived.wanted.iter().filter(|wanted| [RELEASE, DECIDE].contains(&wanted.kind));
+    let told: BTreeSet<&str> = told.map(|wanted| wanted.subject.as_str()).collect();
+    let held = stored.iter().filter(|row| row.kind == HOLD && row.state == FollowUpState::Done);
+    held.filter(|row| !told.contains(row.subject.as_str()))
+        .map(|row| Wanted {
+            kind: RELEASE,
+            subject: row.subject.clone(),
+            round: row.round.clone(),
+            payload: row.payload.clone(),
+            run_at: RunAt::Now,
+            due_at: None,
+            until: None,
+            cause: None,
+            news_until: None,
+        })
+        .collect()
 }
 
 /// A follow-up of a payment that became part of another is the other's. One about the payment itself is
@@ -208,6 +249,8 @@ fn inserted(asked: &Asked) -> Row {
         run_after,
         due_at: wanted.due_at,
         until: wanted.until,
+        cause: wanted.cause,
+        news_until: wanted.news_until,
         attempts: 0,
     }
 }
@@ -256,6 +299,8 @@ fn as_stored(row: &FollowUp) -> Row {
         run_after: None,
         due_at: row.due_at,
         until: None,
+        cause: None,
+        news_until: None,
         attempts: row.attempts,
     }
 }
@@ -285,6 +330,8 @@ mod tests {
             run_at: RunAt::Now,
             due_at: None,
             until: None,
+            cause: None,
+            news_until: None,
         }
     }
 

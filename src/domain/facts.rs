@@ -419,13 +419,35 @@ impl Facts {
     /// Ids of every object held or named.
     #[must_use]
     pub fn ids(&self) -> BTreeSet<&str> {
-        let named = (self.charges.values()).flat_map(|c| &c.intent).chain(self.links()).map(|link| &link.value);
-        self.held_ids()
-            .chain(self.order_links.keys())
-            .chain(self.dismissals.keys())
-            .chain(named)
-            .map(String::as_str)
-            .collect()
+        self.held_ids().map(String::as_str).chain(self.named().map(|(id, _)| id)).collect()
+    }
+
+    /// The kind of every object held, in Stripe's words.
+    pub fn held(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        fn all<'a, T>(
+            map: &'a BTreeMap<String, T>,
+            kind: &'static str,
+        ) -> impl Iterator<Item = (&'a str, &'static str)> {
+            map.keys().map(move |id| (id.as_str(), kind))
+        }
+        all(&self.intents, "payment_intent")
+            .chain(all(&self.charges, "charge"))
+            .chain(all(&self.refunds, "refund"))
+            .chain(all(&self.disputes, "dispute"))
+            .chain(all(&self.sessions, "checkout_session"))
+            .chain(all(&self.warnings, "fraud_warning"))
+            .chain(all(&self.reviews, "review"))
+    }
+
+    /// The kind of every object that is named, held or not. Of what somebody linked to an order it is not known whether it
+    /// is a charge or an intent.
+    pub fn named(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        let intents =
+            (self.charges.values()).flat_map(|charge| &charge.intent).map(|link| (&link.value, "payment_intent"));
+        let linked = self.order_links.keys().map(|id| (id, "payment"));
+        let dismissed = self.dismissals.keys().map(|id| (id, "fraud_warning"));
+        let named = intents.chain(self.links().map(|(link, kind)| (&link.value, kind))).chain(linked).chain(dismissed);
+        named.map(|(id, kind)| (id.as_str(), kind))
     }
 
     /// Every order reference held, whether or not it is the one that counts.
@@ -444,8 +466,8 @@ impl Facts {
         missing.map(|(id, _)| id.as_str())
     }
 
-    /// The charges and intents that children name.
-    pub(super) fn links(&self) -> impl Iterator<Item = &Latest<String>> {
+    /// The charges and intents that children name, with their kind.
+    pub(super) fn links(&self) -> impl Iterator<Item = (&Latest<String>, &'static str)> {
         let refunds = self.refunds.values().flat_map(Child::links);
         let disputes = self.disputes.values().flat_map(|d| d.child.links());
         let sessions = self.sessions.values().flat_map(|s| s.child.links());
@@ -456,7 +478,8 @@ impl Facts {
 }
 
 impl<T> Child<T> {
-    fn links(&self) -> impl Iterator<Item = &Latest<String>> {
-        self.charge.iter().chain(&self.intent)
+    fn links(&self) -> impl Iterator<Item = (&Latest<String>, &'static str)> {
+        let charge = self.charge.iter().map(|link| (link, "charge"));
+        charge.chain(self.intent.iter().map(|link| (link, "payment_intent")))
     }
 }

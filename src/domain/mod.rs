@@ -12,6 +12,7 @@
 pub const RULES: i32 = 1;
 
 pub mod align;
+mod cause;
 mod derive;
 mod dispute;
 mod facts;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::dispute::Outcome;
-use super::facts::{DisputeFacts, Facts, Review};
+use super::facts::{DisputeFacts, Facts, Latest, Refund, Review};
 use super::money::Unexplained;
 use super::payment::Payment;
 
@@ -41,6 +41,10 @@ pub struct Wanted {
     pub due_at: Option<i64>,
     /// Not to be asked for any more from this unix second on: a later one says the same.
     pub until: Option<i64>,
+    /// When it came about, in unix seconds, so that history is told from news; none: it is open now, however old.
+    pub cause: Option<i64>,
+    /// However old its cause, not history before this unix second.
+    pub news_until: Option<i64>,
 }
 
 /// So long an endpoint that gets both `charge.refunded` and the refund's own event may take to deliver
@@ -51,6 +55,8 @@ const MARKS: &[(&str, i64)] = &[("7d", 7 * 86_400), ("72h", 72 * 3_600), ("24h",
 /// So long after it was opened an inquiry that takes no evidence becomes a chargeback, in seconds
 /// (docs.stripe.com/payments/klarna/disputes).
 const ESCALATION: i64 = 21 * 86_400;
+/// So long after a refund failed somebody still has to do something about it, in seconds.
+const FAILED_LATELY: i64 = 30 * 86_400;
 
 type Rule = fn(&Payment, &Facts) -> Vec<Wanted>;
 
@@ -98,11 +104,28 @@ pub(super) fn wanted(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
 /// Work on a subject, now, without a deadline. `wanted` fills in the kind.
 fn now(subject: &str, round: &str, payload: Value) -> Wanted {
     let (subject, round) = (subject.to_owned(), round.to_owned());
-    Wanted { kind: "", subject, round, payload, run_at: RunAt::Now, due_at: None, until: None }
+    Wanted {
+        kind: "",
+        subject,
+        round,
+        payload,
+        run_at: RunAt::Now,
+        due_at: None,
+        until: None,
+        cause: None,
+        news_until: None,
+    }
+}
+
+/// The same, once something has come about.
+fn since(cause: Option<i64>, wanted: Vec<Wanted>) -> Vec<Wanted> {
+    wanted.into_iter().map(|wanted| Wanted { cause, ..wanted }).collect()
 }
 
 fn notify_refund(_: &Payment, facts: &Facts) -> Vec<Wanted> {
     refunds(facts, |status| status == "succeeded")
+        .map(|(refund, wanted)| Wanted { cause: Some(refund.value.created), ..wanted })
+        .collect()
 }
 
 fn notify_unexplained_refund(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
@@ -113,21 +136,28 @@ fn notify_unexplained_refund(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
                 "charge_id": charge_id, "amount": amount, "amount_refunded": shown,
                 "amount_paid": payment.balance.amount_paid, "currency": charge.currency,
             });
-            Wanted { run_at: RunAt::After(OVERTAKE), ..now(charge_id, &shown.to_string(), payload) }
+            let cause = facts.shown_at(charge_id);
+            Wanted { run_at: RunAt::After(OVERTAKE), cause, ..now(charge_id, &shown.to_string(), payload) }
         })
         .collect()
 }
 
 fn resolve_failed_refund(_: &Payment, facts: &Facts) -> Vec<Wanted> {
     refunds(facts, |status| matches!(status, "failed" | "canceled"))
+        .map(|(refund, wanted)| {
+            // When it failed, Stripe does not say.
+            let seen = refund.stamp.at;
+            Wanted { cause: Some(seen), news_until: Some(seen.saturating_add(FAILED_LATELY)), ..wanted }
+        })
+        .collect()
 }
 
-/// Work on each refund in such a status, now. A release gave nothing back.
-fn refunds(facts: &Facts, is_due: impl Fn(&str) -> bool) -> Vec<Wanted> {
+/// Work on each refund in such a status, now, and the refund. A release gave nothing back.
+fn refunds(facts: &Facts, is_due: impl Fn(&str) -> bool) -> impl Iterator<Item = (&Latest<Refund>, Wanted)> {
     let releases = facts.releases();
-    let due = facts.refunds.iter().filter(|(id, _)| !releases.contains(id.as_str()));
-    let due = due.filter(|(_, refund)| is_due(&refund.best.value.status));
-    due.map(|(id, _)| now(id, "", refund_payload(id, facts))).collect()
+    let refunds = facts.refunds.iter().filter(move |(id, _)| !releases.contains(id.as_str()));
+    let due = refunds.filter(move |(_, refund)| is_due(&refund.best.value.status));
+    due.map(|(id, refund)| (&refund.best, now(id, "", refund_payload(id, facts))))
 }
 
 fn refund_payload(id: &str, facts: &Facts) -> Value {
@@ -138,7 +168,7 @@ fn refund_payload(id: &str, facts: &Facts) -> Value {
     })
 }
 
-fn cancel_fulfilment(payment: &Payment, _: &Facts) -> Vec<Wanted> {
+fn cancel_fulfilment(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
     let balance = &payment.balance;
     let payload = || {
         json!({
@@ -146,7 +176,8 @@ fn cancel_fulfilment(payment: &Payment, _: &Facts) -> Vec<Wanted> {
             "amount_lost": balance.amount_lost, "currency": payment.currency,
         })
     };
-    balance.nothing_left().then(|| now(&payment.payment_id, "", payload())).into_iter().collect()
+    let wanted = balance.nothing_left().then(|| now(&payment.payment_id, "", payload()));
+    since(facts.went_back_at(), wanted.into_iter().collect())
 }
 
 fn hold_fulfilment(_: &Payment, facts: &Facts) -> Vec<Wanted> {
@@ -157,10 +188,15 @@ fn hold_fulfilment(_: &Payment, facts: &Facts) -> Vec<Wanted> {
 }
 
 fn release_fulfilment(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
+    if may_ship(payment, facts) { since(facts.last_reason_at(), ended_well(facts)) } else { Vec::new() }
+}
+
+/// Nothing holds, something is left, and no dispute of it was lost.
+pub(super) fn may_ship(payment: &Payment, facts: &Facts) -> bool {
     let balance = &payment.balance;
     // An endpoint that sees disputes only never knows what was paid.
     let left = balance.amount_paid.is_none() || balance.something_left();
-    if balance.hold || !left || any_ended_badly(facts) { Vec::new() } else { ended_well(facts) }
+    !balance.hold && left && !any_ended_badly(facts)
 }
 
 /// Nothing holds and something is left, but not all of it: a person must say whether it ships.
@@ -233,7 +269,12 @@ fn record_dispute_lost(_: &Payment, facts: &Facts) -> Vec<Wanted> {
 
 fn record_dispute(facts: &Facts, outcome: Outcome) -> Vec<Wanted> {
     let ended = disputes(facts, |dispute| dispute.seen().outcome() == Some(outcome)).into_iter();
-    ended.map(|wanted| Wanted { round: String::new(), ..wanted }).collect()
+    ended
+        .map(|wanted| {
+            let cause = Some(facts.disputes[&wanted.subject].child.best.stamp.at);
+            Wanted { round: String::new(), cause, ..wanted }
+        })
+        .collect()
 }
 
 fn consider_refund(_: &Payment, facts: &Facts) -> Vec<Wanted> {

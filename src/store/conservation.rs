@@ -106,3 +106,8 @@ pub async fn orders_that_do_not_add_up(conn: &mut PgConnection) -> sqlx::Result<
     .fetch_all(conn)
     .await
 }
+
+/// How many payments lack the body of an event.
+pub async fn pruned(conn: &mut PgConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(r#"select count(*) as "count!" from clawback.payments where pruned"#).fetch_one(conn).await
+}

@@ -38,18 +38,41 @@ pub async fn counts(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Re
     Ok(rows.into_iter().map(|row| (row.payment_id, row.count)).collect())
 }
 
+/// A follow-up that was added.
+#[derive(Debug)]
+pub struct Added {
+    /// What is to be done.
+    pub kind: String,
+    /// Discarded at once, since its cause came before the service was to ask.
+    pub is_history: bool,
+}
+
 /// Adds follow-ups. One that is there already belonged to a payment that nothing of this batch named any
 /// more: it comes over, ready again if it was withdrawn, and is not asked for twice. What is too late to be asked
-/// for is left out. Returns the kind of each that was not.
-pub async fn insert(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<Vec<String>> {
-    sqlx::query_scalar!(
-        "insert into clawback.follow_ups as f (kind, subject, round, order_id, payment_id, payload, run_at, due_at)
+/// for is left out, and returned is each that was not.
+pub async fn insert(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<Vec<Added>> {
+    sqlx::query_as!(
+        Added,
+        r#"with added as (
+             select r.*, h.since, h.since is not null and (r.news_until <= extract(epoch from now())) is not false as old
+             from jsonb_to_recordset($1) as r
+                 (kind text, subject text, round text, order_id text, payment_id text, payload jsonb, run_at bigint,
+                  run_after bigint, due_at bigint, until bigint, cause bigint, news_until bigint)
+             left join clawback.settings s on s.is_only
+             left join clawback.rebuilds b on b.payment_id = r.payment_id
+             left join lateral (
+                 select greatest(s.ask_since, b.ask_since) as since
+             ) h on r.cause < extract(epoch from h.since)
+             where r.until is null or to_timestamp(r.until) > now()
+         )
+         insert into clawback.follow_ups as f
+             (kind, subject, round, order_id, payment_id, payload, run_at, due_at, state, finished_at, last_error)
          select r.kind, r.subject, r.round, r.order_id, r.payment_id, r.payload,
-                coalesce(to_timestamp(r.run_at), now() + r.run_after * interval '1 second'), to_timestamp(r.due_at)
-         from jsonb_to_recordset($1) as r
-             (kind text, subject text, round text, order_id text, payment_id text, payload jsonb, run_at bigint,
-              run_after bigint, due_at bigint, until bigint)
-         where r.until is null or to_timestamp(r.until) > now()
+                coalesce(to_timestamp(r.run_at), now() + r.run_after * interval '1 second'), to_timestamp(r.due_at),
+                case when r.old then 'discarded' else 'ready' end, case when r.old then now() end,
+                case when r.old then 'history: it came about before '
+                    || to_char(r.since at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') end
+         from added r
          on conflict on constraint follow_ups_once do update
          set payment_id = excluded.payment_id, order_id = excluded.order_id, wanted = true,
              payload = case when f.state in ('ready', 'cancelled') then excluded.payload else f.payload end,
@@ -59,7 +82,7 @@ pub async fn insert(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<Vec<S
              rescheduled = f.rescheduled and f.state <> 'cancelled',
              finished_at = case when f.state = 'cancelled' then null else f.finished_at end,
              state = case when f.state = 'cancelled' then 'ready' else f.state end
-         returning kind",
+         returning kind, state = 'discarded' as "is_history!""#,
         Json(rows) as _
     )
     .fetch_all(conn)

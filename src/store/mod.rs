@@ -14,3 +14,4 @@ pub mod payments;
 pub mod people;
 pub mod rebuilds;
 pub mod replays;
+pub mod settings;

@@ -211,6 +211,21 @@ pub async fn save(conn: &mut PgConnection, rows: &[PaymentRow<'_>]) -> sqlx::Res
     .map(drop)
 }
 
+/// A payment that took the place of one with a body gone has one gone too; parallel lists.
+pub async fn inherit_pruned(conn: &mut PgConnection, gone: &[&str], heirs: &[&str]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update clawback.payments p set pruned = true
+         from unnest($1::text[], $2::text[]) as moved (gone, heir)
+         join clawback.payments g on g.payment_id = moved.gone and g.pruned
+         where p.payment_id = moved.heir and not p.pruned",
+        gone as _,
+        heirs as _
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
 /// Removes payments that became part of others. Everything that pointed to them was moved before.
 pub async fn remove(conn: &mut PgConnection, payment_ids: &[&str]) -> sqlx::Result<()> {
     sqlx::query!("delete from clawback.payments where payment_id = any($1)", payment_ids as _)
@@ -219,27 +234,41 @@ pub async fn remove(conn: &mut PgConnection, payment_ids: &[&str]) -> sqlx::Resu
         .map(drop)
 }
 
-/// Writes which payment objects belong to, given as parallel lists, and forgets objects that none of the payments
-/// `touched` holds any more.
-pub async fn save_homes(
-    conn: &mut PgConnection,
-    touched: &[&str],
-    object_ids: &[&str],
-    payment_ids: &[&str],
-) -> sqlx::Result<()> {
+/// Where an object belongs.
+#[derive(Debug, Serialize)]
+pub struct Home<'a> {
+    /// Its id.
+    pub object_id: &'a str,
+    /// The payment that holds or names it.
+    pub payment_id: &'a str,
+    /// What it is, in Stripe's word.
+    pub kind: &'a str,
+    /// It was seen, and is not only named.
+    pub is_held: bool,
+}
+
+/// Writes which payment objects belong to, and forgets objects that none of the payments `touched` holds or names any
+/// more. An object that several payments name is the one's that holds it, else the first's.
+pub async fn save_homes(conn: &mut PgConnection, touched: &[&str], homes: &[Home<'_>]) -> sqlx::Result<()> {
     sqlx::query!(
-        "with gone as (
-             delete from clawback.payment_objects where payment_id = any($1) and object_id <> all($2)
+        "with homes as (
+             select distinct on (h.object_id) h.*
+             from jsonb_to_recordset($2) as h (object_id text, payment_id text, kind text, is_held boolean)
+             order by h.object_id, h.is_held desc, h.payment_id
+         ), gone as (
+             delete from clawback.payment_objects
+             where payment_id = any($1) and object_id <> all(array(select object_id from homes))
          )
-         insert into clawback.payment_objects (object_id, payment_id)
-         select h.object_id, h.payment_id
-         from unnest($2::text[], $3::text[]) as h (object_id, payment_id)
+         insert into clawback.payment_objects (object_id, payment_id, kind)
+         select h.object_id, h.payment_id, h.kind
+         from homes h
          left join clawback.payment_objects o using (object_id)
-         where o.payment_id is distinct from h.payment_id
-         on conflict on constraint payment_objects_pkey do update set payment_id = excluded.payment_id",
+         where (o.payment_id, o.kind) is distinct from (h.payment_id, h.kind)
+             and (h.is_held or o.payment_id is null or o.payment_id = any($1))
+         on conflict on constraint payment_objects_pkey do update
+         set payment_id = excluded.payment_id, kind = excluded.kind",
         touched as _,
-        object_ids as _,
-        payment_ids as _
+        Json(homes) as _
     )
     .execute(conn)
     .await

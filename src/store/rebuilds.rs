@@ -1,6 +1,8 @@
 //! Payments to be made again from the ledger, and what the ledger holds of them.
 
+use futures_util::stream::BoxStream;
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 
 /// An event of a payment, as it was read before.
 #[derive(Debug)]
@@ -11,50 +13,91 @@ pub struct LedgerEvent {
     pub payload: Option<String>,
 }
 
-/// Every event about one of these objects, but those that still wait, in the order received.
-pub async fn events_about(conn: &mut PgConnection, object_ids: &[String]) -> sqlx::Result<Vec<LedgerEvent>> {
+/// Every event about one of these objects, but those that still wait; in no order, and never all of them in memory.
+pub fn events_about<'a>(
+    conn: &'a mut PgConnection,
+    object_ids: &'a [String],
+) -> BoxStream<'a, sqlx::Result<LedgerEvent>> {
     sqlx::query_as!(
         LedgerEvent,
-        r#"select e.event_id, b.payload as "payload?"
+        r#"select e.event_id as "event_id!", b.payload as "payload?"
            from clawback.events e
            left join clawback.event_payloads b on b.event_id = e.event_id
-           where e.object_id = any($1) and e.state <> 'pending'
-           order by e.seq"#,
+           where e.object_id = any($1) and e.state <> 'pending'"#,
         object_ids
     )
-    .fetch_all(conn)
+    .fetch(conn)
+}
+
+/// How many events there are about these objects: as far as a limit of theirs can be told, 501 at most.
+pub async fn count_about(conn: &mut PgConnection, object_ids: &[String]) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!"
+           from (select from clawback.events e where e.object_id = any($1) and e.state <> 'pending' limit 501) e"#,
+        object_ids
+    )
+    .fetch_one(conn)
     .await
 }
 
-/// The objects that these payments hold.
+/// The objects that a payment holds or names.
 pub async fn objects_of(conn: &mut PgConnection, payment_id: &str) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!("select object_id from clawback.payment_objects where payment_id = $1", payment_id)
         .fetch_all(conn)
         .await
 }
 
-/// Asks for payments to be made again. Returns how many were not asked for yet; one that is not stored is not.
-pub async fn ask(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<u64> {
+/// Asks for payments to be made again; one that is not stored is not. What is newly wanted then for a cause before
+/// `ask_since` is history.
+pub async fn ask(
+    conn: &mut PgConnection,
+    payment_ids: &[String],
+    ask_since: Option<OffsetDateTime>,
+) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into clawback.rebuilds (payment_id)
-         select p.payment_id from clawback.payments p where p.payment_id = any($1)
-         on conflict on constraint rebuilds_pkey do nothing",
-        payment_ids
+        "insert into clawback.rebuilds as r (payment_id, ask_since)
+         select p.payment_id, $2::timestamptz from clawback.payments p where p.payment_id = any($1)
+         on conflict on constraint rebuilds_pkey do update set ask_since = excluded.ask_since
+         where excluded.ask_since is not null",
+        payment_ids,
+        ask_since
     )
     .execute(conn)
     .await
-    .map(|done| done.rows_affected())
+    .map(drop)
 }
 
-/// Asks for every payment to be made again. Returns how many were not asked for yet.
-pub async fn ask_all(conn: &mut PgConnection) -> sqlx::Result<u64> {
+/// Asks for every payment to be made again.
+pub async fn ask_all(conn: &mut PgConnection, ask_since: OffsetDateTime) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into clawback.rebuilds (payment_id) select payment_id from clawback.payments
-         on conflict on constraint rebuilds_pkey do nothing"
+        "insert into clawback.rebuilds (payment_id, ask_since) select payment_id, $1 from clawback.payments
+         on conflict on constraint rebuilds_pkey do update set ask_since = excluded.ask_since",
+        ask_since
     )
     .execute(conn)
     .await
-    .map(|done| done.rows_affected())
+    .map(drop)
+}
+
+/// Now; or as long ago as what still waits happened, which is news.
+pub async fn beginning(conn: &mut PgConnection) -> sqlx::Result<OffsetDateTime> {
+    sqlx::query_scalar!(
+        r#"select least(now(), min(e.created_at)) as "beginning!"
+           from clawback.pending_events p
+           join clawback.events e on e.event_id = p.event_id"#
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// The next payments after an id, by id: as many as a batch makes again.
+pub async fn payments_after(conn: &mut PgConnection, payment_id: &str) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!(
+        "select payment_id from clawback.payments where payment_id > $1 order by payment_id limit 10",
+        payment_id
+    )
+    .fetch_all(conn)
+    .await
 }
 
 /// The payments that are next, at most ten: few, so that new events wait for none of it.

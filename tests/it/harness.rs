@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use clawback::cli::local_postgres::{Durability, LocalPostgres, Options};
-use clawback::cli::migrate::migrate;
+use clawback::cli::migrate::for_stories;
 use clawback::cli::serve::Service;
 use clawback::stories::{Cast, Story, StoryEvent, find};
 use clawback::stripe::signature::{Secret, Secrets, sign};
@@ -53,7 +53,7 @@ async fn postgres() -> &'static LocalPostgres {
             let postgres =
                 LocalPostgres::start(&Options::from_env(Durability::FsyncOff)).await.expect("Postgres starts");
             admin(&postgres, "create database template_migrated").await;
-            migrate(&options(&postgres.url("template_migrated"))).await.expect("the migrations run");
+            for_stories(&options(&postgres.url("template_migrated"))).await.expect("the migrations run");
             postgres
         })
         .await
@@ -219,6 +219,7 @@ impl TestApp {
             tolerance: Duration::from_secs(300),
             max_body: 1 << 20,
             order_key: "order_id".to_owned(),
+            order_key_changed: false,
             migrate: true,
         };
         change(&mut service);

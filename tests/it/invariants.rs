@@ -27,6 +27,8 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("pending_events_pkey", "insert into clawback.pending_events (seq, event_id) values (1, 'a'), (1, 'b')"),
     ("pending_events_event_key", "insert into clawback.pending_events (seq, event_id) values (1, 'a'), (2, 'a')"),
     ("rebuilds_pkey", "insert into clawback.rebuilds (payment_id) values ('pi_1'), ('pi_1')"),
+    ("settings_pkey", "insert into clawback.settings default values"),
+    ("settings_only", "insert into clawback.settings (is_only) values (false)"),
     (
         "processors_pkey",
         "insert into clawback.processors (processor_id, rules)

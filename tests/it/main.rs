@@ -18,6 +18,8 @@ mod interface;
 mod invariants;
 mod load;
 mod merging;
+mod migrations;
+mod news;
 mod operators;
 mod order_state;
 mod order_story;
@@ -26,6 +28,7 @@ mod privileges;
 mod processing;
 mod proxy;
 mod readme;
+mod releases;
 mod replicas;
 #[path = "../proof/samples.rs"]
 mod samples;

@@ -22,6 +22,24 @@ const FOLLOW_UPS: &str = "select concat_ws(' ', kind, subject || '/' || round, p
                           from clawback_v1.follow_ups order by kind, subject, round";
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_only_named_is_found_and_linked_by_its_id_too() {
+    let app = TestApp::start().await;
+    let named = json!({ "charge": "ch_1", "payment_intent": "pi_1" });
+    app.see(&[
+        event("evt_1", 1, &refund("re_1", named)),
+        event("evt_2", 1, &dispute("dp_2", json!({ "charge": "ch_2" }))),
+    ])
+    .await;
+    let found = "select concat_ws(' ', f.kind, f.id, f.payment_id) as line
+                 from unnest(array['ch_1', 'pi_1', 'ch_2']) as id, clawback_v1.find(id) f order by f.id";
+    assert_eq!(lines(&app, found).await, ["charge ch_1 pi_1", "payment ch_2 ch_2", "payment pi_1 pi_1"]);
+    app.db.execute("select clawback_v1.link_payment('ch_1', 'o-1'), clawback_v1.link_payment('ch_2', 'o-2')").await;
+    app.db.settle().await;
+    let linked = "select concat_ws(' ', payment_id, order_id) as line from clawback_v1.payments order by 1";
+    assert_eq!(lines(&app, linked).await, ["ch_2 o-2", "pi_1 o-1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dispute_seen_before_its_charge_moves_to_the_intents_payment_with_all_that_hangs_on_it() {
     let app = TestApp::start().await;
     app.see(&[event("evt_1", 1, &dispute("dp_1", json!({ "charge": "ch_1" })))]).await;
@@ -49,8 +67,8 @@ async fn a_dispute_seen_before_its_charge_moves_to_the_intents_payment_with_all_
     ];
     assert_eq!(lines(&app, FOLLOW_UPS).await, expected);
     assert_eq!(app.db.value("select bool_and(order_id = 'o-1') from clawback_v1.follow_ups").await, true);
-    let aliases = "select object_id || ' ' || payment_id as line from clawback.payment_objects order by object_id";
-    assert_eq!(lines(&app, aliases).await, ["ch_1 pi_1", "dp_1 pi_1"]);
+    let aliases = "select concat_ws(' ', object_id, kind, payment_id) as line from clawback.payment_objects order by 1";
+    assert_eq!(lines(&app, aliases).await, ["ch_1 charge pi_1", "dp_1 dispute pi_1", "pi_1 payment_intent pi_1"]);
     let after = app.db.rows("select * from clawback_v1.order_history order by id").await;
     assert_eq!(after[..1], before[..], "history is not rewritten");
     let ends =

@@ -1,10 +1,12 @@
 //! Rows that an older release derived otherwise: ordinary traffic mends them, and nothing fails on them.
 
-use clawback::apply::{self, Batch, Take};
-use clawback::stories::StoryEvent;
+use clawback::apply::{self, Batch, Counts, Rules, Take};
+use clawback::cli::serve::Service;
+use clawback::stories::{Cast, StoryEvent};
 use serde_json::{Value, json};
 
-use crate::harness::{TestApp, tell};
+use crate::binary::{Ended, run};
+use crate::harness::{Database, SECRET, TestApp, tell, tell_with};
 
 /// Everything that services see and that is derived, but when it was written.
 const STATE: [&str; 7] = [
@@ -18,16 +20,16 @@ const STATE: [&str; 7] = [
     "select object_id, payment_id from clawback.payment_objects order by object_id",
 ];
 
-async fn state(app: &TestApp) -> Vec<Vec<Value>> {
+pub async fn state(db: &Database) -> Vec<Vec<Value>> {
     let mut state = Vec::new();
     for query in STATE {
-        state.push(app.db.rows(query).await);
+        state.push(db.rows(query).await);
     }
     state
 }
 
 /// An older sighting of the same object, which adds nothing to what is known.
-fn again(event: &StoryEvent) -> String {
+pub fn again(event: &StoryEvent) -> String {
     let mut body: Value = serde_json::from_str(&event.body).expect("an event");
     body["id"] = format!("{}_again", event.id).into();
     body["created"] = (body["created"].as_i64().expect("a time") - 1).into();
@@ -43,7 +45,7 @@ async fn rows_that_an_older_release_derived_otherwise_are_mended_by_ordinary_tra
         first.push(again(&events[0]));
     }
     app.db.settle().await;
-    let right = state(&app).await;
+    let right = state(&app.db).await;
     // References unknown, refunds not counted, disputes in another phase, an object that is nobody's any more.
     app.db
         .execute(
@@ -64,7 +66,7 @@ async fn rows_that_an_older_release_derived_otherwise_are_mended_by_ordinary_tra
     let before = app.db.value(history).await;
     app.see(&first).await;
     app.db.settle().await;
-    for ((query, now), right) in STATE.iter().zip(state(&app).await).zip(right) {
+    for ((query, now), right) in STATE.iter().zip(state(&app.db).await).zip(right) {
         assert_eq!(now, right, "{query}");
     }
     let unprocessed = "select event_id, state, attempts, last_error from clawback_v1.events
@@ -75,7 +77,7 @@ async fn rows_that_an_older_release_derived_otherwise_are_mended_by_ordinary_tra
 }
 
 /// Facts as a reader that was wrong left them: a refund that never was, in a snapshot that would win every merge.
-const MISREAD: &str = r#"
+pub const MISREAD: &str = r#"
     update clawback.payments set rules = 0, facts = jsonb_set(facts, '{refunds}', coalesce(facts -> 'refunds', '{}') || jsonb_build_object(
         're_never', jsonb_build_object('best', jsonb_build_object(
             'stamp', jsonb_build_object('at', 9999999999, 'rank', 9, 'amount', 0, 'event_id', 'evt_z'),
@@ -100,11 +102,11 @@ async fn rebuilt(app: &TestApp) {
 async fn what_an_older_reader_misread_is_retracted_by_the_next_event() {
     let app = TestApp::start().await;
     let events = lives(&app).await;
-    let right = state(&app).await;
+    let right = state(&app.db).await;
     app.db.execute(MISREAD).await;
     app.see(&events.iter().map(again).collect::<Vec<_>>()).await;
     app.db.settle().await;
-    assert_eq!(state(&app).await, right);
+    assert_eq!(state(&app.db).await, right);
     assert_eq!(app.db.value("select bool_and(rules > 0) from clawback.payments").await, true);
 }
 
@@ -112,7 +114,7 @@ async fn what_an_older_reader_misread_is_retracted_by_the_next_event() {
 async fn a_rebuild_makes_every_payment_again_while_events_arrive_and_does_no_harm_twice() {
     let app = TestApp::start().await;
     let events = lives(&app).await;
-    let right = state(&app).await;
+    let right = state(&app.db).await;
     app.db.execute(MISREAD).await;
     // A document of a newer release, or a damaged one: it cannot be read, and is made again too.
     app.db
@@ -122,7 +124,7 @@ async fn a_rebuild_makes_every_payment_again_while_events_arrive_and_does_no_har
     app.see(&events.iter().map(again).collect::<Vec<_>>()).await;
     app.command(&["rebuild", "--all"]).await;
     rebuilt(&app).await;
-    assert_eq!(state(&app).await, right);
+    assert_eq!(state(&app.db).await, right);
     let unprocessed = "select event_id, last_error from clawback_v1.events where state <> 'processed'";
     assert_eq!(app.db.rows(unprocessed).await, Vec::<Value>::new());
 }
@@ -145,7 +147,7 @@ async fn a_rebuild_tells_the_history_what_it_changed() {
 async fn of_a_payment_with_a_pruned_body_what_is_stored_is_kept_and_joined() {
     let app = TestApp::start().await;
     lives(&app).await;
-    let right = state(&app).await;
+    let right = state(&app.db).await;
     app.db
         .execute(
             "delete from clawback.event_payloads b using clawback.events e
@@ -153,16 +155,30 @@ async fn of_a_payment_with_a_pruned_body_what_is_stored_is_kept_and_joined() {
              update clawback.payments set rules = 0",
         )
         .await;
+    assert_eq!(app.db.value("select count(*) from clawback.payments where pruned").await, 3);
     app.command(&["rebuild", "--all"]).await;
     rebuilt(&app).await;
-    assert_eq!(state(&app).await, right);
+    assert_eq!(state(&app.db).await, right);
+    let told = app.attempt(&["doctor"]).await.stdout;
+    assert!(told.contains("3 payments lack a body"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_body_of_an_event_of_our_own_cannot_be_removed() {
+    let mut app = TestApp::start().await;
+    app.live("paid", "o-1").await;
+    app.db.execute("select clawback_v1.link_payment(payment_id, 'o-2') from clawback_v1.payments").await;
+    app.db.settle().await;
+    app.db.expect_errors(&["nobody can send an event of our own again"]);
+    let refused = app.db.refusal("delete from clawback.event_payloads").await;
+    assert!(refused.contains("nobody can send an event of our own again"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_a_newer_reader_understands_is_read_by_a_rebuild() {
     let app = TestApp::start().await;
     lives(&app).await;
-    let right = state(&app).await;
+    let right = state(&app.db).await;
     app.db
         .execute(
             "update clawback.events set state = 'ignored', last_error = 'no handler reads it'
@@ -171,7 +187,7 @@ async fn an_event_that_a_newer_reader_understands_is_read_by_a_rebuild() {
         .await;
     app.command(&["rebuild", "--all"]).await;
     rebuilt(&app).await;
-    assert_eq!(state(&app).await, right);
+    assert_eq!(state(&app.db).await, right);
     assert_eq!(app.db.value("select count(*) from clawback_v1.events where state = 'ignored'").await, 0);
 }
 
@@ -184,10 +200,10 @@ async fn an_older_processor_stands_by_while_a_newer_one_lives() {
     held.commit().await.expect("a commit");
     app.db.execute("insert into clawback.processors values (gen_random_uuid(), 1000, now() + interval '1 hour')").await;
     let mut conn = app.db.pool.acquire().await.expect("a connection");
-    let batch = apply::batch(&mut conn, Take::Next, "order_id").await;
+    let batch = apply::batch(&mut conn, Take::Next, &Rules::current("order_id")).await;
     assert!(matches!(batch, Ok(Batch::Busy)), "{batch:?}");
     app.db.execute("delete from clawback.processors where rules = 1000").await;
-    let batch = apply::batch(&mut conn, Take::Next, "order_id").await;
+    let batch = apply::batch(&mut conn, Take::Next, &Rules::current("order_id")).await;
     assert!(matches!(batch, Ok(Batch::Done(_))), "{batch:?}");
 }
 
@@ -200,9 +216,9 @@ async fn a_rebuild_of_a_payment_that_somebody_holds_waits_its_turn() {
     let held = app.db.begin("select from clawback.payments for update").await;
     app.db.execute("insert into clawback.rebuilds (payment_id) select payment_id from clawback.payments").await;
     let mut conn = app.db.pool.acquire().await.expect("a connection");
-    let batch = apply::batch(&mut conn, Take::Rebuilds, "order_id").await;
+    let batch = apply::batch(&mut conn, Take::Rebuilds, &Rules::current("order_id")).await;
     assert!(matches!(batch, Ok(Batch::Done(_))), "{batch:?}");
-    let batch = apply::batch(&mut conn, Take::Rebuilds, "order_id").await;
+    let batch = apply::batch(&mut conn, Take::Rebuilds, &Rules::current("order_id")).await;
     assert!(matches!(batch, Ok(Batch::Idle)), "it is not tried again at once: {batch:?}");
     held.rollback().await.expect("the row is given back");
     assert_eq!(app.db.value("select count(*) from clawback.rebuilds where run_at > now()").await, 1);
@@ -221,4 +237,120 @@ async fn what_does_not_change_is_not_written() {
     app.see(&[again(&events[0])]).await;
     app.db.settle().await;
     assert_eq!(app.db.rows(rows).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_with_another_order_key_refuses_to_start_unless_told_and_then_finds_every_order_by_it() {
+    let mut app = TestApp::start().await;
+    let told = tell_with("paid", Cast { order_key: "basket".to_owned(), ..Cast::new("o-1", 0) });
+    app.deliver_all(&told).await;
+    app.db.settle().await;
+    assert_eq!(app.db.value("select count(*) from clawback.orders").await, 0);
+    app.stop().await.expect("a clean end");
+
+    let environment = [
+        ("DATABASE_URL", app.db.url.as_str()),
+        ("STRIPE_WEBHOOK_SECRETS", SECRET),
+        ("CLAWBACK_LISTEN", "127.0.0.1:0"),
+        ("CLAWBACK_ADMIN_LISTEN", "127.0.0.1:0"),
+        ("CLAWBACK_ORDER_KEY", "basket"),
+    ];
+    let Ended { code, stderr, .. } = run(&["serve"], &environment).await;
+    assert!(stderr.contains("found by order_id") && stderr.contains("--order-key-changed"), "{stderr}");
+    assert_eq!(code, Some(2));
+    assert_eq!(app.db.value("select order_key from clawback.settings").await, "order_id");
+
+    let change = |service: &mut Service| {
+        service.order_key = "basket".to_owned();
+        service.order_key_changed = true;
+    };
+    let mut changed = TestApp::start_on(app.db.again(), change).await;
+    app.db.until("select exists (select from clawback.orders where order_id = 'o-1')").await;
+    changed.stop().await.expect("a clean end");
+    assert_eq!(app.db.value("select order_key from clawback.settings").await, "basket");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_breaks_a_rule_of_a_newer_release_waits_without_an_attempt_counted() {
+    let mut app = TestApp::start().await;
+    app.db.expect_errors(&["of_a_newer_release"]);
+    app.db.execute("alter table clawback.refunds add constraint of_a_newer_release check (amount <= 0)").await;
+    app.deliver_all(&tell("partial-refund", "o-1")).await;
+    app.db.until("select max(attempts) > 0 from clawback.events").await;
+
+    app.db
+        .execute(
+            "insert into clawback.migrations (version, description, success, checksum, execution_time)
+             values (9999, 'of a newer release', true, '', 0)",
+        )
+        .await;
+    let last = app.db.value("select max(seq) from clawback.events").await;
+    app.deliver_all(&tell("full-refund", "o-2")).await;
+    app.db
+        .until("select exists (select from clawback.pending_events where run_at > now() + interval '4 seconds')")
+        .await;
+    let tried = format!("select max(attempts) from clawback.events where state = 'pending' and seq > {last}");
+    assert_eq!(app.db.value(&tried).await, 0);
+    app.db.execute("alter table clawback.refunds drop constraint of_a_newer_release").await;
+    app.db.settle().await;
+}
+
+/// Keeps events waiting while the service that took them in stops: batches are run by hand from then on.
+async fn left_waiting(app: &mut TestApp, bodies: &[String]) {
+    let held = app.db.hold_batches().await;
+    app.take_in(bodies).await;
+    app.stop().await.expect("a clean end");
+    held.commit().await.expect("a commit");
+}
+
+async fn one_batch(app: &TestApp, take: Take) -> Counts {
+    let mut conn = app.db.pool.acquire().await.expect("a connection");
+    match apply::batch(&mut conn, take, &Rules::current("order_id")).await {
+        Ok(Batch::Done(counts)) => counts,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_with_very_many_events_is_queued_and_its_events_wait_until_it_was_made_again() {
+    let mut app = TestApp::start().await;
+    let events = app.live("partial-refund", "o-1").await;
+    let right = state(&app.db).await;
+    app.db.execute(MISREAD).await;
+    app.db
+        .execute(
+            "with copy as (
+                 insert into clawback.events (event_id, type, livemode, object_id, state, processed_at)
+                 select 'evt_copy_' || n, type, livemode, object_id, state, processed_at
+                 from generate_series(1, 501) n, (select * from clawback.events order by seq limit 1) e
+                 returning event_id
+             )
+             insert into clawback.event_payloads select event_id, payload
+             from copy, (select payload from clawback.event_payloads b join clawback.events e using (event_id)
+                         order by e.seq limit 1) b",
+        )
+        .await;
+    left_waiting(&mut app, &[again(&events[0])]).await;
+    let counts = one_batch(&app, Take::Next).await;
+    assert_eq!((counts.processed, counts.deferred), (0, 1));
+    assert_eq!(app.db.value("select max(attempts) from clawback.events where state = 'pending'").await, 0);
+    assert_eq!(app.db.value("select count(*) from clawback.rebuilds").await, 1);
+    one_batch(&app, Take::Rebuilds).await;
+    app.db.until("select bool_and(run_at <= now()) from clawback.pending_events").await;
+    assert_eq!(one_batch(&app, Take::Next).await.processed, 1);
+    assert_eq!(state(&app.db).await, right);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_makes_twenty_payments_again_and_queues_the_others() {
+    let mut app = TestApp::start().await;
+    let mut events = Vec::new();
+    for n in 0..25 {
+        events.extend(app.live("paid", &format!("o-{n}")).await.into_iter().next());
+    }
+    app.db.execute(MISREAD).await;
+    left_waiting(&mut app, &events.iter().map(again).collect::<Vec<_>>()).await;
+    let counts = one_batch(&app, Take::Next).await;
+    assert_eq!((counts.processed, counts.deferred), (20, 5));
+    assert_eq!(app.db.value("select count(*) from clawback.rebuilds").await, 5);
 }

@@ -1,0 +1,46 @@
+//! What the service decided at its first start and keeps to.
+
+use sqlx::PgConnection;
+
+/// Writes down, at the first start, that what happened before is history, and by which key orders are found. Returns the
+/// key in use.
+pub async fn begin(conn: &mut PgConnection, order_key: &str) -> sqlx::Result<String> {
+    sqlx::query!(
+        "insert into clawback.settings as s (ask_since, order_key) values (now(), $1)
+         on conflict on constraint settings_pkey do update set order_key = excluded.order_key where s.order_key is null",
+        order_key
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query_scalar!(r#"select order_key as "order_key!" from clawback.settings"#).fetch_one(conn).await
+}
+
+/// Takes another order key into use and asks for every payment to be made again by it.
+pub async fn change_order_key(conn: &mut PgConnection, order_key: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        "with changed as (update clawback.settings set order_key = $1)
+         insert into clawback.rebuilds (payment_id, ask_since) select payment_id, now() from clawback.payments
+         on conflict on constraint rebuilds_pkey do update set ask_since = excluded.ask_since",
+        order_key
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Has nothing taken for history, however old: for stories that are told to try the service out.
+pub async fn ask_for_everything(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into clawback.settings (ask_since) values (null)
+         on conflict on constraint settings_pkey do update set ask_since = null"
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// The order key in use; none before a service started.
+pub async fn order_key(conn: &mut PgConnection) -> sqlx::Result<Option<String>> {
+    let row = sqlx::query_scalar!("select order_key from clawback.settings").fetch_optional(conn).await?;
+    Ok(row.flatten())
+}

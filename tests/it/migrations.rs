@@ -1,0 +1,141 @@
+//! A migration runs over what every release before it left behind, and nothing of it is lost.
+
+use std::ops::RangeInclusive;
+
+use clawback::store::migrations::{migrator, required_version};
+use clawback::stories::StoryEvent;
+use serde_json::Value;
+use sqlx::types::Json;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use crate::harness::{Database, TestApp};
+use crate::upgrades::{again, state};
+
+/// The first version with payments, and so with anything to compare.
+const FIRST: i64 = 2;
+/// The first with follow-ups.
+const FOLLOW_UPS: i64 = 3;
+/// Those that kept requeues in a table of their own.
+const REQUEUES: RangeInclusive<i64> = 8..=14;
+/// The first whose history tells more than changes of state.
+const FULL_HISTORY: i64 = 12;
+/// What a release leaves behind, what is referred to first.
+const TABLES: [&str; 15] = [
+    "events",
+    "event_payloads",
+    "pending_events",
+    "failed_events",
+    "replays",
+    "actions",
+    "orders",
+    "payments",
+    "payment_objects",
+    "refunds",
+    "disputes",
+    "fraud_warnings",
+    "reviews",
+    "order_history",
+    "follow_ups",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_version_is_migrated_with_its_data_and_made_right_by_a_rebuild() {
+    let reference = TestApp::start().await;
+    let mut events = Vec::new();
+    for story in
+        ["partial-refund", "chargeback-lost", "inquiry-escalated", "fraud-warning", "review-open", "two-disputes"]
+    {
+        events.extend(reference.live(story, &format!("o-{story}")).await);
+    }
+    reference.command(&["events", "replay", &events[0].id, "--reason", "to leave a trace"]).await;
+    reference.db.settle().await;
+    let done = "update clawback.follow_ups set state = 'done', finished_at = now() where kind = 'notify_refund'";
+    reference.db.execute(done).await;
+    let right = state(&reference.db).await;
+    for version in FIRST..=required_version() {
+        let db = left_by(version, &reference.db, &events[1]).await;
+        for next in version + 1..=required_version() {
+            migrate_to(&db, next).await;
+        }
+        let app = TestApp::start_on(db, |_| {}).await;
+        app.ready().await;
+        app.command(&["rebuild", "--all"]).await;
+        app.db.until("select not exists (select from clawback.rebuilds)").await;
+        app.db.settle().await;
+        for (now, right) in state(&app.db).await.into_iter().zip(&right) {
+            assert_eq!(&now, right, "from version {version}");
+        }
+        assert_eq!(app.db.value("select count(*) from clawback.events where state <> 'processed'").await, 0);
+        let kept = app.db.value("select count(*) from clawback_v1.follow_ups where state = 'done'").await;
+        assert_eq!(kept, i64::from(version >= FOLLOW_UPS), "what was done at version {version}");
+        let told = app.db.value("select count(*) from clawback_v1.actions where action = 'requeue'").await;
+        assert_eq!(told, i64::from(REQUEUES.contains(&version)), "who asked again at version {version}");
+    }
+}
+
+async fn migrate_to(db: &Database, version: i64) {
+    let mut conn = PgConnection::connect(&db.url).await.expect("a connection");
+    let migrated = migrator().run_direct(Some(version), &mut conn, false).await;
+    migrated.unwrap_or_else(|error| panic!("{version}: {error}"));
+}
+
+/// A database of that version, with what the reference holds as far as there is a place for it, and an event that waits.
+async fn left_by(version: i64, reference: &Database, waiting: &StoryEvent) -> Database {
+    let db = Database::empty().await;
+    migrate_to(&db, version).await;
+    for table in TABLES {
+        copy(table, version, reference, &db).await;
+    }
+    if REQUEUES.contains(&version) {
+        db.execute("insert into clawback.requeues (follow_up_id) select min(id) from clawback.follow_ups").await;
+    }
+    let body: Value = serde_json::from_str(&again(waiting)).expect("an event");
+    sqlx::query(
+        "with event as (
+             insert into clawback.events (event_id, type, object_id)
+             select $1 ->> 'id', $1 ->> 'type', $1 #>> '{data,object,id}' returning event_id, seq
+         ), payload as (
+             insert into clawback.event_payloads (event_id, payload) select event_id, $1::text from event
+         )
+         insert into clawback.pending_events (seq, event_id) select seq, event_id from event",
+    )
+    .bind(Json(body))
+    .execute(&db.pool)
+    .await
+    .expect("an event that waits");
+    db
+}
+
+async fn columns(table: &str, db: &Database) -> Vec<String> {
+    let query = format!(
+        "select column_name from information_schema.columns where table_schema = 'clawback' and table_name = '{table}'"
+    );
+    db.rows(&query).await.iter().map(|row| row["column_name"].as_str().expect("a name").to_owned()).collect()
+}
+
+/// Copies the rows of a table, in the columns that both have.
+async fn copy(table: &str, version: i64, from: &Database, to: &Database) {
+    let (known, there) = (columns(table, from).await, columns(table, to).await);
+    let both: Vec<String> = there.into_iter().filter(|column| known.contains(column)).collect();
+    if both.is_empty() {
+        return;
+    }
+    let earlier = table == "order_history" && version < FULL_HISTORY;
+    let which = if earlier { "where from_state is distinct from to_state and to_state is not null" } else { "" };
+    let rows = from.rows(&format!("select * from clawback.{table} {which}")).await;
+    let columns = both.join(", ");
+    let insert = format!(
+        "insert into clawback.{table} ({columns}) overriding system value
+         select {columns} from jsonb_populate_recordset(null::clawback.{table}, $1)"
+    );
+    let copied = sqlx::query(AssertSqlSafe(insert)).bind(Json(rows)).execute(&to.pool).await;
+    copied.unwrap_or_else(|error| panic!("{table} at version {version}: {error}"));
+    let counted =
+        [("events", "seq"), ("order_history", "id"), ("follow_ups", "id"), ("actions", "id"), ("replays", "id")];
+    if let Some((_, column)) = counted.iter().find(|(counted, _)| *counted == table) {
+        to.execute(&format!(
+            "select setval(pg_get_serial_sequence('clawback.{table}', '{column}'), max({column})) from clawback.{table}"
+        ))
+        .await;
+    }
+}

@@ -1,0 +1,139 @@
+//! Releases overlap, are taken back, and die in the middle of a rebuild: the end is the same.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clawback::apply::Rules;
+use clawback::domain::RULES;
+use clawback::processor::Processor;
+use clawback::stories::StoryEvent;
+use serde_json::Value;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use crate::binary::{Serving, run};
+use crate::harness::{Database, SECRET, TestApp, client, header, options, tell};
+use crate::upgrades::{MISREAD, again, state};
+
+const UNPROCESSED: &str = "select event_id, state, last_error from clawback_v1.events where state <> 'processed'";
+/// Where it listens and what is wrong, and no line for each event.
+const QUIET: (&str, &str) = ("RUST_LOG", "warn,clawback::cli=info");
+
+/// The processor of the next release, which reads as this one does and says that it does not.
+struct Newer {
+    stop: watch::Sender<bool>,
+    running: JoinHandle<()>,
+}
+
+impl Newer {
+    async fn start(db: &Database) -> Self {
+        let rules = Rules { version: RULES + 1, ..Rules::current("order_id") };
+        let processor = Processor { database: options(&db.url), rules, woken: Arc::new(Notify::new()) };
+        let (stop, stopped) = watch::channel(false);
+        let running = tokio::spawn(async move { processor.run(stopped).await });
+        db.until(&format!("select exists (select from clawback.processors where rules = {})", RULES + 1)).await;
+        Self { stop, running }
+    }
+
+    /// Ends it, and lets the time pass after which nobody counts on it any more.
+    async fn end(self, db: &Database) {
+        self.stop.send_replace(true);
+        self.running.await.expect("a clean end");
+        db.execute(&format!("delete from clawback.processors where rules = {}", RULES + 1)).await;
+    }
+}
+
+async fn made_by(db: &Database, rules: i32) -> bool {
+    db.value(&format!("select bool_and(rules = {rules}) from clawback.payments")).await == Value::Bool(true)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_releases_side_by_side_and_the_way_back_end_in_the_same_state() {
+    let (app, reference) = (TestApp::start().await, TestApp::start().await);
+    let stories = ["partial-refund", "chargeback-lost", "inquiry-escalated", "two-disputes", "fraud-warning"];
+    let lives: Vec<Vec<StoryEvent>> = stories.map(|story| tell(story, &format!("o-{story}"))).into();
+    let all: Vec<StoryEvent> = lives.concat();
+    reference.deliver_all(&all).await;
+    reference.db.settle().await;
+    let right = state(&reference.db).await;
+
+    let (before, after): (Vec<_>, Vec<_>) = lives.iter().map(|life| life.split_at(life.len() / 2)).unzip();
+    app.deliver_all(before.into_iter().flatten()).await;
+    app.db.settle().await;
+    assert!(made_by(&app.db, RULES).await);
+    let newer = Newer::start(&app.db).await;
+    app.deliver_all(after.into_iter().flatten()).await;
+    app.db.settle().await;
+    assert!(made_by(&app.db, RULES + 1).await, "the older processor stands by");
+    assert_eq!(state(&app.db).await, right);
+
+    // What the newer release misread goes with it.
+    app.db.execute(&MISREAD.replace("rules = 0", &format!("rules = {}", RULES + 1))).await;
+    newer.end(&app.db).await;
+    app.see(&all.iter().map(again).collect::<Vec<_>>()).await;
+    assert!(made_by(&app.db, RULES).await);
+    assert_eq!(state(&app.db).await, right);
+    assert_eq!(app.db.rows(UNPROCESSED).await, Vec::<Value>::new());
+}
+
+/// Delivers to a process that may die meanwhile. Returns how many were acknowledged.
+async fn deliver(address: SocketAddr, bodies: &[String]) -> usize {
+    let client = client();
+    let url = format!("http://{address}/webhooks/stripe");
+    for (place, body) in bodies.iter().enumerate() {
+        let sent = client.post(&url).header("Stripe-Signature", header(body)).body(body.clone()).send().await;
+        if !sent.is_ok_and(|answer| answer.status() == 200) {
+            return place;
+        }
+    }
+    bodies.len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_of_everything_while_events_arrive_ends_right_though_it_is_killed_twice() {
+    let mut app = TestApp::start().await;
+    app.db.expect_errors(&["connection to client lost"]);
+    let stories = ["partial-refund", "chargeback-lost", "inquiry-escalated", "two-disputes"];
+    let mut events = Vec::new();
+    for n in 0..200 {
+        events.extend(tell(stories[n % stories.len()], &format!("o-{n}")));
+    }
+    app.deliver_all(&events).await;
+    app.db.settle().await;
+    app.stop().await.expect("a clean end");
+    let db = app.db.again();
+    let right = state(&db).await;
+    db.execute(MISREAD).await;
+    let asked = run(&["rebuild", "--all"], &[("DATABASE_URL", &db.url), ("STRIPE_WEBHOOK_SECRETS", SECRET)]).await;
+    assert_eq!(asked.code, Some(0), "{}", asked.stderr);
+
+    // Some in each life, and in the next what was not acknowledged.
+    let bodies: Vec<String> = events.iter().map(again).collect();
+    let mut parts = bodies.chunks(bodies.len() / 3 + 1).map(<[String]>::to_vec);
+    let mut bodies = Vec::new();
+    for left in [150, 75] {
+        bodies.extend(parts.next().expect("three parts"));
+        let serving = Serving::start(&db.url, &[QUIET]).await;
+        let address = serving.address;
+        let sending = tokio::spawn(async move {
+            let sent = deliver(address, &bodies).await;
+            bodies.split_off(sent)
+        });
+        db.until(&format!("select count(*) <= {left} from clawback.rebuilds")).await;
+        serving.kill().await;
+        bodies = sending.await.expect("the sender goes on");
+        let waiting = db.value("select count(*) from clawback.rebuilds").await;
+        println!("killed with {waiting} payments to be rebuilt and {} events not delivered", bodies.len());
+        assert_ne!(waiting, 0, "it was killed in the middle");
+    }
+    bodies.extend(parts.flatten());
+    let serving = Serving::start(&db.url, &[QUIET]).await;
+    assert_eq!(deliver(serving.address, &bodies).await, bodies.len());
+    db.until("select not exists (select from clawback.rebuilds)").await;
+    db.settle().await;
+    assert_eq!(serving.terminate(Duration::from_secs(10)).await.code, Some(0));
+    assert!(state(&db).await == right, "another state");
+    assert!(made_by(&db, RULES).await);
+    assert_eq!(db.rows(UNPROCESSED).await, Vec::<Value>::new());
+}
