@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::domain::align::{Alignment, Asked, FollowUp, Place, align, retracted};
 use crate::domain::history::{self, Change, PaymentStanding, Standing, Subject};
-use crate::domain::{Derived, Facts, Order, OrderKey, Tally, Wanted, derive, order};
+use crate::domain::{Derived, Facts, Marks, Order, OrderKey, Tally, Wanted, derive_with, order};
 
 /// A payment as it is stored, or as the ledger says that it is.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct Stored {
     pub orders: Vec<Order>,
     /// What the payments of these orders that are not among `payments` add up to.
     pub others: BTreeMap<OrderKey, Tally>,
+    /// How long before a deadline somebody is warned.
+    pub marks: Marks,
 }
 
 /// What folding in one event did.
@@ -56,6 +58,7 @@ pub struct Book {
     told: BTreeMap<Subject, Standing>,
     touched: BTreeSet<String>,
     touched_orders: BTreeSet<OrderKey>,
+    marks: Marks,
     /// An object of each payment that is no more: its home now is the payment that took its place.
     traces: BTreeMap<String, String>,
 }
@@ -64,7 +67,7 @@ impl Book {
     /// A book of what is stored.
     #[must_use]
     pub fn new(stored: Stored) -> Self {
-        let mut book = Self { homes: stored.homes, others: stored.others, ..Self::default() };
+        let mut book = Self { homes: stored.homes, others: stored.others, marks: stored.marks, ..Self::default() };
         let orders = stored.orders.iter().map(|order| (Subject::Order(order.key.clone()), Standing::from(order)));
         book.told.extend(orders);
         for Known { payment_id, facts, row } in stored.payments {
@@ -196,7 +199,7 @@ impl Book {
 
     /// Derives a payment and puts it into the book; returns its id.
     fn put(&mut self, payment_id: String, facts: Facts) -> String {
-        let derived = derive(&payment_id, &facts);
+        let derived = derive_with(&payment_id, &facts, &self.marks);
         self.insert(&payment_id, facts, PaymentStanding::from(&derived.payment));
         self.derived.insert(payment_id.clone(), derived);
         self.touched.insert(payment_id.clone());

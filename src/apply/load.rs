@@ -57,7 +57,13 @@ pub(super) async fn load(
     let orders = orders::stored(tx, &refs).await?;
     let deferred = left.into_iter().map(|(event, _)| event.seq).collect();
     let again = again.iter().filter(|id| !held.contains(*id)).cloned().collect();
-    Ok(Loaded { book: Book::new(Stored { payments, homes, orders, others }), queue, events, again, deferred })
+    Ok(Loaded {
+        book: Book::new(Stored { payments, homes, orders, others, marks: rules.marks.clone() }),
+        queue,
+        events,
+        again,
+        deferred,
+    })
 }
 
 struct Locked {

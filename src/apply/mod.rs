@@ -14,7 +14,7 @@ use sqlx::{Connection, PgConnection};
 use time::OffsetDateTime;
 
 use crate::domain::align::FollowUp;
-use crate::domain::{Derived, Facts, Person, RULES};
+use crate::domain::{Derived, Facts, Marks, Person, RULES};
 use crate::handlers::{self, Reading};
 use crate::store::follow_ups::Added;
 use crate::store::ledger::{Pending, PendingEvent, Verdict};
@@ -33,15 +33,17 @@ const HELD_FOR: i32 = 250;
 pub struct Rules {
     /// The metadata key of the merchant's order reference.
     pub order_key: String,
+    /// How long before a deadline somebody is warned.
+    pub marks: Marks,
     /// Of another version are facts made again, and of two processors the older stands by.
     pub version: i32,
 }
 
 impl Rules {
-    /// The rules of this release.
+    /// The rules of this release, with the marks that nobody chose.
     #[must_use]
     pub fn current(order_key: &str) -> Self {
-        Self { order_key: order_key.to_owned(), version: RULES }
+        Self { order_key: order_key.to_owned(), marks: Marks::default(), version: RULES }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod url;
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +14,11 @@ use clap::{Args, ValueEnum};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
+use crate::domain::Marks;
 use crate::stripe::signature::Secrets;
+
+/// A year, in seconds.
+const YEAR: i64 = 365 * 86_400;
 
 /// A setting that is missing or malformed.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +85,9 @@ pub struct Serve {
     #[arg(long, env = "CLAWBACK_ORDER_KEY_CHANGED", default_value_t = false, action = clap::ArgAction::Set,
           num_args = 0..=1, default_missing_value = "true")]
     pub order_key_changed: bool,
+    /// How long before the deadline for evidence somebody is warned
+    #[arg(long, env = "CLAWBACK_EVIDENCE_MARKS", default_value = "7d,72h,24h", value_parser = evidence_marks)]
+    pub evidence_marks: Marks,
     /// How old a signature may be, and how far in the future
     #[arg(long, env = "CLAWBACK_TOLERANCE", default_value = "300s", value_parser = tolerance)]
     pub tolerance: Duration,
@@ -161,6 +169,23 @@ fn order_key(text: &str) -> Result<String, String> {
         );
     }
     Ok(text.to_owned())
+}
+
+pub(super) fn evidence_marks(text: &str) -> Result<Marks, String> {
+    let mark = |word: &str| {
+        let seconds = i64::try_from(word.parse::<humantime::Duration>().ok()?.as_secs()).ok()?;
+        (60..=YEAR).contains(&seconds).then(|| (word.to_owned(), seconds))
+    };
+    let marks: Option<Vec<_>> = text.split(',').map(|word| mark(word.trim())).collect();
+    match marks {
+        Some(marks) if marks.iter().map(|(_, seconds)| seconds).collect::<HashSet<_>>().len() == marks.len() => {
+            Ok(Marks::new(marks))
+        }
+        _ => {
+            Err("CLAWBACK_EVIDENCE_MARKS must be different durations of a minute to a year, such as 7d,72h,24h"
+                .to_owned())
+        }
+    }
 }
 
 pub(super) fn tolerance(text: &str) -> Result<Duration, String> {

@@ -137,7 +137,7 @@ fn start(database: &str, secret: &str, port: u16) -> anyhow::Result<Child> {
         .env("CLAWBACK_LISTEN", format!("127.0.0.1:{port}"))
         .env("CLAWBACK_ADMIN_LISTEN", "127.0.0.1:0")
         .env("CLAWBACK_ORDER_KEY", ORDER_KEY);
-    for inherited in ["CLAWBACK_MIGRATE", "CLAWBACK_TOLERANCE", "CLAWBACK_MAX_BODY"] {
+    for inherited in ["CLAWBACK_MIGRATE", "CLAWBACK_TOLERANCE", "CLAWBACK_MAX_BODY", "CLAWBACK_EVIDENCE_MARKS"] {
         command.env_remove(inherited);
     }
     // Its log would run through the tables; what goes wrong is seen by the answers.

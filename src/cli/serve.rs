@@ -19,6 +19,7 @@ use super::causes::causes;
 use super::migrate::{migrate, place, why};
 use super::{config, logging};
 use crate::apply::Rules;
+use crate::domain::Marks;
 use crate::http::{self, App, admin, server};
 use crate::intake::{BodyBudget, Intake};
 use crate::processor::{self, Processor};
@@ -50,6 +51,8 @@ pub struct Service {
     pub order_key: String,
     /// It is meant to be another than before.
     pub order_key_changed: bool,
+    /// How long before a deadline somebody is warned.
+    pub marks: Marks,
     /// Run pending migrations first.
     pub migrate: bool,
 }
@@ -77,6 +80,7 @@ impl Service {
             max_body: args.max_body,
             order_key: args.order_key.clone(),
             order_key_changed: args.order_key_changed,
+            marks: args.evidence_marks.clone(),
             migrate: args.migrate,
         })
     }
@@ -142,7 +146,13 @@ impl Service {
             prepared = prepared => prepared?,
             _ = stopped.wait_for(|stop| *stop) => return Ok("processing"),
         }
-        Processor { database: self.database, rules: Rules::current(&self.order_key), woken }.run(stopped).await;
+        Processor {
+            database: self.database,
+            rules: Rules { marks: self.marks, ..Rules::current(&self.order_key) },
+            woken,
+        }
+        .run(stopped)
+        .await;
         Ok("processing")
     }
 

@@ -119,7 +119,7 @@ pub struct Row {
     pub run_after: Option<i64>,
     /// When it must be done.
     pub due_at: Option<i64>,
-    /// Not to be inserted from this unix second on.
+    /// Not to be inserted, nor wanted again, from this unix second on.
     pub until: Option<i64>,
     /// When it came about, in unix seconds; none: it is open now.
     pub cause: Option<i64>,
@@ -261,7 +261,7 @@ fn still_wanted(row: &FollowUp, asked: &Asked) -> Row {
     let fresh = Row { id: Some(row.id), until: None, ..inserted(asked) };
     let place = Row { payment_id: fresh.payment_id.clone(), order_id: fresh.order_id.clone(), ..as_stored(row) };
     match row.state {
-        FollowUpState::Cancelled => fresh,
+        FollowUpState::Cancelled => Row { until: asked.wanted.until, ..fresh },
         FollowUpState::Ready => {
             let run_at = fresh.run_at.filter(|at| row.attempts == 0 && !row.rescheduled && *at != row.run_at);
             Row { wanted: true, payload: fresh.payload, due_at: fresh.due_at, run_at, ..place }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::dispute::{Outcome, Phase};
 use super::facts::{Child, Dispute, Facts, Refund, Review, Warning};
+use super::marks::Marks;
 use super::payment::{Payment, payment};
 use super::wanted::{Wanted, wanted};
 
@@ -103,6 +104,12 @@ pub struct Derived {
 /// Derives a payment from its facts. `payment_id` is the key that [`Facts::by_payment`] gave.
 #[must_use]
 pub fn derive(payment_id: &str, facts: &Facts) -> Derived {
+    derive_with(payment_id, facts, &Marks::default())
+}
+
+/// The same, where somebody is warned of deadlines at other marks.
+#[must_use]
+pub fn derive_with(payment_id: &str, facts: &Facts, marks: &Marks) -> Derived {
     let payment = payment(payment_id, facts);
     let (losses, releases) = (facts.losses(), facts.releases());
     let dispute = |id: &String| dispute_state(&payment, id, facts, losses[id.as_str()]);
@@ -115,7 +122,7 @@ pub fn derive(payment_id: &str, facts: &Facts) -> Derived {
         disputes: facts.disputes.keys().map(dispute).collect(),
         warnings: facts.warnings.keys().map(|id| warning_state(&payment, id, facts)).collect(),
         reviews: facts.reviews.iter().map(|(id, review)| review_state(&payment, id, review)).collect(),
-        wanted: wanted(&payment, facts),
+        wanted: wanted(&payment, facts, marks),
         payment,
     }
 }

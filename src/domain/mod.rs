@@ -19,6 +19,7 @@ mod facts;
 pub mod history;
 mod join;
 mod loss;
+mod marks;
 mod money;
 mod order;
 mod payment;
@@ -29,12 +30,13 @@ mod statement;
 mod wanted;
 mod warning;
 
-pub use derive::{Derived, DisputeState, RefundState, ReviewState, WarningState, derive};
+pub use derive::{Derived, DisputeState, RefundState, ReviewState, WarningState, derive, derive_with};
 pub use dispute::{Outcome, Phase};
 pub use facts::{
     BalanceEntry, Charge, ChargeFacts, Child, Dispute, DisputeFacts, Facts, Intent, IntentFacts, Latest, Person,
     Refund, Rendering, Review, Scope, Session, SessionFacts, Shown, Stamp, Submissions, Warning,
 };
+pub use marks::Marks;
 pub use order::{Order, OrderKey, Tally, order};
 pub use payment::{Balance, Payment, State};
 pub use statement::{Line, statement};

@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 
 use super::dispute::Outcome;
 use super::facts::{DisputeFacts, Facts, Latest, Refund, Review};
+use super::marks::Marks;
 use super::money::Unexplained;
 use super::payment::Payment;
 
@@ -50,15 +51,20 @@ pub struct Wanted {
 /// So long an endpoint that gets both `charge.refunded` and the refund's own event may take to deliver
 /// the second, in seconds.
 const OVERTAKE: i64 = 60;
-/// So long before the deadline somebody is warned, in words and in seconds, the longest first.
-const MARKS: &[(&str, i64)] = &[("7d", 7 * 86_400), ("72h", 72 * 3_600), ("24h", 24 * 3_600)];
 /// So long after it was opened an inquiry that takes no evidence becomes a chargeback, in seconds
 /// (docs.stripe.com/payments/klarna/disputes).
 const ESCALATION: i64 = 21 * 86_400;
 /// So long after a refund failed somebody still has to do something about it, in seconds.
 const FAILED_LATELY: i64 = 30 * 86_400;
 
-type Rule = fn(&Payment, &Facts) -> Vec<Wanted>;
+/// What a rule looks at.
+struct Case<'a> {
+    payment: &'a Payment,
+    facts: &'a Facts,
+    marks: &'a Marks,
+}
+
+type Rule = fn(&Case) -> Vec<Wanted>;
 
 const RULES: &[(&str, Rule)] = &[
     ("notify_refund", notify_refund),
@@ -93,10 +99,11 @@ pub fn kinds() -> Vec<&'static str> {
 }
 
 /// Everything that this payment asks for.
-pub(super) fn wanted(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
+pub(super) fn wanted(payment: &Payment, facts: &Facts, marks: &Marks) -> Vec<Wanted> {
+    let case = Case { payment, facts, marks };
     let asked = |(kind, rule): &(&'static str, Rule)| {
         let kind = *kind;
-        rule(payment, facts).into_iter().map(move |wanted| Wanted { kind, ..wanted })
+        rule(&case).into_iter().map(move |wanted| Wanted { kind, ..wanted })
     };
     RULES.iter().flat_map(asked).collect()
 }
@@ -122,13 +129,13 @@ fn since(cause: Option<i64>, wanted: Vec<Wanted>) -> Vec<Wanted> {
     wanted.into_iter().map(|wanted| Wanted { cause, ..wanted }).collect()
 }
 
-fn notify_refund(_: &Payment, facts: &Facts) -> Vec<Wanted> {
+fn notify_refund(&Case { facts, .. }: &Case) -> Vec<Wanted> {
     refunds(facts, |status| status == "succeeded")
         .map(|(refund, wanted)| Wanted { cause: Some(refund.value.created), ..wanted })
         .collect()
 }
 
-fn notify_unexplained_refund(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
+fn notify_unexplained_refund(&Case { payment, facts, .. }: &Case) -> Vec<Wanted> {
     let unexplained = facts.unexplained().into_iter();
     unexplained
         .map(|Unexplained { charge_id, charge, amount, shown }| {
@@ -142,7 +149,7 @@ fn notify_unexplained_refund(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
         .collect()
 }
 
-fn resolve_failed_refund(_: &Payment, facts: &Facts) -> Vec<Wanted> {
+fn resolve_failed_refund(&Case { facts, .. }: &Case) -> Vec<Wanted> {
     refunds(facts, |status| matches!(status, "failed" | "canceled"))
         .map(|(refund, wanted)| {
             // When it failed, Stripe does not say.
@@ -168,7 +175,7 @@ fn refund_payload(id: &str, facts: &Facts) -> Value {
     })
 }
 
-fn cancel_fulfilment(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
+fn cancel_fulfilment(&Case { payment, facts, .. }: &Case) -> Vec<Wanted> {
     let balance = &payment.balance;
     let payload = || {
         json!({
@@ -180,14 +187,14 @@ fn cancel_fulfilment(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
     since(facts.went_back_at(), wanted.into_iter().collect())
 }
 
-fn hold_fulfilment(_: &Payment, facts: &Facts) -> Vec<Wanted> {
+fn hold_fulfilment(&Case { facts, .. }: &Case) -> Vec<Wanted> {
     let mut hold = disputes(facts, |dispute| dispute.seen().outcome().is_none());
     hold.extend(warnings(facts, |id| facts.is_actionable(id)));
     hold.extend(reviews(facts, |review| review.open));
     hold
 }
 
-fn release_fulfilment(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
+fn release_fulfilment(&Case { payment, facts, .. }: &Case) -> Vec<Wanted> {
     if may_ship(payment, facts) { since(facts.last_reason_at(), ended_well(facts)) } else { Vec::new() }
 }
 
@@ -200,7 +207,7 @@ pub(super) fn may_ship(payment: &Payment, facts: &Facts) -> bool {
 }
 
 /// Nothing holds and something is left, but not all of it: a person must say whether it ships.
-fn decide_fulfilment(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
+fn decide_fulfilment(&Case { payment, facts, .. }: &Case) -> Vec<Wanted> {
     if payment.balance.hold || !payment.balance.something_left() {
         return Vec::new();
     }
@@ -232,38 +239,36 @@ impl Review {
     }
 }
 
-fn collect_evidence(_: &Payment, facts: &Facts) -> Vec<Wanted> {
+fn collect_evidence(&Case { facts, .. }: &Case) -> Vec<Wanted> {
     disputes(facts, |dispute| facts.awaits_evidence(dispute))
         .into_iter()
         .map(|wanted| Wanted { due_at: facts.disputes[&wanted.subject].due_by(), ..wanted })
         .collect()
 }
 
-fn warn_evidence_due(payment: &Payment, facts: &Facts) -> Vec<Wanted> {
-    let awaited = collect_evidence(payment, facts).into_iter();
+fn warn_evidence_due(case: &Case) -> Vec<Wanted> {
+    let awaited = collect_evidence(case).into_iter();
     awaited
         .filter_map(|wanted| Some((wanted.due_at?, wanted)))
-        .flat_map(|(due, wanted)| warnings_of(due, &wanted))
+        .flat_map(|(due, wanted)| warnings_of(due, &wanted, case.marks))
         .collect()
 }
 
 /// A warning at each mark. Once the next mark has come, the one before it has nothing to say any more.
-fn warnings_of(due: i64, wanted: &Wanted) -> Vec<Wanted> {
+fn warnings_of(due: i64, wanted: &Wanted, marks: &Marks) -> Vec<Wanted> {
     let Ok(date) = OffsetDateTime::from_unix_timestamp(due).map(OffsetDateTime::date) else { return Vec::new() };
-    let next = MARKS.iter().skip(1).map(|(_, before)| Some(due - before)).chain([None]);
-    (MARKS.iter().zip(next))
-        .map(|((mark, before), until)| {
-            let round = format!("{}/{mark}/{date}", wanted.round);
-            Wanted { round, run_at: RunAt::At(due - before), until, ..wanted.clone() }
-        })
-        .collect()
+    let warning = |(mark, at, until)| {
+        let round = format!("{}/{mark}/{date}", wanted.round);
+        Wanted { round, run_at: RunAt::At(at), until, ..wanted.clone() }
+    };
+    marks.before(due).map(warning).collect()
 }
 
-fn record_dispute_won(_: &Payment, facts: &Facts) -> Vec<Wanted> {
+fn record_dispute_won(&Case { facts, .. }: &Case) -> Vec<Wanted> {
     record_dispute(facts, Outcome::Won)
 }
 
-fn record_dispute_lost(_: &Payment, facts: &Facts) -> Vec<Wanted> {
+fn record_dispute_lost(&Case { facts, .. }: &Case) -> Vec<Wanted> {
     record_dispute(facts, Outcome::Lost)
 }
 
@@ -277,12 +282,12 @@ fn record_dispute(facts: &Facts, outcome: Outcome) -> Vec<Wanted> {
         .collect()
 }
 
-fn consider_refund(_: &Payment, facts: &Facts) -> Vec<Wanted> {
+fn consider_refund(&Case { facts, .. }: &Case) -> Vec<Wanted> {
     warnings(facts, |id| facts.is_actionable(id))
 }
 
 /// An inquiry that nobody can answer ends with a refund of the disputed amount.
-fn consider_refund_of_inquiry(_: &Payment, facts: &Facts) -> Vec<Wanted> {
+fn consider_refund_of_inquiry(&Case { facts, .. }: &Case) -> Vec<Wanted> {
     disputes(facts, |dispute| dispute.seen().is_open_inquiry() && !facts.takes_evidence(dispute))
         .into_iter()
         .map(|wanted| {

@@ -89,7 +89,7 @@ pub async fn insert(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<Vec<A
     .await
 }
 
-/// Writes new content to locked rows.
+/// Writes new content to locked rows. One that was withdrawn stays so when a later one says the same by now.
 pub async fn update(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<()> {
     sqlx::query!(
         "update clawback.follow_ups f
@@ -101,8 +101,8 @@ pub async fn update(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<()> {
              finished_at = case when r.state in ('ready', 'leased') then null else coalesce(f.finished_at, now()) end
          from jsonb_to_recordset($1) as r
              (id bigint, subject text, order_id text, payment_id text, payload jsonb, state text, wanted boolean,
-              run_at bigint, run_after bigint, due_at bigint, attempts integer)
-         where f.id = r.id",
+              run_at bigint, run_after bigint, due_at bigint, attempts integer, until bigint)
+         where f.id = r.id and (r.until is null or f.state <> 'cancelled' or to_timestamp(r.until) > now())",
         Json(rows) as _
     )
     .execute(conn)

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use clawback::domain::Marks;
 use clawback::{domain, stories};
 use serde_json::{Value, json};
 use sqlx::postgres::PgListener;
 
 use crate::bodies::{DAY, T0, charge, dispute, event, intent, refund, review, warning};
-use crate::harness::{TestApp, tell};
+use crate::harness::{Database, TestApp, tell};
 
 /// A follow-up as `kind subject/round state`.
 async fn asked(app: &TestApp) -> Vec<String> {
@@ -322,6 +323,22 @@ async fn of_the_warnings_already_due_only_the_nearest_to_the_deadline_is_given()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_warning_that_was_withdrawn_does_not_come_back_once_a_later_one_says_the_same() {
+    let app = TestApp::start().await;
+    let of = |amount: i64| dispute("dp_1", json!({ "charge": "ch_1", "amount": amount }));
+    app.see(&[event("evt_1", 1, &of(9_000))]).await;
+    let withdrawn = "insert into clawback.follow_ups
+            (kind, subject, round, payment_id, payload, run_at, due_at, state, wanted, finished_at)
+        select kind, subject, replace(round, '24h', '7d'), payment_id, payload, run_at, due_at, 'cancelled', false, now()
+        from clawback.follow_ups where kind = 'warn_evidence_due'";
+    app.db.execute(withdrawn).await;
+    app.see(&[event("evt_2", 2, &of(8_000))]).await;
+    let warnings: Vec<String> = asked(&app).await.into_iter().filter(|line| line.starts_with("warn")).collect();
+    let [day, week] = ["24h/2023-11-24 ready", "7d/2023-11-24 cancelled"];
+    assert_eq!(warnings, [day, week].map(|end| format!("warn_evidence_due dp_1/chargeback/{end}")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_asked_twice_however_often_it_is_told() {
     let app = TestApp::start().await;
     let all: Vec<_> = stories::all().iter().flat_map(|story| tell(story.name, story.name)).collect();
@@ -369,4 +386,21 @@ async fn one_notification_with_the_kinds_follows_each_batch_that_made_something_
         ["notify_refund", "resolve_failed_refund", "the end"],
         "the kinds of three refunds, none for what asks for nothing, that of the failure"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_is_warned_at_the_marks_that_were_chosen() {
+    let chosen = Marks::new(vec![("36h".to_owned(), 36 * 3_600), ("10d".to_owned(), 10 * DAY)]);
+    let app = TestApp::start_on(Database::migrated().await, |service| service.marks = chosen).await;
+    let due_by = app.db.value(&format!("select extract(epoch from now())::bigint + 30 * {DAY}")).await;
+    app.see(&[event(
+        "evt_1",
+        1,
+        &dispute("dp_1", json!({ "charge": "ch_1", "evidence_details": { "due_by": due_by } })),
+    )])
+    .await;
+    let told = "select split_part(round, '/', 2) as mark, extract(epoch from due_at - run_at)::bigint as before
+                from clawback_v1.follow_ups where kind = 'warn_evidence_due' order by run_at";
+    let expected = [("10d", 10 * DAY), ("36h", 36 * 3_600)];
+    assert_eq!(app.db.rows(told).await, expected.map(|(mark, before)| json!({ "mark": mark, "before": before })));
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use clawback::cli::local_postgres::{Durability, LocalPostgres, Options};
 use clawback::cli::migrate::for_stories;
 use clawback::cli::serve::Service;
+use clawback::domain::Marks;
 use clawback::stories::{Cast, Story, StoryEvent, find};
 use clawback::stripe::signature::{Secret, Secrets, sign};
 use serde_json::Value;
@@ -220,6 +221,7 @@ impl TestApp {
             max_body: 1 << 20,
             order_key: "order_id".to_owned(),
             order_key_changed: false,
+            marks: Marks::default(),
             migrate: true,
         };
         change(&mut service);

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use clawback::apply::book::{Book, Known, Stored};
 use clawback::domain::history::{Change, PaymentStanding, Standing, Subject};
 use clawback::domain::{
-    Derived, DisputeState, Facts, Order, OrderKey, Payment, RefundState, RunAt, Tally, Wanted, WarningState, derive,
+    Derived, DisputeState, Facts, Marks, Order, OrderKey, Payment, RefundState, RunAt, Tally, Wanted, WarningState,
+    derive,
 };
 use clawback::handlers::{Reading, read};
 
@@ -133,7 +134,7 @@ impl Tables {
         let orders = self.orders.values().filter(|order| refs.contains(order.key.order_id.as_str())).cloned().collect();
         let payments =
             stored.into_iter().map(|(payment_id, facts)| Known { row: standing(&payment_id), payment_id, facts });
-        Book::new(Stored { payments: payments.collect(), homes, orders, others })
+        Book::new(Stored { payments: payments.collect(), homes, orders, others, marks: Marks::default() })
     }
 
     fn stored(&self, payment_id: &str) -> Option<Facts> {

@@ -11,16 +11,17 @@ use crate::cli::causes::causes;
 use crate::cli::database::{answer, reach};
 use crate::cli::sign::unix_now;
 use crate::cli::{grants, migrate};
+use crate::domain::Marks;
 use crate::store::health::{self, Backlog, Oddities, Server};
 use crate::store::migrations;
 
-/// `tolerance`: how far the clocks may be apart.
-pub(super) async fn look(options: &PgConnectOptions, tolerance: Duration) -> Vec<Finding> {
+/// `tolerance`: how far the clocks may be apart. `marks`: how long before a deadline somebody is warned.
+pub(super) async fn look(options: &PgConnectOptions, tolerance: Duration, marks: &Marks) -> Vec<Finding> {
     let mut findings = Vec::new();
     match reach(options).await {
         Err(error) => findings.push(wrong("database", error.to_string())),
         Ok(mut conn) => {
-            if let Err(error) = all(&mut conn, options, tolerance, &mut findings).await {
+            if let Err(error) = all(&mut conn, options, (tolerance, marks), &mut findings).await {
                 let says = format!(
                     "failed while it was looked at: {}. What comes after this was not looked at",
                     causes(&error)
@@ -35,7 +36,7 @@ pub(super) async fn look(options: &PgConnectOptions, tolerance: Duration) -> Vec
 async fn all(
     conn: &mut PgConnection,
     options: &PgConnectOptions,
-    tolerance: Duration,
+    (tolerance, marks): (Duration, &Marks),
     findings: &mut Vec<Finding>,
 ) -> sqlx::Result<()> {
     let looked_at = answer(health::server(conn)).await?;
@@ -58,7 +59,7 @@ async fn all(
         findings.push(interface(&answer(health::missing(conn, &views(), grants::WORK)).await?));
         findings.extend(backlog(&answer(health::backlog(conn)).await?));
         findings.extend(oddities(&answer(health::oddities(conn)).await?));
-        sums::look(conn, findings).await?;
+        sums::look(conn, marks, findings).await?;
     }
     Ok(())
 }

@@ -52,7 +52,10 @@ pub(super) async fn run(args: Doctor) -> anyhow::Result<()> {
     findings.push(secrets(&args.signing));
     match args.database.options() {
         Err(error) => findings.push(wrong("database", error.to_string())),
-        Ok(options) => findings.extend(database::look(&options, settings::tolerance(&args.others)).await),
+        Ok(options) => {
+            let (tolerance, marks) = (settings::tolerance(&args.others), settings::marks(&args.others));
+            findings.extend(database::look(&options, tolerance, &marks).await);
+        }
     }
     let rows: Vec<Value> =
         findings.iter().map(|f| json!({ "check": f.check, "level": f.level, "says": f.says })).collect();

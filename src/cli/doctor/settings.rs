@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{Finding, good, warning, wrong};
 use crate::cli::{config, first_paragraph};
+use crate::domain::Marks;
 
 /// The settings of `serve` that are not text in the first place, as they were given.
 #[derive(Debug)]
@@ -59,6 +60,11 @@ pub(super) fn look(settings: &Unread) -> Vec<Finding> {
 /// How old a signature may be; as without a setting when that cannot be read.
 pub(super) fn tolerance(settings: &Unread) -> Duration {
     value(settings, "tolerance").and_then(|text| config::tolerance(text).ok()).unwrap_or(Duration::from_secs(300))
+}
+
+/// When somebody is warned of a deadline; as without a setting when that cannot be read.
+pub(super) fn marks(settings: &Unread) -> Marks {
+    value(settings, "evidence_marks").and_then(|text| config::evidence_marks(text).ok()).unwrap_or_default()
 }
 
 fn value<'a>(settings: &'a Unread, id: &str) -> Option<&'a str> {

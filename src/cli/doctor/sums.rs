@@ -7,11 +7,11 @@ use sqlx::PgConnection;
 
 use super::{Finding, good, warning, wrong};
 use crate::cli::database::answer;
-use crate::domain::{Derived, Wanted, derive};
+use crate::domain::{Derived, Marks, Wanted, derive_with};
 use crate::store::conservation::{self, StoredPayment};
 
-pub(super) async fn look(conn: &mut PgConnection, findings: &mut Vec<Finding>) -> sqlx::Result<()> {
-    findings.extend(derived_again(conn).await?);
+pub(super) async fn look(conn: &mut PgConnection, marks: &Marks, findings: &mut Vec<Finding>) -> sqlx::Result<()> {
+    findings.extend(derived_again(conn, marks).await?);
     let orders = answer(conservation::orders_that_do_not_add_up(conn)).await?;
     findings.push(named("orders", "orders whose sums are not those of their payments", &orders));
     findings.push(above_paid(&answer(conservation::refunded_above_paid(conn)).await?));
@@ -20,7 +20,7 @@ pub(super) async fn look(conn: &mut PgConnection, findings: &mut Vec<Finding>) -
 }
 
 /// Derives every payment from its facts, with all that belongs to it, and compares.
-async fn derived_again(conn: &mut PgConnection) -> sqlx::Result<[Finding; 3]> {
+async fn derived_again(conn: &mut PgConnection, marks: &Marks) -> sqlx::Result<[Finding; 3]> {
     let (mut differing, mut objects, mut disputed) = (Vec::new(), Vec::new(), Vec::new());
     let mut last = String::new();
     loop {
@@ -28,7 +28,7 @@ async fn derived_again(conn: &mut PgConnection) -> sqlx::Result<[Finding; 3]> {
         let Some(end) = payments.last() else { break };
         last.clone_from(&end.payment_id);
         for stored in payments {
-            let derived = derive(&stored.payment_id, &stored.facts);
+            let derived = derive_with(&stored.payment_id, &stored.facts, marks);
             objects.extend(differing_objects(&stored, &derived));
             disputed.extend(stored.facts.charges_that_miss_a_dispute().map(str::to_owned));
             if !shows(&stored.row, &json!(derived.payment)) {
