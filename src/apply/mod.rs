@@ -301,6 +301,7 @@ async fn save(
         let (moved, heirs): (Vec<&str>, Vec<&str>) = book.heirs(&gone).unzip();
         follow_ups::move_own(tx, &moved, &heirs).await?;
         payments::inherit_pruned(tx, &moved, &heirs).await?;
+        follow_ups::leave(tx, &gone).await?;
         payments::remove(tx, &gone).await?;
     }
     orders::remove(tx, &book.gone_orders()).await?;

@@ -127,6 +127,14 @@ pub async fn move_own(conn: &mut PgConnection, gone: &[&str], heirs: &[&str]) ->
     .map(drop)
 }
 
+/// Leaves the follow-ups of payments that no event tells of any more: a row is kept for ever, the payment is not.
+pub async fn leave(conn: &mut PgConnection, gone: &[&str]) -> sqlx::Result<()> {
+    sqlx::query!("update clawback.follow_ups set payment_id = null where payment_id = any($1)", gone as _)
+        .execute(conn)
+        .await
+        .map(drop)
+}
+
 /// Removes rows that another says the same as.
 pub async fn delete(conn: &mut PgConnection, ids: &[i64]) -> sqlx::Result<()> {
     sqlx::query!("delete from clawback.follow_ups where id = any($1)", ids).execute(conn).await.map(drop)

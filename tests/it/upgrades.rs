@@ -175,6 +175,20 @@ async fn the_body_of_an_event_of_our_own_cannot_be_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_never_was_goes_and_what_was_asked_for_it_stays_withdrawn() {
+    let app = TestApp::start().await;
+    app.live("chargeback-open", "o-1").await;
+    // As if no reader made anything of it any more.
+    app.db.execute("update clawback.event_payloads set payload = '{}'").await;
+    app.command(&["rebuild", "--all"]).await;
+    rebuilt(&app).await;
+    assert_eq!(app.db.value("select count(*) from clawback.payments").await, 0);
+    assert_eq!(app.db.value("select count(*) from clawback.orders").await, 0);
+    let left = "select distinct state, wanted, payment_id from clawback.follow_ups";
+    assert_eq!(app.db.rows(left).await, [json!({ "state": "cancelled", "wanted": false, "payment_id": null })]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_a_newer_reader_understands_is_read_by_a_rebuild() {
     let app = TestApp::start().await;
     lives(&app).await;
