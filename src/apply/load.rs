@@ -138,18 +138,21 @@ async fn from_ledger(
     objects: &[String],
     rules: &Rules,
 ) -> Result<Option<Facts>, Cause> {
-    let (mut facts, mut is_pruned) = (Facts::default(), false);
+    let (mut facts, mut is_pruned, mut unread) = (Facts::default(), false, Vec::new());
     let mut events = rebuilds::events_about(tx, objects);
     while let Some(event) = events.try_next().await? {
         let Some(body) = event.payload else {
             is_pruned = true;
             continue;
         };
-        // One that cannot be read now is passed over.
-        if let Ok(Reading::Facts(seen, ..)) = guarded(|| handlers::read(&event.event_id, &body, &rules.order_key))? {
-            facts.join(seen);
+        match guarded(|| handlers::read(&event.event_id, &body, &rules.order_key))? {
+            Ok(Reading::Facts(seen, ..)) => facts.join(seen),
+            Ok(Reading::Ignored(reason)) => unread.push((event.event_id, format!("passed over: {reason}"))),
+            Err(unreadable) => unread.push((event.event_id, format!("passed over: {unreadable}"))),
         }
     }
+    drop(events);
+    rebuilds::note_unread(tx, &unread).await?;
     if !is_pruned {
         return Ok(Some(facts));
     }

@@ -40,6 +40,25 @@ pub async fn count_about(conn: &mut PgConnection, object_ids: &[String]) -> sqlx
     .await
 }
 
+/// Says of processed events that they count for nothing any more, and why: they cannot be read by today's rules.
+pub async fn note_unread(conn: &mut PgConnection, unread: &[(String, String)]) -> sqlx::Result<()> {
+    if unread.is_empty() {
+        return Ok(());
+    }
+    let (ids, notes): (Vec<&str>, Vec<&str>) = unread.iter().map(|(id, note)| (id.as_str(), note.as_str())).unzip();
+    sqlx::query!(
+        "update clawback.events e
+         set last_error = u.note
+         from unnest($1::text[], $2::text[]) as u (event_id, note)
+         where e.event_id = u.event_id and e.state = 'processed' and e.last_error is distinct from u.note",
+        ids as _,
+        notes as _
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
 /// The objects that a payment holds or names.
 pub async fn objects_of(conn: &mut PgConnection, payment_id: &str) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!("select object_id from clawback.payment_objects where payment_id = $1", payment_id)
