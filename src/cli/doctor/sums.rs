@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::{Finding, good, warning, wrong};
 use crate::cli::database::answer;
-use crate::domain::{Derived, Wanted, derive};
+use crate::domain::{Derived, Facts, Wanted, derive};
 use crate::store::conservation::{self, StoredPayment};
 
 pub(super) async fn look(conn: &mut PgConnection, findings: &mut Vec<Finding>) -> sqlx::Result<()> {
@@ -19,15 +20,19 @@ pub(super) async fn look(conn: &mut PgConnection, findings: &mut Vec<Finding>) -
 }
 
 /// Derives every payment from its facts, with all that belongs to it, and compares.
-async fn derived_again(conn: &mut PgConnection) -> sqlx::Result<[Finding; 2]> {
-    let (mut differing, mut objects) = (Vec::new(), Vec::new());
+async fn derived_again(conn: &mut PgConnection) -> sqlx::Result<[Finding; 3]> {
+    let (mut unreadable, mut differing, mut objects) = (Vec::new(), Vec::new(), Vec::new());
     let mut last = String::new();
     loop {
         let payments = answer(conservation::payments_after(conn, &last)).await?;
         let Some(end) = payments.last() else { break };
         last.clone_from(&end.payment_id);
         for stored in payments {
-            let derived = derive(&stored.payment_id, &stored.facts);
+            let Ok(facts) = Facts::deserialize(&stored.facts) else {
+                unreadable.push(stored.payment_id);
+                continue;
+            };
+            let derived = derive(&stored.payment_id, &facts);
             objects.extend(differing_objects(&stored, &derived));
             if !shows(&stored.row, &json!(derived.payment)) {
                 differing.push(stored.payment_id);
@@ -39,6 +44,7 @@ async fn derived_again(conn: &mut PgConnection) -> sqlx::Result<[Finding; 2]> {
     objects.dedup();
     let what = "refunds, disputes, fraud warnings, reviews and follow-ups that are not what their payments' facts say";
     Ok([
+        damaged(&unreadable),
         named("conservation", "payments that their facts do not add up to", &differing),
         named("objects", what, &objects),
     ])
@@ -84,6 +90,17 @@ fn named(check: &'static str, what: &str, ids: &[String]) -> Finding {
                 ids.len(),
                 ids.join(", ")
             ),
+        ),
+    }
+}
+
+/// Damaged, or written by a newer release.
+fn damaged(ids: &[String]) -> Finding {
+    match ids {
+        [] => good("documents", "what was seen of each payment can be read"),
+        ids => wrong(
+            "documents",
+            format!("what was seen of {} payments cannot be read. Run `clawback rebuild {}`", ids.len(), ids.join(" ")),
         ),
     }
 }
