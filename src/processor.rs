@@ -3,6 +3,7 @@
 //! Decides when a batch runs and what happens when one fails. What a batch does is [`crate::apply`]'s.
 //! Any number of replicas may run one each: whoever gets the lock works, the others stand by.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,7 @@ pub const MAX_ATTEMPTS: i32 = 6;
 const POLL: Duration = Duration::from_millis(500);
 /// Who was woken and missed the lock tries again so soon.
 const MISSED: Duration = Duration::from_millis(20);
-/// Longer than every time-out inside a batch: then the network is frozen, not the database slow.
+/// Longer than every time-out of a statement: then the network is frozen, not the database slow.
 const FROZEN: Duration = Duration::from_secs(60);
 /// How often expired leases are ended, for kinds that nobody claims, and this processor says that it lives.
 const REAP: Duration = Duration::from_secs(5);
@@ -44,36 +45,38 @@ pub struct Processor {
     pub order_key: String,
     /// Rung by intake when it stored something.
     pub woken: Arc<Notify>,
+    /// How long a batch may take as a whole.
+    pub limit: Duration,
 }
 
 impl Processor {
     /// Works until `stop` turns true; the batch in hand is finished first. Survives the database: what
     /// was not committed is done again.
     pub async fn run(&self, mut stop: watch::Receiver<bool>) {
-        let mut failures = 0;
+        let mut course = Course::default();
         count(Counts::default());
         while !*stop.borrow() {
-            match self.work(&mut stop, &mut failures).await {
+            match self.work(&mut stop, &mut course).await {
                 Ok(()) => break,
                 Err(error) => {
-                    failures += 1;
+                    course.failures += 1;
                     tracing::warn!(%error, "processing paused: the database is away or refuses; it is tried again");
-                    rest(back_off(failures), &mut stop).await;
+                    rest(back_off(course.failures), &mut stop).await;
                 }
             }
         }
     }
 
     /// Works on one connection until it fails or it is time to stop.
-    async fn work(&self, stop: &mut watch::Receiver<bool>, failures: &mut u32) -> Result<(), sqlx::Error> {
+    async fn work(&self, stop: &mut watch::Receiver<bool>, course: &mut Course) -> Result<(), sqlx::Error> {
         let mut conn = within(self.database.connect()).await?;
         let id = Uuid::new_v4();
         within(rebuilds::report(&mut conn, id, RULES)).await?;
         let mut reaped = Instant::now();
         while !*stop.borrow() {
-            let wait = self.step(&mut conn, *failures).await?;
+            let wait = self.step(&mut conn, course).await?;
             let wait = if self.rebuild(&mut conn).await? { Duration::ZERO } else { wait };
-            *failures = 0;
+            course.failures = 0;
             if reaped.elapsed() >= REAP {
                 within(follow_ups::reap(&mut conn)).await?;
                 within(rebuilds::report(&mut conn, id, RULES)).await?;
@@ -84,8 +87,15 @@ impl Processor {
         conn.close().await
     }
 
-    /// One batch. Returns how long to wait for the next.
-    async fn step(&self, conn: &mut PgConnection, failures: u32) -> Result<Duration, sqlx::Error> {
+    /// One batch, or one event alone of a batch that failed. Returns how long to wait for the next.
+    async fn step(&self, conn: &mut PgConnection, course: &mut Course) -> Result<Duration, sqlx::Error> {
+        if let Some(event) = course.alone.front().cloned() {
+            if !self.alone(conn, &event).await? {
+                return Ok(MISSED);
+            }
+            course.alone.pop_front();
+            return Ok(Duration::ZERO);
+        }
         let began = Instant::now();
         match self.batch(conn, Take::Next).await {
             Ok(Batch::Done(counts)) => {
@@ -94,18 +104,7 @@ impl Processor {
             }
             Ok(Batch::Busy) => Ok(until_due(conn).await?.max(MISSED)),
             Ok(Batch::Idle) => until_due(conn).await,
-            Err(BatchError { cause: Cause::Database(error), taken }) if taken.is_empty() || is_away(&error) => {
-                Err(error)
-            }
-            // What keeps failing on a database that answers may be one event's doing: not for ever.
-            Err(BatchError { cause: Cause::Database(error), .. }) if is_passing(&error) && failures < PATIENCE => {
-                Err(error)
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a batch failed; its events are tried one by one");
-                self.one_by_one(conn, error.taken).await?;
-                Ok(Duration::ZERO)
-            }
+            Err(error) => split(error, course).map(|()| Duration::ZERO),
         }
     }
 
@@ -124,31 +123,54 @@ impl Processor {
         }
     }
 
-    /// So that a poison event cannot hold up its neighbours.
-    async fn one_by_one(&self, conn: &mut PgConnection, taken: Vec<Taken>) -> Result<(), sqlx::Error> {
-        for event in taken {
-            let began = Instant::now();
-            match self.batch(conn, Take::Only(event.seq)).await {
-                Ok(Batch::Done(counts)) => record(counts, began.elapsed()),
-                Ok(Batch::Busy | Batch::Idle) => {}
-                Err(BatchError { cause: Cause::Database(error), .. }) if is_away(&error) => return Err(error),
-                // Not the event's fault, so no attempt is counted; but its neighbours go on.
-                Err(BatchError { cause: Cause::Database(error), .. })
-                    if is_passing(&error) && !took_too_long(&error) =>
-                {
-                    tracing::warn!(event.id = event.event_id, %error, "event {} is left for later", event.event_id);
-                    within(ledger::defer(conn, &[event.seq], PASSING)).await?;
-                }
-                Err(BatchError { cause, .. }) => within(give_up_or_retry(conn, &event, &cause)).await?,
+    /// One event of a batch that failed. Returns false when another processor was at work.
+    async fn alone(&self, conn: &mut PgConnection, event: &Taken) -> Result<bool, sqlx::Error> {
+        let began = Instant::now();
+        match self.batch(conn, Take::Only(event.seq)).await {
+            Ok(Batch::Done(counts)) => record(counts, began.elapsed()),
+            Ok(Batch::Busy) => return Ok(false),
+            Ok(Batch::Idle) => {}
+            Err(BatchError { cause: Cause::Database(error), .. }) if is_away(&error) => return Err(error),
+            // Not the event's fault, so no attempt is counted; but its neighbours go on.
+            Err(BatchError { cause: Cause::Database(error), .. }) if is_passing(&error) && !took_too_long(&error) => {
+                tracing::warn!(event.id = event.event_id, %error, "event {} is left for later", event.event_id);
+                within(ledger::defer(conn, &[event.seq], PASSING)).await?;
             }
+            Err(BatchError { cause, .. }) => within(give_up_or_retry(conn, event, &cause)).await?,
         }
-        Ok(())
+        Ok(true)
     }
 
+    /// Runs a batch. One that does not end still waits for an answer on its connection: then there is a new one.
     async fn batch(&self, conn: &mut PgConnection, take: Take) -> Result<Batch, BatchError> {
-        match timeout(FROZEN, apply::batch(conn, take, &self.order_key)).await {
-            Ok(done) => done,
-            Err(_) => Err(BatchError { taken: Vec::new(), cause: frozen().into() }),
+        let done = apply::batch_within(self.limit, conn, take, &self.order_key).await;
+        if matches!(done, Err(BatchError { cause: Cause::TooLong(_), .. })) {
+            let renewed = within(self.database.connect()).await;
+            *conn = renewed.map_err(|error| BatchError { taken: Vec::new(), cause: error.into() })?;
+        }
+        done
+    }
+}
+
+/// How a processor fares.
+#[derive(Debug, Default)]
+struct Course {
+    /// Passing errors in a row.
+    failures: u32,
+    /// Events of a batch that failed: each is tried alone, so that a poison event cannot hold up its neighbours.
+    alone: VecDeque<Taken>,
+}
+
+/// Has the events of a batch that failed tried alone, or fails with what is likely to pass.
+fn split(BatchError { taken, cause }: BatchError, course: &mut Course) -> Result<(), sqlx::Error> {
+    // What keeps failing on a database that answers may be one event's doing: not for ever.
+    let again = |error: &sqlx::Error| is_passing(error) && !took_too_long(error) && course.failures < PATIENCE;
+    match cause {
+        Cause::Database(error) if taken.is_empty() || is_away(&error) || again(&error) => Err(error),
+        cause => {
+            tracing::warn!(%cause, "a batch of {} events failed; they are tried one by one", taken.len());
+            course.alone = taken.into();
+            Ok(())
         }
     }
 }

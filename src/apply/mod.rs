@@ -9,8 +9,10 @@ pub mod book;
 mod load;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use sqlx::{Connection, PgConnection};
+use tokio::time::timeout;
 
 use crate::domain::align::FollowUp;
 use crate::domain::{Derived, Facts, RULES};
@@ -23,6 +25,8 @@ use crate::stripe::object::Unreadable;
 use book::Book;
 use load::{Loaded, load};
 
+/// Longer than every time-out of one statement: then the network is frozen, or all of it together too slow.
+pub const LIMIT: Duration = Duration::from_secs(60);
 /// So long an event waits when somebody else holds a row of its payment, in milliseconds.
 const HELD_FOR: i32 = 250;
 
@@ -94,6 +98,9 @@ pub enum Cause {
     /// A mistake in the pure core.
     #[error("the core panicked")]
     Panic,
+    /// It did not end within its time as a whole. The connection is of no use any more.
+    #[error("it took longer than {0:?}")]
+    TooLong(Duration),
 }
 
 /// Takes pending events, makes them state and follow-ups, and commits once. `order_key` is the metadata
@@ -104,8 +111,22 @@ pub enum Cause {
 /// # Errors
 /// [`BatchError`] when the database refuses or is away.
 pub async fn batch(conn: &mut PgConnection, take: Take, order_key: &str) -> Result<Batch, BatchError> {
+    batch_within(LIMIT, conn, take, order_key).await
+}
+
+/// The same, with another time limit for the whole of it.
+///
+/// # Errors
+/// [`BatchError`], which tells what was taken also when the time is up.
+pub async fn batch_within(
+    limit: Duration,
+    conn: &mut PgConnection,
+    take: Take,
+    order_key: &str,
+) -> Result<Batch, BatchError> {
     let mut taken = Vec::new();
-    transact(conn, take, order_key, &mut taken).await.map_err(|cause| BatchError { taken, cause })
+    let done = timeout(limit, transact(conn, take, order_key, &mut taken)).await;
+    done.unwrap_or(Err(Cause::TooLong(limit))).map_err(|cause| BatchError { taken, cause })
 }
 
 async fn transact(

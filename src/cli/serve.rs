@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use super::migrate::{migrate, place, why};
 use super::{config, logging};
+use crate::apply;
 use crate::http::{self, App, admin, server};
 use crate::intake::{BodyBudget, Intake};
 use crate::processor::Processor;
@@ -131,7 +132,7 @@ impl Service {
                 _ = stopped.wait_for(|stop| *stop) => return Ok("processing"),
             }
         }
-        Processor { database: self.database, order_key: self.order_key, woken }.run(stopped).await;
+        Processor { database: self.database, order_key: self.order_key, woken, limit: apply::LIMIT }.run(stopped).await;
         Ok("processing")
     }
 }

@@ -1,0 +1,144 @@
+//! Promise: what is damaged or too slow is set aside and named, and holds up nobody else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clawback::processor::{MAX_ATTEMPTS, Processor};
+use serde_json::{Value, json};
+use tokio::sync::{Notify, watch};
+
+use crate::bodies::{charge, event};
+use crate::harness::{TestApp, options};
+use crate::processing::IMPATIENCE;
+
+/// A damaged document, and one of a release that keeps something else there.
+const DAMAGED: [&str; 2] = [r#"{"charges": 7}"#, r#"{"charges": {"ch_bad": {"best": {"shape": 2}}}}"#];
+
+fn of_order(id: &str) -> String {
+    event(&format!("evt_{id}"), 1, &charge(id, json!({ "metadata": { "order_id": "o_1" } })))
+}
+
+/// What the doctor says of one check, and how grave it is.
+async fn says(app: &TestApp, check: &str) -> (String, String) {
+    let found: Vec<Value> =
+        serde_json::from_str(&app.attempt(&["doctor", "--json"]).await.stdout).expect("every check in JSON");
+    let finding = found.iter().find(|finding| finding["check"] == check).expect(check);
+    let text = |field: &str| finding[field].as_str().expect("text").to_owned();
+    (text("level"), text("says"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_cannot_be_read_is_named_with_what_mends_it_and_hides_no_other() {
+    for damaged in DAMAGED {
+        let app = TestApp::start().await;
+        app.see(&[of_order("ch_bad"), of_order("ch_good")]).await;
+        let damage = format!("update clawback.payments set facts = '{damaged}' where payment_id = 'ch_bad'");
+        app.db.execute(&damage).await;
+        let mend = "clawback rebuild ch_bad";
+
+        let (level, words) = says(&app, "documents").await;
+        assert!(level == "wrong" && words.contains(&format!("`{mend}`")), "{words}");
+        assert_eq!(says(&app, "conservation").await.0, "good", "the others are looked at");
+        let shown = app.command(&["orders", "show", "o_1"]).await.stdout;
+        assert!(shown.contains(&format!("`{mend}`")), "{shown}");
+        let story = app.json(&["orders", "show", "o_1"]).await;
+        assert_eq!(story["unreadable"], json!(["ch_bad"]));
+        assert_eq!(story["orders"][0]["total"]["paid"], 10_000, "of the payment that can be read: {story}");
+
+        app.command(&["rebuild", "ch_bad"]).await;
+        app.db.until("select not exists (select from clawback.rebuilds)").await;
+        assert_eq!(says(&app, "documents").await.0, "good");
+        let story = app.json(&["orders", "show", "o_1"]).await;
+        assert_eq!((&story["unreadable"], &story["orders"][0]["total"]["paid"]), (&json!([]), &json!(20_000)));
+    }
+}
+
+/// Exceeds the statement's time for whatever `slow` says of the rows to be stored, and counts how often.
+async fn slow_when(app: &mut TestApp, slow: &str) {
+    app.db.expect_errors(&["too slow"]);
+    app.db
+        .execute(&format!(
+            "create sequence timeouts;
+             create function time_out() returns trigger language plpgsql as $$
+             begin
+                 if (select {slow} from stored) then
+                     perform nextval('timeouts');
+                     raise exception using errcode = '57014', message = 'too slow';
+                 end if;
+                 return null;
+             end $$;
+             create trigger time_out after insert on clawback.payments
+                 referencing new table as stored for each statement execute function time_out()"
+        ))
+        .await;
+}
+
+/// Has so many events wait for one batch.
+async fn wait_together(app: &TestApp, ids: &[&str]) {
+    let held = app.db.hold_batches().await;
+    app.take_in(&ids.iter().map(|id| of_order(id)).collect::<Vec<_>>()).await;
+    held.commit().await.expect("a commit");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_exceeds_its_time_is_tried_again_one_event_at_a_time() {
+    let mut app = TestApp::start().await;
+    slow_when(&mut app, "count(*) > 1").await;
+    wait_together(&app, &["ch_1", "ch_2", "ch_3"]).await;
+    app.db.settle().await;
+    let events = app.db.rows("select state, attempts, last_error from clawback_v1.events").await;
+    assert_eq!(events, vec![json!({ "state": "processed", "attempts": 1, "last_error": null }); 3]);
+    assert_eq!(app.db.value("select last_value from timeouts").await, 1, "it is tried as a whole only once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_always_exceeds_its_time_fails_in_the_end_and_holds_up_nobody() {
+    let mut app = TestApp::start().await;
+    app.db.execute(IMPATIENCE).await;
+    slow_when(&mut app, "bool_or(payment_id = 'ch_slow')").await;
+    wait_together(&app, &["ch_1", "ch_slow", "ch_2"]).await;
+    app.db.settle().await;
+    let of = "select state, attempts, last_error like '%too slow%' as slow from clawback_v1.events";
+    let slow = app.db.rows(&format!("{of} where event_id = 'evt_ch_slow'")).await.remove(0);
+    assert_eq!(slow, json!({ "state": "failed", "attempts": MAX_ATTEMPTS, "slow": true }));
+    let others = app.db.rows(&format!("{of} where event_id <> 'evt_ch_slow'")).await;
+    assert_eq!(others, vec![json!({ "state": "processed", "attempts": 1, "slow": null }); 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_does_not_end_is_left_and_its_events_are_tried_one_by_one() {
+    let mut app = TestApp::start().await;
+    // Another processor than the service's, which has less patience.
+    app.stop().await.expect("a clean end");
+    app.db.expect_errors(&["connection to client lost"]);
+    app.db
+        .execute(
+            "create function dawdle() returns trigger language plpgsql as $$
+             begin
+                 perform pg_sleep(4) from stored having count(*) > 1;
+                 return null;
+             end $$;
+             create trigger dawdle after insert on clawback.payments
+                 referencing new table as stored for each statement execute function dawdle();
+             insert into clawback.events (event_id, type, object_id)
+             select 'evt_' || n, 'charge.succeeded', 'ch_' || n from generate_series(1, 3) n;
+             insert into clawback.pending_events (seq, event_id) select seq, event_id from clawback.events;",
+        )
+        .await;
+    for n in 1..=3 {
+        let body = event(&format!("evt_{n}"), 1, &charge(&format!("ch_{n}"), json!({})));
+        app.db.execute(&format!("insert into clawback.event_payloads values ('evt_{n}', $${body}$$)")).await;
+    }
+    let (stop, stopped) = watch::channel(false);
+    let processor = Processor {
+        database: options(&app.db.url),
+        order_key: "order_id".to_owned(),
+        woken: Arc::new(Notify::new()),
+        limit: Duration::from_secs(2),
+    };
+    let running = tokio::spawn(async move { processor.run(stopped).await });
+    app.db.settle().await;
+    assert_eq!(app.db.value("select count(*) from clawback_v1.events where state = 'processed'").await, 3);
+    stop.send_replace(true);
+    running.await.expect("no panic");
+}
