@@ -1,11 +1,14 @@
 //! Promise: what is damaged or too slow is set aside and named, and holds up nobody else.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use clawback::apply::LIMIT;
 use clawback::processor::{MAX_ATTEMPTS, Processor};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
+use tokio::time::interval;
 
 use crate::bodies::{charge, event};
 use crate::harness::{TestApp, options};
@@ -141,4 +144,72 @@ async fn a_batch_that_does_not_end_is_left_and_its_events_are_tried_one_by_one()
     assert_eq!(app.db.value("select count(*) from clawback_v1.events where state = 'processed'").await, 3);
     stop.send_replace(true);
     running.await.expect("no panic");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn traffic_cuts_no_back_off_short() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let woken = Arc::new(Notify::new());
+    let (stop, stopped) = watch::channel(false);
+    let processor = Processor {
+        database: options(&format!("postgres://u@127.0.0.1:{port}/db?sslmode=disable")),
+        order_key: "order_id".to_owned(),
+        woken: Arc::clone(&woken),
+        limit: LIMIT,
+    };
+    let running = tokio::spawn(async move { processor.run(stopped).await });
+    let traffic = tokio::spawn(async move {
+        let mut ticks = interval(Duration::from_millis(1));
+        loop {
+            ticks.tick().await;
+            woken.notify_one();
+        }
+    });
+    // Every connection is lost at once.
+    drop(listener.accept().await.expect("a client"));
+    let began = Instant::now();
+    for _ in 0..3 {
+        drop(listener.accept().await.expect("a client"));
+    }
+    // 200, 400 and 800 ms.
+    assert!(began.elapsed() >= Duration::from_millis(1_350), "{:?}", began.elapsed());
+    traffic.abort();
+    stop.send_replace(true);
+    running.await.expect("no panic");
+}
+
+/// Writes down which batch worked on what.
+const COURSE: &str = "
+    create table course (n bigint generated always as identity, worked_on text);
+    create function tell() returns trigger language plpgsql as $$
+    begin
+        insert into course (worked_on) select tg_table_name from done having count(*) > 0;
+        return null;
+    end $$;
+    create trigger tell after delete on clawback.pending_events
+        referencing old table as done for each statement execute function tell();
+    create trigger tell after delete on clawback.rebuilds
+        referencing old table as done for each statement execute function tell()";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_rebuild_and_new_or_replayed_events_take_turns() {
+    let app = TestApp::start().await;
+    let ids: Vec<String> = (0..250).map(|n| format!("ch_{n}")).collect();
+    app.see(&ids.iter().map(|id| of_order(id)).collect::<Vec<_>>()).await;
+    let held = app.db.hold_batches().await;
+    app.db.execute(COURSE).await;
+    // Two and a half batches of events that are processed again, one of new ones, 25 of payments.
+    app.db.execute("select clawback_v1.replay_event(event_id, 'a test') from clawback_v1.events").await;
+    app.command(&["rebuild", "--all"]).await;
+    for n in 0..3 {
+        app.take_in(&[event(&format!("evt_new_{n}"), 2, &charge(&format!("ch_new_{n}"), json!({})))]).await;
+    }
+    held.commit().await.expect("a commit");
+    app.db.settle().await;
+    assert_eq!(app.db.value("select count(*) > 150 from clawback.rebuilds").await, true, "events do not wait for it");
+    app.db.until("select not exists (select from clawback.rebuilds)").await;
+    let course = app.db.rows("select worked_on from course order by n").await;
+    let turns = &course[..5];
+    assert!(turns.windows(2).all(|pair| pair[0] != pair[1]), "{turns:?}");
 }
