@@ -20,6 +20,12 @@ use crate::stripe::signature::Secrets;
 #[error("{0}")]
 pub struct Misconfigured(String);
 
+impl Misconfigured {
+    pub(super) fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
 /// Where the database is.
 #[derive(Clone, Debug, Args)]
 pub struct Database {
