@@ -109,16 +109,29 @@ impl Processor {
     }
 
     /// A few of the payments that are to be made again from the ledger, between batches of events. Returns whether there
-    /// were any. Those that cannot be made again wait, and hold up nothing else.
+    /// were any.
     async fn rebuild(&self, conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
         match self.batch(conn, Take::Rebuilds).await {
-            Ok(Batch::Done(_)) => Ok(true),
-            Ok(Batch::Busy | Batch::Idle) => Ok(false),
+            Ok(done) => Ok(matches!(done, Batch::Done(_))),
             Err(BatchError { cause: Cause::Database(error), .. }) if is_away(&error) => Err(error),
             Err(BatchError { cause, .. }) => {
-                tracing::warn!(%cause, "payments cannot be made again from the ledger now; they are left for later");
-                let next = within(rebuilds::take(conn)).await?;
-                within(rebuilds::defer(conn, &next, &cause.to_string())).await.map(|()| false)
+                tracing::warn!(%cause, "payments cannot be made again from the ledger together; they are tried one by one");
+                for payment_id in within(rebuilds::take(conn)).await? {
+                    self.rebuild_alone(conn, payment_id).await?;
+                }
+                Ok(true)
+            }
+        }
+    }
+
+    /// One that cannot be made again waits, and holds up no other.
+    async fn rebuild_alone(&self, conn: &mut PgConnection, payment_id: String) -> Result<(), sqlx::Error> {
+        match self.batch(conn, Take::Rebuild(payment_id.clone())).await {
+            Ok(_) => Ok(()),
+            Err(BatchError { cause: Cause::Database(error), .. }) if is_away(&error) => Err(error),
+            Err(BatchError { cause, .. }) => {
+                tracing::warn!(%cause, "payment {payment_id} cannot be made again from the ledger now; it is left for later");
+                within(rebuilds::defer(conn, &[payment_id], &cause.to_string())).await
             }
         }
     }

@@ -31,7 +31,7 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 const HELD_FOR: i32 = 250;
 
 /// Which events a batch takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Take {
     /// The next that are due.
     Next,
@@ -39,6 +39,8 @@ pub enum Take {
     Only(i64),
     /// None, but the next payments that somebody asked to be made again from the ledger.
     Rebuilds,
+    /// None, but this payment alone, by its id.
+    Rebuild(String),
 }
 
 /// What came of a batch.
@@ -144,6 +146,7 @@ async fn transact(
         Take::Next => (ledger::take(&mut tx).await?, Vec::new()),
         Take::Only(seq) => (ledger::take_one(&mut tx, seq).await?, Vec::new()),
         Take::Rebuilds => (Pending::default(), rebuilds::take(&mut tx).await?),
+        Take::Rebuild(payment_id) => (Pending::default(), vec![payment_id]),
     };
     let Pending { events, stray } = pending;
     if events.is_empty() && asked.is_empty() && stray.is_empty() {

@@ -213,3 +213,22 @@ async fn a_long_rebuild_and_new_or_replayed_events_take_turns() {
     let turns = &course[..5];
     assert!(turns.windows(2).all(|pair| pair[0] != pair[1]), "{turns:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_cannot_be_made_again_holds_up_no_other() {
+    let mut app = TestApp::start().await;
+    app.db.expect_errors(&["no_poison"]);
+    app.see(&["ch_1", "ch_poison", "ch_2"].map(of_order)).await;
+    app.db
+        .execute(
+            "update clawback.payments set amount_paid = amount_paid - 1;
+             alter table clawback.payments add constraint no_poison check (payment_id <> 'ch_poison') not valid",
+        )
+        .await;
+    app.command(&["rebuild", "--all"]).await;
+    let left = "select array_agg(payment_id) = '{ch_poison}' and bool_and(last_error like '%no_poison%')
+                from clawback.rebuilds";
+    app.db.until(left).await;
+    let mended = "select count(*) from clawback_v1.payments where amount_paid = 10000";
+    assert_eq!(app.db.value(mended).await, 2);
+}
