@@ -75,7 +75,7 @@ impl Processor {
         let mut reaped = Instant::now();
         while !*stop.borrow() {
             let wait = self.step(&mut conn, course).await?;
-            let wait = if self.rebuild(&mut conn).await? { Duration::ZERO } else { wait };
+            let wait = if self.rebuild(&mut conn, course).await? { Duration::ZERO } else { wait };
             course.failures = 0;
             if reaped.elapsed() >= REAP {
                 within(follow_ups::reap(&mut conn)).await?;
@@ -110,15 +110,16 @@ impl Processor {
 
     /// A few of the payments that are to be made again from the ledger, between batches of events. Returns whether there
     /// were any.
-    async fn rebuild(&self, conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    async fn rebuild(&self, conn: &mut PgConnection, course: &mut Course) -> Result<bool, sqlx::Error> {
+        if let Some(payment_id) = course.payments_alone.pop_front() {
+            return self.rebuild_alone(conn, payment_id).await.map(|()| true);
+        }
         match self.batch(conn, Take::Rebuilds).await {
             Ok(done) => Ok(matches!(done, Batch::Done(_))),
             Err(BatchError { cause: Cause::Database(error), .. }) if is_away(&error) => Err(error),
             Err(BatchError { cause, .. }) => {
                 tracing::warn!(%cause, "payments cannot be made again from the ledger together; they are tried one by one");
-                for payment_id in within(rebuilds::take(conn)).await? {
-                    self.rebuild_alone(conn, payment_id).await?;
-                }
+                course.payments_alone = within(rebuilds::take(conn)).await?.into();
                 Ok(true)
             }
         }
@@ -172,6 +173,8 @@ struct Course {
     failures: u32,
     /// Events of a batch that failed: each is tried alone, so that a poison event cannot hold up its neighbours.
     alone: VecDeque<Taken>,
+    /// Payments that could not be made again together.
+    payments_alone: VecDeque<String>,
 }
 
 /// Has the events of a batch that failed tried alone, or fails with what is likely to pass.
