@@ -130,7 +130,7 @@ configuration
 mount_read_only
 measure
 start_postgres "$scratch"
-export STRIPE_WEBHOOK_SECRETS=whsec_scratch CLAWBACK_MIGRATE=false CLAWBACK_ADMIN_LISTEN=127.0.0.1:0
+export STRIPE_WEBHOOK_SECRETS=whsec_scratch CLAWBACK_SIMULATE_SECRET=whsec_scratch CLAWBACK_MIGRATE=false CLAWBACK_ADMIN_LISTEN=127.0.0.1:0
 CLAWBACK_LISTEN=127.0.0.1:$(free_port)
 export CLAWBACK_LISTEN CLAWBACK_URL=http://$CLAWBACK_LISTEN/webhooks/stripe
 (in_image migrate)

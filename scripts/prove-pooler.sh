@@ -64,7 +64,7 @@ query() {
 }
 
 unset STRIPE_WEBHOOK_SECRET STRIPE_WEBHOOK_SECRET_FILE STRIPE_WEBHOOK_SECRETS_FILE DATABASE_URL_FILE
-export STRIPE_WEBHOOK_SECRETS=whsec_scratch CLAWBACK_MIGRATE=false CLAWBACK_ADMIN_LISTEN=127.0.0.1:0
+export STRIPE_WEBHOOK_SECRETS=whsec_scratch CLAWBACK_SIMULATE_SECRET=whsec_scratch CLAWBACK_MIGRATE=false CLAWBACK_ADMIN_LISTEN=127.0.0.1:0
 cargo build --release --locked --quiet
 clawback=${CARGO_TARGET_DIR:-$PWD/target}/release/clawback
 start_postgres "$scratch"

@@ -3,6 +3,7 @@
 //! Decides when a batch runs and what happens when one fails. What a batch does is [`crate::apply`]'s.
 //! Any number of replicas may run one each: whoever gets the lock works, the others stand by.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,7 @@ pub const MAX_ATTEMPTS: i32 = 6;
 const POLL: Duration = Duration::from_millis(500);
 /// Who was woken and missed the lock tries again so soon.
 const MISSED: Duration = Duration::from_millis(20);
-/// Longer than every time-out inside a batch: then the network is frozen, not the database slow.
+/// Longer than every time-out of a statement: then the network is frozen, not the database slow.
 const FROZEN: Duration = Duration::from_secs(60);
 /// How often expired leases are ended, for kinds that nobody claims, and this processor says that it lives.
 const REAP: Duration = Duration::from_secs(5);
@@ -43,35 +44,37 @@ pub struct Processor {
     pub rules: Rules,
     /// Rung by intake when it stored something.
     pub woken: Arc<Notify>,
+    /// How long a batch may take as a whole.
+    pub limit: Duration,
 }
 
 impl Processor {
     /// Works until `stop` turns true; the batch in hand is finished first. Survives the database: what
     /// was not committed is done again.
     pub async fn run(&self, mut stop: watch::Receiver<bool>) {
-        let mut failures = 0;
+        let mut course = Course::default();
         while !*stop.borrow() {
-            match self.work(&mut stop, &mut failures).await {
+            match self.work(&mut stop, &mut course).await {
                 Ok(()) => break,
                 Err(error) => {
-                    failures += 1;
+                    course.failures += 1;
                     tracing::warn!(%error, "processing paused: the database is away or refuses; it is tried again");
-                    rest(back_off(failures), &mut stop).await;
+                    rest(back_off(course.failures), &mut stop).await;
                 }
             }
         }
     }
 
     /// Works on one connection until it fails or it is time to stop.
-    async fn work(&self, stop: &mut watch::Receiver<bool>, failures: &mut u32) -> Result<(), sqlx::Error> {
+    async fn work(&self, stop: &mut watch::Receiver<bool>, course: &mut Course) -> Result<(), sqlx::Error> {
         let mut conn = within(self.database.connect()).await?;
         let id = Uuid::new_v4();
         within(rebuilds::report(&mut conn, id, self.rules.version)).await?;
         let mut reaped = Instant::now();
         while !*stop.borrow() {
-            let wait = self.step(&mut conn, *failures).await?;
-            let wait = if self.rebuild(&mut conn).await? { Duration::ZERO } else { wait };
-            *failures = 0;
+            let wait = self.step(&mut conn, course).await?;
+            let wait = if self.rebuild(&mut conn, course).await? { Duration::ZERO } else { wait };
+            course.failures = 0;
             if reaped.elapsed() >= REAP {
                 within(follow_ups::reap(&mut conn)).await?;
                 within(rebuilds::report(&mut conn, id, self.rules.version)).await?;
@@ -82,8 +85,15 @@ impl Processor {
         conn.close().await
     }
 
-    /// One batch. Returns how long to wait for the next.
-    async fn step(&self, conn: &mut PgConnection, failures: u32) -> Result<Duration, sqlx::Error> {
+    /// One batch, or one event alone of a batch that failed. Returns how long to wait for the next.
+    async fn step(&self, conn: &mut PgConnection, course: &mut Course) -> Result<Duration, sqlx::Error> {
+        if let Some(event) = course.alone.front().cloned() {
+            if !self.alone(conn, &event).await? {
+                return Ok(MISSED);
+            }
+            course.alone.pop_front();
+            return Ok(Duration::ZERO);
+        }
         let began = Instant::now();
         match self.batch(conn, Take::Next).await {
             Ok(Batch::Done(counts)) => {
@@ -92,59 +102,89 @@ impl Processor {
             }
             Ok(Batch::Busy) => Ok(until_due(conn).await?.max(MISSED)),
             Ok(Batch::Idle) => until_due(conn).await,
-            Err(BatchError { cause: Cause::Database(error), taken }) if taken.is_empty() || is_away(&error) => {
-                Err(error)
-            }
-            // What keeps failing on a database that answers may be one event's doing: not for ever.
-            Err(BatchError { cause: Cause::Database(error), .. }) if is_passing(&error) && failures < PATIENCE => {
-                Err(error)
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a batch failed; its events are tried one by one");
-                self.one_by_one(conn, error.taken).await?;
-                Ok(Duration::ZERO)
-            }
+            Err(error) => split(error, course).map(|()| Duration::ZERO),
         }
     }
 
     /// A few of the payments that are to be made again from the ledger, between batches of events. Returns whether there
-    /// were any. Those that cannot be made again wait, and hold up nothing else.
-    async fn rebuild(&self, conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    /// were any.
+    async fn rebuild(&self, conn: &mut PgConnection, course: &mut Course) -> Result<bool, sqlx::Error> {
+        if let Some(payment_id) = course.payments_alone.pop_front() {
+            return self.rebuild_alone(conn, payment_id).await.map(|()| true);
+        }
         match self.batch(conn, Take::Rebuilds).await {
-            Ok(Batch::Done(_)) => Ok(true),
-            Ok(Batch::Busy | Batch::Idle) => Ok(false),
+            Ok(done) => Ok(matches!(done, Batch::Done(_))),
             Err(BatchError { cause: Cause::Database(error), .. }) if is_away(&error) => Err(error),
             Err(BatchError { cause, .. }) => {
-                tracing::warn!(%cause, "payments cannot be made again from the ledger now; they are left for later");
-                let next = within(rebuilds::take(conn)).await?;
-                within(rebuilds::defer(conn, &next, &cause.to_string())).await.map(|()| false)
+                tracing::warn!(%cause, "payments cannot be made again from the ledger together; they are tried one by one");
+                course.payments_alone = within(rebuilds::take(conn)).await?.into();
+                Ok(true)
             }
         }
     }
 
-    /// So that a poison event cannot hold up its neighbours.
-    async fn one_by_one(&self, conn: &mut PgConnection, taken: Vec<Taken>) -> Result<(), sqlx::Error> {
-        for event in taken {
-            let began = Instant::now();
-            match self.batch(conn, Take::Only(event.seq)).await {
-                Ok(Batch::Done(counts)) => record(counts, began.elapsed()),
-                Ok(Batch::Busy | Batch::Idle) => {}
-                Err(BatchError { cause: Cause::Database(error), .. }) if is_away(&error) => return Err(error),
-                Err(BatchError { cause, .. }) if within(is_no_fault_of_the_event(conn, &cause)).await? => {
-                    // No attempt is counted; but its neighbours go on.
-                    tracing::warn!(event.id = event.event_id, %cause, "event {} is left for later", event.event_id);
-                    within(ledger::defer(conn, &[event.seq], PASSING)).await?;
-                }
-                Err(BatchError { cause, .. }) => within(give_up_or_retry(conn, &event, &cause)).await?,
+    /// One that cannot be made again waits, and holds up no other.
+    async fn rebuild_alone(&self, conn: &mut PgConnection, payment_id: String) -> Result<(), sqlx::Error> {
+        match self.batch(conn, Take::Rebuild(payment_id.clone())).await {
+            Ok(_) => Ok(()),
+            Err(BatchError { cause: Cause::Database(error), .. }) if is_away(&error) => Err(error),
+            Err(BatchError { cause, .. }) => {
+                tracing::warn!(%cause, "payment {payment_id} cannot be made again from the ledger now; it is left for later");
+                within(rebuilds::defer(conn, &[payment_id], &cause.to_string())).await
             }
         }
-        Ok(())
     }
 
+    /// One event of a batch that failed. Returns false when another processor was at work.
+    async fn alone(&self, conn: &mut PgConnection, event: &Taken) -> Result<bool, sqlx::Error> {
+        let began = Instant::now();
+        match self.batch(conn, Take::Only(event.seq)).await {
+            Ok(Batch::Done(counts)) => record(counts, began.elapsed()),
+            Ok(Batch::Busy) => return Ok(false),
+            Ok(Batch::Idle) => {}
+            Err(BatchError { cause: Cause::Database(error), .. }) if is_away(&error) => return Err(error),
+            Err(BatchError { cause, .. }) if within(is_no_fault_of_the_event(conn, &cause)).await? => {
+                // No attempt is counted; but its neighbours go on.
+                tracing::warn!(event.id = event.event_id, %cause, "event {} is left for later", event.event_id);
+                within(ledger::defer(conn, &[event.seq], PASSING)).await?;
+            }
+            Err(BatchError { cause, .. }) => within(give_up_or_retry(conn, event, &cause)).await?,
+        }
+        Ok(true)
+    }
+
+    /// Runs a batch. One that does not end still waits for an answer on its connection: then there is a new one.
     async fn batch(&self, conn: &mut PgConnection, take: Take) -> Result<Batch, BatchError> {
-        match timeout(FROZEN, apply::batch(conn, take, &self.rules)).await {
-            Ok(done) => done,
-            Err(_) => Err(BatchError { taken: Vec::new(), cause: frozen().into() }),
+        let done = apply::batch_within(self.limit, conn, take, &self.rules).await;
+        if matches!(done, Err(BatchError { cause: Cause::TooLong(_), .. })) {
+            let renewed = within(self.database.connect()).await;
+            *conn = renewed.map_err(|error| BatchError { taken: Vec::new(), cause: error.into() })?;
+        }
+        done
+    }
+}
+
+/// How a processor fares.
+#[derive(Debug, Default)]
+struct Course {
+    /// Passing errors in a row.
+    failures: u32,
+    /// Events of a batch that failed: each is tried alone, so that a poison event cannot hold up its neighbours.
+    alone: VecDeque<Taken>,
+    /// Payments that could not be made again together.
+    payments_alone: VecDeque<String>,
+}
+
+/// Has the events of a batch that failed tried alone, or fails with what is likely to pass.
+fn split(BatchError { taken, cause }: BatchError, course: &mut Course) -> Result<(), sqlx::Error> {
+    // What keeps failing on a database that answers may be one event's doing: not for ever.
+    let again = |error: &sqlx::Error| is_passing(error) && !took_too_long(error) && course.failures < PATIENCE;
+    match cause {
+        Cause::Database(error) if taken.is_empty() || is_away(&error) || again(&error) => Err(error),
+        cause => {
+            tracing::warn!(%cause, "a batch of {} events failed; they are tried one by one", taken.len());
+            course.alone = taken.into();
+            Ok(())
         }
     }
 }

@@ -9,9 +9,11 @@ pub mod book;
 mod load;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use sqlx::{Connection, PgConnection};
 use time::OffsetDateTime;
+use tokio::time::timeout;
 
 use crate::domain::align::FollowUp;
 use crate::domain::{Derived, Facts, Marks, Person, RULES};
@@ -25,6 +27,8 @@ use crate::stripe::object::Unreadable;
 use book::Book;
 use load::{Loaded, load};
 
+/// Longer than every time-out of one statement: then the network is frozen, or all of it together too slow.
+pub const LIMIT: Duration = Duration::from_secs(60);
 /// So long an event waits when somebody else holds a row of its payment, in milliseconds.
 const HELD_FOR: i32 = 250;
 
@@ -48,7 +52,7 @@ impl Rules {
 }
 
 /// Which events a batch takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Take {
     /// The next that are due.
     Next,
@@ -56,6 +60,8 @@ pub enum Take {
     Only(i64),
     /// None, but the next payments that somebody asked to be made again from the ledger.
     Rebuilds,
+    /// None, but this payment alone, by its id.
+    Rebuild(String),
 }
 
 /// What came of a batch.
@@ -115,6 +121,9 @@ pub enum Cause {
     /// A mistake in the pure core.
     #[error("the core panicked")]
     Panic,
+    /// It did not end within its time as a whole. The connection is of no use any more.
+    #[error("it took longer than {0:?}")]
+    TooLong(Duration),
 }
 
 /// Takes pending events, makes them state and follow-ups, and commits once.
@@ -124,8 +133,22 @@ pub enum Cause {
 /// # Errors
 /// [`BatchError`] when the database refuses or is away.
 pub async fn batch(conn: &mut PgConnection, take: Take, rules: &Rules) -> Result<Batch, BatchError> {
+    batch_within(LIMIT, conn, take, rules).await
+}
+
+/// The same, with another time limit for the whole of it.
+///
+/// # Errors
+/// [`BatchError`], which tells what was taken also when the time is up.
+pub async fn batch_within(
+    limit: Duration,
+    conn: &mut PgConnection,
+    take: Take,
+    rules: &Rules,
+) -> Result<Batch, BatchError> {
     let mut taken = Vec::new();
-    transact(conn, take, rules, &mut taken).await.map_err(|cause| BatchError { taken, cause })
+    let done = timeout(limit, transact(conn, take, rules, &mut taken)).await;
+    done.unwrap_or(Err(Cause::TooLong(limit))).map_err(|cause| BatchError { taken, cause })
 }
 
 async fn transact(conn: &mut PgConnection, take: Take, rules: &Rules, taken: &mut Vec<Taken>) -> Result<Batch, Cause> {
@@ -138,6 +161,7 @@ async fn transact(conn: &mut PgConnection, take: Take, rules: &Rules, taken: &mu
         Take::Next => (ledger::take(&mut tx).await?, Vec::new()),
         Take::Only(seq) => (ledger::take_one(&mut tx, seq).await?, Vec::new()),
         Take::Rebuilds => (Pending::default(), rebuilds::take(&mut tx).await?),
+        Take::Rebuild(payment_id) => (Pending::default(), vec![payment_id]),
     };
     let Pending { events, stray } = pending;
     if events.is_empty() && asked.is_empty() && stray.is_empty() {

@@ -25,6 +25,12 @@ const YEAR: i64 = 365 * 86_400;
 #[error("{0}")]
 pub struct Misconfigured(pub(super) String);
 
+impl Misconfigured {
+    pub(super) fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
 /// Where the database is.
 #[derive(Clone, Debug, Args)]
 pub struct Database {

@@ -47,7 +47,7 @@ fn welcome(public: SocketAddr, private: SocketAddr, secret: &str, url: &str) -> 
          secret     {secret}\n\
          database   {url}\n\n\
          Send it a life:\n  \
-         STRIPE_WEBHOOK_SECRETS='{secret}' {binary} simulate chargeback-open --url http://{public}/webhooks/stripe\n\
+         CLAWBACK_SIMULATE_SECRET='{secret}' {binary} simulate chargeback-open --url http://{public}/webhooks/stripe\n\
          See what became of it:\n  \
          psql '{url}' -c 'select order_id, null as payment_id, state, amount_paid, amount_refunded, hold, evidence_due_by from clawback_v1.orders \
          union all select null, payment_id, state, amount_paid, amount_refunded, hold, evidence_due_by from clawback_v1.payments where order_id is null'\n\

@@ -1,9 +1,12 @@
 //! `clawback migrate`: migrations only, for a deployment that gives the service no right to run them.
 
+use std::time::Duration;
+
 use anyhow::anyhow;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
+use tokio::time::sleep;
 
 use super::causes::causes;
 use super::config;
@@ -20,11 +23,32 @@ pub(super) async fn run(args: config::Database) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Connects and runs pending migrations.
+/// How often a migration is tried that gets no lock, about three seconds each time.
+const TRIES: u32 = 20;
+/// Between two of them whoever waited behind goes on.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Connects and runs pending migrations, again for about a minute when others hold a lock.
 ///
 /// # Errors
 /// What the database says; `Execute` when it is away.
 pub async fn migrate(database: &PgConnectOptions) -> Result<(), MigrateError> {
+    for _ in 1..TRIES {
+        match migrate_once(database).await {
+            Err(error) if is_locked(&error) => sleep(PAUSE).await,
+            done => return done,
+        }
+    }
+    migrate_once(database).await
+}
+
+/// A lock was not given in time (55P03).
+fn is_locked(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else { return false };
+    error.as_database_error().and_then(|refusal| refusal.code()).as_deref() == Some("55P03")
+}
+
+async fn migrate_once(database: &PgConnectOptions) -> Result<(), MigrateError> {
     let mut conn = database.connect().await?;
     migrations::migrate(&mut conn).await?;
     Ok(conn.close().await?)

@@ -30,6 +30,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use tokio::runtime::Runtime;
 
 /// A Stripe webhook receiver for the money that goes back: refunds and disputes.
 #[derive(Debug, Parser)]
@@ -82,11 +83,11 @@ pub fn main() -> ExitCode {
         }
         Err(error) => error.exit(),
     };
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&format!("cannot start: {error}")),
     };
-    match runtime.block_on(run(cli.command)).and_then(|()| output::finish()) {
+    match end(runtime, run(cli.command)).and_then(|()| output::finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<config::Misconfigured>() => refuse(&format!("{error:#}")),
         Err(error) => {
@@ -94,6 +95,14 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs a command to its end, and leaves threads behind that still wait for something: a name that is being looked up
+/// cannot be interrupted, and would hold up the end of the process.
+fn end<T>(runtime: Runtime, command: impl Future<Output = T>) -> T {
+    let done = runtime.block_on(command);
+    runtime.shutdown_background();
+    done
 }
 
 fn parse() -> Result<Cli, clap::Error> {
@@ -140,7 +149,31 @@ fn first_paragraph(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
     use clap::CommandFactory;
+    use tokio::runtime::Runtime;
+
+    #[test]
+    fn a_name_that_is_still_being_looked_up_does_not_hold_up_the_end() {
+        let (answer, answered) = mpsc::channel::<()>();
+        let (gave_up, waited) = mpsc::channel();
+        let (start, started) = tokio::sync::oneshot::channel();
+        let command = async move {
+            // What looks names up waits in a thread like this one.
+            tokio::task::spawn_blocking(move || {
+                start.send(()).expect("it is waited for");
+                let _ = answered.recv_timeout(Duration::from_secs(20));
+                let _ = gave_up.send(());
+            });
+            started.await.expect("it began");
+        };
+        super::end(Runtime::new().expect("a runtime"), command);
+        assert_eq!(waited.try_recv(), Err(mpsc::TryRecvError::Empty), "it waits still");
+        drop(answer);
+        waited.recv().expect("it ends when it is answered");
+    }
 
     #[test]
     fn the_arguments_of_every_command_are_sound() {

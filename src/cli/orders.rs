@@ -70,11 +70,15 @@ async fn story(conn: &mut PgConnection, order_id: &str) -> anyhow::Result<Value>
     ensure!(!orders.is_empty(), "no order {order_id}: no payment that was seen is for it");
     let history = interface::history(&mut tx, order_id).await?;
     let follow_ups = interface::follow_ups(&mut tx, None, None, Some(order_id), i64::MAX).await?;
-    let payments = payments::of_orders(&mut tx, &[order_id.to_owned()]).await?;
+    let payments = payments::of_order(&mut tx, order_id).await?;
     tx.commit().await?;
 
-    let mut lines = Vec::new();
+    let (mut lines, mut unreadable) = (Vec::new(), Vec::new());
     for (payment_id, facts) in payments {
+        let Some(facts) = facts else {
+            unreadable.push(payment_id);
+            continue;
+        };
         let Some(key) = domain::derive(&payment_id, &facts).payment.order_key() else { continue };
         let of_payment = domain::statement(&payment_id, &facts).into_iter().map(|line| json!(line));
         let asked_for = follow_ups.iter().rev().filter(|row| row["payment_id"] == *payment_id).map(follow_up);
@@ -87,7 +91,7 @@ async fn story(conn: &mut PgConnection, order_id: &str) -> anyhow::Result<Value>
         order["total"] = total(&lines);
         order["statement"] = lines.into();
     }
-    Ok(json!({ "orders": orders, "history": history, "follow_ups": follow_ups }))
+    Ok(json!({ "orders": orders, "history": history, "follow_ups": follow_ups, "unreadable": unreadable }))
 }
 
 /// A follow-up as a line of the statement.
@@ -133,6 +137,7 @@ fn text(order_id: &str, story: &Value) -> String {
         "evidence_due_by",
     ];
     let statement = rows(&story["orders"]).iter().map(section).collect::<String>();
+    let unreadable = rows(&story["unreadable"]).iter().filter_map(Value::as_str).map(missing).collect::<String>();
     let history = [
         "from_state",
         "to_state",
@@ -147,9 +152,17 @@ fn text(order_id: &str, story: &Value) -> String {
         "event_id",
     ];
     format!(
-        "Order {order_id}\n\n{}{statement}\nHistory, in order of arrival\n\n{}",
+        "Order {order_id}\n\n{}{statement}{unreadable}\nHistory, in order of arrival\n\n{}",
         table::render(&order, &rows(&story["orders"])),
         table::render(&history, &rows(&story["history"])),
+    )
+}
+
+/// What is said of a payment whose lines the statement lacks.
+fn missing(payment_id: &str) -> String {
+    format!(
+        "\nPayment {payment_id} is missing here, for what is stored of it cannot be read: \
+         `clawback rebuild {payment_id}` makes it again\n"
     )
 }
 

@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 use super::causes::causes;
 use super::migrate::{migrate, place, why};
 use super::{config, logging};
-use crate::apply::Rules;
+use crate::apply::{self, Rules};
 use crate::domain::Marks;
 use crate::http::{self, App, admin, server};
 use crate::intake::{BodyBudget, Intake};
@@ -146,13 +146,8 @@ impl Service {
             prepared = prepared => prepared?,
             _ = stopped.wait_for(|stop| *stop) => return Ok("processing"),
         }
-        Processor {
-            database: self.database,
-            rules: Rules { marks: self.marks, ..Rules::current(&self.order_key) },
-            woken,
-        }
-        .run(stopped)
-        .await;
+        let rules = Rules { marks: self.marks, ..Rules::current(&self.order_key) };
+        Processor { database: self.database, rules, woken, limit: apply::LIMIT }.run(stopped).await;
         Ok("processing")
     }
 

@@ -1,17 +1,20 @@
 //! `clawback simulate`: the signed events of a payment's life, sent to a URL.
 
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
 
-use super::config::Signing;
+use super::config::Misconfigured;
 use super::output::say;
 use super::send::{self, Receiver};
 use super::sign::unix_now;
 use crate::stories::delivery::{Order, plan};
 use crate::stories::{self, Amount, Cast, Story};
+use crate::stripe::signature::Secrets;
 
 #[derive(Debug, Args)]
 pub(super) struct Simulate {
@@ -39,7 +42,7 @@ pub(super) struct Simulate {
     /// Connected account whose payment it is
     #[arg(long)]
     account: Option<String>,
-    /// Events of live mode
+    /// Events of live mode: to a receiver on this machine only
     #[arg(long)]
     live: bool,
     /// The same seed tells the same ids [default: a new one]
@@ -51,8 +54,9 @@ pub(super) struct Simulate {
     /// Send so many copies of each event
     #[arg(long, value_name = "COPIES", num_args = 0..=1, default_missing_value = "2", default_value = "1")]
     duplicate: NonZeroUsize,
-    #[command(flatten)]
-    signing: Signing,
+    /// What to sign with: one of the receiver's secrets that vouches for nothing real, such as test:whsec_…
+    #[arg(long, env = "CLAWBACK_SIMULATE_SECRET", hide_env_values = true)]
+    secret: Option<SecretString>,
 }
 
 pub(super) async fn run(args: Simulate) -> anyhow::Result<()> {
@@ -63,8 +67,12 @@ pub(super) async fn run(args: Simulate) -> anyhow::Result<()> {
         return Ok(());
     };
     let story = stories::find(name).ok_or_else(|| anyhow!("no story is called {name}: --list shows all"))?;
-    let secrets = args.signing.secrets()?;
-    let secret = secrets.iter().next().context("no signing secret")?;
+    ensure!(
+        !args.live || is_loopback(&args.url),
+        "--live is for a receiver on this machine: 127.0.0.1, [::1] or localhost"
+    );
+    let secrets = secrets(args.secret.as_ref())?;
+    let secret = secrets.iter().next().context("no secret")?;
     let receiver = Receiver { client: send::client(Duration::from_secs(30))?, url: &args.url, secret };
     let seed = args.seed.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0);
     let cast = cast(&args, seed, story)?;
@@ -77,6 +85,24 @@ pub(super) async fn run(args: Simulate) -> anyhow::Result<()> {
     }
     say!("order {}: select * from clawback_v1.orders where order_id = '{0}'", cast.order_id);
     Ok(())
+}
+
+/// Never those of the service: whoever tries something out need not hold what vouches for real money.
+fn secrets(given: Option<&SecretString>) -> Result<Secrets, Misconfigured> {
+    let given = given.ok_or_else(|| {
+        Misconfigured::new(
+            "CLAWBACK_SIMULATE_SECRET is missing: set it to a secret of the receiver's, such as test:whsec_…",
+        )
+    })?;
+    Secrets::parse(given.expose_secret())
+        .map_err(|error| Misconfigured::new(format!("CLAWBACK_SIMULATE_SECRET: {error}")))
+}
+
+/// Whether a URL leads to this machine and nowhere else.
+fn is_loopback(url: &str) -> bool {
+    let Ok(url) = reqwest::Url::parse(url) else { return false };
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The story ends now, so that deadlines lie ahead.
@@ -92,4 +118,21 @@ fn cast(args: &Simulate, seed: u64, story: &Story) -> anyhow::Result<Cast> {
         ..Cast::new(order_id, 0)
     };
     Ok(Cast { start: unix_now() - story.span(&cast), ..cast })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback;
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for url in ["http://127.0.0.1:8080/x", "http://[::1]/x", "http://localhost:1/", "http://127.9.9.9/"] {
+            assert!(is_loopback(url), "{url}");
+        }
+        for url in
+            ["https://your.host/x", "http://10.0.0.1/", "http://localhost.your.host/", "http://127.0.0.1@x.com/", "x"]
+        {
+            assert!(!is_loopback(url), "{url}");
+        }
+    }
 }

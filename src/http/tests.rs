@@ -122,12 +122,58 @@ async fn a_body_is_bounded_announced_or_not() {
 #[tokio::test]
 async fn bodies_beyond_the_room_for_all_are_sent_away() {
     let app = App { bodies: BodyBudget::new(10), max_body: 1 << 20, ..app() };
-    let large = "x".repeat((64 << 10) + 11);
+    let large = "x".repeat((16 << 10) + 11);
     let (status, headers, error) = answer(app.clone(), delivery(&[], large)).await;
     assert_eq!((status, error.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "too many bodies in memory"));
     assert!(headers.contains_key(header::RETRY_AFTER));
     // Stripe's own are small, and never stand back behind large ones.
     assert_eq!(answer(app, delivery(&[], EVENT)).await.0, StatusCode::BAD_REQUEST);
+}
+
+/// What is held of unsigned bodies is charged as it comes in, and given back.
+#[tokio::test]
+async fn half_sent_bodies_are_bounded_together_and_shut_out_no_small_one() {
+    let bodies = BodyBudget::new(1 << 20);
+    let app = App { bodies: bodies.clone(), max_body: 1 << 20, ..app() };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(server::serve(listener, router(app), async { stopped.await.unwrap() }));
+    let half =
+        format!("POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\nContent-Length: 65536\r\n\r\n{}", "x".repeat(48 << 10));
+    let mut held = Vec::new();
+    for n in 1..=32 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(half.as_bytes()).await.unwrap();
+        held.push(stream);
+        // Of each, all but the first 16 KiB.
+        room_left(&bodies, (1 << 20) - n * (32 << 10)).await;
+    }
+
+    for (body, status) in [("x".repeat(17 << 10), 503), ("{}".to_owned(), 400)] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = "POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\nConnection: close";
+        let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+    drop(held);
+    room_left(&bodies, 1 << 20).await;
+    stop.send(()).unwrap();
+    serving.await.unwrap();
+}
+
+/// Waits until exactly so much room is left.
+async fn room_left(bodies: &BodyBudget, bytes: usize) {
+    let waiting = async {
+        while bodies.left() != bytes {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(10), waiting).await;
+    assert!(waited.is_ok(), "{} bytes are left instead of {bytes}", bodies.left());
 }
 
 #[tokio::test]

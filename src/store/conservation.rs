@@ -6,15 +6,13 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use crate::domain::Facts;
-
 /// A stored payment: its facts, and the rows that were derived from them, times in unix seconds.
 #[derive(Debug)]
 pub struct StoredPayment {
     /// The payment's id.
     pub payment_id: String,
-    /// What was seen.
-    pub facts: Json<Facts>,
+    /// What was seen, as it is stored: one damaged document must not hide the others.
+    pub facts: Value,
     /// Its own row.
     pub row: Value,
     /// Its refunds, disputes, fraud warnings and wanted follow-ups, by what a person would call them.
@@ -26,7 +24,7 @@ pub struct StoredPayment {
 pub async fn payments_after(conn: &mut PgConnection, payment_id: &str) -> sqlx::Result<Vec<StoredPayment>> {
     sqlx::query_as!(
         StoredPayment,
-        r#"select p.payment_id, p.facts as "facts: Json<Facts>",
+        r#"select p.payment_id, p.facts,
                   jsonb_build_object('orphan', p.orphan, 'order_id', p.order_id, 'account', nullif(p.account, ''),
                       'livemode', p.livemode, 'currency', nullif(p.currency, ''), 'charge_id', p.charge_id,
                       'amount', p.amount, 'amount_paid', p.amount_paid, 'amount_refunded', p.amount_refunded,

@@ -53,8 +53,10 @@ async fn applied(conn: &mut PgConnection) -> sqlx::Result<Vec<(i64, Vec<u8>)>> {
 }
 
 /// Runs what is pending; safe to run from several replicas at once. Writes nothing when nothing is, so that it
-/// can be asked of a standby.
+/// can be asked of a standby. Fails when a lock is not given within a moment: whoever waits for one makes all wait
+/// that come after, and so a running service.
 pub async fn migrate(conn: &mut PgConnection) -> Result<(), MigrateError> {
+    sqlx::query("select set_config('lock_timeout', '2s', false)").execute(&mut *conn).await?;
     if let Some(version) = altered(conn).await?.first() {
         return Err(MigrateError::VersionMismatch(*version));
     }

@@ -149,15 +149,12 @@ pub async fn tallies(
     Ok(tallies.collect())
 }
 
-/// The payments of these orders.
-pub async fn of_orders(conn: &mut PgConnection, order_ids: &[String]) -> sqlx::Result<Vec<(String, Facts)>> {
-    let rows = sqlx::query!(
-        r#"select payment_id, facts as "facts: Json<Facts>" from clawback.payments where order_id = any($1)"#,
-        order_ids
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.payment_id, row.facts.0)).collect())
+/// The payments of an order, with what was seen of each; none when it cannot be read.
+pub async fn of_order(conn: &mut PgConnection, order_id: &str) -> sqlx::Result<Vec<(String, Option<Facts>)>> {
+    let rows = sqlx::query!("select payment_id, facts from clawback.payments where order_id = $1", order_id)
+        .fetch_all(conn)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.payment_id, serde_json::from_value(row.facts).ok())).collect())
 }
 
 /// Writes those of these payments that differ from what is stored.

@@ -113,5 +113,26 @@ fn every_migration_is_listed_once_and_drops_nothing_of_the_interface() {
         let text = fs::read_to_string(path).expect("a migration").to_lowercase();
         let dropped = ["drop view clawback_v1", "drop function clawback_v1"].iter().any(|drop| text.contains(drop));
         assert!(!dropped || version <= LAST_BEFORE_THE_FIRST_RELEASE, "{name} drops a part of the interface");
+        let checks_all_rows = checks_all_rows(&text);
+        assert!(!checks_all_rows || version <= LAST_BEFORE_THE_FIRST_RELEASE, "{name} reads a table under its lock");
     }
+}
+
+/// Whether a migration adds a constraint to a table that is there without `not valid`, or validates one while it holds
+/// the lock under which it was added.
+fn checks_all_rows(migration: &str) -> bool {
+    let added: Vec<_> = migration.split(';').filter(|statement| statement.contains("add constraint")).collect();
+    let each_is_lazy = added
+        .iter()
+        .all(|s| s.matches("add constraint").count() == s.matches("not valid").count() || s.contains("using index"));
+    !each_is_lazy || (!added.is_empty() && migration.contains("validate constraint"))
+}
+
+#[test]
+fn a_constraint_is_added_not_valid_and_validated_by_a_migration_of_its_own() {
+    let added = "alter table t add constraint c check (a > 0)";
+    assert!(checks_all_rows(&format!("{added};")));
+    assert!(!checks_all_rows(&format!("{added} not valid;")));
+    assert!(!checks_all_rows("alter table t validate constraint c;"));
+    assert!(checks_all_rows(&format!("{added} not valid; alter table t validate constraint c;")));
 }

@@ -16,6 +16,7 @@ type Environment = &'static [(&'static str, &'static str)];
 
 const SOMEWHERE: (&str, &str) = ("DATABASE_URL", "postgres://u:hidden_password@127.0.0.1:1/db");
 const SIGNED: (&str, &str) = ("STRIPE_WEBHOOK_SECRETS", SECRET);
+const SIMULATED: (&str, &str) = ("CLAWBACK_SIMULATE_SECRET", SECRET);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_setting_that_is_wrong_is_one_line_that_says_how_to_mend_it() {
@@ -110,7 +111,7 @@ async fn simulate_delivers_a_story_to_a_receiver() {
     let app = TestApp::start().await;
     let url = format!("{}/webhooks/stripe", app.url);
     let simulate = ["simulate", "chargeback-lost", "--url", &url, "--order", "o_1", "--shuffle", "--duplicate", "3"];
-    let ended = run(&simulate, &[SIGNED, ("HTTP_PROXY", "http://127.0.0.1:1")]).await;
+    let ended = run(&simulate, &[SIMULATED, ("HTTP_PROXY", "http://127.0.0.1:1")]).await;
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
     app.db.settle().await;
     let order = app.db.rows("select state, amount_lost from clawback_v1.orders where order_id = 'o_1'").await;
@@ -123,10 +124,14 @@ async fn simulate_delivers_a_story_to_a_receiver() {
 async fn simulate_fails_when_it_is_refused_or_the_story_is_unknown() {
     let app = TestApp::start().await;
     let url = format!("{}/webhooks/stripe", app.url);
-    let ended = run(&["simulate", "paid", "--url", &url], &[("STRIPE_WEBHOOK_SECRETS", "whsec_other")]).await;
+    let ended = run(&["simulate", "paid", "--url", &url, "--secret", "whsec_other"], &[SIGNED]).await;
     assert_one_line(&ended, 1, &["answered 400", "signature does not match"]);
-    let ended = run(&["simulate", "happy-end"], &[SIGNED]).await;
+    let ended = run(&["simulate", "happy-end"], &[SIMULATED]).await;
     assert_one_line(&ended, 1, &["happy-end", "--list"]);
+    let ended = run(&["simulate", "paid", "--url", &url], &[SIGNED]).await;
+    assert_one_line(&ended, 2, &["CLAWBACK_SIMULATE_SECRET is missing"]);
+    let ended = run(&["simulate", "paid", "--live", "--url", "https://your.host/webhooks/stripe"], &[SIMULATED]).await;
+    assert_one_line(&ended, 1, &["--live", "on this machine"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -143,7 +143,7 @@ async fn what_is_acknowledged_is_on_disk_though_the_server_commits_lazily() {
     // Sessions that began before keep the setting that they began with.
     let app = TestApp::start_on(db.again(), |_| {}).await;
     app.ready().await;
-    for n in 0..10 {
+    for n in 0..100 {
         let before = app.db.value("select pg_current_wal_insert_lsn()::text").await;
         let body = json!({ "id": format!("evt_{n}"), "type": "unknown" }).to_string();
         assert_eq!(app.deliver(&body).await.status(), 200);

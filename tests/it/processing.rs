@@ -117,7 +117,7 @@ async fn a_type_never_heard_of_is_read_when_its_object_is_known() {
 const REFUSAL: &str = "alter table clawback.payments add constraint no_poison check (payment_id <> 'ch_poison')";
 
 /// Writes down how long an event is to wait, and lets it wait no longer.
-const IMPATIENCE: &str = "
+pub const IMPATIENCE: &str = "
     create table waited (n bigint generated always as identity, seconds integer, state text, attempts integer);
     create function impatience() returns trigger language plpgsql as $$
     begin

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clawback::apply::Rules;
+use clawback::apply::{LIMIT, Rules};
 use clawback::domain::RULES;
 use clawback::processor::Processor;
 use clawback::stories::StoryEvent;
@@ -29,7 +29,7 @@ struct Newer {
 impl Newer {
     async fn start(db: &Database) -> Self {
         let rules = Rules { version: RULES + 1, ..Rules::current("order_id") };
-        let processor = Processor { database: options(&db.url), rules, woken: Arc::new(Notify::new()) };
+        let processor = Processor { database: options(&db.url), rules, woken: Arc::new(Notify::new()), limit: LIMIT };
         let (stop, stopped) = watch::channel(false);
         let running = tokio::spawn(async move { processor.run(stopped).await });
         db.until(&format!("select exists (select from clawback.processors where rules = {})", RULES + 1)).await;

@@ -1,12 +1,14 @@
 //! Rows that an older release derived otherwise: ordinary traffic mends them, and nothing fails on them.
 
 use clawback::apply::{self, Batch, Counts, Rules, Take};
+use clawback::cli::migrate::migrate;
 use clawback::cli::serve::Service;
+use clawback::store::migrations::{migrator, required_version};
 use clawback::stories::{Cast, StoryEvent};
 use serde_json::{Value, json};
 
 use crate::binary::{Ended, run};
-use crate::harness::{Database, SECRET, TestApp, tell, tell_with};
+use crate::harness::{Database, SECRET, TestApp, options, tell, tell_with};
 
 /// Everything that services see and that is derived, but when it was written.
 const STATE: [&str; 7] = [
@@ -367,4 +369,30 @@ async fn a_batch_makes_twenty_payments_again_and_queues_the_others() {
     let counts = one_batch(&app, Take::Next).await;
     assert_eq!((counts.processed, counts.deferred), (20, 5));
     assert_eq!(app.db.value("select count(*) from clawback.rebuilds").await, 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_that_waits_for_a_lock_keeps_nobody_waiting_for_long() {
+    let mut db = Database::empty().await;
+    db.expect_errors(&["canceling statement due to lock timeout"]);
+    let mut older = migrator();
+    let before: Vec<_> = older.iter().filter(|migration| migration.version < 18).cloned().collect();
+    older.migrations = before.into();
+    older.run(&db.pool).await.expect("the migrations of an older release");
+    // The next one replaces this view.
+    let reader = db.begin("select from clawback_v1.refunds").await;
+    let target = options(&db.url);
+    let migrating = tokio::spawn(async move { migrate(&target).await });
+    let waits = "select exists (select from pg_locks where relation = 'clawback_v1.refunds'::regclass and not granted)";
+    // Three times it waits, and each time somebody else reads behind it, whose statement has a time limit.
+    for _ in 0..3 {
+        db.until(waits).await;
+        let began = std::time::Instant::now();
+        assert_eq!(db.value("select count(*) from clawback_v1.refunds").await, 0);
+        assert!(began.elapsed() < std::time::Duration::from_secs(10), "{:?}", began.elapsed());
+    }
+    reader.commit().await.expect("the reader ends");
+    migrating.await.expect("no panic").expect("it is tried again");
+    let done = db.value("select max(version) from clawback.migrations").await;
+    assert_eq!(done, required_version());
 }

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::{Finding, good, warning, wrong};
 use crate::cli::database::answer;
-use crate::domain::{Derived, Marks, Wanted, derive_with};
+use crate::domain::{Derived, Facts, Marks, Wanted, derive_with};
 use crate::store::conservation::{self, StoredPayment};
 
 pub(super) async fn look(conn: &mut PgConnection, marks: &Marks, findings: &mut Vec<Finding>) -> sqlx::Result<()> {
@@ -20,17 +21,21 @@ pub(super) async fn look(conn: &mut PgConnection, marks: &Marks, findings: &mut 
 }
 
 /// Derives every payment from its facts, with all that belongs to it, and compares.
-async fn derived_again(conn: &mut PgConnection, marks: &Marks) -> sqlx::Result<[Finding; 3]> {
-    let (mut differing, mut objects, mut disputed) = (Vec::new(), Vec::new(), Vec::new());
+async fn derived_again(conn: &mut PgConnection, marks: &Marks) -> sqlx::Result<[Finding; 4]> {
+    let (mut unreadable, mut differing, mut objects, mut disputed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut last = String::new();
     loop {
         let payments = answer(conservation::payments_after(conn, &last)).await?;
         let Some(end) = payments.last() else { break };
         last.clone_from(&end.payment_id);
         for stored in payments {
-            let derived = derive_with(&stored.payment_id, &stored.facts, marks);
+            let Ok(facts) = Facts::deserialize(&stored.facts) else {
+                unreadable.push(stored.payment_id);
+                continue;
+            };
+            let derived = derive_with(&stored.payment_id, &facts, marks);
             objects.extend(differing_objects(&stored, &derived));
-            disputed.extend(stored.facts.charges_that_miss_a_dispute().map(str::to_owned));
+            disputed.extend(facts.charges_that_miss_a_dispute().map(str::to_owned));
             if !shows(&stored.row, &json!(derived.payment)) {
                 differing.push(stored.payment_id);
             }
@@ -41,6 +46,7 @@ async fn derived_again(conn: &mut PgConnection, marks: &Marks) -> sqlx::Result<[
     objects.dedup();
     let what = "refunds, disputes, fraud warnings, reviews and follow-ups that are not what their payments' facts say";
     Ok([
+        damaged(&unreadable),
         named("conservation", "payments that their facts do not add up to", &differing),
         named("objects", what, &objects),
         unseen_disputes(&disputed),
@@ -124,6 +130,17 @@ fn pruned(count: i64) -> Finding {
         count => good(
             "bodies",
             format!("{count} payments lack a body that was removed: no rebuild can take back what was misread of it"),
+        ),
+    }
+}
+
+/// Damaged, or written by a newer release.
+fn damaged(ids: &[String]) -> Finding {
+    match ids {
+        [] => good("documents", "what was seen of each payment can be read"),
+        ids => wrong(
+            "documents",
+            format!("what was seen of {} payments cannot be read. Run `clawback rebuild {}`", ids.len(), ids.join(" ")),
         ),
     }
 }

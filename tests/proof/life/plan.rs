@@ -57,6 +57,8 @@ pub struct Shape {
     pub bare_refunds: bool,
     /// The endpoint sees each charge as its capture left it.
     pub sees_captures: bool,
+    /// The endpoint sees each refund when it is made.
+    pub sees_refunds: bool,
     /// The endpoint sees that an intent is canceled.
     pub sees_cancels: bool,
     /// Charges without payment intents.

@@ -126,6 +126,7 @@ pub fn today() -> Shape {
         expands_balance: false,
         bare_refunds: false,
         sees_captures: true,
+        sees_refunds: true,
         sees_cancels: true,
         direct: false,
         nested_refunds: Nested::Absent,

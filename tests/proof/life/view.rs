@@ -115,6 +115,7 @@ pub fn knowable(shape: &Shape, endpoint: Endpoint) -> Shape {
     let sees_each_refund =
         shape.nested_refunds != Nested::Absent || shape.refund_events && endpoint.sees_refunds_made();
     let sees_no_refund = !endpoint.sees("charge.refund.updated") && shape.nested_refunds == Nested::Absent;
+    shape.sees_refunds = sees_each_refund;
     if !sees_each_refund && !sees_no_refund {
         shape.lowers = false;
     }

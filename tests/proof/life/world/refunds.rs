@@ -4,6 +4,9 @@ use super::super::objects::Refund;
 use super::super::plan::{Nested, RefundMove, RefundStart};
 use super::{Subject, World, nth, share};
 
+/// So many seconds a refund's own time may lie after that of an event whose total holds it.
+const SLACK: i64 = 10;
+
 impl World {
     pub(super) fn refund(&mut self, p: usize, percent: u8, starts: RefundStart, foreign: bool) {
         let Some((n, left)) = self.refundable(p) else { return };
@@ -13,8 +16,8 @@ impl World {
             RefundStart::Pending => "pending",
             RefundStart::RequiresAction => "requires_action",
         };
-        // A charge seen in the same second, before: does its total hold this refund already?
-        self.next_second();
+        // A charge seen just before: does its total hold this refund already?
+        self.clock += if self.shape.sees_refunds { 1 } else { SLACK + 1 };
         let Some(amount) = self.telling(p, n, share(left, percent.min(100))) else { return };
         let made = self.add_refund(p, n, amount, status);
         if foreign && self.shape.foreign_children {

@@ -1,0 +1,234 @@
+//! Promise: what is damaged or too slow is set aside and named, and holds up nobody else.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clawback::apply::{LIMIT, Rules};
+use clawback::processor::{MAX_ATTEMPTS, Processor};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+use tokio::time::interval;
+
+use crate::bodies::{charge, event};
+use crate::harness::{TestApp, options};
+use crate::processing::IMPATIENCE;
+
+/// A damaged document, and one of a release that keeps something else there.
+const DAMAGED: [&str; 2] = [r#"{"charges": 7}"#, r#"{"charges": {"ch_bad": {"best": {"shape": 2}}}}"#];
+
+fn of_order(id: &str) -> String {
+    event(&format!("evt_{id}"), 1, &charge(id, json!({ "metadata": { "order_id": "o_1" } })))
+}
+
+/// What the doctor says of one check, and how grave it is.
+async fn says(app: &TestApp, check: &str) -> (String, String) {
+    let found: Vec<Value> =
+        serde_json::from_str(&app.attempt(&["doctor", "--json"]).await.stdout).expect("every check in JSON");
+    let finding = found.iter().find(|finding| finding["check"] == check).expect(check);
+    let text = |field: &str| finding[field].as_str().expect("text").to_owned();
+    (text("level"), text("says"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_cannot_be_read_is_named_with_what_mends_it_and_hides_no_other() {
+    for damaged in DAMAGED {
+        let app = TestApp::start().await;
+        app.see(&[of_order("ch_bad"), of_order("ch_good")]).await;
+        let damage = format!("update clawback.payments set facts = '{damaged}' where payment_id = 'ch_bad'");
+        app.db.execute(&damage).await;
+        let mend = "clawback rebuild ch_bad";
+
+        let (level, words) = says(&app, "documents").await;
+        assert!(level == "wrong" && words.contains(&format!("`{mend}`")), "{words}");
+        assert_eq!(says(&app, "conservation").await.0, "good", "the others are looked at");
+        let shown = app.command(&["orders", "show", "o_1"]).await.stdout;
+        assert!(shown.contains(&format!("`{mend}`")), "{shown}");
+        let story = app.json(&["orders", "show", "o_1"]).await;
+        assert_eq!(story["unreadable"], json!(["ch_bad"]));
+        assert_eq!(story["orders"][0]["total"]["paid"], 10_000, "of the payment that can be read: {story}");
+
+        app.command(&["rebuild", "ch_bad"]).await;
+        app.db.until("select not exists (select from clawback.rebuilds)").await;
+        assert_eq!(says(&app, "documents").await.0, "good");
+        let story = app.json(&["orders", "show", "o_1"]).await;
+        assert_eq!((&story["unreadable"], &story["orders"][0]["total"]["paid"]), (&json!([]), &json!(20_000)));
+    }
+}
+
+/// Exceeds the statement's time for whatever `slow` says of the rows to be stored, and counts how often.
+async fn slow_when(app: &mut TestApp, slow: &str) {
+    app.db.expect_errors(&["too slow"]);
+    app.db
+        .execute(&format!(
+            "create sequence timeouts;
+             create function time_out() returns trigger language plpgsql as $$
+             begin
+                 if (select {slow} from stored) then
+                     perform nextval('timeouts');
+                     raise exception using errcode = '57014', message = 'too slow';
+                 end if;
+                 return null;
+             end $$;
+             create trigger time_out after insert on clawback.payments
+                 referencing new table as stored for each statement execute function time_out()"
+        ))
+        .await;
+}
+
+/// Has so many events wait for one batch.
+async fn wait_together(app: &TestApp, ids: &[&str]) {
+    let held = app.db.hold_batches().await;
+    app.take_in(&ids.iter().map(|id| of_order(id)).collect::<Vec<_>>()).await;
+    held.commit().await.expect("a commit");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_exceeds_its_time_is_tried_again_one_event_at_a_time() {
+    let mut app = TestApp::start().await;
+    slow_when(&mut app, "count(*) > 1").await;
+    wait_together(&app, &["ch_1", "ch_2", "ch_3"]).await;
+    app.db.settle().await;
+    let events = app.db.rows("select state, attempts, last_error from clawback_v1.events").await;
+    assert_eq!(events, vec![json!({ "state": "processed", "attempts": 1, "last_error": null }); 3]);
+    assert_eq!(app.db.value("select last_value from timeouts").await, 1, "it is tried as a whole only once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_always_exceeds_its_time_fails_in_the_end_and_holds_up_nobody() {
+    let mut app = TestApp::start().await;
+    app.db.execute(IMPATIENCE).await;
+    slow_when(&mut app, "bool_or(payment_id = 'ch_slow')").await;
+    wait_together(&app, &["ch_1", "ch_slow", "ch_2"]).await;
+    app.db.settle().await;
+    let of = "select state, attempts, last_error like '%too slow%' as slow from clawback_v1.events";
+    let slow = app.db.rows(&format!("{of} where event_id = 'evt_ch_slow'")).await.remove(0);
+    assert_eq!(slow, json!({ "state": "failed", "attempts": MAX_ATTEMPTS, "slow": true }));
+    let others = app.db.rows(&format!("{of} where event_id <> 'evt_ch_slow'")).await;
+    assert_eq!(others, vec![json!({ "state": "processed", "attempts": 1, "slow": null }); 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_does_not_end_is_left_and_its_events_are_tried_one_by_one() {
+    let mut app = TestApp::start().await;
+    // Another processor than the service's, which has less patience.
+    app.stop().await.expect("a clean end");
+    app.db.expect_errors(&["connection to client lost"]);
+    app.db
+        .execute(
+            "create function dawdle() returns trigger language plpgsql as $$
+             begin
+                 perform pg_sleep(4) from stored having count(*) > 1;
+                 return null;
+             end $$;
+             create trigger dawdle after insert on clawback.payments
+                 referencing new table as stored for each statement execute function dawdle();
+             insert into clawback.events (event_id, type, object_id)
+             select 'evt_' || n, 'charge.succeeded', 'ch_' || n from generate_series(1, 3) n;
+             insert into clawback.pending_events (seq, event_id) select seq, event_id from clawback.events;",
+        )
+        .await;
+    for n in 1..=3 {
+        let body = event(&format!("evt_{n}"), 1, &charge(&format!("ch_{n}"), json!({})));
+        app.db.execute(&format!("insert into clawback.event_payloads values ('evt_{n}', $${body}$$)")).await;
+    }
+    let (stop, stopped) = watch::channel(false);
+    let processor = Processor {
+        database: options(&app.db.url),
+        rules: Rules::current("order_id"),
+        woken: Arc::new(Notify::new()),
+        limit: Duration::from_secs(2),
+    };
+    let running = tokio::spawn(async move { processor.run(stopped).await });
+    app.db.settle().await;
+    assert_eq!(app.db.value("select count(*) from clawback_v1.events where state = 'processed'").await, 3);
+    stop.send_replace(true);
+    running.await.expect("no panic");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn traffic_cuts_no_back_off_short() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let woken = Arc::new(Notify::new());
+    let (stop, stopped) = watch::channel(false);
+    let processor = Processor {
+        database: options(&format!("postgres://u@127.0.0.1:{port}/db?sslmode=disable")),
+        rules: Rules::current("order_id"),
+        woken: Arc::clone(&woken),
+        limit: LIMIT,
+    };
+    let running = tokio::spawn(async move { processor.run(stopped).await });
+    let traffic = tokio::spawn(async move {
+        let mut ticks = interval(Duration::from_millis(1));
+        loop {
+            ticks.tick().await;
+            woken.notify_one();
+        }
+    });
+    // Every connection is lost at once.
+    drop(listener.accept().await.expect("a client"));
+    let began = Instant::now();
+    for _ in 0..3 {
+        drop(listener.accept().await.expect("a client"));
+    }
+    // 200, 400 and 800 ms.
+    assert!(began.elapsed() >= Duration::from_millis(1_350), "{:?}", began.elapsed());
+    traffic.abort();
+    stop.send_replace(true);
+    running.await.expect("no panic");
+}
+
+/// Writes down which batch worked on what.
+const COURSE: &str = "
+    create table course (n bigint generated always as identity, worked_on text);
+    create function tell() returns trigger language plpgsql as $$
+    begin
+        insert into course (worked_on) select tg_table_name from done having count(*) > 0;
+        return null;
+    end $$;
+    create trigger tell after delete on clawback.pending_events
+        referencing old table as done for each statement execute function tell();
+    create trigger tell after delete on clawback.rebuilds
+        referencing old table as done for each statement execute function tell()";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_rebuild_and_new_or_replayed_events_take_turns() {
+    let app = TestApp::start().await;
+    let ids: Vec<String> = (0..250).map(|n| format!("ch_{n}")).collect();
+    app.see(&ids.iter().map(|id| of_order(id)).collect::<Vec<_>>()).await;
+    let held = app.db.hold_batches().await;
+    app.db.execute(COURSE).await;
+    // Two and a half batches of events that are processed again, one of new ones, 25 of payments.
+    app.db.execute("select clawback_v1.replay_event(event_id, 'a test') from clawback_v1.events").await;
+    app.command(&["rebuild", "--all"]).await;
+    for n in 0..3 {
+        app.take_in(&[event(&format!("evt_new_{n}"), 2, &charge(&format!("ch_new_{n}"), json!({})))]).await;
+    }
+    held.commit().await.expect("a commit");
+    app.db.settle().await;
+    assert_eq!(app.db.value("select count(*) > 150 from clawback.rebuilds").await, true, "events do not wait for it");
+    app.db.until("select not exists (select from clawback.rebuilds)").await;
+    let course = app.db.rows("select worked_on from course order by n").await;
+    let turns = &course[..5];
+    assert!(turns.windows(2).all(|pair| pair[0] != pair[1]), "{turns:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_cannot_be_made_again_holds_up_no_other() {
+    let mut app = TestApp::start().await;
+    app.db.expect_errors(&["no_poison"]);
+    app.see(&["ch_1", "ch_poison", "ch_2"].map(of_order)).await;
+    app.db
+        .execute(
+            "update clawback.payments set amount_paid = amount_paid - 1;
+             alter table clawback.payments add constraint no_poison check (payment_id <> 'ch_poison') not valid",
+        )
+        .await;
+    app.command(&["rebuild", "--all"]).await;
+    let left = "select array_agg(payment_id) = '{ch_poison}' and bool_and(last_error like '%no_poison%')
+                from clawback.rebuilds";
+    app.db.until(left).await;
+    let mended = "select count(*) from clawback_v1.payments where amount_paid = 10000";
+    assert_eq!(app.db.value(mended).await, 2);
+}
