@@ -51,6 +51,8 @@ pub struct Shape {
     pub api_version: &'static str,
     /// How what a capture releases is shown.
     pub captures: Captures,
+    /// What a capture releases, where it is a refund, is told in `charge.refunded` too.
+    pub releases_tell: bool,
     /// Charges show their balance transaction, not its id.
     pub expands_balance: bool,
     /// Refunds may have neither reason nor metadata.

@@ -78,8 +78,12 @@ fn shapes() -> impl Strategy<Value = Shape> {
         prop::bool::weighted(0.3),
     );
     let habits = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
-    let captures =
-        (select(vec![Captures::Old, Captures::New, Captures::Mixed]), prop::bool::weighted(0.2), any::<bool>());
+    let captures = (
+        select(vec![Captures::Old, Captures::New, Captures::Mixed]),
+        prop::bool::weighted(0.3),
+        any::<bool>(),
+        prop::bool::weighted(0.7),
+    );
     (size, whose, money, eras(), links, habits, captures).prop_map(
         |(payments, (account, livemode, currency), money, era, links, habits, captures)| Shape {
             payments,
@@ -104,6 +108,7 @@ fn shapes() -> impl Strategy<Value = Shape> {
             captures: captures.0,
             expands_balance: captures.1,
             bare_refunds: captures.2,
+            releases_tell: captures.3,
             ..era
         },
     )
@@ -123,6 +128,7 @@ pub fn today() -> Shape {
         method: "card",
         api_version: "2025-04-30.basil",
         captures: Captures::New,
+        releases_tell: true,
         expands_balance: false,
         bare_refunds: false,
         sees_captures: true,

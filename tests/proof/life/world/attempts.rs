@@ -138,7 +138,9 @@ impl World {
         self.set_intent(p, "succeeded", false);
         if old && rest > 0 {
             self.release(p, n, rest, None);
-            self.emit(p, "charge.refunded", Subject::Charge(n));
+            if self.shape.releases_tell {
+                self.emit(p, "charge.refunded", Subject::Charge(n));
+            }
         }
         self.emit_both(p, "charge.captured", "payment_intent.succeeded");
     }

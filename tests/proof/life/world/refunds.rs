@@ -18,7 +18,7 @@ impl World {
         };
         // A charge seen just before: does its total hold this refund already?
         self.clock += if self.shape.sees_refunds { 1 } else { SLACK + 1 };
-        let Some(amount) = self.telling(p, n, share(left, percent.min(100))) else { return };
+        let Some(amount) = self.telling(p, n, self.drawn(p, n, left, percent)) else { return };
         let made = self.add_refund(p, n, amount, status);
         if foreign && self.shape.foreign_children {
             self.make_foreign(p, n, made);
@@ -48,6 +48,14 @@ impl World {
         })
     }
 
+    /// So many percent of what is left; now and then just what a capture released, to be told from that.
+    fn drawn(&self, p: usize, n: usize, left: i64, percent: u8) -> i64 {
+        let charge = &self.pays[p].charges[n];
+        let rest = charge.amount - charge.captured;
+        let fits = (1..=left).contains(&rest) && self.made.is_multiple_of(4);
+        if fits { rest } else { share(left, percent.min(100)) }
+    }
+
     /// An amount near this one that nobody can take for what a capture released: a total that is just the rest, where
     /// the charge was not seen before it, or a refund of the rest made with the capture.
     fn telling(&self, p: usize, n: usize, amount: i64) -> Option<i64> {
@@ -59,7 +67,7 @@ impl World {
             totals
         });
         let is_telling = |amount: &i64| rest == 0 || totals.iter().all(|total| total + amount != rest);
-        let unseen = !self.shape.sees_captures || charge.released > 0;
+        let unseen = !self.shape.sees_captures || charge.released > 0 && !self.shape.sees_refunds;
         // Whole hundreds stay whole: see `disputes.rs`.
         let step = if amount % 100 == 0 { 100 } else { 1 };
         let near = (0..4).map(|n| amount - n * step).filter(|amount| *amount > 0);
