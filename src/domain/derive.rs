@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::dispute::{Outcome, Phase};
-use super::facts::{Child, Dispute, Facts, Refund, Review, Warning};
+use super::facts::{Child, Facts};
 use super::marks::Marks;
 use super::payment::{Payment, payment};
+use super::snapshot::{Dispute, Refund, Review, Warning};
 use super::wanted::{Wanted, wanted};
 
 /// A refund as services see it.

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::facts::{BalanceEntry, Dispute, DisputeFacts, Facts};
+use super::facts::{DisputeFacts, Facts};
+use super::snapshot::{BalanceEntry, Dispute};
 
 /// What kind of case it is. An inquiry that escalates enters a new phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

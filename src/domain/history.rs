@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::facts::Scope;
 use super::order::{Order, OrderKey, Tally};
 use super::payment::{Balance, Payment, State};
+use super::snapshot::Scope;
 
 /// Whose changes a row of the history tells.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::facts::{ChargeFacts, Child, DisputeFacts, Facts, IntentFacts, Latest, SessionFacts, Shown, Submissions};
+use super::facts::{ChargeFacts, Child, DisputeFacts, Facts, IntentFacts, SessionFacts};
+use super::snapshot::{Latest, Shown, Submissions};
 
 impl Facts {
     /// Adds what `other` knows: commutative, associative and idempotent: the ground of order

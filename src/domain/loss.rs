@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 
 use super::dispute::Outcome;
-use super::facts::{BalanceEntry, DisputeFacts, Facts};
+use super::facts::{DisputeFacts, Facts};
 use super::money::sum;
+use super::snapshot::BalanceEntry;
 
 /// One unit of an exchange rate: see [`BalanceEntry::exchange_rate`].
 const UNIT: i128 = 1_000_000_000_000;

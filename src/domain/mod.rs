@@ -26,18 +26,20 @@ mod payment;
 mod payment_id;
 mod rank;
 mod release;
+mod snapshot;
 mod statement;
 mod wanted;
 mod warning;
 
 pub use derive::{Derived, DisputeState, RefundState, ReviewState, WarningState, derive, derive_with};
 pub use dispute::{Outcome, Phase};
-pub use facts::{
-    BalanceEntry, Charge, ChargeFacts, Child, Dispute, DisputeFacts, Facts, Intent, IntentFacts, Latest, Person,
-    Refund, Rendering, Review, Scope, Session, SessionFacts, Shown, Stamp, Submissions, Warning,
-};
+pub use facts::{ChargeFacts, Child, DisputeFacts, Facts, IntentFacts, SessionFacts};
 pub use marks::Marks;
 pub use order::{Order, OrderKey, Tally, order};
 pub use payment::{Balance, Payment, State};
+pub use snapshot::{
+    BalanceEntry, Charge, Dispute, Intent, Latest, Person, Refund, Rendering, Review, Scope, Session, Shown, Stamp,
+    Submissions, Warning,
+};
 pub use statement::{Line, statement};
 pub use wanted::{RunAt, Wanted, kinds};

@@ -5,7 +5,8 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use super::facts::{Charge, ChargeFacts, Child, Facts, Latest, Refund};
+use super::facts::{ChargeFacts, Child, Facts};
+use super::snapshot::{Charge, Latest, Refund};
 
 /// So many seconds a refund's own `created` may lie after the event of the charge that counts it: recorded deliveries
 /// show it up to seconds off.

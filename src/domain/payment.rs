@@ -4,8 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Charge, DisputeFacts, Facts, Intent, Scope};
+use super::facts::{DisputeFacts, Facts};
 use super::money::sum;
+use super::snapshot::{Charge, Intent, Scope};
 
 /// What a payment or an order has come to. The order of the variants is the order in which they are
 /// tried: the first that fits. See README, "States".

@@ -3,7 +3,7 @@
 //! Ranks order snapshots only; no amount or state is read from them. A word not known yet ranks first:
 //! it never hides a stage that is understood.
 
-use super::facts::{Charge, Dispute, Intent, Refund, Review, Session, Warning};
+use super::snapshot::{Charge, Dispute, Intent, Refund, Review, Session, Warning};
 
 impl Charge {
     /// `pending` < `failed` < succeeded and uncaptured < captured.

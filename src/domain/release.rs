@@ -6,8 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::{Charge, ChargeFacts, Child, Facts, Refund, Rendering};
+use super::facts::{ChargeFacts, Child, Facts};
 use super::money::{SLACK, Source};
+use super::snapshot::{Charge, Refund, Rendering};
 
 /// The rest of an authorization that a capture released.
 #[derive(Clone, Copy, Debug)]

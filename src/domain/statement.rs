@@ -6,8 +6,9 @@
 use serde::Serialize;
 
 use super::derive::{Derived, derive};
-use super::facts::{DisputeFacts, Facts, Refund};
+use super::facts::{DisputeFacts, Facts};
 use super::money::sum;
+use super::snapshot::Refund;
 
 /// One line. Money in minor units of the payment's currency, the balance in its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::dispute::Outcome;
-use super::facts::{DisputeFacts, Facts, Latest, Refund, Review};
+use super::facts::{DisputeFacts, Facts};
 use super::marks::Marks;
 use super::money::Unexplained;
 use super::payment::Payment;
+use super::snapshot::{Latest, Refund, Review};
 
 /// When the work may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Whether an early fraud warning still asks for something.
 
-use super::facts::{Child, Facts, Latest, Warning};
+use super::facts::{Child, Facts};
+use super::snapshot::{Latest, Warning};
 
 impl Facts {
     /// Stripe's latest word says so, nobody dismissed it, and its charge has neither a dispute nor a full refund: those

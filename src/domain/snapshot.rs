@@ -1,0 +1,290 @@
+//! Stripe's objects as one event shows them, and when that was.
+//!
+//! Plain data: what is kept of all sightings of an object is in `facts.rs`.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// When and how far along its life an object was seen: a total order over all sightings of one object.
+///
+/// Stripe's `created` has a resolution of one second, so within a second the sighting further along
+/// its life wins, then the one with more refunded, then the larger event id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Stamp {
+    /// `event.created`, in unix seconds.
+    pub at: i64,
+    /// How far along its life the object is; see `rank.rs`.
+    pub rank: u8,
+    /// `amount_refunded` of a charge, in minor units; 0 for everything else.
+    pub amount: i64,
+    /// The id of the event that showed it.
+    pub event_id: String,
+}
+
+/// The latest sighting of something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Latest<T> {
+    /// When it was seen.
+    pub stamp: Stamp,
+    /// What was seen.
+    pub value: T,
+}
+
+/// Whose object it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// The connected account; none for the platform's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// Live or test mode.
+    pub livemode: bool,
+}
+
+/// A charge as one snapshot shows it. Amounts in minor units of `currency`, times in unix seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charge {
+    /// Account and mode.
+    pub scope: Scope,
+    /// What was asked for.
+    pub amount: i64,
+    /// What was captured; 0 for an authorization.
+    pub amount_captured: i64,
+    /// What Stripe shows as refunded: with the released rest of a partial capture, and a void.
+    pub amount_refunded: i64,
+    /// Stripe's word for "nothing is left".
+    pub refunded: bool,
+    /// Stripe's word for "there is or was a dispute".
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disputed: bool,
+    /// Lower-case ISO code.
+    pub currency: String,
+    /// `pending`, `succeeded`, `failed`, or a word not known yet.
+    pub status: String,
+    /// When the attempt was made.
+    pub created: i64,
+    /// Stripe's word for how it was paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_method: Option<String>,
+    /// Why it failed, in Stripe's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_code: Option<String>,
+    /// The refunds that this snapshot nests.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub refunds: BTreeSet<String>,
+}
+
+/// How Stripe shows the rest of an authorization that a capture released. The version of the request that captured
+/// decides, not that of the event (DESIGN 2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rendering {
+    /// As a refund that is counted: before 2025-03-31.basil.
+    Old,
+    /// Not at all.
+    New,
+}
+
+/// What snapshots of a charge with one captured amount have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// The earliest event that showed it, in unix seconds: it was captured by then.
+    pub since: i64,
+    /// The least that any of them shows as refunded, in minor units.
+    pub least: i64,
+    /// The earliest event that showed as little, in unix seconds.
+    pub least_at: i64,
+    /// One said `refunded` of less than the charge's amount.
+    pub all_of_less: bool,
+}
+
+/// A payment intent as one snapshot shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Account and mode.
+    pub scope: Scope,
+    /// What is asked for, in minor units.
+    pub amount: i64,
+    /// What was captured over all charges.
+    pub amount_received: i64,
+    /// Lower-case ISO code.
+    pub currency: String,
+    /// Stripe's word.
+    pub status: String,
+    /// Whether the last attempt failed.
+    pub last_attempt_failed: bool,
+    /// Why it was canceled, in Stripe's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancellation_reason: Option<String>,
+}
+
+/// A refund as one snapshot shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refund {
+    /// Account and mode.
+    pub scope: Scope,
+    /// In minor units.
+    pub amount: i64,
+    /// Lower-case ISO code.
+    pub currency: String,
+    /// Stripe's word; a nested refund of the oldest versions has none and has succeeded.
+    pub status: String,
+    /// Why it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_reason: Option<String>,
+    /// What it waits for, in Stripe's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_reason: Option<String>,
+    /// Where it goes to, in Stripe's word: `card` and so on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination_type: Option<String>,
+    /// By which the buyer's bank finds it: an ARN or the like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Whether the reference is there yet, in Stripe's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference_status: Option<String>,
+    /// The merchant's own fields, as Stripe has them; none where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Value>,
+    /// When it was made, in unix seconds.
+    pub created: i64,
+}
+
+/// A dispute as one snapshot shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dispute {
+    /// Account and mode.
+    pub scope: Scope,
+    /// In minor units; may be below or above the charge's.
+    pub amount: i64,
+    /// Lower-case ISO code.
+    pub currency: String,
+    /// The cardholder's reason, in Stripe's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The card network's code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_reason_code: Option<String>,
+    /// How it was paid, in Stripe's word: `card`, `klarna` and so on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_method: Option<String>,
+    /// Stripe's word.
+    pub status: String,
+    /// `chargeback`, `inquiry`, `compliance`, `block`, `resolution`, or a word not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case_type: Option<String>,
+    /// Unix seconds; 0: no response is allowed; none: not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_by: Option<i64>,
+    /// Evidence is staged, which is not the same as sent.
+    pub has_evidence: bool,
+    /// The last submission was late.
+    pub past_due: bool,
+    /// How often evidence was submitted.
+    pub submission_count: i64,
+    /// Who is to answer at the deadline, in Stripe's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intended_submission_method: Option<String>,
+    /// Who answered, in Stripe's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submission_method: Option<String>,
+    /// For which programmes of the networks the evidence qualifies: Stripe's JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enhanced_eligibility: Option<Value>,
+    /// Whether the charge can still be refunded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_charge_refundable: Option<bool>,
+    /// When it was opened, in unix seconds.
+    pub created: i64,
+}
+
+/// One movement on the balance, for a dispute or a charge: the money's truth. In minor units of the settlement
+/// currency, which may differ from the object's; a withdrawal is negative.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BalanceEntry {
+    /// Unix seconds; 0: not known.
+    pub created: i64,
+    /// Negative when taken, positive when given back.
+    pub amount: i64,
+    /// The fee, positive when charged.
+    pub fee: i64,
+    /// Lower-case ISO code.
+    pub currency: String,
+    /// What one unit of the object's currency was worth in `currency`, in units of 10^-12.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange_rate: Option<u64>,
+}
+
+/// The smallest and the largest `submission_count` seen of a dispute in one phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submissions {
+    /// The first count seen: Stripe does not say whether it restarts in a new phase.
+    pub least: i64,
+    /// More than that: evidence was submitted in this phase.
+    pub most: i64,
+}
+
+/// A checkout session as one snapshot shows it: only what an order is found by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Account and mode.
+    pub scope: Scope,
+    /// Lower-case ISO code; none in setup mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+}
+
+/// An early fraud warning as one snapshot shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// Account and mode.
+    pub scope: Scope,
+    /// The issuer's kind of fraud, in Stripe's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fraud_type: Option<String>,
+    /// Neither disputed nor fully refunded yet: a refund can still prevent a dispute. None where Stripe says
+    /// nothing of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actionable: Option<bool>,
+    /// When it was made, in unix seconds.
+    pub created: i64,
+}
+
+/// A Radar review as one snapshot shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    /// Account and mode.
+    pub scope: Scope,
+    /// Nobody decided yet.
+    pub open: bool,
+    /// Why it was opened, in Stripe's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened_reason: Option<String>,
+    /// Why it was closed, in Stripe's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_reason: Option<String>,
+    /// When it was opened, in unix seconds.
+    pub created: i64,
+}
+
+/// Who paid, as one snapshot of a charge, an intent or a session says. Personal data: kept apart from the facts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Person {
+    /// The charge, intent or session.
+    pub object_id: String,
+    /// `event.created`, in unix seconds.
+    pub seen_at: i64,
+    /// The event that showed it.
+    pub event_id: String,
+    /// Stripe's customer.
+    pub customer_id: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Name.
+    pub name: Option<String>,
+}
