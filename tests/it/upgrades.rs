@@ -53,9 +53,8 @@ async fn rows_that_an_older_release_derived_otherwise_are_mended_by_ordinary_tra
              delete from clawback.orders;
              update clawback.payments set amount_refunded = 0, state = 'paid' where state in ('refunded', 'partially_refunded');
              update clawback.disputes set phase = 'compliance', amount = amount + 1;
-             insert into clawback.refunds
-             select 're_misread', payment_id, charge_id, amount, currency, status, reason, failure_reason, request_key,
-                    created_at, updated_at
+             insert into clawback.refunds (refund_id, payment_id, charge_id, amount, currency, status, created_at)
+             select 're_misread', payment_id, charge_id, amount, currency, status, created_at
              from clawback.refunds limit 1;
              delete from clawback.fraud_warnings;
              update clawback.follow_ups set wanted = false, state = 'cancelled', finished_at = now()
