@@ -1,37 +1,177 @@
--- Follow-ups: what somebody has to do now, wanted by the state of a payment and worked off by consumers.
+-- Follow-ups: what somebody has to do now, wanted by the state of a payment and worked off by consumers. What consumers
+-- call stands in 0007; here is the table, and what those functions share.
 
 create table clawback.follow_ups (
     id           bigint      generated always as identity,
     kind         text        not null,
     subject      text        not null,
     round        text        not null,
+    key          text        not null,
     order_id     text,
     -- The payment's row, as in `refunds`; none for work that is about no payment.
     payment_id   text,
+    account      text,
+    livemode     boolean     not null default false,
     payload      jsonb       not null,
     state        text        not null default 'ready',
     wanted       boolean     not null default true,
     run_at       timestamptz not null,
+    -- A consumer or a person said when: new facts do not move it.
+    rescheduled  boolean     not null default false,
     due_at       timestamptz,
     attempts     integer     not null default 0,
     max_attempts integer     not null default 20,
-    last_error   text,
     consumer     text,
     lease_token  uuid,
     leased_until timestamptz,
+    result       jsonb,
+    last_error   text,
     created_at   timestamptz not null default now(),
     finished_at  timestamptz,
     constraint follow_ups_pkey primary key (id),
     -- For ever: nothing is ever asked for twice.
     constraint follow_ups_once unique (kind, subject, round),
+    -- A payment that becomes part of another takes its follow-ups along: looked at when a batch commits.
+    constraint follow_ups_payment_fkey foreign key (payment_id)
+        references clawback.payments (payment_id) deferrable initially deferred,
+    constraint follow_ups_names check (kind <> '' and subject <> ''),
     constraint follow_ups_state check (state in ('ready', 'leased', 'done', 'cancelled', 'dead', 'discarded')),
     constraint follow_ups_finished check ((state in ('done', 'cancelled', 'dead', 'discarded')) = (finished_at is not null)),
     constraint follow_ups_leased check ((state = 'leased') = (leased_until is not null)),
     constraint follow_ups_lease_token check (state <> 'leased' or lease_token is not null),
     constraint follow_ups_cancelled check (state <> 'cancelled' or not wanted),
-    constraint follow_ups_attempts check (attempts >= 0 and attempts <= max_attempts)
+    constraint follow_ups_attempts check (attempts >= 0 and attempts <= max_attempts),
+    constraint follow_ups_result check (octet_length(result::text) <= 16384)
 ) with (fillfactor = 80);
 
-create index follow_ups_ready on clawback.follow_ups (kind, run_at, id) where state = 'ready';
+create index follow_ups_ready on clawback.follow_ups (kind, livemode, run_at, id) where state = 'ready';
 create index follow_ups_leased on clawback.follow_ups (leased_until) where state = 'leased';
+create index follow_ups_dead on clawback.follow_ups (kind) where state = 'dead';
+create index follow_ups_ended on clawback.follow_ups (state, id) where state in ('cancelled', 'discarded');
+create index follow_ups_order on clawback.follow_ups (order_id) where order_id is not null;
 create index follow_ups_payment on clawback.follow_ups (payment_id);
+
+-- Once, when a follow-up begins: when payments become one its subject may change, its key does not.
+create function clawback.begin_follow_up() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    home record;
+begin
+    new.key := new.kind || '/' || new.subject || '/' || new.round;
+    select p.account, p.livemode into home from clawback.payments p where p.payment_id = new.payment_id;
+    if found then
+        new.account := nullif(home.account, '');
+        new.livemode := home.livemode;
+    end if;
+    return new;
+end
+$$;
+revoke all on function clawback.begin_follow_up() from public;
+create trigger follow_ups_begin before insert on clawback.follow_ups
+    for each row execute function clawback.begin_follow_up();
+
+-- An expired lease counts as an attempt: the row is ready again, or dead, or cancelled if unwanted.
+create function clawback.reap_follow_ups() returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    reaped bigint;
+begin
+    with expired as (
+        select f.id from clawback.follow_ups f
+        where f.state = 'leased' and f.leased_until < clock_timestamp()
+        order by f.id
+        limit 1000
+        for update skip locked
+    )
+    update clawback.follow_ups f
+    set state = case when not f.wanted then 'cancelled' when f.attempts >= f.max_attempts then 'dead' else 'ready' end,
+        finished_at = case when not f.wanted or f.attempts >= f.max_attempts then clock_timestamp() end,
+        run_at = case when f.wanted and f.attempts < f.max_attempts then clock_timestamp() else f.run_at end,
+        leased_until = null,
+        lease_token = null,
+        last_error = coalesce('lease of consumer ' || f.consumer || ' expired', f.last_error)
+    from expired
+    where f.id = expired.id;
+    get diagnostics reaped = row_count;
+    return reaped;
+end
+$$;
+revoke all on function clawback.reap_follow_ups() from public;
+
+-- Claims for clawback_v1.claim_follow_ups, whose name it gives in its errors.
+create function clawback.lease_follow_ups(
+    for_consumer text, of_kinds text[], at_most integer, for_time interval, of_mode boolean
+) returns setof clawback.follow_ups
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+-- A generic plan does not know the limit and sorts the whole queue: 150 claims a second instead of 2,000.
+set plan_cache_mode = force_custom_plan as $$
+declare
+    wanted_kind text;
+begin
+    if coalesce(for_consumer, '') = '' or octet_length(for_consumer) > 255 then
+        raise exception 'claim_follow_ups: consumer must name the caller in 1 to 255 bytes' using errcode = '22023';
+    end if;
+    if coalesce(cardinality(of_kinds), 0) = 0 then
+        raise exception 'claim_follow_ups: kinds must name at least one kind, such as notify_refund' using errcode = '22023';
+    end if;
+    foreach wanted_kind in array of_kinds loop
+        if wanted_kind is null or starts_with(wanted_kind, 'stripe_') then
+            raise exception 'claim_follow_ups: kind % is the service''s own', coalesce(wanted_kind, 'null')
+                using errcode = '22023', hint = 'Leave out null and every kind that begins with stripe_.';
+        end if;
+    end loop;
+    if at_most is null or at_most not between 1 and 1000 then
+        raise exception 'claim_follow_ups: max_count must be between 1 and 1000' using errcode = '22023';
+    end if;
+    if for_time is null or for_time not between interval '1 second' and interval '1 hour' then
+        raise exception 'claim_follow_ups: lease must be between 1 second and 1 hour' using errcode = '22023';
+    end if;
+
+    -- A statement of its own: "ready or expired" in one condition would read the whole table.
+    perform clawback.reap_follow_ups();
+
+    return query
+    -- Kind by kind and mode by mode, so that each is read from its own part of the index, in order, and no further
+    -- than needed.
+    with due as (
+        select r.id
+        from (select distinct k from unnest(of_kinds) as u (k)) kinds
+        cross join unnest(case when of_mode is null then array[true, false] else array[of_mode] end) as modes (m)
+        cross join lateral (
+            select f.id, f.run_at from clawback.follow_ups f
+            where f.state = 'ready' and f.kind = kinds.k and f.livemode = modes.m and f.run_at <= clock_timestamp()
+            order by f.run_at, f.id
+            limit at_most
+            for update skip locked
+        ) r
+        order by r.run_at, r.id
+        limit at_most
+    ), claimed as (
+        update clawback.follow_ups f
+        set state = 'leased', attempts = f.attempts + 1, consumer = for_consumer,
+            lease_token = gen_random_uuid(), leased_until = clock_timestamp() + for_time
+        from due
+        where f.id = due.id
+        returning f.*
+    )
+    select c.* from claimed c order by c.run_at, c.id;
+end
+$$;
+revoke all on function clawback.lease_follow_ups(text, text[], integer, interval, boolean) from public;
+
+-- The row a consumer speaks of, locked; null when there is none, so that its lease was lost. Refuses the
+-- service's own kinds.
+create function clawback.follow_up_for_consumer(id bigint) returns clawback.follow_ups
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    found_row clawback.follow_ups;
+begin
+    select f.* into found_row from clawback.follow_ups f where f.id = follow_up_for_consumer.id for update;
+    if starts_with(found_row.kind, 'stripe_') then
+        raise exception 'follow-up % is of kind %, which is the service''s own', found_row.id, found_row.kind
+            using errcode = '42501';
+    end if;
+    return found_row;
+end
+$$;
+revoke all on function clawback.follow_up_for_consumer(bigint) from public;

@@ -36,8 +36,8 @@
 //!
 //! `domain` and `stripe` do not know each other. They meet in `handlers`, in one table.
 //!
-//! Beside the Rust stand the `migrations/`: worth reading first.
-//! `0004_interface.sql` begins what services see.
+//! Beside the Rust stand the `migrations/`: worth reading first, from the ledger on. What services see begins with
+//! `0006_views.sql`.
 //!
 //! # The way of one event
 //!
@@ -143,7 +143,7 @@
 //! its facts to what is wanted. Inserting and withdrawing follows by itself. Describe it in `README.md`.
 //!
 //! **… a state.** A variant of [`domain::State`], at its place in the ladder, and a migration that
-//! widens the checks of `payments`, `orders` and `order_history` (`0009_invariants.sql`).
+//! widens the checks of `payments`, `orders` and `order_history` (as in `0002_state.sql`).
 //!
 //! **… a constraint.** A new migration, and a statement that it refuses in `tests/it/invariants.rs`, which
 //! asks for one for each.

@@ -77,7 +77,7 @@ impl Facts {
             self.captured_charges().filter_map(|(id, best)| self.rest_of(id, &best.value).zip(Some((id, &best.value))));
         let old = of_charges.filter(|(rest, (id, charge))| self.rendering(id, charge, *rest) == Rendering::Old);
         let unseen = self.captured_charges().next().is_none();
-        old.map(|(rest, _)| rest).chain(self.rest_of_intent().filter(move |_| unseen))
+        old.map(|(rest, _)| rest).chain(self.rests_of_intent().filter(move |rest| unseen && rest.amount > 0))
     }
 
     fn rest_of<'a>(&'a self, charge_id: &'a str, charge: &'a Charge) -> Option<Rest<'a>> {
@@ -87,12 +87,17 @@ impl Facts {
         Some(Rest { charge_id: Some(charge_id), amount: charge.rest()?, currency: &charge.currency, captured_by })
     }
 
-    fn rest_of_intent(&self) -> Option<Rest<'_>> {
-        let facts = self.intents.values().next()?;
-        let intent = &facts.best.value;
-        let captured_by = *facts.received.get(&intent.amount_received)?;
-        let amount = intent.amount.saturating_sub(intent.amount_received);
-        (amount > 0).then_some(Rest { charge_id: None, amount, currency: &intent.currency, captured_by })
+    /// The rest of what an intent asks for, each time that more of it was received.
+    fn rests_of_intent(&self) -> impl Iterator<Item = Rest<'_>> {
+        self.intents.values().flat_map(|facts| {
+            let intent = &facts.best.value;
+            facts.received.iter().map(|(received, at)| Rest {
+                charge_id: None,
+                amount: intent.amount.saturating_sub(*received),
+                currency: &intent.currency,
+                captured_by: *at,
+            })
+        })
     }
 
     /// How the rest of a charge is shown, by the first that tells (DESIGN 2.2).

@@ -67,13 +67,17 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("payments_order_fkey", "update clawback.payments set order_id = 'order-nowhere'"),
     ("payments_pkey", "insert into clawback.payments select * from clawback.payments"),
     ("payment_objects_pkey", "insert into clawback.payment_objects select * from clawback.payment_objects"),
-    ("payment_objects_payment_fkey", "insert into clawback.payment_objects values ('re_new', 'pi_nowhere')"),
+    (
+        "payment_objects_payment_fkey",
+        "insert into clawback.payment_objects (object_id, payment_id) values ('re_new', 'pi_nowhere')",
+    ),
     ("orders_state", "update clawback.orders set state = 'shipped'"),
     ("orders_state_money", "update clawback.orders set state = 'paid', amount_paid = 0"),
     ("orders_amounts", "update clawback.orders set amount_disputed = -1 where open_disputes > 0"),
     (
         "orders_currency",
-        "insert into clawback.orders
+        "insert into clawback.orders (order_id, account, livemode, currency, state, amount_paid, amount_refunded,
+                                      amount_disputed, amount_lost, hold, open_disputes, evidence_due_by)
                          select order_id, account, livemode, 'e', state, amount_paid, amount_refunded, amount_disputed,
                                 amount_lost, hold, open_disputes, evidence_due_by from clawback.orders",
     ),

@@ -1,0 +1,75 @@
+-- What people do: one table of who did what, that the functions write themselves, in the transaction of what they do;
+-- and the way in for events of our own.
+
+create table clawback.actions (
+    id           bigint      generated always as identity,
+    at           timestamptz not null default now(),
+    actor        text        not null,
+    role         text        not null,
+    via          text        not null,
+    action       text        not null,
+    subject_kind text        not null,
+    subject      text        not null,
+    reason       text,
+    detail       jsonb       not null default '{}',
+    constraint actions_pkey primary key (id),
+    constraint actions_via check (via in ('console', 'cli', 'sql'))
+);
+create index actions_subject on clawback.actions (subject, id);
+
+create function clawback.refuse_to_forget() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    raise exception 'clawback.actions is append-only' using errcode = '42501';
+end
+$$;
+revoke all on function clawback.refuse_to_forget() from public;
+create trigger actions_append_only before update or delete or truncate on clawback.actions
+    for each statement execute function clawback.refuse_to_forget();
+
+-- A person's name is believed only from the owner's role, which the commands and the console use: several people
+-- share it. Whoever else claims one is written down under the role's name, with the claim beside it.
+create function clawback.record_action(action text, subject_kind text, subject text, reason text, detail jsonb)
+returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    claimed text := nullif(current_setting('clawback.actor', true), '');
+    claimed_via text := nullif(current_setting('clawback.via', true), '');
+    believed boolean := pg_has_role(session_user, current_user, 'member');
+begin
+    insert into clawback.actions (actor, role, via, action, subject_kind, subject, reason, detail)
+    values (
+        case when believed and claimed is not null then left(claimed, 255) else session_user end,
+        session_user,
+        case when believed and claimed_via in ('console', 'cli') then claimed_via else 'sql' end,
+        record_action.action, record_action.subject_kind, record_action.subject,
+        left(nullif(record_action.reason, ''), 2000),
+        coalesce(record_action.detail, '{}') || case when believed then '{}'::jsonb else jsonb_strip_nulls(
+            jsonb_build_object('claimed_actor', left(claimed, 255), 'claimed_via', left(claimed_via, 255))) end);
+end
+$$;
+revoke all on function clawback.record_action(text, text, text, text, jsonb) from public;
+
+-- An event of our own: what somebody says is an input like Stripe's, so that the ledger stays the whole truth.
+create function clawback.enter_event(type text, object jsonb, account text, livemode boolean) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    moment timestamptz := clock_timestamp();
+    event_id text := 'evt_clawback_' || replace(gen_random_uuid()::text, '-', '');
+    object_id text := enter_event.object ->> 'id';
+    body text := jsonb_build_object(
+        'id', event_id, 'object', 'event', 'type', enter_event.type,
+        'created', floor(extract(epoch from moment))::bigint,
+        'account', nullif(enter_event.account, ''), 'livemode', coalesce(enter_event.livemode, false),
+        'data', jsonb_build_object('object', enter_event.object || jsonb_build_object(
+            'microsecond', extract(microseconds from moment)::bigint % 1000000)))::text;
+    place bigint;
+begin
+    insert into clawback.events (event_id, type, account, livemode, object_id, created_at)
+    values (event_id, enter_event.type, nullif(enter_event.account, ''), enter_event.livemode, object_id, moment)
+    returning events.seq into place;
+    insert into clawback.event_payloads (event_id, payload) values (event_id, body);
+    insert into clawback.pending_events (seq, event_id) values (place, event_id);
+end
+$$;
+revoke all on function clawback.enter_event(text, jsonb, text, boolean) from public;

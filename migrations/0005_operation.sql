@@ -1,0 +1,60 @@
+-- What keeps the service right over starts, releases and removed bodies.
+
+-- One row, made by the first start of the service.
+create table clawback.settings (
+    is_only   boolean     not null default true,
+    -- What is newly wanted for a cause before it is history; null: nothing is.
+    ask_since timestamptz,
+    -- The metadata key of the merchant's order reference; null until a service started.
+    order_key text,
+    constraint settings_pkey primary key (is_only),
+    constraint settings_only check (is_only)
+);
+
+-- Processors at work and the rules that they follow: an older one stands by while a newer one lives.
+create table clawback.processors (
+    processor_id uuid        not null,
+    rules        integer     not null,
+    seen_at      timestamptz not null default now(),
+    constraint processors_pkey primary key (processor_id)
+);
+
+-- Payments that somebody asked to be made again from the ledger. The processor takes a few at a time.
+create table clawback.rebuilds (
+    payment_id text        not null,
+    asked_at   timestamptz not null default now(),
+    -- What is newly wanted for a cause before it is history; null: nothing is.
+    ask_since  timestamptz,
+    -- Later than now while one that failed backs off.
+    run_at     timestamptz not null default now(),
+    last_error text,
+    constraint rebuilds_pkey primary key (payment_id)
+);
+
+-- Whoever removes bodies, and in the same transaction.
+create function clawback.bodies_removed() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    own text;
+begin
+    select e.event_id into own
+    from removed r
+    join clawback.events e on e.event_id = r.event_id
+    where starts_with(e.type, 'clawback.')
+    limit 1;
+    if found then
+        raise exception 'the body of % stays: nobody can send an event of our own again', own using errcode = '23001';
+    end if;
+    update clawback.payments p
+    set pruned = true
+    from removed r
+    join clawback.events e on e.event_id = r.event_id
+    join clawback.payment_objects o on o.object_id = e.object_id
+    where p.payment_id = o.payment_id and not p.pruned;
+    return null;
+end
+$$;
+revoke all on function clawback.bodies_removed() from public;
+
+create trigger event_payloads_removed after delete on clawback.event_payloads
+    referencing old table as removed for each statement execute function clawback.bodies_removed();

@@ -1,0 +1,154 @@
+-- Follow-ups, for the services that work them off: claim some, commit, work, then end each lease.
+--
+-- Functions run with the owner's rights, fix their search_path, qualify every name, and nobody may execute them before
+-- `clawback grants` says so. Their arguments and results never change.
+
+-- In SQL, since plpgsql allows no argument and result column of one name; so by position.
+create function clawback_v1.claim_follow_ups(
+    consumer text, kinds text[], max_count integer default 10, lease interval default '60 seconds',
+    livemode boolean default null
+) returns table (
+    id bigint, kind text, subject text, round text, key text, order_id text, payment_id text, account text,
+    livemode boolean, payload jsonb, attempt integer, max_attempts integer, due_at timestamptz, lease_token uuid,
+    leased_until timestamptz
+)
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+    select c.id, c.kind, c.subject, c.round, c.key, c.order_id,
+           -- Neither a join nor `exists`, which could read all payments for a few rows.
+           case when (select p.orphan from clawback.payments p where p.payment_id = c.payment_id) is not true
+               then c.payment_id end,
+           c.account, c.livemode, c.payload, c.attempts, c.max_attempts, c.due_at, c.lease_token, c.leased_until
+    from clawback.lease_follow_ups($1, $2, $3, $4, $5) c
+    order by c.run_at, c.id
+$$;
+comment on function clawback_v1.claim_follow_ups(text, text[], integer, interval, boolean) is
+    'Leases up to max_count (1 to 1000) ready follow-ups of these kinds to consumer for lease (1 second to 1 hour); of live or test mode only with livemode. What others hold is skipped; an expired lease counts as an attempt and is handed out again. Commit, work, then complete or fail each with its lease_token.';
+
+create function clawback_v1.complete_follow_up(id bigint, lease_token uuid, result jsonb default null) returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    held clawback.follow_ups := clawback.follow_up_for_consumer(complete_follow_up.id);
+begin
+    if octet_length(complete_follow_up.result::text) > 16384 then
+        raise exception 'complete_follow_up: result must have at most 16 kB' using errcode = '22023';
+    end if;
+    if held.lease_token is null or held.lease_token is distinct from complete_follow_up.lease_token then
+        return false;
+    end if;
+    if held.state = 'leased' then
+        update clawback.follow_ups f
+        set state = 'done', finished_at = clock_timestamp(), leased_until = null, last_error = null,
+            result = complete_follow_up.result
+        where f.id = held.id;
+    end if;
+    return held.state in ('leased', 'done');
+end
+$$;
+comment on function clawback_v1.complete_follow_up(bigint, uuid, jsonb) is
+    'The work is done; result (at most 16 kB, no personal data) is kept beside it. false: the lease was lost, somebody else has or had it. Twice with one token: true, and the first result stays.';
+
+create function clawback_v1.fail_follow_up(id bigint, lease_token uuid, error text, retry_in interval default null)
+returns text
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    held clawback.follow_ups := clawback.follow_up_for_consumer(fail_follow_up.id);
+    next_state text;
+    delay interval;
+begin
+    if fail_follow_up.retry_in not between interval '0' and interval '30 days' then
+        raise exception 'fail_follow_up: retry_in must be between 0 and 30 days' using errcode = '22023';
+    end if;
+    if held.state is distinct from 'leased' or held.lease_token is distinct from fail_follow_up.lease_token then
+        return null;
+    end if;
+    next_state := case when not held.wanted then 'cancelled'
+                       when held.attempts >= held.max_attempts then 'dead'
+                       else 'ready' end;
+    -- 5 s, 10 s, 20 s … an hour at most, a quarter either way so that a crowd does not come back at once.
+    delay := coalesce(fail_follow_up.retry_in,
+        least(interval '1 hour', interval '5 seconds' * power(2, least(held.attempts - 1, 20))) * (0.75 + random() / 2));
+    update clawback.follow_ups f
+    set state = next_state,
+        finished_at = case when next_state <> 'ready' then clock_timestamp() end,
+        run_at = case when next_state = 'ready' then clock_timestamp() + delay else f.run_at end,
+        leased_until = null,
+        lease_token = null,
+        last_error = left(fail_follow_up.error, 2000)
+    where f.id = held.id;
+    return next_state;
+end
+$$;
+comment on function clawback_v1.fail_follow_up(bigint, uuid, text, interval) is
+    'The work failed. Returns the new state: ready (again after retry_in, else exponential back-off from 5 seconds to an hour), dead after max_attempts, cancelled if wanted no longer; null: the lease was lost.';
+
+create function clawback_v1.give_up_follow_up(id bigint, lease_token uuid, error text) returns text
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    held clawback.follow_ups := clawback.follow_up_for_consumer(give_up_follow_up.id);
+    next_state text := case when held.wanted then 'dead' else 'cancelled' end;
+begin
+    if held.state is distinct from 'leased' or held.lease_token is distinct from give_up_follow_up.lease_token then
+        return null;
+    end if;
+    update clawback.follow_ups f
+    set state = next_state, finished_at = clock_timestamp(), leased_until = null, lease_token = null,
+        last_error = left(give_up_follow_up.error, 2000)
+    where f.id = held.id;
+    return next_state;
+end
+$$;
+comment on function clawback_v1.give_up_follow_up(bigint, uuid, text) is
+    'The work cannot succeed, however often it is tried: dead at once, so that a person looks; cancelled if wanted no longer; null: the lease was lost.';
+
+create function clawback_v1.snooze_follow_up(id bigint, lease_token uuid, until timestamptz) returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    held clawback.follow_ups := clawback.follow_up_for_consumer(snooze_follow_up.id);
+    moment timestamptz := clock_timestamp();
+begin
+    if snooze_follow_up.until is null or snooze_follow_up.until > moment + interval '90 days' then
+        raise exception 'snooze_follow_up: until must be at most 90 days ahead' using errcode = '22023';
+    end if;
+    if held.state is distinct from 'leased' or held.lease_token is distinct from snooze_follow_up.lease_token then
+        return false;
+    end if;
+    update clawback.follow_ups f
+    set state = case when held.wanted then 'ready' else 'cancelled' end,
+        finished_at = case when not held.wanted then moment end,
+        attempts = held.attempts - 1,
+        -- A deadline that is past already holds nothing up.
+        run_at = case when held.wanted then greatest(moment, least(snooze_follow_up.until,
+            case when held.due_at > moment then held.due_at end)) else f.run_at end,
+        rescheduled = held.wanted,
+        leased_until = null,
+        lease_token = null
+    where f.id = held.id;
+    return held.wanted;
+end
+$$;
+comment on function clawback_v1.snooze_follow_up(bigint, uuid, timestamptz) is
+    'Given back until then, at most 90 days ahead and never past due_at, without an attempt counted: for work that waits for a person or another system. false: the lease was lost, or the work is wanted no longer.';
+
+create function clawback_v1.extend_follow_up(id bigint, lease_token uuid, lease interval) returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    held clawback.follow_ups := clawback.follow_up_for_consumer(extend_follow_up.id);
+begin
+    if extend_follow_up.lease is null
+        or extend_follow_up.lease not between interval '1 second' and interval '1 hour' then
+        raise exception 'extend_follow_up: lease must be between 1 second and 1 hour' using errcode = '22023';
+    end if;
+    if held.state is distinct from 'leased' or not held.wanted
+        or held.lease_token is distinct from extend_follow_up.lease_token then
+        return false;
+    end if;
+    update clawback.follow_ups f
+    set leased_until = clock_timestamp() + extend_follow_up.lease
+    where f.id = held.id;
+    return true;
+end
+$$;
+comment on function clawback_v1.extend_follow_up(bigint, uuid, interval) is
+    'Holds on for lease from now (1 second to 1 hour). false: the lease was lost, or the work is wanted no longer: stop.';
+
+revoke all on all functions in schema clawback_v1 from public;
