@@ -4,6 +4,7 @@ use std::process::Command;
 
 use clawback::stories::{self, Amount, Cast};
 use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
 
 use crate::bodies::{charge, dispute, event, event_with, intent, refund, review, session, warning, with};
 use crate::harness::{Database, TestApp, tell_with};
@@ -294,4 +295,24 @@ async fn moments(app: &TestApp) -> Value {
         )
         .await
         .remove(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_by_page_come_in_the_order_of_an_index() {
+    let db = Database::migrated().await;
+    // Where an index gives the order, nothing is sorted, however small the tables.
+    let mut tx = db.begin("set local enable_sort = off; set local enable_seqscan = off").await;
+    for list in [
+        "payments order by updated_at desc, payment_id",
+        "payments where order_id is null order by updated_at desc, payment_id",
+        "events order by received_at desc",
+        "follow_ups order by id desc",
+        "follow_ups where state = 'discarded' order by id desc",
+        "order_history where id > 7 order by id",
+        "actions order by id desc",
+    ] {
+        let explain = format!("explain select * from clawback_v1.{list} limit 50");
+        let plan: Vec<String> = sqlx::query_scalar(AssertSqlSafe(explain)).fetch_all(&mut *tx).await.expect("a plan");
+        assert!(!plan.iter().any(|node| node.contains("Sort  (") || node.contains("Seq Scan")), "{list}: {plan:#?}");
+    }
 }
