@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prints the folder that holds `initdb` and `postgres`; exits 1 when there is none.
-# Looks where the binary looks: src/cli/local_postgres/binaries.rs.
+# Looks where the binary looks: src/dev/local_postgres/binaries.rs.
 set -u
 
 use_if_complete() {

@@ -27,7 +27,7 @@ start_postgres() {
     fi
     rm -f "$build/owner" && mkfifo "$build/owner"
     (
-        supervisor=$(<src/cli/local_postgres/supervisor.sh)
+        supervisor=$(<src/dev/local_postgres/supervisor.sh)
         cd "$folder"
         exec ${as_owner[@]+"${as_owner[@]}"} sh -c "$supervisor" clawback-postgres "$folder" "$bin" \
             -c listen_addresses= -c "unix_socket_directories=$folder" -c fsync=off

@@ -24,15 +24,16 @@
 //!
 //! | floor | modules | their job |
 //! |---|---|---|
-//! | 5 | `main` | an exit code |
-//! | 4 | [`cli`] | the commands; the only place that reads configuration. [`cli::serve`] puts a service together |
+//! | 6 | `main`, [`commands`] | the command line as a whole, and its exit code |
+//! | 5 | `cli`, [`dev`] | operators' commands; what never runs in production: a service on a Postgres of its own, and made-up lives of payments |
+//! | 4 | [`app`] | configuration, and the one place that puts a running service together |
 //! | 3 | [`http`], [`intake`], [`processor`] | the webhook and the probes; storing events; when a batch runs, and what happens when one fails |
 //! | 2 | [`apply`] | one batch: load, fold, save. Its transaction begins and ends here |
 //! | 1 | [`store`], [`handlers`] | all SQL; Stripe's objects as facts (pure) |
-//! | 0 | [`domain`], [`stripe`], [`telemetry`] | what facts add up to (pure); signature, envelope, how to read an object (pure); the names of the metrics |
+//! | 0 | [`domain`], [`stripe`], [`telemetry`], `terminal` | what facts add up to (pure); signature, envelope, how to read an object (pure); the names of the metrics; what people are told |
 //!
-//! [`stories`] stands beside the core and imports nothing of it: it tells lives of payments as the events
-//! that Stripe would send, for `clawback simulate`, `clawback demo` and the tests.
+//! [`dev::stories`] imports nothing of all this: it tells lives of payments as the events that Stripe would send, for
+//! `clawback simulate`, `clawback demo` and the tests.
 //!
 //! `domain` and `stripe` do not know each other. They meet in `handlers`, in one table.
 //!
@@ -121,7 +122,7 @@
 //! - **Invariant:** no migration drops or retypes a column of a view, or changes what a function takes or returns, of
 //!   `clawback_v1`.
 //! - **Invariant:** there is no cache and no state between batches. Whatever is in memory may be lost.
-//! - **Invariant:** [`stories`] uses no rule of the core. A story told with the rules it tests would agree
+//! - **Invariant:** [`dev::stories`] uses no rule of the core. A story told with the rules it tests would agree
 //!   with every mistake in them.
 //! - **Invariant:** no text that comes from outside, and no error of the database, is in an answer. Answers
 //!   are fixed words; bodies and signatures are in no log.
@@ -155,7 +156,7 @@
 //! **… a function of the interface.** A new migration: plpgsql, `security definer`, a fixed `search_path`, every
 //! name qualified, a comment, and `revoke all … from public`. Then its line in `cli/grants.rs`.
 //!
-//! **… a story.** One function in `stories/scenarios.rs` and one entry in `stories/catalogue.rs`.
+//! **… a story.** One function in `dev/stories/scenarios.rs` and one entry in `dev/stories/catalogue.rs`.
 //! `clawback simulate --list` shows it, and `clawback demo` tells it.
 //!
 //! **… a command.** A file in `cli/` and a variant in `cli/mod.rs`. What it shows, it reads from
@@ -169,16 +170,19 @@
 //!   the call, and the call is made outside any transaction.
 //! - What was fetched from Stripe: as an event in the ledger, so that the set of events stays the whole
 //!   truth. What people say is such an event already: `clawback.linked`, `clawback.dismissed`.
-//! - Commands for operators, retention, personal data: in [`cli`], with their SQL in [`store`].
+//! - Commands for operators, retention, personal data: in `cli`, with their SQL in [`store`].
 
+pub mod app;
 pub mod apply;
 pub mod cli;
+pub mod commands;
+pub mod dev;
 pub mod domain;
 pub mod handlers;
 pub mod http;
 pub mod intake;
 pub mod processor;
 pub mod store;
-pub mod stories;
 pub mod stripe;
 pub mod telemetry;
+mod terminal;

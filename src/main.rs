@@ -1,7 +1,7 @@
-//! The `clawback` binary: see [`clawback::cli`].
+//! The `clawback` binary: see [`clawback::commands`].
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    clawback::cli::main()
+    clawback::commands::main()
 }

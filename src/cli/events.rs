@@ -12,11 +12,12 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::sleep;
 
-use super::output::{self, say};
 use super::person::{ACTIONS, Person};
-use super::{config, database, table};
+use crate::app::{config, database};
 use crate::store::interface::{self, EventFilter};
 use crate::store::replays;
+use crate::terminal::table;
+use crate::terminal::{self, say};
 
 /// So many are replayed in one transaction: a longer one would block the service's own work.
 const CHUNK: usize = 500;
@@ -25,7 +26,7 @@ const ROOM: i64 = 1000;
 const NONE: &str = "no event is like that";
 
 #[derive(Debug, Args)]
-pub(super) struct Events {
+pub(crate) struct Events {
     #[command(subcommand)]
     action: Action,
     #[command(flatten)]
@@ -111,7 +112,7 @@ impl From<Like> for EventFilter {
     }
 }
 
-pub(super) async fn run(args: Events) -> anyhow::Result<()> {
+pub(crate) async fn run(args: Events) -> anyhow::Result<()> {
     let conn = &mut database::connect(&args.database).await?;
     let done = match args.action {
         Action::List { like, limit, json } => list(conn, &like.into(), limit, json).await,
@@ -137,8 +138,8 @@ async fn show(conn: &mut PgConnection, event_id: &str, json: bool) -> anyhow::Re
         return Ok(());
     }
     let columns = ["event_id", "type", "state", "payment_id", "created_at", "received_at", "attempts", "last_error"];
-    output::print(format_args!("{}", table::render(&columns, std::slice::from_ref(&event))));
-    output::print(format_args!("{}", table::section("Who had it processed again", &ACTIONS, &event["actions"])));
+    terminal::print(format_args!("{}", table::render(&columns, std::slice::from_ref(&event))));
+    terminal::print(format_args!("{}", table::section("Who had it processed again", &ACTIONS, &event["actions"])));
     say!("\n{}", event["payload"].as_str().unwrap_or("(its body was pruned)"));
     Ok(())
 }

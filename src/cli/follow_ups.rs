@@ -6,13 +6,14 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
-use super::output::{self, say};
 use super::person::{ACTIONS, Person};
-use super::{config, database, table};
+use crate::app::{config, database};
 use crate::store::interface;
+use crate::terminal::table;
+use crate::terminal::{self, say};
 
 #[derive(Debug, Args)]
-pub(super) struct FollowUps {
+pub(crate) struct FollowUps {
     #[command(subcommand)]
     action: Action,
     #[command(flatten)]
@@ -78,7 +79,7 @@ enum Action {
     },
 }
 
-pub(super) async fn run(args: FollowUps) -> anyhow::Result<()> {
+pub(crate) async fn run(args: FollowUps) -> anyhow::Result<()> {
     let conn = &mut database::connect(&args.database).await?;
     act(conn, args.action).await.map_err(database::mended)
 }
@@ -134,8 +135,8 @@ async fn show(conn: &mut PgConnection, id: i64, json: bool) -> anyhow::Result<()
         ["created_at", "run_at", "due_at", "finished_at"],
     );
     let row = std::slice::from_ref(&follow_up);
-    output::print(format_args!("{}\n{}", table::render(&what, row), table::render(&when, row)));
-    output::print(format_args!("{}", table::section("Who did what with it", &ACTIONS, &follow_up["actions"])));
+    terminal::print(format_args!("{}\n{}", table::render(&what, row), table::render(&when, row)));
+    terminal::print(format_args!("{}", table::section("Who did what with it", &ACTIONS, &follow_up["actions"])));
     say!("\n{}", follow_up["payload"]);
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! `clawback grants`: what a role needs of `clawback_v1`, as statements to read and run.
 
-use super::output;
+use crate::terminal;
 use clap::Args;
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["read", "work", "payloads"]))]
-pub(super) struct Grants {
+pub(crate) struct Grants {
     /// The database role
     role: String,
     /// Read every view but the payloads, and find what an id is
@@ -48,9 +48,9 @@ pub(super) const WORK: &[&str] = &[
     "dismiss_warning(text, text)",
 ];
 
-pub(super) fn run(args: &Grants) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Grants) -> anyhow::Result<()> {
     anyhow::ensure!(!args.role.is_empty() && !args.role.contains('\0'), "the role needs a name");
-    output::print(format_args!("{}", statements(args)));
+    terminal::print(format_args!("{}", statements(args)));
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use clap::Args;
 
 #[derive(Debug, Args)]
-pub(super) struct Healthcheck {
+pub(crate) struct Healthcheck {
     /// Where the service listens
     #[arg(long, env = "CLAWBACK_LISTEN", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
@@ -16,10 +16,10 @@ pub(super) struct Healthcheck {
     ready: bool,
 }
 
-pub(super) async fn run(args: &Healthcheck) -> anyhow::Result<()> {
+pub(crate) async fn run(args: &Healthcheck) -> anyhow::Result<()> {
     let path = if args.ready { "readyz" } else { "healthz" };
     let url = format!("http://{}/{path}", reachable(args.listen));
-    let client = super::send::client(Duration::from_secs(3))?;
+    let client = crate::app::client(Duration::from_secs(3))?;
     let answer = client.get(&url).send().await.with_context(|| format!("no answer from {url}"))?;
     ensure!(answer.status().is_success(), "{url} answered {}", answer.status());
     Ok(())

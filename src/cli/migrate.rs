@@ -1,94 +1,17 @@
 //! `clawback migrate`: migrations only, for a deployment that gives the service no right to run them.
 
-use std::time::Duration;
-
 use anyhow::anyhow;
-use sqlx::migrate::MigrateError;
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection};
-use tokio::time::sleep;
 
-use super::causes::causes;
-use super::config;
-use super::database::forbidden;
-use super::output::say;
-use crate::store::{migrations, settings};
+use crate::app::config;
+use crate::app::migrate::{migrate, place, why};
+use crate::store::migrations;
+use crate::terminal::say;
 
-pub(super) async fn run(args: config::Database) -> anyhow::Result<()> {
+pub(crate) async fn run(args: config::Database) -> anyhow::Result<()> {
     let database = args.options()?;
     migrate(&database)
         .await
         .map_err(|error| anyhow!("cannot migrate the database on {}: {}", place(&database), why(&error)))?;
     say!("migrated to version {}", migrations::required_version());
     Ok(())
-}
-
-/// How often a migration is tried that gets no lock, about three seconds each time.
-const TRIES: u32 = 20;
-/// Between two of them whoever waited behind goes on.
-const PAUSE: Duration = Duration::from_secs(1);
-
-/// Connects and runs pending migrations, again for about a minute when others hold a lock.
-///
-/// # Errors
-/// What the database says; `Execute` when it is away.
-pub async fn migrate(database: &PgConnectOptions) -> Result<(), MigrateError> {
-    for _ in 1..TRIES {
-        match migrate_once(database).await {
-            Err(error) if is_locked(&error) => sleep(PAUSE).await,
-            done => return done,
-        }
-    }
-    migrate_once(database).await
-}
-
-/// A lock was not given in time (55P03).
-fn is_locked(error: &MigrateError) -> bool {
-    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else { return false };
-    error.as_database_error().and_then(|refusal| refusal.code()).as_deref() == Some("55P03")
-}
-
-async fn migrate_once(database: &PgConnectOptions) -> Result<(), MigrateError> {
-    let mut conn = database.connect().await?;
-    migrations::migrate(&mut conn).await?;
-    Ok(conn.close().await?)
-}
-
-/// The same for a database that is told stories: however long ago they happened, they are asked for.
-///
-/// # Errors
-/// As those of [`migrate`].
-pub async fn for_stories(database: &PgConnectOptions) -> Result<(), MigrateError> {
-    migrate(database).await?;
-    let mut conn = database.connect().await?;
-    settings::ask_for_everything(&mut conn).await?;
-    Ok(conn.close().await?)
-}
-
-/// Where it was tried.
-pub(super) fn place(database: &PgConnectOptions) -> String {
-    format!("{}:{}", database.get_host(), database.get_port())
-}
-
-/// What kept migrations from being run.
-pub(super) fn why(error: &MigrateError) -> String {
-    match error {
-        MigrateError::Execute(error) if forbidden(error) => {
-            format!("{}: connect as the owner of schema clawback; `clawback doctor` tells who that is", causes(error))
-        }
-        MigrateError::Execute(error) => causes(error),
-        MigrateError::ExecuteMigration(error, version) => format!("migration {version}: {}", causes(error)),
-        MigrateError::VersionMismatch(version) => altered(&[*version]),
-        error => causes(error),
-    }
-}
-
-/// What to do about migrations that were applied in another wording.
-pub(super) fn altered(versions: &[i64]) -> String {
-    let versions: Vec<String> = versions.iter().map(i64::to_string).collect();
-    format!(
-        "migration {} was applied in another wording than this binary has: run the release that this database was \
-         made by, or report it",
-        versions.join(", ")
-    )
 }

@@ -7,13 +7,14 @@ use sqlx::{Connection, PgConnection};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::output::{self, say};
-use super::{config, database, table};
+use crate::app::{config, database};
 use crate::domain::{self, OrderKey};
 use crate::store::{interface, payments};
+use crate::terminal::table;
+use crate::terminal::{self, say};
 
 #[derive(Debug, Args)]
-pub(super) struct Orders {
+pub(crate) struct Orders {
     #[command(subcommand)]
     action: Action,
     #[command(flatten)]
@@ -38,14 +39,14 @@ enum Action {
 
 const MONEY: [&str; 4] = ["paid", "refunded", "disputed", "lost"];
 
-pub(super) async fn run(args: Orders) -> anyhow::Result<()> {
+pub(crate) async fn run(args: Orders) -> anyhow::Result<()> {
     let conn = &mut database::connect(&args.database).await?;
     let Action::Show { order_id, json } = args.action;
     let (order_id, story) = told(conn, &order_id).await.map_err(database::mended)?;
     if json {
         say!("{}", serde_json::to_string_pretty(&story)?);
     } else {
-        output::print(format_args!("{}", text(&order_id, &story)));
+        terminal::print(format_args!("{}", text(&order_id, &story)));
     }
     Ok(())
 }

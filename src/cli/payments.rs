@@ -5,13 +5,14 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
-use super::output::say;
 use super::person::Person;
-use super::{config, database, table};
+use crate::app::{config, database};
 use crate::store::interface;
+use crate::terminal::say;
+use crate::terminal::table;
 
 #[derive(Debug, Args)]
-pub(super) struct Payments {
+pub(crate) struct Payments {
     #[command(subcommand)]
     action: Action,
     #[command(flatten)]
@@ -48,7 +49,7 @@ enum Action {
     },
 }
 
-pub(super) async fn run(args: Payments) -> anyhow::Result<()> {
+pub(crate) async fn run(args: Payments) -> anyhow::Result<()> {
     let conn = &mut database::connect(&args.database).await?;
     let done = match args.action {
         Action::List { unlinked, limit, json } => list(conn, unlinked, limit, json).await,

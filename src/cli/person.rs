@@ -7,7 +7,7 @@ use clap::builder::NonEmptyStringValueParser;
 pub(super) const ACTIONS: [&str; 6] = ["at", "action", "actor", "role", "via", "reason"];
 
 #[derive(Debug, Args)]
-pub(super) struct Person {
+pub(crate) struct Person {
     /// Who asks [default: the login name, from SUDO_USER or USER]
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     by: Option<String>,

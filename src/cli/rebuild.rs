@@ -14,11 +14,11 @@ use time::format_description::well_known::Rfc3339;
 use tokio::time::sleep;
 
 use super::events::moment;
-use super::output::say;
-use super::{config, database};
+use crate::app::{config, database};
 use crate::apply::{self, Rehearsal, Rules};
 use crate::handlers::{self, Reading};
 use crate::store::{interface, rebuilds, settings};
+use crate::terminal::say;
 
 /// A batch of the service may be at work: so often it is tried again, and so soon.
 const TRIES: usize = 500;
@@ -26,7 +26,7 @@ const SOON: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("which").required(true).args(["payment_ids", "all"]))]
-pub(super) struct Rebuild {
+pub(crate) struct Rebuild {
     /// Payments, by their ids
     payment_ids: Vec<String>,
     /// Every payment; events that were ignored or failed and can be read now are processed first
@@ -43,7 +43,7 @@ pub(super) struct Rebuild {
     database: config::Database,
 }
 
-pub(super) async fn run(args: Rebuild) -> anyhow::Result<()> {
+pub(crate) async fn run(args: Rebuild) -> anyhow::Result<()> {
     let conn = &mut database::connect(&args.database).await?;
     let done = if args.dry_run { rehearse(conn, &args).await } else { ask(conn, &args).await };
     done.map_err(database::mended)

@@ -53,7 +53,7 @@ async fn stranger(db: &Database) -> (String, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_finds_nothing_wrong_and_then_what_was_broken() {
     let app = TestApp::start().await;
-    for story in clawback::stories::all() {
+    for story in clawback::dev::stories::all() {
         app.live(story.name, story.name).await;
     }
     app.see(&[event("evt_orphan", 1, &refund("re_orphan", json!({})))]).await;

@@ -273,7 +273,7 @@ async fn readiness_needs_a_migrated_database_and_liveness_does_not() {
     let event = json!({ "id": "evt_1", "type": "t" }).to_string();
     assert_error(app.delivery(&event), 503, "event could not be stored").await;
 
-    clawback::cli::migrate::migrate(&crate::harness::options(&app.db.url)).await.expect("the migrations run");
+    clawback::app::migrate::migrate(&crate::harness::options(&app.db.url)).await.expect("the migrations run");
     app.ready().await;
     assert_eq!(app.deliver(&event).await.status(), 200);
     app.db.settle().await;

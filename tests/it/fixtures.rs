@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use clawback::stories::delivery::{Order, plan};
+use clawback::dev::stories::delivery::{Order, plan};
 use serde_json::{Value, json};
 
 use crate::bodies::{charge, dispute, event, event_with, refund};

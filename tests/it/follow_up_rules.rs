@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use clawback::dev::stories;
+use clawback::domain;
 use clawback::domain::Marks;
-use clawback::{domain, stories};
 use serde_json::{Value, json};
 use sqlx::postgres::PgListener;
 

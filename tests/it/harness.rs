@@ -7,11 +7,11 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
-use clawback::cli::local_postgres::{Durability, LocalPostgres, Options};
-use clawback::cli::migrate::for_stories;
-use clawback::cli::serve::Service;
+use clawback::app::Service;
+use clawback::app::migrate::for_stories;
+use clawback::dev::local_postgres::{Durability, LocalPostgres, Options};
+use clawback::dev::stories::{Cast, Story, StoryEvent, find};
 use clawback::domain::Marks;
-use clawback::stories::{Cast, Story, StoryEvent, find};
 use clawback::stripe::signature::{Secret, Secrets, sign};
 use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use clawback::stories::{self, Amount, Cast};
+use clawback::dev::stories::{self, Amount, Cast};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 

@@ -1,7 +1,7 @@
 //! A migration runs over what every release before it left behind, and nothing of it is lost.
 
+use clawback::dev::stories::StoryEvent;
 use clawback::store::migrations::{migrator, required_version};
-use clawback::stories::StoryEvent;
 use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};

@@ -1,6 +1,6 @@
 //! History is not news: what came about before the service was to ask is kept, and asked of nobody.
 
-use clawback::stories::{Cast, StoryEvent};
+use clawback::dev::stories::{Cast, StoryEvent};
 use serde_json::{Value, json};
 
 use crate::harness::{Database, TestApp, story, tell_with, unix_now};

@@ -4,8 +4,8 @@
 
 use std::num::NonZeroUsize;
 
-use clawback::stories::delivery::{Order, plan};
-use clawback::stories::{self, Cast};
+use clawback::dev::stories::delivery::{Order, plan};
+use clawback::dev::stories::{self, Cast};
 
 use crate::harness::{Database, STATE, TestApp};
 use crate::table::{self, Rows};

@@ -1,6 +1,6 @@
 //! Promise: an order's story, told to a person, adds up to the order: in each account, mode and currency.
 
-use clawback::stories;
+use clawback::dev::stories;
 use serde_json::{Value, json};
 
 use crate::bodies::{DAY, T0, charge, dispute, event, event_with, intent, refund};

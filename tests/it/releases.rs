@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clawback::apply::{LIMIT, Rules};
+use clawback::dev::stories::StoryEvent;
 use clawback::domain::RULES;
 use clawback::processor::Processor;
-use clawback::stories::StoryEvent;
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use clawback::stories::{self, StoryEvent};
+use clawback::dev::stories::{self, StoryEvent};
 use serde_json::Value;
 use tokio::task::JoinSet;
 

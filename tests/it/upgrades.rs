@@ -1,10 +1,10 @@
 //! Rows that an older release derived otherwise: ordinary traffic mends them, and nothing fails on them.
 
+use clawback::app::Service;
+use clawback::app::migrate::migrate;
 use clawback::apply::{self, Batch, Counts, Rules, Take};
-use clawback::cli::migrate::migrate;
-use clawback::cli::serve::Service;
+use clawback::dev::stories::{Cast, StoryEvent};
 use clawback::store::migrations::{migrator, required_version};
-use clawback::stories::{Cast, StoryEvent};
 use serde_json::{Value, json};
 
 use crate::binary::{Ended, run};

@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::time::Instant;
 
-use clawback::stories::{self, Cast};
+use clawback::dev::stories::{self, Cast};
 use serde_json::{Value, json};
 
 use crate::life::Event;

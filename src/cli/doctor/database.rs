@@ -7,13 +7,14 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 
 use super::{Finding, good, role, sums, warning, wrong};
-use crate::cli::causes::causes;
-use crate::cli::database::{answer, reach};
-use crate::cli::sign::unix_now;
-use crate::cli::{grants, migrate};
+use crate::app::database::{answer, reach};
+use crate::app::migrate;
+use crate::app::unix_now;
+use crate::cli::grants;
 use crate::domain::Marks;
 use crate::store::health::{self, Backlog, Oddities, Server};
 use crate::store::migrations;
+use crate::terminal::causes::causes;
 
 /// `tolerance`: how far the clocks may be apart. `marks`: how long before a deadline somebody is warned.
 pub(super) async fn look(options: &PgConnectOptions, tolerance: Duration, marks: &Marks) -> Vec<Finding> {

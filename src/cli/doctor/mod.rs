@@ -13,10 +13,11 @@ use clap::Args;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{config, table};
+use crate::app::config;
+use crate::terminal::table;
 
 #[derive(Debug, Args)]
-pub(super) struct Doctor {
+pub(crate) struct Doctor {
     #[command(flatten)]
     database: config::Database,
     #[command(flatten)]
@@ -47,7 +48,7 @@ fn wrong(check: &'static str, says: impl Into<String>) -> Finding {
     Finding { check, level: "wrong", says: says.into() }
 }
 
-pub(super) async fn run(args: Doctor) -> anyhow::Result<()> {
+pub(crate) async fn run(args: Doctor) -> anyhow::Result<()> {
     let mut findings = settings::look(&args.others);
     findings.push(secrets(&args.signing));
     match args.database.options() {

@@ -10,7 +10,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use tracing_subscriber::EnvFilter;
 
 use super::{Finding, good, warning, wrong};
-use crate::cli::{config, first_paragraph};
+use crate::app::config::{self, first_paragraph};
 use crate::domain::Marks;
 
 /// The settings of `serve` that are not text in the first place, as they were given.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::{Finding, good, warning, wrong};
-use crate::cli::database::answer;
+use crate::app::database::answer;
 use crate::domain::{Derived, Facts, Marks, Wanted, derive_with};
 use crate::store::conservation::{self, StoredPayment};
 

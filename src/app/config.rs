@@ -1,0 +1,218 @@
+//! Configuration: flags, each with an environment variable, and secrets from files.
+//!
+//! What is missing or malformed is a [`Misconfigured`]: one line that says what, and how to mend it.
+//! It names no secret.
+
+mod url;
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::PgConnectOptions;
+
+use crate::domain::Marks;
+use crate::stripe::signature::Secrets;
+
+/// A year, in seconds.
+const YEAR: i64 = 365 * 86_400;
+
+/// A setting that is missing or malformed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Misconfigured(pub(crate) String);
+
+impl Misconfigured {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+/// Where the database is.
+#[derive(Clone, Debug, Args)]
+pub struct Database {
+    /// Postgres 14 or newer, as postgres://user:password@host/database
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
+    pub database_url: Option<SecretString>,
+    /// A file that holds it
+    #[arg(long, env = "DATABASE_URL_FILE", global = true)]
+    pub database_url_file: Option<PathBuf>,
+}
+
+/// What events are signed with.
+#[derive(Clone, Debug, Args)]
+pub struct Signing {
+    /// One or more whsec_… secrets, separated by commas or white space; live:whsec_… and test:whsec_…
+    /// vouch for events of that mode only
+    #[arg(long, env = "STRIPE_WEBHOOK_SECRETS", hide_env_values = true)]
+    pub webhook_secrets: Option<SecretString>,
+    /// A file that holds them
+    #[arg(long, env = "STRIPE_WEBHOOK_SECRETS_FILE")]
+    pub webhook_secrets_file: Option<PathBuf>,
+    /// The same as --webhook-secrets, for those who have one
+    #[arg(long, env = "STRIPE_WEBHOOK_SECRET", hide_env_values = true)]
+    pub webhook_secret: Option<SecretString>,
+    /// A file that holds it
+    #[arg(long, env = "STRIPE_WEBHOOK_SECRET_FILE")]
+    pub webhook_secret_file: Option<PathBuf>,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Pretty,
+}
+
+/// The settings of `serve` and `dev`.
+#[derive(Clone, Debug, Args)]
+pub struct Serve {
+    /// Where the database is.
+    #[command(flatten)]
+    pub database: Database,
+    /// What events are signed with.
+    #[command(flatten)]
+    pub signing: Signing,
+    /// Address for webhooks and health [default: 0.0.0.0:8080; dev: 127.0.0.1:8080]
+    #[arg(long, env = "CLAWBACK_LISTEN", value_parser = address)]
+    pub listen: Option<SocketAddr>,
+    /// Address for metrics: never the public one [default: 127.0.0.1:9090]
+    #[arg(long, env = "CLAWBACK_ADMIN_LISTEN", value_parser = address)]
+    pub admin_listen: Option<SocketAddr>,
+    /// Metadata key that holds the merchant's order reference
+    #[arg(long, env = "CLAWBACK_ORDER_KEY", default_value = "order_id", value_parser = order_key)]
+    pub order_key: String,
+    /// The key is meant to be another than the service had before: every payment is rebuilt
+    #[arg(long, env = "CLAWBACK_ORDER_KEY_CHANGED", default_value_t = false, action = clap::ArgAction::Set,
+          num_args = 0..=1, default_missing_value = "true")]
+    pub order_key_changed: bool,
+    /// How long before the deadline for evidence somebody is warned
+    #[arg(long, env = "CLAWBACK_EVIDENCE_MARKS", default_value = "7d,72h,24h", value_parser = evidence_marks)]
+    pub evidence_marks: Marks,
+    /// How old a signature may be, and how far in the future
+    #[arg(long, env = "CLAWBACK_TOLERANCE", default_value = "300s", value_parser = tolerance)]
+    pub tolerance: Duration,
+    /// Largest body of a request
+    #[arg(long, env = "CLAWBACK_MAX_BODY", default_value = "1MiB", value_parser = max_body)]
+    pub max_body: usize,
+    /// Run pending migrations first
+    #[arg(long, env = "CLAWBACK_MIGRATE", default_value_t = true, action = clap::ArgAction::Set)]
+    pub migrate: bool,
+    /// How logs are written [default: pretty on a terminal, else json]
+    #[arg(long, env = "CLAWBACK_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+impl Database {
+    /// Where to connect.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when no address is given, or none that can be read.
+    pub fn options(&self) -> Result<PgConnectOptions, Misconfigured> {
+        let url = secret(&self.database_url, &self.database_url_file)?.ok_or_else(|| {
+            Misconfigured("DATABASE_URL is missing: set it to postgres://user:password@host/database".to_owned())
+        })?;
+        // Without `extra_float_digits`, which PgBouncer refuses unless it is told to ignore it.
+        let options = url::read(url.expose_secret().trim())?;
+        Ok(options.application_name("clawback").extra_float_digits(None))
+    }
+}
+
+impl Signing {
+    /// The secrets, as text; none when none is given.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when a file cannot be read.
+    pub fn given(&self) -> Result<Option<SecretString>, Misconfigured> {
+        match secret(&self.webhook_secrets, &self.webhook_secrets_file)? {
+            Some(secrets) => Ok(Some(secrets)),
+            None => secret(&self.webhook_secret, &self.webhook_secret_file),
+        }
+    }
+
+    /// The secrets.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when there is none, or one that does not begin with `whsec_`.
+    pub fn secrets(&self) -> Result<Secrets, Misconfigured> {
+        let text = self.given()?.ok_or_else(|| {
+            Misconfigured(
+                "STRIPE_WEBHOOK_SECRETS is missing: set it to the endpoint's signing secret, whsec_…".to_owned(),
+            )
+        })?;
+        Secrets::parse(text.expose_secret()).map_err(|error| Misconfigured(format!("STRIPE_WEBHOOK_SECRETS: {error}")))
+    }
+}
+
+/// A value given directly, else the content of a file. An empty variable is as good as none.
+fn secret(value: &Option<SecretString>, file: &Option<PathBuf>) -> Result<Option<SecretString>, Misconfigured> {
+    match (value.as_ref().filter(|value| !value.expose_secret().trim().is_empty()), file) {
+        (Some(value), _) => Ok(Some(value.clone())),
+        (None, Some(file)) => read(file).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+fn read(file: &Path) -> Result<SecretString, Misconfigured> {
+    let text = std::fs::read_to_string(file);
+    text.map(SecretString::from)
+        .map_err(|error| Misconfigured(format!("cannot read the secret file {}: {error}", file.display())))
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "it must be an IP address and a port, such as 0.0.0.0:8080".to_owned())
+}
+
+fn order_key(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err(
+            "CLAWBACK_ORDER_KEY must name the metadata key of your order reference, such as order_id".to_owned()
+        );
+    }
+    Ok(text.to_owned())
+}
+
+pub(crate) fn evidence_marks(text: &str) -> Result<Marks, String> {
+    let mark = |word: &str| {
+        let seconds = i64::try_from(word.parse::<humantime::Duration>().ok()?.as_secs()).ok()?;
+        (60..=YEAR).contains(&seconds).then(|| (word.to_owned(), seconds))
+    };
+    let marks: Option<Vec<_>> = text.split(',').map(|word| mark(word.trim())).collect();
+    match marks {
+        Some(marks) if marks.iter().map(|(_, seconds)| seconds).collect::<HashSet<_>>().len() == marks.len() => {
+            Ok(Marks::new(marks))
+        }
+        _ => {
+            Err("CLAWBACK_EVIDENCE_MARKS must be different durations of a minute to a year, such as 7d,72h,24h"
+                .to_owned())
+        }
+    }
+}
+
+pub(crate) fn tolerance(text: &str) -> Result<Duration, String> {
+    let given = if text.bytes().all(|b| b.is_ascii_digit()) { format!("{text}s") } else { text.to_owned() };
+    match given.parse::<humantime::Duration>() {
+        Ok(duration) if duration.as_secs() >= 1 => Ok(duration.into()),
+        Ok(_) => Err("CLAWBACK_TOLERANCE must be at least 1s: 0 would accept any age".to_owned()),
+        Err(_) => Err("CLAWBACK_TOLERANCE must be a duration such as 300s or 5m".to_owned()),
+    }
+}
+
+fn max_body(text: &str) -> Result<usize, String> {
+    match text.parse::<bytesize::ByteSize>().map(|size| usize::try_from(size.as_u64()).unwrap_or(usize::MAX)) {
+        Ok(size) if (1024..=64 << 20).contains(&size) => Ok(size),
+        Ok(_) => Err("CLAWBACK_MAX_BODY must be between 1KiB and 64MiB".to_owned()),
+        Err(_) => Err("CLAWBACK_MAX_BODY must be a size such as 1MiB".to_owned()),
+    }
+}
+
+/// On one line. What follows it are hints for a terminal.
+pub(crate) fn first_paragraph(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    lines.join(" ").trim_start_matches("error: ").to_owned()
+}

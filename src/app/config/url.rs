@@ -1,0 +1,79 @@
+//! The database's URL. What the driver would pass over is refused: a mistyped `sslmode` must not leave a connection
+//! unencrypted.
+
+use std::str::FromStr;
+
+use sqlx::postgres::PgConnectOptions;
+
+use super::Misconfigured;
+
+/// What the driver reads.
+const PARAMETERS: [&str; 18] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+
+/// Reads it. What is said of it holds nothing of it but names of parameters.
+pub(crate) fn read(url: &str) -> Result<PgConnectOptions, Misconfigured> {
+    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+        return Err(Misconfigured("DATABASE_URL must begin with postgres://".to_owned()));
+    }
+    if url.contains('#') {
+        return Err(Misconfigured("DATABASE_URL holds a #, which ends a URL: write # as %23".to_owned()));
+    }
+    // The driver takes it where the URL says nothing.
+    if let Some(mode) = std::env::var("PGSSLMODE").ok().filter(|mode| !mode.is_empty()) {
+        known_mode("PGSSLMODE", &mode)?;
+    }
+    let (_, query) = url.split_once('?').unwrap_or_default();
+    // It may be the rest of a password that holds a question mark, of which nothing must be said.
+    if query.contains('@') {
+        return Err(unreadable());
+    }
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        check(name, value)?;
+    }
+    PgConnectOptions::from_str(url).map_err(|_| unreadable())
+}
+
+fn unreadable() -> Misconfigured {
+    Misconfigured(
+        "DATABASE_URL cannot be read: it must look like postgres://user:password@host/database; in user and password \
+         write / as %2F, ? as %3F, @ as %40, : as %3A and % as %25"
+            .to_owned(),
+    )
+}
+
+fn check(name: &str, value: &str) -> Result<(), Misconfigured> {
+    // As in options[search_path], encoded or not.
+    if !PARAMETERS.contains(&name) && !name.starts_with("options") {
+        let known = PARAMETERS.join(", ");
+        return Err(Misconfigured(format!("DATABASE_URL has a parameter {name}, which is not known: {known} are")));
+    }
+    if matches!(name, "sslmode" | "ssl-mode") { known_mode(&format!("DATABASE_URL: {name}"), value) } else { Ok(()) }
+}
+
+fn known_mode(setting: &str, mode: &str) -> Result<(), Misconfigured> {
+    if SSL_MODES.contains(&mode) {
+        return Ok(());
+    }
+    Err(Misconfigured(format!("{setting} must be one of {}", SSL_MODES.join(", "))))
+}

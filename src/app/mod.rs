@@ -1,0 +1,22 @@
+//! Configuration, and the one place that puts a running service together.
+//!
+//! Knows no command: those of operators are in [`crate::cli`], what never runs in production in [`crate::dev`].
+
+mod client;
+pub mod config;
+pub(crate) mod database;
+pub(crate) mod logging;
+pub mod migrate;
+mod service;
+
+pub(crate) use client::client;
+pub use service::Service;
+pub(crate) use service::{asked_to_stop, bind};
+
+use std::time::SystemTime;
+
+/// The clock, in unix seconds.
+pub(crate) fn unix_now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}

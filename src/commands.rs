@@ -1,0 +1,157 @@
+//! The command line as a whole: what commands there are, and what fails as one line and an exit code.
+//!
+//! Those of operators are in [`crate::cli`], what never runs in production in [`crate::dev`].
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use tokio::runtime::Runtime;
+
+use crate::app::config::{self, first_paragraph};
+use crate::cli::{doctor, events, follow_ups, grants, healthcheck, migrate, orders, payments, rebuild, serve};
+use crate::dev::{self, demo, sign, simulate};
+use crate::terminal::{self, causes};
+
+/// A Stripe webhook receiver for the money that goes back: refunds and disputes.
+#[derive(Debug, Parser)]
+#[command(name = "clawback", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service: HTTP, event processing
+    Serve(config::Serve),
+    /// Run the service on a private local Postgres, started for it
+    Dev(config::Serve),
+    /// Deliver stories of signed events to a private receiver and print what became of them
+    Demo(demo::Demo),
+    /// Run pending migrations
+    Migrate(config::Database),
+    /// Send the signed events of a payment's life to a receiver
+    Simulate(simulate::Simulate),
+    /// Print a Stripe-Signature header for a body
+    Sign(sign::Sign),
+    /// Print the statements that give a role what it needs, and no more
+    Grants(grants::Grants),
+    /// Read the ledger of events, process some again
+    Events(events::Events),
+    /// Read the follow-ups, requeue or discard one
+    FollowUps(follow_ups::FollowUps),
+    /// Show an order's whole story
+    Orders(orders::Orders),
+    /// Ask the service to make payments again from the ledger, as a release with other rules reads it
+    Rebuild(rebuild::Rebuild),
+    /// List payments, say which order one is for
+    Payments(payments::Payments),
+    /// Check everything and say what to do about each finding
+    Doctor(doctor::Doctor),
+    /// Exit 0 if the service answers: for a container probe
+    Healthcheck(healthcheck::Healthcheck),
+}
+
+/// Runs the command that the arguments name. Exit codes: 0 done, 1 failed, 2 wrong arguments or
+/// configuration.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match parse() {
+        Ok(cli) => cli,
+        Err(error) if matches!(error.kind(), ErrorKind::ValueValidation | ErrorKind::InvalidValue) => {
+            return refuse(&first_paragraph(&error.to_string()));
+        }
+        Err(error) => error.exit(),
+    };
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&format!("cannot start: {error}")),
+    };
+    match end(runtime, run(cli.command)).and_then(|()| terminal::finish()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<config::Misconfigured>() => refuse(&format!("{error:#}")),
+        Err(error) => {
+            eprintln!("clawback: {}", causes::causes(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a command to its end, and leaves threads behind that still wait for something: a name that is being looked up
+/// cannot be interrupted, and would hold up the end of the process.
+fn end<T>(runtime: Runtime, command: impl Future<Output = T>) -> T {
+    let done = runtime.block_on(command);
+    runtime.shutdown_background();
+    done
+}
+
+fn parse() -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&without_empty_variables(Cli::command()).try_get_matches()?)
+}
+
+/// An empty variable is as good as none: compose files and charts set them so.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let empty = |arg: &clap::Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|arg| if empty(&arg) { arg.env(None::<&'static str>) } else { arg })
+        .mut_subcommands(without_empty_variables)
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(args) => serve::run(args).await,
+        Command::Dev(args) => dev::serve::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Migrate(args) => migrate::run(args).await,
+        Command::Simulate(args) => simulate::run(args).await,
+        Command::Sign(args) => sign::run(&args),
+        Command::Grants(args) => grants::run(&args),
+        Command::Events(args) => events::run(args).await,
+        Command::FollowUps(args) => follow_ups::run(args).await,
+        Command::Orders(args) => orders::run(args).await,
+        Command::Rebuild(args) => rebuild::run(args).await,
+        Command::Payments(args) => payments::run(args).await,
+        Command::Doctor(args) => doctor::run(args).await,
+        Command::Healthcheck(args) => healthcheck::run(&args).await,
+    }
+}
+
+fn refuse(reason: &str) -> ExitCode {
+    eprintln!("clawback: {reason}");
+    ExitCode::from(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use clap::CommandFactory;
+    use tokio::runtime::Runtime;
+
+    #[test]
+    fn a_name_that_is_still_being_looked_up_does_not_hold_up_the_end() {
+        let (answer, answered) = mpsc::channel::<()>();
+        let (gave_up, waited) = mpsc::channel();
+        let (start, started) = tokio::sync::oneshot::channel();
+        let command = async move {
+            // What looks names up waits in a thread like this one.
+            tokio::task::spawn_blocking(move || {
+                start.send(()).expect("it is waited for");
+                let _ = answered.recv_timeout(Duration::from_secs(20));
+                let _ = gave_up.send(());
+            });
+            started.await.expect("it began");
+        };
+        super::end(Runtime::new().expect("a runtime"), command);
+        assert_eq!(waited.try_recv(), Err(mpsc::TryRecvError::Empty), "it waits still");
+        drop(answer);
+        waited.recv().expect("it ends when it is answered");
+    }
+
+    #[test]
+    fn the_arguments_of_every_command_are_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,174 @@
+//! `clawback demo`: stories of signed events, out of order and twice, over TCP to the real binary; then
+//! what became of the orders, read from `clawback_v1`.
+//!
+//! The receiver is this same binary as a process of its own, on a private Postgres. Everything that was
+//! started is stopped at the end.
+
+use std::net::Ipv4Addr;
+use std::num::NonZeroUsize;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use sqlx::{Connection, PgConnection};
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::time::{interval, timeout};
+use uuid::Uuid;
+
+use super::local_postgres::{Durability, LocalPostgres, Options};
+use super::send::Receiver;
+use crate::app::migrate;
+use crate::app::unix_now;
+use crate::dev::stories::delivery::{Order, plan};
+use crate::dev::stories::{self, Cast, Story, StoryEvent};
+use crate::store::interface;
+use crate::stripe::signature::Secret;
+use crate::terminal::say;
+use crate::terminal::table;
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// The same seed gives the same disorder
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+}
+
+/// Long enough for the slowest machine; each wait ends as soon as the thing is there.
+const PATIENCE: Duration = Duration::from_secs(30);
+const ORDER_KEY: &str = "order_id";
+const COPIES: NonZeroUsize = NonZeroUsize::new(2).expect("two is not zero");
+
+pub(crate) async fn run(args: Demo) -> anyhow::Result<()> {
+    say!("Starting a private Postgres and the receiver …");
+    let postgres = LocalPostgres::start(&Options::from_env(Durability::Durable)).await?;
+    let shown = show(&postgres.url("postgres"), &args).await;
+    postgres.stop().await.context("the private Postgres did not stop")?;
+    shown
+}
+
+async fn show(database: &str, args: &Demo) -> anyhow::Result<()> {
+    let secret = format!("whsec_{}", Uuid::new_v4().simple());
+    let port = free_port().await?;
+    migrate::for_stories(&database.parse()?).await.context("cannot migrate the private Postgres")?;
+    let mut service = start(database, &secret, port)?;
+    let told = tell(database, &secret, port, args).await;
+    stop(&mut service).await?;
+    told
+}
+
+async fn tell(database: &str, secret: &str, port: u16, args: &Demo) -> anyhow::Result<()> {
+    let url = format!("http://127.0.0.1:{port}");
+    let client = crate::app::client(Duration::from_secs(10))?;
+    until("the receiver is ready", async || {
+        Ok(client.get(format!("{url}/readyz")).send().await.is_ok_and(|a| a.status().is_success()))
+    })
+    .await?;
+    let events = events(args.seed);
+    let deliveries = plan(events.len(), Order::Shuffled(args.seed), COPIES);
+    say!(
+        "Delivering {} events of {} lives, each twice and in random order, to {url} …",
+        events.len(),
+        stories::all().len()
+    );
+    let endpoint = format!("{url}/webhooks/stripe");
+    let secret = Secret::from_key(secret);
+    let receiver = Receiver { client, url: &endpoint, secret: &secret };
+    for place in &deliveries {
+        receiver.deliver(&events[*place]).await?;
+    }
+    let mut conn = PgConnection::connect(database).await?;
+    processed(&mut conn).await?;
+    for payment_id in interface::unlinked_payments(&mut conn).await? {
+        say!("{payment_id} names no order: a service says which one it is for …");
+        interface::link_payment(&mut conn, &payment_id, "order-linked-late").await?;
+    }
+    processed(&mut conn).await?;
+    print(&mut conn, deliveries.len()).await
+}
+
+async fn processed(conn: &mut PgConnection) -> anyhow::Result<()> {
+    let settled = async || Ok(interface::event_counts(conn).await?.iter().all(|(state, _)| state != "pending"));
+    until("every event is processed", settled).await
+}
+
+/// Every story, ending now, each for an order of its own name; and one whose order nobody named.
+fn events(seed: u64) -> Vec<StoryEvent> {
+    let now = unix_now();
+    let tell = |story: &Story, order_key: &str| {
+        let cast = Cast { seed, order_key: order_key.to_owned(), ..Cast::new(format!("order-{}", story.name), 0) };
+        story.tell(&Cast { start: now - story.span(&cast), ..cast })
+    };
+    let told = stories::all().iter().flat_map(|story| tell(story, ORDER_KEY));
+    told.chain(tell(&stories::all()[0], "unknown_to_the_receiver")).collect()
+}
+
+async fn print(conn: &mut PgConnection, deliveries: usize) -> anyhow::Result<()> {
+    let counts = interface::event_counts(conn).await?;
+    let counted: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    say!("\n{deliveries} deliveries answered 200; the ledger holds each event once: {}.", counted.join(", "));
+    let orders = interface::orders(conn).await?;
+    say!("\nOrders (clawback_v1.orders), amounts in minor units:\n");
+    let header =
+        ["order_id", "state", "amount_paid", "amount_refunded", "amount_disputed", "amount_lost", "currency", "hold"];
+    say!("{}", table::render(&header, &orders));
+    say!("Disputes (clawback_v1.disputes), open ones first, the next deadline first:\n");
+    let header = ["dispute_id", "order_id", "phase", "status", "outcome", "amount", "evidence_due_by", "time_left"];
+    say!("{}", table::render(&header, &interface::disputes(conn).await?));
+    say!("Follow-ups that can be claimed now (clawback_v1.follow_ups):\n");
+    let header = ["kind", "order_id", "subject", "due_at"];
+    say!("{}", table::render(&header, &interface::ready_follow_ups(conn).await?));
+    let eventful = interface::most_eventful_order(conn).await?;
+    say!("How {eventful} came to its state (clawback_v1.order_history), in the order of arrival:\n");
+    let header = ["from_state", "to_state", "event_type", "happened_at"];
+    say!("{}", table::render(&header, &interface::history(conn, &eventful).await?));
+    say!("Next: make run keeps a receiver up; README.md says how services read and act.");
+    let failed = counts.iter().find(|(state, _)| state == "failed");
+    ensure!(failed.is_none() && !orders.is_empty(), "events failed: {counts:?}");
+    Ok(())
+}
+
+fn start(database: &str, secret: &str, port: u16) -> anyhow::Result<Child> {
+    let binary = std::env::current_exe().context("cannot find this binary")?;
+    let mut command = Command::new(binary);
+    command.arg("serve").env("DATABASE_URL", database).env("STRIPE_WEBHOOK_SECRETS", secret);
+    command
+        .env("CLAWBACK_LISTEN", format!("127.0.0.1:{port}"))
+        .env("CLAWBACK_ADMIN_LISTEN", "127.0.0.1:0")
+        .env("CLAWBACK_ORDER_KEY", ORDER_KEY);
+    for inherited in ["CLAWBACK_MIGRATE", "CLAWBACK_TOLERANCE", "CLAWBACK_MAX_BODY", "CLAWBACK_EVIDENCE_MARKS"] {
+        command.env_remove(inherited);
+    }
+    // Its log would run through the tables; what goes wrong is seen by the answers.
+    command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+    command.spawn().context("cannot start the receiver")
+}
+
+/// Asks it to drain, and waits.
+async fn stop(service: &mut Child) -> anyhow::Result<()> {
+    let id = service.id().context("the receiver ended by itself")?;
+    let asked = Command::new("kill").arg(id.to_string()).status().await?;
+    ensure!(asked.success(), "cannot stop the receiver, process {id}");
+    let ended = timeout(PATIENCE, service.wait()).await.context("the receiver did not drain in time")??;
+    ensure!(ended.success(), "the receiver ended with {ended}");
+    Ok(())
+}
+
+async fn until(what: &str, mut there: impl AsyncFnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+    let mut ticks = interval(Duration::from_millis(20));
+    let waited = timeout(PATIENCE, async {
+        while !there().await? {
+            ticks.tick().await;
+        }
+        Ok(())
+    });
+    match waited.await {
+        Ok(outcome) => outcome,
+        Err(_) => bail!("waited {} s in vain until {what}", PATIENCE.as_secs()),
+    }
+}
+
+async fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()?.port())
+}

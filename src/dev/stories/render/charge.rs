@@ -1,0 +1,151 @@
+//! A charge as JSON.
+
+use serde_json::{Value, json};
+
+use super::super::objects::{Charge, Intent, Scene};
+use super::super::people::{Card, Method};
+use super::{address, metadata, with_nulls};
+
+const NULL_FIELDS: &[&str] = &[
+    "application",
+    "application_fee",
+    "application_fee_amount",
+    "failure_balance_transaction",
+    "on_behalf_of",
+    "receipt_number",
+    "review",
+    "shipping",
+    "source",
+    "source_transfer",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+    "transfer_data",
+    "transfer_group",
+];
+
+const NULL_CARD_FIELDS: &[&str] = &[
+    "amount_authorized",
+    "authorization_code",
+    "installments",
+    "mandate",
+    "network_transaction_id",
+    "regulated_status",
+    "three_d_secure",
+    "transaction_link_id",
+    "wallet",
+];
+
+/// The charge as it is now.
+pub(in crate::dev::stories) fn charge(scene: &Scene, charge: &Charge, intent: &Intent) -> Value {
+    let amount = scene.cast.amount.minor();
+    let succeeded = charge.status == "succeeded";
+    let object = json!({
+        "id": charge.id,
+        "object": "charge",
+        "amount": amount,
+        "amount_captured": charge.amount_captured,
+        "amount_refunded": charge.amount_refunded,
+        "balance_transaction": charge.balance_transaction,
+        "billing_details": billing_details(scene),
+        "calculated_statement_descriptor": "PELICAN GOODS",
+        "captured": charge.captured,
+        "created": charge.created,
+        "currency": scene.cast.currency,
+        "customer": scene.customer_id,
+        "description": format!("Order {}", scene.cast.order_id),
+        "disputed": charge.disputed,
+        "failure_code": charge.decline.map(|it| it.code),
+        "failure_message": charge.decline.map(|it| it.message),
+        "fraud_details": {},
+        "livemode": scene.cast.livemode,
+        "metadata": metadata(scene),
+        "outcome": outcome(charge),
+        "paid": succeeded,
+        "payment_intent": intent.id,
+        "payment_method": scene.payment_method_id,
+        "payment_method_details": payment_method_details(scene.method, amount),
+        "radar_options": {},
+        "receipt_email": scene.buyer.email,
+        "receipt_url": succeeded.then(|| receipt_url(charge)),
+        "refunded": charge.amount_refunded == amount,
+        "status": charge.status,
+    });
+    with_nulls(object, NULL_FIELDS)
+}
+
+fn billing_details(scene: &Scene) -> Value {
+    json!({
+        "address": address(scene),
+        "email": scene.buyer.email,
+        "name": scene.buyer.name,
+        "phone": null,
+        "tax_id": null,
+    })
+}
+
+fn outcome(charge: &Charge) -> Value {
+    let (network_status, kind, seller_message) = match charge.status {
+        "failed" => ("declined_by_network", "issuer_declined", "The bank declined the payment."),
+        "pending" => ("approved_by_network", "authorized", "Payment pending."),
+        _ => ("approved_by_network", "authorized", "Payment complete."),
+    };
+    json!({
+        "advice_code": null,
+        "network_advice_code": null,
+        "network_decline_code": null,
+        "network_status": network_status,
+        "reason": charge.decline.and_then(|it| it.decline_code),
+        "risk_level": "normal",
+        "risk_score": 17,
+        "seller_message": seller_message,
+        "type": kind,
+    })
+}
+
+fn payment_method_details(method: Method, amount: i64) -> Value {
+    match method {
+        Method::Card(card) => json!({ "card": card_details(card, amount), "type": "card" }),
+        Method::SepaDebit => json!({ "sepa_debit": debit_details(), "type": "sepa_debit" }),
+        Method::BankTransfer => json!({ "customer_balance": {}, "type": "customer_balance" }),
+    }
+}
+
+fn card_details(card: Card, amount: i64) -> Value {
+    let details = json!({
+        "brand": card.brand,
+        "checks": {
+            "address_line1_check": "pass",
+            "address_postal_code_check": "pass",
+            "cvc_check": "pass",
+        },
+        "country": card.country,
+        "exp_month": 11,
+        "exp_year": 2031,
+        "extended_authorization": { "status": "disabled" },
+        "fingerprint": "Wq7pZ2hTn0cVb8Ke",
+        "funding": "credit",
+        "incremental_authorization": { "status": "unavailable" },
+        "last4": card.last4,
+        "multicapture": { "status": "unavailable" },
+        "network": card.brand,
+        "network_token": { "used": false },
+        "overcapture": { "maximum_amount_capturable": amount, "status": "unavailable" },
+    });
+    with_nulls(details, NULL_CARD_FIELDS)
+}
+
+fn debit_details() -> Value {
+    json!({
+        "bank_code": "37040044",
+        "branch_code": "",
+        "country": "DE",
+        "expected_debit_date": null,
+        "fingerprint": "Lk3xYd9Gm5RtQa1U",
+        "last4": "3100",
+        "mandate": null,
+    })
+}
+
+fn receipt_url(charge: &Charge) -> String {
+    format!("https://pay.stripe.com/receipts/payment/{}", charge.id)
+}

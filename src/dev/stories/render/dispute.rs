@@ -1,0 +1,169 @@
+//! A dispute as JSON.
+
+use serde_json::{Value, json};
+
+use super::super::objects::{Dispute, Entry, Evidence, Intent, Scene};
+use super::super::people::{Card, Method};
+use super::{with, with_nulls};
+
+const NULL_EVIDENCE: &[&str] = &[
+    "access_activity_log",
+    "billing_address",
+    "cancellation_policy",
+    "cancellation_policy_disclosure",
+    "cancellation_rebuttal",
+    "customer_communication",
+    "customer_email_address",
+    "customer_name",
+    "customer_purchase_ip",
+    "customer_signature",
+    "duplicate_charge_documentation",
+    "duplicate_charge_explanation",
+    "duplicate_charge_id",
+    "product_description",
+    "receipt",
+    "refund_policy",
+    "refund_policy_disclosure",
+    "refund_refusal_explanation",
+    "service_date",
+    "service_documentation",
+    "shipping_address",
+    "shipping_carrier",
+    "shipping_date",
+    "shipping_documentation",
+    "shipping_tracking_number",
+    "uncategorized_file",
+    "uncategorized_text",
+];
+
+/// The dispute as it is now.
+pub(in crate::dev::stories) fn dispute(scene: &Scene, dispute: &Dispute, intent: &Intent) -> Value {
+    let entries = dispute.entries.iter().map(|entry| balance_transaction(scene, dispute, entry));
+    json!({
+        "id": dispute.id,
+        "object": "dispute",
+        "amount": dispute.amount,
+        "balance_transactions": entries.collect::<Vec<_>>(),
+        "charge": dispute.charge_id,
+        "created": dispute.created,
+        "currency": scene.cast.currency,
+        "enhanced_eligibility_types": eligibility_types(scene, dispute),
+        "evidence": evidence(scene, dispute.evidence.as_ref()),
+        "evidence_details": evidence_details(scene, dispute),
+        "is_charge_refundable": dispute.is_charge_refundable,
+        "livemode": scene.cast.livemode,
+        "metadata": {},
+        "payment_intent": intent.id,
+        "payment_method_details": payment_method_details(scene.method, dispute),
+        "reason": dispute.reason,
+        "status": dispute.status,
+    })
+}
+
+fn balance_transaction(scene: &Scene, dispute: &Dispute, entry: &Entry) -> Value {
+    let withdrawn = entry.amount < 0;
+    let what = if withdrawn { "withdrawal" } else { "reversal" };
+    json!({
+        "id": entry.id,
+        "object": "balance_transaction",
+        "amount": entry.amount,
+        "available_on": entry.created,
+        "balance_type": "payments",
+        "created": entry.created,
+        "currency": scene.cast.currency,
+        "description": format!("Chargeback {what} for {}", dispute.charge_id),
+        "exchange_rate": null,
+        "fee": entry.fee,
+        "fee_details": fee_details(scene, entry),
+        "net": entry.amount - entry.fee,
+        "reporting_category": if withdrawn { "dispute" } else { "dispute_reversal" },
+        "source": dispute.id,
+        "status": "available",
+        "type": "adjustment",
+    })
+}
+
+fn fee_details(scene: &Scene, entry: &Entry) -> Value {
+    if entry.fee == 0 {
+        return json!([]);
+    }
+    json!([{
+        "amount": entry.fee,
+        "application": null,
+        "currency": scene.cast.currency,
+        "description": "Dispute fee",
+        "type": "stripe_fee",
+    }])
+}
+
+fn evidence(scene: &Scene, evidence: Option<&Evidence>) -> Value {
+    let empty = with_nulls(json!({ "enhanced_evidence": {} }), NULL_EVIDENCE);
+    let Some(Evidence { receipt }) = evidence else {
+        return empty;
+    };
+    with(
+        empty,
+        [
+            ("customer_email_address", json!(scene.buyer.email)),
+            ("customer_name", json!(scene.buyer.name)),
+            ("product_description", json!("Enamel kettle, two litres")),
+            ("receipt", json!(receipt)),
+            ("uncategorized_text", json!("Paid and shipped as ordered; see the receipt.")),
+        ],
+    )
+}
+
+fn evidence_details(scene: &Scene, dispute: &Dispute) -> Value {
+    let eligibility = if eligibility_types(scene, dispute).is_empty() {
+        json!({})
+    } else {
+        let missing = ["missing_customer_identifiers", "missing_prior_undisputed_transactions"];
+        let status = json!({ "required_actions": missing, "status": "requires_action" });
+        json!({ "visa_compelling_evidence_3": status })
+    };
+    json!({
+        "due_by": dispute.due_by,
+        "enhanced_eligibility": eligibility,
+        "has_evidence": dispute.evidence.is_some(),
+        "past_due": false,
+        "submission_count": dispute.submission_count,
+    })
+}
+
+/// Visa alone has the special evidence against claims of fraud, and only where one may answer.
+fn eligibility_types(scene: &Scene, dispute: &Dispute) -> &'static [&'static str] {
+    let visa = matches!(scene.method, Method::Card(Card { brand: "visa", .. }));
+    let chargeback = dispute.case_type == "chargeback" && dispute.due_by != Some(0);
+    if visa && chargeback && dispute.reason == "fraudulent" { &["visa_compelling_evidence_3"] } else { &[] }
+}
+
+fn payment_method_details(method: Method, dispute: &Dispute) -> Value {
+    let Method::Card(card) = method else {
+        // Stripe gives no details of a bank's dispute.
+        return Value::Null;
+    };
+    json!({
+        "card": {
+            "brand": card.brand,
+            "case_type": dispute.case_type,
+            "network": card.brand,
+            "network_reason_code": network_reason_code(card.brand, dispute.reason),
+        },
+        "type": "card",
+    })
+}
+
+/// The card network's own code for the reason; none where we know of none.
+fn network_reason_code(brand: &str, reason: &str) -> Option<&'static str> {
+    match (brand, reason) {
+        ("visa", "fraudulent" | "unrecognized") => Some("10.4"),
+        ("visa", "product_not_received") => Some("13.1"),
+        ("visa", "product_unacceptable") => Some("13.3"),
+        ("mastercard", "fraudulent" | "unrecognized") => Some("4837"),
+        ("mastercard", _) => Some("4853"),
+        ("amex", "fraudulent" | "unrecognized") => Some("F29"),
+        ("amex", "product_not_received") => Some("C08"),
+        ("amex", "product_unacceptable") => Some("C31"),
+        _ => None,
+    }
+}

@@ -1,0 +1,70 @@
+//! A refund as JSON.
+
+use serde_json::{Value, json};
+
+use super::super::life::days;
+use super::super::objects::{Intent, Refund, Scene};
+use super::super::people::Method;
+use super::{metadata, with, with_nulls};
+
+const NULL_FIELDS: &[&str] = &["customer_account", "receipt_number", "source_transfer_reversal", "transfer_reversal"];
+
+/// The refund as it is now.
+pub(in crate::dev::stories) fn refund(scene: &Scene, refund: &Refund, intent: &Intent) -> Value {
+    let object = json!({
+        "id": refund.id,
+        "object": "refund",
+        "amount": refund.amount,
+        "balance_transaction": refund.balance_transaction,
+        "charge": refund.charge_id,
+        "created": refund.created,
+        "currency": scene.cast.currency,
+        "customer": scene.customer_id,
+        "destination_details": destination_details(scene.method, refund),
+        "metadata": if refund.by_stripe { json!({}) } else { metadata(scene) },
+        "payment_intent": intent.id,
+        "payment_method": scene.payment_method_id,
+        "reason": refund.reason,
+        "status": refund.status,
+    });
+    // Stripe leaves these out, where other fields would be null.
+    let optional = [
+        ("failure_balance_transaction", refund.failure_balance_transaction.as_deref()),
+        ("failure_reason", refund.failure_reason),
+        ("pending_reason", refund.pending_reason),
+    ];
+    let present = optional.into_iter().filter_map(|(field, it)| Some((field, json!(it?))));
+    let asked = refund.details_asked.filter(|_| refund.status == "requires_action");
+    let next = asked.map(|at| ("next_action", next_action(scene, at)));
+    with_nulls(with(with(object, present), next), NULL_FIELDS)
+}
+
+/// The mail that asks the buyer for bank details.
+fn next_action(scene: &Scene, sent_at: i64) -> Value {
+    json!({
+        "display_details": {
+            "email_sent": { "email_sent_at": sent_at, "email_sent_to": scene.buyer.email },
+            "expires_at": sent_at + days(45),
+        },
+        "type": "display_details",
+    })
+}
+
+fn destination_details(method: Method, refund: &Refund) -> Value {
+    match method {
+        Method::Card(_) => json!({ "card": card_destination(refund), "type": "card" }),
+        Method::SepaDebit => json!({ "sepa_bank_transfer": {}, "type": "sepa_bank_transfer" }),
+        Method::BankTransfer => json!({ "eu_bank_transfer": {}, "type": "eu_bank_transfer" }),
+    }
+}
+
+fn card_destination(refund: &Refund) -> Value {
+    let destination = match refund.status {
+        "pending" => return json!({ "type": "pending" }),
+        _ => json!({ "reference_type": "acquirer_reference_number", "type": "refund" }),
+    };
+    match &refund.reference {
+        None => with(destination, [("reference_status", json!("pending"))]),
+        Some(number) => with(destination, [("reference_status", json!("available")), ("reference", json!(number))]),
+    }
+}
