@@ -1,23 +1,13 @@
 //! Charges, with the refunds and the dispute that older API versions nest in them.
 
 use super::origin::{Origin, beside};
-use super::{balance, dispute, payment_intent, person, refund};
+use super::{balance, person, refund};
 use crate::domain::{BalanceEntry, Charge, ChargeFacts, Facts, Shown};
 use crate::stripe::object::{Link, Object, Unreadable};
 
-/// Reads the charge that an event is about. That its authorization expired only the event's type says
-/// (docs.stripe.com/changelog/basil/2025-03-31/remove-refund-from-partial-capture-and-payment-cancellation-flow).
-pub(super) fn read_shown(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
-    let mut facts = read(origin, object)?;
-    let expired = matches!(origin.kind(), "charge.expired" | "v1.charge.expired");
-    if let Some(charge) = facts.charges.get_mut(&object.id("id")?) {
-        charge.expired = expired;
-    }
-    Ok(facts)
-}
-
 /// Reads a charge. Before 2014 it has no `status`, older versions lack `amount_captured`
-/// (docs.stripe.com/api/charges).
+/// (docs.stripe.com/api/charges). An authorization that expires shows since 2025-03-31.basil in the event's type alone
+/// (docs.stripe.com/changelog/basil/2025-03-31/remove-refund-from-partial-capture-and-payment-cancellation-flow).
 pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
     let id = object.id("id")?;
     let charge = snapshot(origin, object)?;
@@ -35,7 +25,8 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
         shown: is_captured.then_some(shown).into_iter().collect(),
         rendering: origin.rendering().map(|rendering| beside(&best, rendering)),
         settled: settled(origin, object),
-        expired: false,
+        // Only the event's type says so: nothing in the charge changes.
+        expired: matches!(origin.kind(), "charge.expired" | "v1.charge.expired") && origin.is_about(&id),
         best: Some(best),
     };
     let mut facts = nested(origin, object, &id, intent);
@@ -48,14 +39,14 @@ fn nested(origin: &Origin, object: &Object, id: &str, intent: Option<Link>) -> F
     let mut facts = Facts::default();
     let intent_id = intent.as_ref().map(|link| link.id.as_str());
     for refund in origin.list(object.objects("refunds")) {
-        facts.join(origin.nested(refund::read_nested(origin, &refund, id, intent_id)));
+        facts.join(origin.or_nothing(refund::read_nested(origin, &refund, id, intent_id)));
     }
     if let Some(expanded) = intent.and_then(|link| link.expanded) {
-        facts.join(origin.nested(payment_intent::read(origin, &expanded)));
+        facts.join(origin.nested("payment_intent", &expanded));
     }
     // Until 2017-02-14 the dispute itself stood here; where it is no object it says nothing new.
     if let Some(expanded) = origin.lenient(object.link("dispute")).and_then(|link| link.expanded) {
-        facts.join(origin.nested(dispute::read(origin, &expanded)));
+        facts.join(origin.nested("dispute", &expanded));
     }
     facts
 }

@@ -1,7 +1,6 @@
 //! The charge and the payment intent that a refund, dispute or session names.
 
 use super::origin::Origin;
-use super::{charge, payment_intent};
 use crate::domain::{ChargeFacts, Facts, Latest, Stamp};
 use crate::stripe::object::Object;
 
@@ -27,10 +26,10 @@ pub(super) fn read(origin: &Origin, object: &Object, stamp: &Stamp) -> (Links, F
         facts.charges.insert(charge.value.clone(), link);
     }
     if let Some(expanded) = charge.and_then(|link| link.expanded) {
-        facts.join(origin.nested(charge::read(origin, &expanded)));
+        facts.join(origin.nested("charge", &expanded));
     }
     if let Some(expanded) = intent.and_then(|link| link.expanded) {
-        facts.join(origin.nested(payment_intent::read(origin, &expanded)));
+        facts.join(origin.nested("payment_intent", &expanded));
     }
     (links, facts)
 }

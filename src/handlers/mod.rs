@@ -1,7 +1,8 @@
 //! From Stripe's JSON to facts: one pure reader for each object, found by `data.object.object`.
 //!
 //! The event's type decides nothing about money: a type never heard of is read all the same when it
-//! carries an object that is known. The readers conclude nothing; [`crate::domain`] does.
+//! carries an object that is known. What stands inside another object is read by the same table, so that no reader
+//! knows another. The readers conclude nothing; [`crate::domain`] does.
 
 mod balance;
 mod charge;
@@ -19,18 +20,18 @@ mod review;
 
 use crate::domain::{Facts, Person};
 use crate::stripe::object::{Object, Unreadable};
-use origin::Origin;
+use origin::{Origin, Reader};
 
 /// One reader: the object it reads and how.
 pub struct Handler {
     /// The value of `data.object.object`.
     pub object: &'static str,
-    read: fn(&Origin, &Object) -> Result<Facts, Unreadable>,
+    read: Reader,
 }
 
 /// The dispatch table. A new object is one entry here and one fixture.
 pub const HANDLERS: &[Handler] = &[
-    Handler { object: "charge", read: charge::read_shown },
+    Handler { object: "charge", read: charge::read },
     Handler { object: "payment_intent", read: payment_intent::read },
     Handler { object: "refund", read: refund::read },
     Handler { object: "dispute", read: dispute::read },
@@ -41,6 +42,10 @@ pub const HANDLERS: &[Handler] = &[
     Handler { object: "clawback.link", read: linked::read },
     Handler { object: "clawback.dismissal", read: dismissed::read },
 ];
+
+fn reader_of(name: &str) -> Option<Reader> {
+    HANDLERS.iter().find(|handler| handler.object == name).map(|handler| handler.read)
+}
 
 /// What an event says.
 #[expect(clippy::large_enum_variant, reason = "one at a time is made, and nearly all are facts")]
@@ -69,11 +74,11 @@ pub fn read(event_id: &str, body: &str, order_key: &str) -> Result<Reading, Unre
         return Err(event.wrong("data.object", "is missing"));
     };
     let name = object.text("object")?;
-    let Some(handler) = HANDLERS.iter().find(|handler| handler.object == name) else {
+    let Some(read) = reader_of(&name) else {
         return Ok(Reading::Ignored(format!("no handler reads objects of type {name}")));
     };
-    let origin = Origin::of(event_id, &event, order_key)?;
-    let facts = (handler.read)(&origin, &object)?;
+    let origin = Origin::of(event_id, &event, &object, order_key, reader_of)?;
+    let facts = read(&origin, &object)?;
     let (people, passed_over) = origin.into_people_and_notes();
     Ok(Reading::Facts(facts, people, passed_over))
 }

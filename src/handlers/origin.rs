@@ -15,10 +15,16 @@ const MAX_METADATA: usize = 262_144;
 /// The first API version that makes no refund of what a capture releases.
 const BASIL: &str = "2025-03-31";
 
+/// Reads one object, whatever event shows it.
+pub(super) type Reader = fn(&Origin, &Object) -> Result<Facts, Unreadable>;
+
 /// The event an object was seen in.
-#[derive(Debug)]
 pub(super) struct Origin<'a> {
     event_id: &'a str,
+    /// Of each object that one may be inside another, by its name.
+    reader_of: fn(&str) -> Option<Reader>,
+    /// The object the event is about.
+    object_id: Option<String>,
     at: i64,
     scope: Scope,
     kind: String,
@@ -30,9 +36,17 @@ pub(super) struct Origin<'a> {
 
 impl<'a> Origin<'a> {
     /// Reads the envelope's own fields.
-    pub(super) fn of(event_id: &'a str, event: &Object, order_key: &'a str) -> Result<Self, Unreadable> {
+    pub(super) fn of(
+        event_id: &'a str,
+        event: &Object,
+        object: &Object,
+        order_key: &'a str,
+        reader_of: fn(&str) -> Option<Reader>,
+    ) -> Result<Self, Unreadable> {
         let mut origin = Self {
             event_id,
+            reader_of,
+            object_id: object.id("id").ok(),
             at: event.time("created")?,
             scope: Scope::default(),
             kind: String::new(),
@@ -49,6 +63,11 @@ impl<'a> Origin<'a> {
         let version = origin.lenient(event.optional_text("api_version"));
         origin.rendering = (origin.kind != "clawback.fetched").then(|| rendering(version.as_deref()));
         Ok(origin)
+    }
+
+    /// Whether the event is about this object, and does not only show it inside another.
+    pub(super) fn is_about(&self, id: &str) -> bool {
+        self.object_id.as_deref() == Some(id)
     }
 
     /// The event's type, as in `charge.expired`.
@@ -84,8 +103,13 @@ impl<'a> Origin<'a> {
         elements.into_iter().filter_map(|element| self.lenient(element.map(Some))).collect()
     }
 
-    /// What an object inside another says: one that cannot be read says nothing, and is noted.
-    pub(super) fn nested(&self, read: Result<Facts, Unreadable>) -> Facts {
+    /// What an object of that name inside another says: one that cannot be read says nothing, and is noted.
+    pub(super) fn nested(&self, name: &str, object: &Object) -> Facts {
+        (self.reader_of)(name).map(|read| self.or_nothing(read(self, object))).unwrap_or_default()
+    }
+
+    /// What was read; nothing of what cannot be, which is noted.
+    pub(super) fn or_nothing(&self, read: Result<Facts, Unreadable>) -> Facts {
         self.lenient(read.map(Some)).unwrap_or_default()
     }
 

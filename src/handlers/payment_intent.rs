@@ -1,7 +1,7 @@
 //! Payment intents, with the charges that versions before 2022-11-15 nest in them.
 
 use super::origin::{Origin, beside};
-use super::{charge, person};
+use super::person;
 use crate::domain::{ChargeFacts, Facts, Intent, IntentFacts};
 use crate::stripe::object::{Object, Unreadable};
 
@@ -19,7 +19,7 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
     let listed = origin.list(object.objects("charges"));
     let mut named: Vec<String> = latest.iter().map(|link| link.id.clone()).collect();
     for charge in nested.into_iter().chain(&listed) {
-        facts.join(origin.nested(charge::read(origin, charge)));
+        facts.join(origin.nested("charge", charge));
         // Of one that cannot be read, the id is a link still.
         named.extend(charge.id("id").ok());
     }

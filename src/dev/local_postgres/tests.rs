@@ -86,7 +86,7 @@ async fn ends_when_its_owner_is_killed() {
     }
     let mut owner = Command::new(std::env::current_exe().unwrap())
         .args(["--nocapture", "--exact"])
-        .arg("cli::local_postgres::tests::ends_when_its_owner_is_killed")
+        .arg("dev::local_postgres::tests::ends_when_its_owner_is_killed")
         .env(OWNER, "1")
         .stdout(Stdio::piped())
         .spawn()
