@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::apply::{self, Batch, BatchError, Cause, Counts, Rules, Take, Taken};
-use crate::store::ledger::{self, Verdict};
+use crate::store::ledger::{self, Outcome, Verdict};
 use crate::store::{follow_ups, health, migrations, rebuilds};
 use crate::telemetry;
 
@@ -196,7 +196,8 @@ async fn give_up_or_retry(conn: &mut PgConnection, event: &Taken, cause: &Cause)
     if attempts + 1 < MAX_ATTEMPTS {
         return ledger::retry_later(conn, *seq, &reason, retry_in_seconds(*attempts)).await;
     }
-    let verdict = Verdict { event_id: event_id.clone(), state: "failed", payment_id: None, last_error: Some(reason) };
+    let verdict =
+        Verdict { event_id: event_id.clone(), state: Outcome::Failed, payment_id: None, last_error: Some(reason) };
     ledger::finish(conn, &[verdict]).await?;
     count(Counts { failed: 1, ..Counts::default() });
     Ok(())

@@ -19,7 +19,7 @@ use crate::domain::align::FollowUp;
 use crate::domain::{Derived, Facts, Marks, Person, RULES};
 use crate::handlers::{self, Reading};
 use crate::store::follow_ups::Added;
-use crate::store::ledger::{Pending, PendingEvent, Verdict};
+use crate::store::ledger::{Outcome, Pending, PendingEvent, Verdict};
 use crate::store::orders::HistoryRow;
 use crate::store::payments::{Home, PaymentRow};
 use crate::store::{follow_ups, ledger, orders, payments, people, rebuilds};
@@ -254,7 +254,7 @@ fn read(events: Vec<PendingEvent>, bodies: &HashMap<String, String>, order_key: 
     let Read { events: mut read, mut people, mut notes, mut verdicts } = Read::default();
     for event in events {
         let Some(body) = bodies.get(&event.event_id) else {
-            verdicts.push(verdict(event, "failed", None, Some("its body is gone".to_owned())));
+            verdicts.push(verdict(event, Outcome::Failed, None, Some("its body is gone".to_owned())));
             continue;
         };
         match handlers::read(&event.event_id, body, order_key) {
@@ -263,8 +263,8 @@ fn read(events: Vec<PendingEvent>, bodies: &HashMap<String, String>, order_key: 
                 notes.extend(note(&odd).map(|note| (event.event_id.clone(), note)));
                 read.push((event, facts));
             }
-            Ok(Reading::Ignored(reason)) => verdicts.push(verdict(event, "ignored", None, Some(reason))),
-            Err(unreadable) => verdicts.push(verdict(event, "failed", None, Some(unreadable.to_string()))),
+            Ok(Reading::Ignored(reason)) => verdicts.push(verdict(event, Outcome::Ignored, None, Some(reason))),
+            Err(unreadable) => verdicts.push(verdict(event, Outcome::Failed, None, Some(unreadable.to_string()))),
         }
     }
     Read { events: read, people, notes, verdicts }
@@ -276,12 +276,7 @@ fn note(odd: &[Unreadable]) -> Option<String> {
     (!odd.is_empty()).then(|| format!("passed over: {}", told.join("; ")))
 }
 
-fn verdict(
-    event: PendingEvent,
-    state: &'static str,
-    payment_id: Option<String>,
-    last_error: Option<String>,
-) -> Verdict {
+fn verdict(event: PendingEvent, state: Outcome, payment_id: Option<String>, last_error: Option<String>) -> Verdict {
     Verdict { event_id: event.event_id, state, payment_id, last_error }
 }
 
@@ -303,7 +298,7 @@ fn post(
         let about = posted.payment_id.as_deref().or(event.object_id.as_deref()).unwrap_or_default();
         history.extend(posted.changes.into_iter().map(|change| HistoryRow::of(Some(&event), about, change)));
         let note = notes.remove(&event.event_id);
-        verdicts.push(verdict(event, "processed", posted.payment_id, note));
+        verdicts.push(verdict(event, Outcome::Processed, posted.payment_id, note));
     }
     (book, history, verdicts)
 }
@@ -381,7 +376,13 @@ async fn save_follow_ups(tx: &mut PgConnection, book: &Book, stored: Vec<FollowU
 }
 
 fn count(verdicts: &[Verdict], deferred: usize) -> Counts {
-    let ended = |state: &str| verdicts.iter().filter(|verdict| verdict.state == state).count();
-    let noted = verdicts.iter().filter(|v| v.state == "processed" && v.last_error.is_some()).count();
-    Counts { processed: ended("processed"), noted, ignored: ended("ignored"), failed: ended("failed"), deferred }
+    let ended = |state: Outcome| verdicts.iter().filter(|verdict| verdict.state == state).count();
+    let noted = verdicts.iter().filter(|v| v.state == Outcome::Processed && v.last_error.is_some()).count();
+    Counts {
+        processed: ended(Outcome::Processed),
+        noted,
+        ignored: ended(Outcome::Ignored),
+        failed: ended(Outcome::Failed),
+        deferred,
+    }
 }

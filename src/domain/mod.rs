@@ -37,6 +37,7 @@ pub use facts::{ChargeFacts, Child, DisputeFacts, Facts, IntentFacts, SessionFac
 pub use marks::Marks;
 pub use order::{Order, OrderKey, Tally, order};
 pub use payment::{Balance, Payment, State};
+pub use rank::Ranked;
 pub use snapshot::{
     BalanceEntry, Charge, Dispute, Intent, Latest, Person, Refund, Rendering, Review, Scope, Session, Shown, Stamp,
     Submissions, Warning,

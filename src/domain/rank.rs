@@ -5,10 +5,20 @@
 
 use super::snapshot::{Charge, Dispute, Intent, Refund, Review, Session, Warning};
 
-impl Charge {
+/// An object with a life.
+pub trait Ranked {
+    /// How far along its life it is: of two snapshots of one second the later stage wins.
+    fn rank(&self) -> u8;
+
+    /// What tells apart two snapshots of one stage: the larger wins. In minor units.
+    fn tie_breaker(&self) -> i64 {
+        0
+    }
+}
+
+impl Ranked for Charge {
     /// `pending` < `failed` < succeeded and uncaptured < captured.
-    #[must_use]
-    pub fn rank(&self) -> u8 {
+    fn rank(&self) -> u8 {
         match self.status.as_str() {
             "pending" => 1,
             "failed" => 2,
@@ -17,14 +27,17 @@ impl Charge {
             _ => 0,
         }
     }
+
+    fn tie_breaker(&self) -> i64 {
+        self.amount_refunded
+    }
 }
 
-impl Intent {
+impl Ranked for Intent {
     /// `requires_*` but capture < the same after an attempt that failed < `processing` <
     /// `requires_capture` < `canceled` < `succeeded`. A card can be declined in the second in which its
     /// intent is made.
-    #[must_use]
-    pub fn rank(&self) -> u8 {
+    fn rank(&self) -> u8 {
         match self.status.as_str() {
             "succeeded" => 6,
             "canceled" => 5,
@@ -37,11 +50,10 @@ impl Intent {
     }
 }
 
-impl Refund {
+impl Ranked for Refund {
     /// `requires_action` < `pending` < `succeeded` < `failed` = `canceled`: a succeeded refund can
     /// fail weeks later (docs.stripe.com/refunds).
-    #[must_use]
-    pub fn rank(&self) -> u8 {
+    fn rank(&self) -> u8 {
         match self.status.as_str() {
             "requires_action" => 1,
             "pending" => 2,
@@ -52,11 +64,10 @@ impl Refund {
     }
 }
 
-impl Dispute {
+impl Ranked for Dispute {
     /// Inquiry, chargeback, appeal, closed, and last the late win: `lost` can become `won`
     /// (docs.stripe.com/disputes/how-disputes-work).
-    #[must_use]
-    pub fn rank(&self) -> u8 {
+    fn rank(&self) -> u8 {
         match self.status.as_str() {
             "warning_needs_response" => 1,
             "warning_under_review" => 2,
@@ -71,18 +82,16 @@ impl Dispute {
     }
 }
 
-impl Session {
+impl Ranked for Session {
     /// Nothing of a session's life is read.
-    #[must_use]
-    pub fn rank(&self) -> u8 {
+    fn rank(&self) -> u8 {
         0
     }
 }
 
-impl Warning {
+impl Ranked for Warning {
     /// Actionable, then no longer.
-    #[must_use]
-    pub fn rank(&self) -> u8 {
+    fn rank(&self) -> u8 {
         match self.actionable {
             None => 0,
             Some(true) => 1,
@@ -91,10 +100,9 @@ impl Warning {
     }
 }
 
-impl Review {
+impl Ranked for Review {
     /// Open, then closed.
-    #[must_use]
-    pub fn rank(&self) -> u8 {
+    fn rank(&self) -> u8 {
         u8::from(!self.open)
     }
 }

@@ -12,12 +12,12 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
     let id = object.id("id")?;
     let charge = snapshot(origin, object)?;
     person::read(origin, object, &id, Some("billing_details"));
-    let (rank, refunded) = (charge.rank(), charge.amount_refunded);
+    let refunded = charge.amount_refunded;
     let is_captured = charge.amount_captured > 0;
     let all_of_less = charge.refunded && refunded < charge.amount;
     let shown =
         (charge.amount_captured, Shown { since: origin.at(), least: refunded, least_at: origin.at(), all_of_less });
-    let best = origin.sighting(charge, rank, refunded);
+    let best = origin.sighting(charge);
     let intent = origin.lenient(object.link("payment_intent"));
     let charge = ChargeFacts {
         intent: intent.as_ref().map(|link| beside(&best, link.id.clone())),

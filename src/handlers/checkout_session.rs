@@ -10,9 +10,8 @@ use crate::stripe::object::{Object, Unreadable};
 pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
     let id = object.id("id")?;
     let session = Session { scope: origin.scope(), currency: origin.lenient(object.optional_currency("currency")) };
-    let rank = session.rank();
     person::read(origin, object, &id, Some("customer_details"));
-    let best = origin.sighting(session, rank, 0);
+    let best = origin.sighting(session);
     let (links, mut facts) = links::read(origin, object, &best.stamp);
     let client_ref = origin.lenient(reference(object, "client_reference_id"));
     let payment_link = origin.lenient(object.link("payment_link"));

@@ -8,6 +8,6 @@ use crate::stripe::object::{Object, Unreadable};
 
 /// Reads a dismissal.
 pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
-    let dismissal = origin.sighting((), 0, 0).stamp;
+    let dismissal = origin.stamp(0, 0);
     Ok(Facts { dismissals: [(object.id("id")?, dismissal)].into(), ..Facts::default() })
 }

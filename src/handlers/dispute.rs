@@ -16,9 +16,8 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
     let id = object.id("id")?;
     let count = submissions(origin, object);
     let dispute = snapshot(origin, object, count)?;
-    let rank = dispute.rank();
     let counted = count.map(|count| (dispute.phase(), Submissions { least: count, most: count }));
-    let best = origin.sighting(dispute, rank, 0);
+    let best = origin.sighting(dispute);
     let (links, mut facts) = links::read(origin, object, &best.stamp);
     let child = Child { best, charge: links.charge, intent: links.intent };
     let dispute = DisputeFacts { child, balance: entries(origin, object), submissions: counted.into_iter().collect() };

@@ -15,8 +15,7 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
         actionable: origin.lenient(object.flag("actionable")),
         created: origin.created(object),
     };
-    let rank = warning.rank();
-    let best = origin.sighting(warning, rank, 0);
+    let best = origin.sighting(warning);
     let (links, mut facts) = links::read(origin, object, &best.stamp);
     facts.warnings.insert(id, Child { best, charge: links.charge, intent: links.intent });
     Ok(facts)

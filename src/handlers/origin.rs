@@ -7,7 +7,7 @@ use std::cell::RefCell;
 
 use serde_json::{Map, Value};
 
-use crate::domain::{Facts, Latest, Person, Rendering, Scope, Stamp};
+use crate::domain::{Facts, Latest, Person, Ranked, Rendering, Scope, Stamp};
 use crate::stripe::object::{Object, Unreadable};
 
 /// Longest metadata that is kept, in bytes: above Stripe's own limits of 50 fields of 540 characters.
@@ -137,9 +137,14 @@ impl<'a> Origin<'a> {
         self.scope.clone()
     }
 
-    /// A sighting of something that far along its life, with that much refunded.
-    pub(super) fn sighting<T>(&self, value: T, rank: u8, amount: i64) -> Latest<T> {
-        Latest { stamp: Stamp { at: self.at, rank, amount, event_id: self.event_id.to_owned() }, value }
+    /// A sighting of an object.
+    pub(super) fn sighting<T: Ranked>(&self, value: T) -> Latest<T> {
+        Latest { stamp: self.stamp(value.rank(), value.tie_breaker()), value }
+    }
+
+    /// The moment of the event, for what is that far along and has that amount.
+    pub(super) fn stamp(&self, rank: u8, amount: i64) -> Stamp {
+        Stamp { at: self.at, rank, amount, event_id: self.event_id.to_owned() }
     }
 
     /// The merchant's own fields; none where there are none.

@@ -10,9 +10,8 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
     let id = object.id("id")?;
     let intent = snapshot(origin, object)?;
     person::read(origin, object, &id, None);
-    let rank = intent.rank();
     let received = Some((intent.amount_received, origin.at())).filter(|(amount, _)| *amount > 0);
-    let best = origin.sighting(intent, rank, 0);
+    let best = origin.sighting(intent);
     let mut facts = Facts::default();
     let latest = origin.lenient(object.link("latest_charge"));
     let nested = latest.as_ref().and_then(|link| link.expanded.as_ref());

@@ -56,8 +56,7 @@ fn read_with_status(origin: &Origin, object: &Object, default: Option<&str>) -> 
         destination_type,
         created: origin.created(object),
     };
-    let rank = refund.rank();
-    let best = origin.sighting(refund, rank, 0);
+    let best = origin.sighting(refund);
     let (links, mut facts) = links::read(origin, object, &best.stamp);
     facts.refunds.insert(id, Child { best, charge: links.charge, intent: links.intent });
     Ok(facts)

@@ -18,8 +18,7 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
         closed_reason: origin.lenient(object.optional_text("closed_reason")).or(reason).filter(|_| !open),
         created: origin.created(object),
     };
-    let rank = review.rank();
-    let best = origin.sighting(review, rank, 0);
+    let best = origin.sighting(review);
     let (links, mut facts) = links::read(origin, object, &best.stamp);
     facts.reviews.insert(id, Child { best, charge: links.charge, intent: links.intent });
     Ok(facts)

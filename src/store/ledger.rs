@@ -30,13 +30,25 @@ pub struct PendingEvent {
     pub attempts: i32,
 }
 
+/// How an event ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It became state.
+    Processed,
+    /// Nothing here reads it.
+    Ignored,
+    /// It cannot be understood.
+    Failed,
+}
+
 /// What became of an event.
 #[derive(Clone, Debug, Serialize)]
 pub struct Verdict {
     /// Stripe's id.
     pub event_id: String,
-    /// `processed`, `ignored` or `failed`.
-    pub state: &'static str,
+    /// How it ended.
+    pub state: Outcome,
     /// The payment it was about.
     pub payment_id: Option<String>,
     /// Why it was ignored or failed.
