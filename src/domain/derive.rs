@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::dispute::{Outcome, Phase};
 use super::facts::{Child, Facts};
 use super::marks::Marks;
 use super::payment::{Payment, payment};
+use super::phase::{Outcome, Phase};
 use super::snapshot::{Dispute, Refund, Review, Warning};
 use super::wanted::{Wanted, wanted};
 

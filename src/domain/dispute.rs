@@ -1,53 +1,8 @@
 //! One dispute: its phase, its outcome, its money, and whether an answer is awaited.
 
-use serde::{Deserialize, Serialize};
-
 use super::facts::{DisputeFacts, Facts};
+use super::phase::{Outcome, Phase};
 use super::snapshot::{BalanceEntry, Dispute};
-
-/// What kind of case it is. An inquiry that escalates enters a new phase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// The bank asks; no money has moved.
-    Inquiry,
-    /// Money is or will be withdrawn.
-    Chargeback,
-    /// A decision is contested once more.
-    Appeal,
-    /// A network's compliance case: answering has a fee of its own.
-    Compliance,
-    /// Settled by a prevention product before it became a chargeback.
-    Prevention,
-}
-
-/// How it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// Decided for the merchant.
-    Won,
-    /// Decided for the cardholder, accepted, or too late.
-    Lost,
-    /// An inquiry that ended.
-    WarningClosed,
-    /// Settled before it became a chargeback.
-    Prevented,
-}
-
-impl Phase {
-    /// The word in tables and rounds.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Inquiry => "inquiry",
-            Self::Chargeback => "chargeback",
-            Self::Appeal => "appeal",
-            Self::Compliance => "compliance",
-            Self::Prevention => "prevention",
-        }
-    }
-}
 
 /// A dispute's money, in minor units of `currency` (the settlement currency).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

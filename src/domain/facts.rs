@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::dispute::Phase;
+use super::phase::Phase;
 use super::snapshot::{
     BalanceEntry, Charge, Dispute, Intent, Latest, Refund, Rendering, Review, Session, Shown, Stamp, Submissions,
     Warning,

@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use super::dispute::Outcome;
 use super::facts::{DisputeFacts, Facts};
 use super::money::sum;
+use super::phase::Outcome;
 use super::snapshot::BalanceEntry;
 
 /// One unit of an exchange rate: see [`BalanceEntry::exchange_rate`].

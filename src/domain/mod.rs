@@ -24,6 +24,7 @@ mod money;
 mod order;
 mod payment;
 mod payment_id;
+mod phase;
 mod rank;
 mod release;
 mod snapshot;
@@ -32,11 +33,11 @@ mod wanted;
 mod warning;
 
 pub use derive::{Derived, DisputeState, RefundState, ReviewState, WarningState, derive, derive_with};
-pub use dispute::{Outcome, Phase};
 pub use facts::{ChargeFacts, Child, DisputeFacts, Facts, IntentFacts, SessionFacts};
 pub use marks::Marks;
 pub use order::{Order, OrderKey, Tally, order};
 pub use payment::{Balance, Payment, State};
+pub use phase::{Outcome, Phase};
 pub use rank::Ranked;
 pub use snapshot::{
     BalanceEntry, Charge, Dispute, Intent, Latest, Person, Refund, Rendering, Review, Scope, Session, Shown, Stamp,

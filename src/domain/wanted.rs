@@ -8,11 +8,11 @@
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::dispute::Outcome;
 use super::facts::{DisputeFacts, Facts};
 use super::marks::Marks;
 use super::money::Unexplained;
 use super::payment::Payment;
+use super::phase::Outcome;
 use super::snapshot::{Latest, Refund, Review};
 
 /// When the work may begin.

@@ -1,5 +1,6 @@
 //! Promise: the house is as `lib.rs` draws it. Read from the sources.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -72,6 +73,37 @@ fn a_room_uses_lower_floors_only() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The modules beside it that a file uses: those of its own folder, by name.
+fn beside(text: &str) -> BTreeSet<String> {
+    let name = |after: &str| after.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let listed = |after: &str| match after.strip_prefix('{') {
+        Some(list) => list.split('}').next().unwrap_or_default().split(',').map(|item| name(item.trim())).collect(),
+        None => vec![name(after)],
+    };
+    code(text)
+        .filter(|line| !line.contains("super::super"))
+        .flat_map(|line| line.split("super::").skip(1).flat_map(listed).collect::<Vec<_>>())
+        .collect()
+}
+
+/// Whoever reads one of two files that use each other must read both.
+#[test]
+fn no_files_of_a_folder_use_each_other_in_a_circle() {
+    let mut uses: BTreeMap<PathBuf, BTreeSet<PathBuf>> = BTreeMap::new();
+    for (path, text) in sources() {
+        let folder = path.parent().expect("a folder").to_owned();
+        let files = beside(&text).into_iter().map(|name| folder.join(name).with_extension("rs"));
+        uses.insert(path.clone(), files.filter(|file| file.exists() && *file != path).collect());
+    }
+    // Whatever uses nothing that is left is in no circle.
+    while let Some(free) =
+        uses.iter().find(|(_, used)| used.iter().all(|file| !uses.contains_key(file))).map(|(path, _)| path.clone())
+    {
+        uses.remove(&free);
+    }
+    assert!(uses.is_empty(), "in a circle, or using one: {uses:#?}");
 }
 
 /// Made-up lives of payments.
