@@ -22,7 +22,7 @@ use crate::store::follow_ups::Added;
 use crate::store::ledger::{Outcome, Pending, PendingEvent, Verdict};
 use crate::store::orders::HistoryRow;
 use crate::store::payments::{Home, PaymentRow};
-use crate::store::{follow_ups, ledger, orders, payments, people, rebuilds};
+use crate::store::{follow_ups, ledger, objects, orders, payments, people, rebuilds};
 use crate::stripe::object::Unreadable;
 use book::Book;
 use load::{Loaded, load};
@@ -338,10 +338,10 @@ async fn save_payments(tx: &mut PgConnection, book: &Book, rules: i32) -> sqlx::
     let homes: Vec<Home> = book.payments().flat_map(|(facts, derived)| homes(facts, derived)).collect();
     payments::save_homes(tx, &touched, &homes).await?;
     let derived: Vec<&Derived> = book.payments().map(|(_, derived)| derived).collect();
-    payments::save_refunds(tx, &touched, &all(&derived, |derived| &derived.refunds)).await?;
-    payments::save_disputes(tx, &touched, &all(&derived, |derived| &derived.disputes)).await?;
-    payments::save_warnings(tx, &touched, &all(&derived, |derived| &derived.warnings)).await?;
-    payments::save_reviews(tx, &touched, &all(&derived, |derived| &derived.reviews)).await
+    objects::save_refunds(tx, &touched, &all(&derived, |derived| &derived.refunds)).await?;
+    objects::save_disputes(tx, &touched, &all(&derived, |derived| &derived.disputes)).await?;
+    objects::save_warnings(tx, &touched, &all(&derived, |derived| &derived.warnings)).await?;
+    objects::save_reviews(tx, &touched, &all(&derived, |derived| &derived.reviews)).await
 }
 
 /// All objects that a payment holds or names.

@@ -9,6 +9,7 @@ pub mod inbox;
 pub mod interface;
 pub mod ledger;
 pub mod migrations;
+pub mod objects;
 pub mod orders;
 pub mod payments;
 pub mod people;
