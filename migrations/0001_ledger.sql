@@ -69,6 +69,8 @@ create table clawback.pending_events (
     since    timestamptz not null default now(),
     -- Later than now while a failed attempt backs off.
     run_at   timestamptz not null default now(),
+    -- It was processed before, and counts while it waits to be processed again.
+    counted  boolean     not null default false,
     constraint pending_events_pkey primary key (seq),
     constraint pending_events_event_key unique (event_id)
 ) with (

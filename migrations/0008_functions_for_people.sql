@@ -99,20 +99,24 @@ create function clawback_v1.replay_event(event_id text, reason text) returns boo
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     place bigint;
+    counted boolean;
 begin
     if coalesce(replay_event.reason, '') = '' then
         raise exception 'replay_event: say why event % is processed again', replay_event.event_id using errcode = '22023';
     end if;
-    update clawback.events e
-    set state = 'pending', processed_at = null, last_error = null, attempts = 0
+    select e.seq, e.state = 'processed' into place, counted
+    from clawback.events e
     where e.event_id = replay_event.event_id and e.state <> 'pending'
         and exists (select from clawback.event_payloads b where b.event_id = e.event_id)
-    returning e.seq into place;
+    for no key update;
     if not found then
         return false;
     end if;
+    update clawback.events e
+    set state = 'pending', processed_at = null, last_error = null, attempts = 0
+    where e.seq = place;
     delete from clawback.failed_events f where f.event_id = replay_event.event_id;
-    insert into clawback.pending_events (seq, event_id) values (place, replay_event.event_id);
+    insert into clawback.pending_events (seq, event_id, counted) values (place, replay_event.event_id, counted);
     insert into clawback.replays (event_id, reason) values (replay_event.event_id, replay_event.reason);
     perform clawback.record_action('replay', 'event', replay_event.event_id, replay_event.reason, null);
     return true;
@@ -140,7 +144,7 @@ begin
     end if;
     update clawback.follow_ups f
     set state = 'ready', attempts = 0, run_at = clock_timestamp(), rescheduled = true, finished_at = null,
-        lease_token = null
+        lease_token = null, result = null
     where f.id = requeue_follow_up.id;
     perform clawback.record_action('requeue', 'follow_up', requeue_follow_up.id::text, requeue_follow_up.reason,
         jsonb_build_object('before', before, 'force', coalesce(requeue_follow_up.force, false)));

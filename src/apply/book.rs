@@ -19,6 +19,8 @@ pub struct Known {
     pub facts: Facts,
     /// What its row shows.
     pub row: PaymentStanding,
+    /// The facts were made again from the ledger just now.
+    pub remade: bool,
 }
 
 /// What of the database a batch works on.
@@ -59,6 +61,8 @@ pub struct Book {
     touched: BTreeSet<String>,
     touched_orders: BTreeSet<OrderKey>,
     marks: Marks,
+    /// Kind, subject and round of what payments that were made again ask for without the events of now.
+    remade: BTreeSet<(String, String, String)>,
     /// An object of each payment that is no more: its home now is the payment that took its place.
     traces: BTreeMap<String, String>,
 }
@@ -70,7 +74,11 @@ impl Book {
         let mut book = Self { homes: stored.homes, others: stored.others, marks: stored.marks, ..Self::default() };
         let orders = stored.orders.iter().map(|order| (Subject::Order(order.key.clone()), Standing::from(order)));
         book.told.extend(orders);
-        for Known { payment_id, facts, row } in stored.payments {
+        for Known { payment_id, facts, row, remade } in stored.payments {
+            if remade {
+                let wanted = derive_with(&payment_id, &facts, &book.marks).wanted;
+                book.remade.extend(wanted.into_iter().map(|w| (w.kind.to_owned(), w.subject, w.round)));
+            }
             if row.is_unlinked() {
                 book.told.insert(Subject::Payment(payment_id.clone()), row.standing.clone());
             }
@@ -167,7 +175,12 @@ impl Book {
                 derived.wanted.iter().chain(retracted).map(move |wanted| Asked { place, wanted })
             })
             .collect();
-        align(touched, &asked, |id| self.heir(id).map(|heir| Place::of(&self.derived[heir].payment)))
+        let mut alignment =
+            align(touched, &asked, |id| self.heir(id).map(|heir| Place::of(&self.derived[heir].payment)));
+        for row in &mut alignment.insert {
+            row.by_rebuild = self.remade.contains(&(row.kind.clone(), row.subject.clone(), row.round.clone()));
+        }
+        alignment
     }
 
     /// The payment that a touched one is now: itself, or the one that took its place.

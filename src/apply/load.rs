@@ -80,7 +80,7 @@ async fn lock(
     again: &[String],
     rules: &Rules,
 ) -> Result<Locked, Cause> {
-    let mut remade: BTreeMap<String, Option<Facts>> = BTreeMap::new();
+    let mut remade: BTreeMap<String, Facts> = BTreeMap::new();
     let mut queued: BTreeSet<String> = BTreeSet::new();
     loop {
         let asked: Vec<String> = named.iter().cloned().collect();
@@ -101,14 +101,14 @@ async fn lock(
                 continue;
             }
             let facts = from_ledger(tx, payment, &about, rules).await?;
-            named.extend(facts.iter().flat_map(Facts::ids).map(str::to_owned));
+            named.extend(facts.ids().into_iter().map(str::to_owned));
             remade.insert(id.clone(), facts);
         }
         if named.len() == asked.len() {
             let known = locked.into_iter().filter(|payment| !queued.contains(&payment.payment_id));
             let known = known.filter_map(|StoredPayment { payment_id, facts, row, .. }| {
-                let facts = remade.remove(&payment_id).unwrap_or(facts)?;
-                Some(Known { payment_id, facts, row })
+                let made = remade.remove(&payment_id);
+                Some(Known { remade: made.is_some(), facts: made.or(facts)?, payment_id, row })
             });
             let queued: Vec<String> = queued.iter().cloned().collect();
             if !queued.is_empty() {
@@ -131,13 +131,13 @@ async fn is_long(tx: &mut PgConnection, objects: &[String]) -> Result<bool, Caus
 }
 
 /// What the events of the ledger say of a payment, read by today's rules and from nothing, so that what was misread
-/// is retracted. Where a body is gone, joined with what is stored; none where that cannot be read either.
+/// is retracted. Where a body is gone, joined with what is stored, if that can be read.
 async fn from_ledger(
     tx: &mut PgConnection,
     payment: &StoredPayment,
     objects: &[String],
     rules: &Rules,
-) -> Result<Option<Facts>, Cause> {
+) -> Result<Facts, Cause> {
     let (mut facts, mut is_pruned, mut unread) = (Facts::default(), false, Vec::new());
     let mut events = rebuilds::events_about(tx, objects);
     while let Some(event) = events.try_next().await? {
@@ -153,13 +153,8 @@ async fn from_ledger(
     }
     drop(events);
     rebuilds::note_unread(tx, &unread).await?;
-    if !is_pruned {
-        return Ok(Some(facts));
-    }
-    let mut stored = payment.facts.clone();
-    if let Some(stored) = &mut stored {
-        stored.join(facts);
-    }
+    let mut stored = payment.facts.clone().filter(|_| is_pruned).unwrap_or_default();
+    stored.join(facts);
     Ok(stored)
 }
 
@@ -167,8 +162,8 @@ fn distinct<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<String> {
     ids.collect::<BTreeSet<_>>().into_iter().map(str::to_owned).collect()
 }
 
-/// Payments of which a row exists that could not be locked, or facts that cannot be made again; and those whose facts
-/// name such a one.
+/// Payments of which a row exists that could not be locked, or that wait to be made again; and those whose facts name
+/// such a one.
 fn held(
     existing: &[String],
     known: &[Known],

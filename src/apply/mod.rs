@@ -188,7 +188,7 @@ async fn transact(conn: &mut PgConnection, take: Take, rules: &Rules, taken: &mu
     if !asked.is_empty() {
         let held: Vec<String> = asked.into_iter().filter(|id| !again.contains(id)).collect();
         rebuilds::finish(&mut tx, &again).await?;
-        rebuilds::defer(&mut tx, &held, "a row of the payment is held, or its facts and a body are gone").await?;
+        rebuilds::defer(&mut tx, &held, "a row of the payment is held").await?;
     }
     tx.commit().await?;
     Ok(Batch::Done(count(&verdicts, deferred.len())))
@@ -314,10 +314,13 @@ async fn save(
 ) -> sqlx::Result<Vec<Added>> {
     orders::save(tx, &book.orders()).await?;
     save_payments(tx, book, rules).await?;
-    let added = save_follow_ups(tx, book, stored).await?;
     let gone = book.gone();
+    let (moved, heirs): (Vec<&str>, Vec<&str>) = book.heirs(&gone).unzip();
+    if !moved.is_empty() {
+        rebuilds::inherit(tx, &moved, &heirs).await?;
+    }
+    let added = save_follow_ups(tx, book, stored).await?;
     if !gone.is_empty() {
-        let (moved, heirs): (Vec<&str>, Vec<&str>) = book.heirs(&gone).unzip();
         follow_ups::move_own(tx, &moved, &heirs).await?;
         payments::inherit_pruned(tx, &moved, &heirs).await?;
         follow_ups::leave(tx, &gone).await?;

@@ -18,7 +18,6 @@ mod tests;
 
 const HOLD: &str = "hold_fulfilment";
 const RELEASE: &str = "release_fulfilment";
-const DECIDE: &str = "decide_fulfilment";
 
 /// Where a follow-up stands. The order of the variants is how far along it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -130,6 +129,8 @@ pub struct Row {
     pub news_until: Option<i64>,
     /// How often it was claimed.
     pub attempts: i32,
+    /// Making the payment again from the ledger asks for it, and no event of now.
+    pub by_rebuild: bool,
 }
 
 /// What has to be written.
@@ -189,17 +190,19 @@ pub fn align<'a>(stored: Vec<FollowUp>, asked: &[Asked], place: impl Fn(&str) ->
     alignment
 }
 
-/// Releases for what was held, and is done, for a reason that no fact speaks of any more: it was misread. `stored` are
+/// Releases for what was held, and is done, for a dispute, warning or review of which no fact speaks any more: it was
+/// misread. `stored` are
 /// the follow-ups of this payment.
 #[must_use]
 pub fn retracted(derived: &Derived, facts: &Facts, stored: &[&FollowUp]) -> Vec<Wanted> {
     if !may_ship(&derived.payment, facts) {
         return Vec::new();
     }
-    let told = derived.wanted.iter().filter(|wanted| [RELEASE, DECIDE].contains(&wanted.kind));
-    let told: BTreeSet<&str> = told.map(|wanted| wanted.subject.as_str()).collect();
+    let is_known = |id: &String| {
+        facts.disputes.contains_key(id) || facts.warnings.contains_key(id) || facts.reviews.contains_key(id)
+    };
     let held = stored.iter().filter(|row| row.kind == HOLD && row.state == FollowUpState::Done);
-    held.filter(|row| !told.contains(row.subject.as_str()))
+    held.filter(|row| !is_known(&row.subject))
         .map(|row| Wanted {
             kind: RELEASE,
             subject: row.subject.clone(),
@@ -255,6 +258,7 @@ fn inserted(asked: &Asked) -> Row {
         cause: wanted.cause,
         news_until: wanted.news_until,
         attempts: 0,
+        by_rebuild: false,
     }
 }
 
@@ -305,6 +309,7 @@ fn as_stored(row: &FollowUp) -> Row {
         cause: None,
         news_until: None,
         attempts: row.attempts,
+        by_rebuild: false,
     }
 }
 

@@ -37,8 +37,10 @@ impl Facts {
         }
         let refunded = i128::from(self.amount_refunded());
         let left = self.amount_paid().map(|paid| i128::from(paid) - refunded);
+        // Nothing was paid by the charges that were seen: that says nothing of one that was not.
+        let known = |dispute: &DisputeFacts| left.filter(|_| self.amount_paid() != Some(0) || self.is_of_seen(dispute));
         let loss = |dispute: &DisputeFacts| match self.counts(&dispute.seen().currency) {
-            true => dispute.loss(refunded, left),
+            true => dispute.loss(refunded, known(dispute)),
             false => dispute.loss(0, None),
         };
         let mut losses: BTreeMap<&str, Loss> = self.disputes.iter().map(|(id, d)| (id.as_str(), loss(d))).collect();
@@ -48,6 +50,10 @@ impl Facts {
             }
         }
         losses.into_iter().map(|(id, loss)| (id, i64::try_from(loss.amount).unwrap_or(i64::MAX))).collect()
+    }
+
+    fn is_of_seen(&self, dispute: &DisputeFacts) -> bool {
+        dispute.child.charge.as_ref().is_none_or(|link| self.seen(&link.value).is_some())
     }
 
     /// A converted loss that is as good as all that the other disputes leave is all of that.

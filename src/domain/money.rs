@@ -96,6 +96,16 @@ impl Facts {
         sum(live(Source::Unseen).chain([of_seen]))
     }
 
+    /// What went back of one charge. A refund that names the intent only may be of any, so it counts only where there
+    /// is but one.
+    pub(super) fn amount_refunded_of(&self, charge_id: &str) -> i64 {
+        let is_only = self.captured_charges().count() == 1;
+        let is_of = |source| source == Source::Charge(charge_id) || is_only && source == Source::Captured;
+        let live = self.counted_refunds().into_iter().filter(|(_, of, refund)| is_of(*of) && refund.is_live());
+        let unexplained = self.unexplained().into_iter().filter(|unexplained| unexplained.charge_id == charge_id);
+        sum(live.map(|(_, _, refund)| refund.amount).chain(unexplained.map(|unexplained| unexplained.amount)))
+    }
+
     /// What the charges show as refunded beyond the known refunds, whatever became of those: of each charge the
     /// refunds that name it, nested in it or made before it was seen. A refund that names the intent only explains
     /// whichever total there is: put to one of several charges it could count there, and again in the total of another.

@@ -23,18 +23,11 @@ impl Facts {
         link.map(|link| link.value.as_str()).or_else(|| self.main_charge().map(|(id, _)| id))
     }
 
-    /// All that was captured of the charge went back: as it shows itself, or by the refunds that were seen.
+    /// All that was captured of the charge went back; of a charge that was not seen, all of the payment.
     fn is_fully_refunded(&self, charge_id: Option<&str>) -> bool {
-        let Some((charge_id, charge)) = charge_id.and_then(|id| Some((id, self.seen(id)?.0))) else {
-            return self.amount_paid().is_some_and(|paid| paid > 0 && self.amount_refunded() >= paid);
-        };
-        let releases = self.releases();
-        let refunds = self.refunds.iter().map(|(id, refund)| (id, &refund.best.value));
-        let refunded: i128 = refunds
-            .filter(|(id, refund)| refund.is_live() && !releases.contains(id.as_str()) && self.counts(&refund.currency))
-            .filter(|(id, _)| self.charge_of_refund(id) == Some(charge_id))
-            .map(|(_, refund)| i128::from(refund.amount))
-            .sum();
-        charge.amount_captured > 0 && (charge.refunded || refunded >= i128::from(charge.amount_captured))
+        match charge_id.and_then(|id| Some((id, self.seen(id)?.0))) {
+            Some((id, charge)) => charge.amount_captured > 0 && self.amount_refunded_of(id) >= charge.amount_captured,
+            None => self.amount_paid().is_some_and(|paid| paid > 0 && self.amount_refunded() >= paid),
+        }
     }
 }

@@ -57,9 +57,10 @@ pub async fn insert(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<Vec<A
              select r.*, h.since, h.since is not null and (r.news_until <= extract(epoch from now())) is not false as old
              from jsonb_to_recordset($1) as r
                  (kind text, subject text, round text, order_id text, payment_id text, payload jsonb, run_at bigint,
-                  run_after bigint, due_at bigint, until bigint, cause bigint, news_until bigint)
+                  run_after bigint, due_at bigint, until bigint, cause bigint, news_until bigint,
+                  by_rebuild boolean)
              left join clawback.settings s on s.is_only
-             left join clawback.rebuilds b on b.payment_id = r.payment_id
+             left join clawback.rebuilds b on b.payment_id = r.payment_id and r.by_rebuild
              left join lateral (
                  select greatest(s.ask_since, b.ask_since) as since
              ) h on r.cause < extract(epoch from h.since)

@@ -5,7 +5,8 @@ use sqlx::types::Json;
 
 use crate::domain::Person;
 
-/// Writes what was seen later than what is stored, of each object; of two in one event the first.
+/// Writes what was seen of each object: the latest word counts, and one that says nothing takes nothing away. Of two in
+/// one event the first.
 pub async fn save(conn: &mut PgConnection, people: &[Person]) -> sqlx::Result<()> {
     if people.is_empty() {
         return Ok(());
@@ -22,10 +23,21 @@ pub async fn save(conn: &mut PgConnection, people: &[Person]) -> sqlx::Result<()
          -- Found first, for an upsert would lock and log every row.
          where not exists (
              select from clawback.people p
-             where p.object_id = s.object_id and (p.seen_at, p.event_id) >= (s.seen_at, s.event_id))
+             where p.object_id = s.object_id and (p.seen_at, p.event_id) >= (s.seen_at, s.event_id)
+                 and (p.customer_id, p.email, p.name) is not distinct from (coalesce(p.customer_id, s.customer_id),
+                     coalesce(p.email, s.email), coalesce(p.name, s.name)))
          on conflict on constraint people_pkey do update
-         set seen_at = excluded.seen_at, event_id = excluded.event_id, customer_id = excluded.customer_id,
-             email = excluded.email, name = excluded.name",
+         set (seen_at, event_id, customer_id, email, name) = (
+             select w.seen_at, w.event_id, coalesce(w.customer_id, l.customer_id), coalesce(w.email, l.email),
+                    coalesce(w.name, l.name)
+             from (values (p.seen_at, p.event_id, p.customer_id, p.email, p.name), (excluded.seen_at,
+                       excluded.event_id, excluded.customer_id, excluded.email, excluded.name))
+                      as w (seen_at, event_id, customer_id, email, name),
+                  (values (p.seen_at, p.event_id, p.customer_id, p.email, p.name), (excluded.seen_at,
+                       excluded.event_id, excluded.customer_id, excluded.email, excluded.name))
+                      as l (seen_at, event_id, customer_id, email, name)
+             order by w.seen_at desc, w.event_id desc, l.seen_at, l.event_id
+             limit 1)",
         Json(people) as _
     )
     .execute(conn)

@@ -23,7 +23,8 @@ pub fn events_about<'a>(
         r#"select e.event_id as "event_id!", b.payload as "payload?"
            from clawback.events e
            left join clawback.event_payloads b on b.event_id = e.event_id
-           where e.object_id = any($1) and e.state <> 'pending'"#,
+           where e.object_id = any($1) and (e.state <> 'pending' or exists (
+               select from clawback.pending_events p where p.event_id = e.event_id and p.counted))"#,
         object_ids
     )
     .fetch(conn)
@@ -33,7 +34,8 @@ pub fn events_about<'a>(
 pub async fn count_about(conn: &mut PgConnection, object_ids: &[String]) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"select count(*) as "count!"
-           from (select from clawback.events e where e.object_id = any($1) and e.state <> 'pending' limit 501) e"#,
+           from (select from clawback.events e where e.object_id = any($1) and (e.state <> 'pending' or exists (
+               select from clawback.pending_events p where p.event_id = e.event_id and p.counted)) limit 501) e"#,
         object_ids
     )
     .fetch_one(conn)
@@ -126,6 +128,25 @@ pub async fn take(conn: &mut PgConnection) -> sqlx::Result<Vec<String>> {
     )
     .fetch_all(conn)
     .await
+}
+
+/// Moves what was asked for of payments that became part of others, given as parallel lists.
+pub async fn inherit(conn: &mut PgConnection, gone: &[&str], heirs: &[&str]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "with moved as (
+             delete from clawback.rebuilds r using unnest($1::text[], $2::text[]) as m (gone, heir)
+             where r.payment_id = m.gone
+             returning m.heir, r.asked_at, r.ask_since, r.run_at
+         )
+         insert into clawback.rebuilds (payment_id, asked_at, ask_since, run_at)
+         select distinct on (m.heir) m.heir, m.asked_at, m.ask_since, m.run_at from moved m order by m.heir, m.asked_at
+         on conflict on constraint rebuilds_pkey do nothing",
+        gone as _,
+        heirs as _
+    )
+    .execute(conn)
+    .await
+    .map(drop)
 }
 
 /// Takes these off the list.

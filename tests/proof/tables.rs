@@ -132,8 +132,12 @@ impl Tables {
             others.extend(tally.map(|tally| (key, tally)));
         }
         let orders = self.orders.values().filter(|order| refs.contains(order.key.order_id.as_str())).cloned().collect();
-        let payments =
-            stored.into_iter().map(|(payment_id, facts)| Known { row: standing(&payment_id), payment_id, facts });
+        let payments = stored.into_iter().map(|(payment_id, facts)| Known {
+            row: standing(&payment_id),
+            payment_id,
+            facts,
+            remade: false,
+        });
         Book::new(Stored { payments: payments.collect(), homes, orders, others, marks: Marks::default() })
     }
 

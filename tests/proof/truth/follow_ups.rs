@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::known::Known;
 use super::{Sums, WantedTruth, awaits_evidence, phase, takes_evidence};
-use crate::life::objects::{Dispute, Refund};
+use crate::life::objects::{Dispute, Refund, Review};
 
 /// So many days before its deadline somebody is warned that evidence is due.
 const NOTICE: &[(&str, i64)] = &[("7d", 7), ("72h", 3), ("24h", 1)];
@@ -27,7 +27,8 @@ pub(super) fn tell(wanted: &mut Wanted, known: &Known, id: &str, sums: &Sums) {
     let ends = Ends {
         free: !sums.hold,
         left: sums.paid.map(|paid| gone < paid),
-        spoiled: known.disputes.values().any(|dispute| ["lost", "prevented"].contains(&dispute.status)),
+        spoiled: known.disputes.values().any(|dispute| ["lost", "prevented"].contains(&dispute.status))
+            || known.reviews.values().any(|review| !review.open && !ended_well(review)),
     };
     known.disputes.values().for_each(|dispute| of_dispute(wanted, dispute, &ends));
     for warning in known.warnings.values() {
@@ -38,9 +39,12 @@ pub(super) fn tell(wanted: &mut Wanted, known: &Known, id: &str, sums: &Sums) {
         }
     }
     for review in known.reviews.values() {
-        let well = ["approved", "acknowledged", "redacted"].contains(&review.reason);
-        ends.tell(wanted, &review.id, "", review.open, well);
+        ends.tell(wanted, &review.id, "", review.open, ended_well(review));
     }
+}
+
+fn ended_well(review: &Review) -> bool {
+    ["approved", "acknowledged", "redacted"].contains(&review.reason)
 }
 
 /// What becomes of the goods when a reason to hold them is over.
@@ -49,7 +53,7 @@ struct Ends {
     free: bool,
     /// Something is left of what was paid; none while that is unknown.
     left: Option<bool>,
-    /// A dispute ended against the merchant.
+    /// A dispute or a review ended against the merchant.
     spoiled: bool,
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Sums;
 use crate::life::Life;
 use crate::life::objects::{Charge, Dispute, Intent, Refund, Review, Sight, Warning, What};
-use crate::life::plan::Links;
+use crate::life::plan::{Links, Nested};
 
 /// The last that was shown of each object of one payment.
 #[derive(Default)]
@@ -55,7 +55,11 @@ impl Known {
             _ => None,
         });
         let shape = &life.plan.shape;
-        let mut known = Self { rates: shape.rates, unnamed: shape.refund_links == Links::Intent, ..Self::default() };
+        let mut known = Self {
+            rates: shape.rates,
+            unnamed: shape.refund_links == Links::Intent && shape.nested_refunds == Nested::Absent,
+            ..Self::default()
+        };
         for sight in life.visible().flat_map(|moment| &moment.shows).filter(|sight| sight.payment == Some(payment)) {
             if sight.names_intent {
                 known.intent_id.clone_from(&id);
@@ -173,7 +177,9 @@ impl Known {
         match dispute.status {
             // Of what went back already nothing more can be taken.
             "lost" if unseen => {
-                self.paid().map_or(dispute.amount, |paid| dispute.amount.min((paid - self.refunded()).max(0)))
+                // A charge that was declined says nothing of the one that was not seen.
+                let paid = self.paid().filter(|paid| *paid > 0 || self.charges.contains_key(&dispute.charge));
+                paid.map_or(dispute.amount, |paid| dispute.amount.min((paid - self.refunded()).max(0)))
             }
             "lost" | "prevented" if unseen => 0,
             "lost" | "prevented" if foreign && !self.rates => share(dispute),
@@ -192,13 +198,11 @@ impl Known {
         let Some(charge) = self.charges.get(id) else {
             return self.paid().is_some_and(|paid| paid > 0 && self.refunded() >= paid);
         };
-        let main = self.charges.values().max_by_key(|charge| (charge.captured > 0, charge.created, &charge.id));
-        // A refund that names the intent alone may be of any charge; the one that stands for the payment has it.
-        let of = |refund: &&Refund| {
-            if self.unnamed { main.is_some_and(|main| main.id == id) } else { refund.charge.as_deref() == Some(id) }
-        };
+        // A refund that names the intent alone may be of any charge.
+        let is_only = self.charges.values().filter(|charge| charge.captured > 0).count() == 1;
+        let of = |refund: &&Refund| if self.unnamed { is_only } else { refund.charge.as_deref() == Some(id) };
         let back: i64 = self.live().filter(of).map(|refund| refund.amount).sum();
-        charge.captured > 0 && (charge.shown_refunded() || back >= charge.captured)
+        charge.captured > 0 && back + self.unexplained(charge) >= charge.captured
     }
 
     fn hold(&self) -> bool {
