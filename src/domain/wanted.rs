@@ -221,9 +221,7 @@ fn decide_fulfilment(&Case { payment, facts, .. }: &Case) -> Vec<Wanted> {
 }
 
 fn any_ended_badly(facts: &Facts) -> bool {
-    let reviews = facts.reviews.values().map(|review| &review.best.value);
     facts.disputes.values().any(|dispute| dispute.seen().ended_badly())
-        || reviews.into_iter().any(|review| !review.open && !review.ended_well())
 }
 
 /// Every reason to hold that is over and ended well. A warning that was never actionable held nothing.

@@ -66,7 +66,8 @@ impl Renderer<'_> {
             self.pay.refunds.iter().filter(|refund| refund.charge.as_deref() == Some(&charge.id)).collect();
         if let Some(list) = self.nested(&nested) {
             body["refunds"] = list;
-            shows.extend(nested.into_iter().flat_map(|refund| self.refund(refund).1));
+            let of_charge = |sight| Sight { charge: Some(charge.id.clone()), ..sight };
+            shows.extend(nested.into_iter().flat_map(|refund| self.refund(refund).1).map(of_charge));
         }
         (body, shows)
     }

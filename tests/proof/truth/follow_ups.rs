@@ -27,8 +27,7 @@ pub(super) fn tell(wanted: &mut Wanted, known: &Known, id: &str, sums: &Sums) {
     let ends = Ends {
         free: !sums.hold,
         left: sums.paid.map(|paid| gone < paid),
-        spoiled: known.disputes.values().any(|dispute| ["lost", "prevented"].contains(&dispute.status))
-            || known.reviews.values().any(|review| !review.open && !ended_well(review)),
+        spoiled: known.disputes.values().any(|dispute| ["lost", "prevented"].contains(&dispute.status)),
     };
     known.disputes.values().for_each(|dispute| of_dispute(wanted, dispute, &ends));
     for warning in known.warnings.values() {
@@ -53,7 +52,7 @@ struct Ends {
     free: bool,
     /// Something is left of what was paid; none while that is unknown.
     left: Option<bool>,
-    /// A dispute or a review ended against the merchant.
+    /// A dispute ended against the merchant.
     spoiled: bool,
 }
 

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Sums;
 use crate::life::Life;
 use crate::life::objects::{Charge, Dispute, Intent, Refund, Review, Sight, Warning, What};
-use crate::life::plan::{Links, Nested};
 
 /// The last that was shown of each object of one payment.
 #[derive(Default)]
@@ -22,8 +21,8 @@ pub(super) struct Known {
     charge_orders: BTreeMap<String, String>,
     /// Balance transactions tell their rates.
     rates: bool,
-    /// Refunds name no charge.
-    unnamed: bool,
+    /// Refunds whose charge was told.
+    named: BTreeSet<String>,
     session_currency: Option<&'static str>,
     session_order: Option<String>,
     client_order: Option<String>,
@@ -54,12 +53,7 @@ impl Known {
             What::Intent(intent) if sight.payment == Some(payment) => Some(intent.id.clone()),
             _ => None,
         });
-        let shape = &life.plan.shape;
-        let mut known = Self {
-            rates: shape.rates,
-            unnamed: shape.refund_links == Links::Intent && shape.nested_refunds == Nested::Absent,
-            ..Self::default()
-        };
+        let mut known = Self { rates: life.plan.shape.rates, ..Self::default() };
         for sight in life.visible().flat_map(|moment| &moment.shows).filter(|sight| sight.payment == Some(payment)) {
             if sight.names_intent {
                 known.intent_id.clone_from(&id);
@@ -82,7 +76,12 @@ impl Known {
                     self.charge_orders.insert(charge.id.clone(), order.clone());
                 }
             }
-            What::Refund(refund) => drop(self.refunds.insert(refund.id.clone(), refund.clone())),
+            What::Refund(refund) => {
+                self.refunds.insert(refund.id.clone(), refund.clone());
+                if sight.charge.is_some() {
+                    self.named.insert(refund.id.clone());
+                }
+            }
             What::Dispute(dispute) => drop(self.disputes.insert(dispute.id.clone(), dispute.clone())),
             What::Session(session) => {
                 self.session_currency = Some(session.currency);
@@ -200,7 +199,10 @@ impl Known {
         };
         // A refund that names the intent alone may be of any charge.
         let is_only = self.charges.values().filter(|charge| charge.captured > 0).count() == 1;
-        let of = |refund: &&Refund| if self.unnamed { is_only } else { refund.charge.as_deref() == Some(id) };
+        let of = |refund: &&Refund| match self.named.contains(&refund.id) {
+            true => refund.charge.as_deref() == Some(id),
+            false => is_only,
+        };
         let back: i64 = self.live().filter(of).map(|refund| refund.amount).sum();
         charge.captured > 0 && back + self.unexplained(charge) >= charge.captured
     }
