@@ -23,6 +23,9 @@ async fn the_latest_word_counts_whatever_comes_first() {
             app.see(&[told[n].clone()]).await;
         }
         assert_eq!(app.db.rows(PEOPLE).await, expected);
+        // What a later event does not say is known still.
+        app.see(&[event("evt_3", 3, &charge("ch_1", json!({ "payment_intent": "pi_1", "customer": "cus_1" })))]).await;
+        assert_eq!(app.db.rows(PEOPLE).await, expected);
     }
 }
 

@@ -8,6 +8,7 @@ use clawback::store::migrations::{migrator, required_version};
 use serde_json::{Value, json};
 
 use crate::binary::{Ended, run};
+use crate::bodies::{charge, event, refund};
 use crate::harness::{Database, SECRET, TestApp, options, tell, tell_with};
 
 /// Everything that services see and that is derived, but when it was written.
@@ -396,4 +397,67 @@ async fn a_migration_that_waits_for_a_lock_keeps_nobody_waiting_for_long() {
     migrating.await.expect("no panic").expect("it is tried again");
     let done = db.value("select max(version) from clawback.migrations").await;
     assert_eq!(done, required_version());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_to_be_processed_again_counts_while_its_payment_is_made_again() {
+    let mut app = TestApp::start().await;
+    app.live("chargeback-open", "o-1").await;
+    let right = state(&app.db).await;
+    app.stop().await.expect("a clean end");
+    let disputes =
+        "select clawback_v1.replay_event(event_id, 'a test') from clawback.events where type like 'charge.dispute%'";
+    app.db.execute(disputes).await;
+    app.db.execute("insert into clawback.rebuilds (payment_id) select payment_id from clawback.payments").await;
+    one_batch(&app, Take::Rebuilds).await;
+    assert_eq!(state(&app.db).await, right);
+    let released =
+        "select count(*) from clawback_v1.follow_ups where kind = 'release_fulfilment' or state = 'cancelled'";
+    assert_eq!(app.db.value(released).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_event_says_while_a_rebuild_is_asked_for_is_news() {
+    let mut app = TestApp::start().await;
+    app.see(&[event("evt_1", 1, &charge("ch_1", json!({ "metadata": { "order_id": "o-1" } })))]).await;
+    left_waiting(&mut app, &[event("evt_2", 2, &refund("re_1", json!({ "charge": "ch_1", "amount": 10_000 })))]).await;
+    let ask = "insert into clawback.rebuilds (payment_id, ask_since) select payment_id, now() from clawback.payments";
+    for remade in [false, true] {
+        app.db.execute(&format!("delete from clawback.rebuilds; {ask}")).await;
+        // Made again by the event itself, as after an upgrade, it is news all the same.
+        let rules = if remade { "update clawback.payments set rules = 0" } else { "select 1" };
+        app.db.execute(rules).await;
+        one_batch(&app, Take::Next).await;
+        let asked = "select count(*) from clawback_v1.follow_ups where state = 'ready'";
+        assert_eq!(app.db.value(asked).await, 2, "made again: {remade}");
+        app.db.execute("delete from clawback.follow_ups; delete from clawback.refunds").await;
+        let first = "update clawback.payments set facts = facts - 'refunds', amount_refunded = 0, state = 'paid';
+                     update clawback.orders set amount_refunded = 0, state = 'paid';
+                     select clawback_v1.replay_event('evt_2', 'a test');
+                     update clawback.pending_events set counted = false";
+        app.db.execute(first).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_that_was_asked_for_goes_over_to_the_payment_that_the_one_became_part_of() {
+    let mut app = TestApp::start().await;
+    app.see(&[event("evt_1", 1, &charge("ch_1", json!({})))]).await;
+    let both = refund("re_1", json!({ "charge": "ch_1", "payment_intent": "pi_1" }));
+    left_waiting(&mut app, &[event("evt_2", 2, &both)]).await;
+    app.db.execute("insert into clawback.rebuilds (payment_id) values ('ch_1')").await;
+    one_batch(&app, Take::Next).await;
+    assert_eq!(app.db.value("select string_agg(payment_id, ' ') from clawback.rebuilds").await, "pi_1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn facts_that_cannot_be_read_are_made_of_what_is_kept_though_a_body_is_gone() {
+    let app = TestApp::start().await;
+    app.see(&[event("evt_1", 1, &charge("ch_1", json!({})))]).await;
+    app.db
+        .execute("delete from clawback.event_payloads; update clawback.payments set facts = '{\"charges\": 7}'")
+        .await;
+    app.see(&[event("evt_2", 2, &refund("re_1", json!({ "charge": "ch_1" })))]).await;
+    assert_eq!(app.db.value("select count(*) from clawback_v1.refunds").await, 1);
+    assert_eq!(app.db.value("select pruned from clawback.payments where payment_id = 'ch_1'").await, true);
 }

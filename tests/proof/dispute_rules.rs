@@ -232,3 +232,52 @@ fn each_mark_before_the_deadline_is_a_warning_of_its_own_until_the_next() {
         ]
     );
 }
+
+/// A refund that failed gave nothing back, though the charge was last seen before it did.
+#[test]
+fn a_warning_is_not_settled_by_a_full_refund_that_failed() {
+    let warned = warning("issfr_1", json!({ "charge": "ch_1" }));
+    let shown = json!({ "amount_refunded": 10_000, "refunded": true });
+    let failed = refund("re_1", json!({ "charge": "ch_1", "amount": 10_000, "status": "failed" }));
+    let mut events = vec![event("evt_1", 1, &warned), event("evt_2", 2, &charge("ch_1", shown))];
+    assert!(!payment(&events).payment.balance.hold, "it counts while nothing else is known");
+    events.push(event("evt_3", 3, &failed));
+    let end = payment(&events);
+    assert!(end.payment.balance.hold && kinds(&end).contains(&"consider_refund"), "{:?}", kinds(&end));
+}
+
+/// Of a part that was captured the charge may show all as refunded and not say so in a word.
+#[test]
+fn a_warning_is_settled_by_a_full_refund_that_only_the_total_shows() {
+    let of = |refunded: i64| json!({ "amount": 12_000, "amount_captured": 8_000, "amount_refunded": refunded });
+    let end = payment(&[
+        event("evt_1", 1, &warning("issfr_1", json!({ "charge": "ch_1" }))),
+        event("evt_2", 2, &charge("ch_1", of(0))),
+        event("evt_3", 3, &charge("ch_1", of(8_000))),
+    ]);
+    assert_eq!((end.payment.state, end.payment.balance.hold), (State::Refunded, false));
+}
+
+#[test]
+fn a_warning_is_not_settled_by_the_refund_of_another_charge() {
+    let of = |id: &str, amount: i64, refunded: i64, created: i64| {
+        let shown = json!({ "payment_intent": "pi_1", "amount": amount, "amount_captured": amount,
+                            "amount_refunded": refunded, "refunded": refunded == amount, "created": T0 + created });
+        event(&format!("evt_{id}"), 5, &charge(id, shown))
+    };
+    let end = payment(&[
+        of("ch_1", 6_000, 6_000, 0),
+        of("ch_2", 4_000, 0, 1),
+        event("evt_3", 3, &refund("re_1", json!({ "payment_intent": "pi_1", "amount": 6_000 }))),
+        event("evt_4", 4, &warning("issfr_2", json!({ "charge": "ch_2" }))),
+    ]);
+    assert!(end.payment.balance.hold && kinds(&end).contains(&"hold_fulfilment"), "{:?}", kinds(&end));
+}
+
+#[test]
+fn a_declined_charge_says_nothing_of_what_was_lost_of_another() {
+    let declined = json!({ "payment_intent": "pi_1", "status": "failed", "paid": false, "amount_captured": 0 });
+    let lost = json!({ "charge": "ch_1", "payment_intent": "pi_1", "status": "lost" });
+    let end = payment(&[event("evt_1", 1, &charge("ch_0", declined)), event("evt_2", 2, &dispute("dp_1", lost))]);
+    assert_eq!(end.payment.balance.amount_lost, 10_000);
+}
