@@ -13,7 +13,7 @@ from clawback.orders o;
 comment on view clawback_v1.orders is
     'One row per order, account, mode and currency: what was paid, what went back, what is contested. hold: do not ship. amount_paid is null while no charge or intent was seen.';
 comment on column clawback_v1.orders.account is 'Connected account; null for the platform''s own.';
-comment on column clawback_v1.orders.livemode is 'Live mode or test mode. Always say which you mean.';
+comment on column clawback_v1.orders.livemode is 'Live mode or test mode: filter on it in every query.';
 comment on column clawback_v1.orders.currency is 'Lower-case ISO code; null while not known. One row per currency: amounts of two do not add up.';
 comment on column clawback_v1.orders.state is 'The first that fits: disputed, inquiry, charged_back, partially_charged_back, refunded, partially_refunded, paid, authorized, canceled, failed, pending, unknown.';
 comment on column clawback_v1.orders.amount_paid is 'Captured, in minor units; null while no charge or intent was seen. Compare it with what the order costs.';
@@ -31,6 +31,12 @@ from clawback.payments p
 where not p.orphan;
 comment on view clawback_v1.payments is
     'One row per payment intent, or per charge that has none. order_id is null while the payment is unlinked; charge_id is the captured charge, else the newest.';
+comment on column clawback_v1.payments.amount_paid is 'Captured, in minor units; null while no charge or intent was seen.';
+comment on column clawback_v1.payments.amount_refunded is 'Went back or is on its way, in minor units. Falls again when a refund fails.';
+comment on column clawback_v1.payments.amount_disputed is 'In open chargebacks, in minor units.';
+comment on column clawback_v1.payments.amount_lost is 'Gone for good in disputes, in minor units.';
+comment on column clawback_v1.payments.account is 'Connected account; null for the platform''s own.';
+comment on column clawback_v1.payments.livemode is 'Live mode or test mode: filter on it in every query.';
 comment on column clawback_v1.payments.payment_id is 'The payment intent''s id; the charge''s where it has none.';
 comment on column clawback_v1.payments.order_id is 'By link_payment, else metadata of intent, charge, session, else client_reference_id; null while unlinked.';
 comment on column clawback_v1.payments.charge_id is 'The captured charge, else the newest.';
@@ -49,7 +55,7 @@ join clawback.payments p on p.payment_id = r.payment_id;
 comment on view clawback_v1.refunds is
     'One row per refund, in Stripe''s status. A succeeded refund can fail weeks later. request_key is ours; null for a refund made elsewhere.';
 comment on column clawback_v1.refunds.account is 'Connected account; null for the platform''s own.';
-comment on column clawback_v1.refunds.livemode is 'Live mode or test mode. Always say which you mean.';
+comment on column clawback_v1.refunds.livemode is 'Live mode or test mode: filter on it in every query.';
 comment on column clawback_v1.refunds.status is 'Stripe''s word: pending, requires_action, succeeded, failed, canceled, or one not known yet.';
 comment on column clawback_v1.refunds.is_release is 'It gives back no captured money: an authorization, or the rest of one, was let go. Not in amount_refunded.';
 comment on column clawback_v1.refunds.destination_type is 'Where the money goes, in Stripe''s word: card and so on.';
@@ -71,8 +77,9 @@ from clawback.disputes d
 join clawback.payments p on p.payment_id = d.payment_id;
 comment on view clawback_v1.disputes is
     'One row per dispute. status is Stripe''s word; outcome is null while it is open. amount_withdrawn, amount_reinstated and fee come from balance transactions, in settlement_currency.';
+comment on column clawback_v1.disputes.past_due is 'The last submission was late, in Stripe''s word.';
 comment on column clawback_v1.disputes.account is 'Connected account; null for the platform''s own.';
-comment on column clawback_v1.disputes.livemode is 'Live mode or test mode. Always say which you mean.';
+comment on column clawback_v1.disputes.livemode is 'Live mode or test mode: filter on it in every query.';
 comment on column clawback_v1.disputes.payment_method is 'Stripe''s word: card, klarna and so on; null where it does not say.';
 comment on column clawback_v1.disputes.can_respond is 'Evidence is awaited and taken. false: by status, deadline or method it is not.';
 comment on column clawback_v1.disputes.amount_lost is 'Gone for good, in currency; 0 while it is open.';
@@ -96,8 +103,9 @@ from clawback.fraud_warnings w
 join clawback.payments p on p.payment_id = w.payment_id;
 comment on view clawback_v1.fraud_warnings is
     'One row per early fraud warning. actionable: neither disputed nor fully refunded yet, so that a refund can still prevent a dispute.';
+comment on column clawback_v1.fraud_warnings.actionable is 'Stripe''s word, and neither a dispute nor a full refund of its charge is known since: a refund can still prevent a dispute.';
 comment on column clawback_v1.fraud_warnings.account is 'Connected account; null for the platform''s own.';
-comment on column clawback_v1.fraud_warnings.livemode is 'Live mode or test mode. Always say which you mean.';
+comment on column clawback_v1.fraud_warnings.livemode is 'Live mode or test mode: filter on it in every query.';
 
 create view clawback_v1.reviews as
 select r.review_id, case when p.orphan then null else p.payment_id end as payment_id, p.order_id, r.charge_id,
@@ -106,6 +114,9 @@ from clawback.reviews r
 join clawback.payments p on p.payment_id = r.payment_id;
 comment on view clawback_v1.reviews is
     'One row per Radar review. While one is open, nothing is shipped. The reasons are Stripe''s words.';
+comment on column clawback_v1.reviews.account is 'Connected account; null for the platform''s own.';
+comment on column clawback_v1.reviews.livemode is 'Live mode or test mode: filter on it in every query.';
+comment on column clawback_v1.reviews.open is 'Nobody decided yet: do not ship.';
 
 create view clawback_v1.order_history as
 select h.id, h.order_id, h.payment_id, nullif(h.account, '') as account, h.livemode,
@@ -115,6 +126,12 @@ select h.id, h.order_id, h.payment_id, nullif(h.account, '') as account, h.livem
 from clawback.order_history h;
 comment on view clawback_v1.order_history is
     'Append-only feed: a row whenever the state, hold, deadline or any amount of an order changes (of a payment while it is unlinked), with all of them as they are after it. One entry per order_id, account, livemode and currency, or per payment_id while unlinked. Ids are given in commit order: keep the last one you read and ask for `where id > $last order by id`.';
+comment on column clawback_v1.order_history.account is 'Connected account; null for the platform''s own.';
+comment on column clawback_v1.order_history.livemode is 'Live mode or test mode: filter on it in every query.';
+comment on column clawback_v1.order_history.amount_paid is 'In minor units, as it is after this row.';
+comment on column clawback_v1.order_history.amount_refunded is 'In minor units, as it is after this row.';
+comment on column clawback_v1.order_history.amount_disputed is 'In minor units, as it is after this row.';
+comment on column clawback_v1.order_history.amount_lost is 'In minor units, as it is after this row.';
 comment on column clawback_v1.order_history.id is 'In commit order: a safe cursor.';
 comment on column clawback_v1.order_history.order_id is 'Null while the payment was unlinked.';
 comment on column clawback_v1.order_history.from_state is 'Null: the entry begins. Equal to to_state: only amounts, hold or deadline changed.';
@@ -140,6 +157,8 @@ union all
  order by u.received_at desc);
 comment on view clawback_v1.events is
     'The ledger: every event acknowledged. state: pending, processed (last_error names what was passed over), ignored (nothing here reads it; last_error says why) or failed (last_error names the field).';
+comment on column clawback_v1.events.account is 'Connected account; null for the platform''s own.';
+comment on column clawback_v1.events.livemode is 'Live mode or test mode: filter on it in every query.';
 comment on column clawback_v1.events.created_at is 'When it happened, as Stripe says. No safe order.';
 comment on column clawback_v1.events.received_at is 'When it was stored. No safe order either: page by nothing here.';
 comment on column clawback_v1.events.last_error is 'Why it was ignored or failed; names the field that cannot be read. Of a processed event: ''passed over: '' and the fields that could not be read and were taken as absent.';
@@ -165,12 +184,13 @@ from clawback.follow_ups f
 left join clawback.payments p on p.payment_id = f.payment_id;
 comment on view clawback_v1.follow_ups is
     'What is to be done: one row per kind, subject and round, for ever. wanted follows the state of the payment; cancelled means wanted no longer, dead that all attempts failed.';
+comment on column clawback_v1.follow_ups.state is 'ready, leased, done, cancelled (wanted no longer), dead (all attempts failed), discarded (by a person, or what came about before the service was to ask).';
 comment on column clawback_v1.follow_ups.kind is 'What is to be done. stripe_… are the service''s own.';
 comment on column clawback_v1.follow_ups.subject is 'The id of what it is about: a refund, dispute, charge, payment, warning or review.';
 comment on column clawback_v1.follow_ups.round is 'Tells apart several askings about one subject: a dispute''s phase (with mark and due date for a warning), a charge''s refunded total.';
 comment on column clawback_v1.follow_ups.key is 'kind/subject/round as they first were, for ever: an idempotency key for what acts outside.';
 comment on column clawback_v1.follow_ups.account is 'Connected account; null for the platform''s own.';
-comment on column clawback_v1.follow_ups.livemode is 'Live mode or test mode. Always say which you mean.';
+comment on column clawback_v1.follow_ups.livemode is 'Live mode or test mode: filter on it in every query.';
 comment on column clawback_v1.follow_ups.wanted is 'Whether the state of the payment asks for it now.';
 comment on column clawback_v1.follow_ups.run_at is 'Not to be claimed before.';
 comment on column clawback_v1.follow_ups.due_at is 'To be done before.';

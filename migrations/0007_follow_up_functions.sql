@@ -87,6 +87,10 @@ declare
     held clawback.follow_ups := clawback.follow_up_for_consumer(give_up_follow_up.id);
     next_state text := case when held.wanted then 'dead' else 'cancelled' end;
 begin
+    if coalesce(give_up_follow_up.error, '') = '' then
+        raise exception 'give_up_follow_up: say why follow-up % cannot succeed', give_up_follow_up.id
+            using errcode = '22023';
+    end if;
     if held.state is distinct from 'leased' or held.lease_token is distinct from give_up_follow_up.lease_token then
         return null;
     end if;

@@ -191,6 +191,7 @@ async fn transact(conn: &mut PgConnection, take: Take, rules: &Rules, taken: &mu
         rebuilds::defer(&mut tx, &held, "a row of the payment is held").await?;
     }
     tx.commit().await?;
+    verdicts.iter().for_each(log);
     Ok(Batch::Done(count(&verdicts, deferred.len())))
 }
 
@@ -376,6 +377,17 @@ async fn save_follow_ups(tx: &mut PgConnection, book: &Book, stored: Vec<FollowU
         follow_ups::notify(tx, &ready.into_iter().collect::<Vec<_>>()).await?;
     }
     Ok(added)
+}
+
+/// A line for whoever looks at the log of what became of an event that did not go through whole.
+fn log(Verdict { event_id, state, last_error, .. }: &Verdict) {
+    match (state, last_error) {
+        (Outcome::Failed, Some(reason)) => {
+            tracing::error!(event.id = event_id, reason, "event {event_id} failed: {reason}");
+        }
+        (Outcome::Processed, Some(note)) => tracing::info!(event.id = event_id, note, "event {event_id}: {note}"),
+        (Outcome::Failed | Outcome::Processed | Outcome::Ignored, _) => {}
+    }
 }
 
 fn count(verdicts: &[Verdict], deferred: usize) -> Counts {

@@ -169,7 +169,12 @@ async fn replay(conn: &mut PgConnection, args: Replay) -> anyhow::Result<()> {
     }
     let replayed: HashSet<String> = replayed.into_iter().collect();
     let missing: Vec<&str> = ids.iter().filter(|id| !replayed.contains(*id)).map(String::as_str).collect();
-    ensure!(missing.is_empty(), "not in the ledger, without a body, or pending already: {}", named(&missing));
+    ensure!(
+        missing.is_empty(),
+        "not replayed: {}: not in the ledger, pending already, without a body, or of the other mode than its signing \
+         secret (then correct the label live: or test: in STRIPE_WEBHOOK_SECRETS and have Stripe send it again)",
+        named(&missing)
+    );
     Ok(())
 }
 

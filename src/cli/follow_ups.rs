@@ -131,8 +131,20 @@ async fn show(conn: &mut PgConnection, id: i64, json: bool) -> anyhow::Result<()
         return Ok(());
     }
     let (what, when) = (
-        ["id", "kind", "subject", "round", "order_id", "payment_id", "state", "wanted", "attempts", "last_error"],
-        ["created_at", "run_at", "due_at", "finished_at"],
+        [
+            "id",
+            "kind",
+            "subject",
+            "round",
+            "order_id",
+            "payment_id",
+            "livemode",
+            "account",
+            "state",
+            "wanted",
+            "attempts",
+        ],
+        ["created_at", "run_at", "due_at", "finished_at", "consumer", "leased_until", "result", "last_error"],
     );
     let row = std::slice::from_ref(&follow_up);
     terminal::print(format_args!("{}\n{}", table::render(&what, row), table::render(&when, row)));

@@ -85,14 +85,23 @@ async fn link(
     person: Option<&str>,
     json: bool,
 ) -> anyhow::Result<()> {
+    // A role that only works may not look.
+    let known = database::permitted(interface::find(conn, payment_id).await)?.is_none_or(|found| !found.is_empty());
     let mut tx = conn.begin().await?;
     interface::act_as(&mut tx, person).await?;
     interface::link_payment(&mut tx, payment_id, order_id).await?;
     tx.commit().await?;
     if json {
-        say!("{}", serde_json::to_string_pretty(&json!({ "payment_id": payment_id, "order_id": order_id }))?);
-    } else {
+        say!(
+            "{}",
+            serde_json::to_string_pretty(&json!({ "payment_id": payment_id, "order_id": order_id, "known": known }))?
+        );
+    } else if known {
         say!("payment {payment_id} is for order {order_id} as soon as the service has read it");
+    } else {
+        say!(
+            "no payment {payment_id} was received yet: the link to order {order_id} is kept for when it is. Check the id"
+        );
     }
     Ok(())
 }

@@ -51,7 +51,7 @@ pub(crate) struct Simulate {
     /// Send in random order
     #[arg(long)]
     shuffle: bool,
-    /// Send so many copies of each event
+    /// Send each event so many times
     #[arg(long, value_name = "COPIES", num_args = 0..=1, default_missing_value = "2", default_value = "1")]
     duplicate: NonZeroUsize,
     /// What to sign with: one of the receiver's secrets that vouches for nothing real, such as test:whsec_…
@@ -71,6 +71,8 @@ pub(crate) async fn run(args: Simulate) -> anyhow::Result<()> {
         !args.live || is_loopback(&args.url),
         "--live is for a receiver on this machine: 127.0.0.1, [::1] or localhost"
     );
+    let is_currency = args.currency.len() == 3 && args.currency.bytes().all(|b| b.is_ascii_alphabetic());
+    ensure!(is_currency, "a currency is three letters, such as eur, not {}", args.currency);
     let secrets = secrets(args.secret.as_ref())?;
     let secret = secrets.iter().next().context("no secret")?;
     let receiver = Receiver { client: crate::app::client(Duration::from_secs(30))?, url: &args.url, secret };

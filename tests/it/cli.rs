@@ -214,7 +214,7 @@ async fn a_service_that_cannot_write_yet_waits_whether_it_is_to_migrate_or_not()
 async fn why_it_cannot_migrate_yet_is_told_once_for_each_cause() {
     let (port, refused) = refusing(&[("28P01", "wrong password"), ("3D000", "no such database")]).await;
     let url = format!("postgres://u:hidden@127.0.0.1:{port}/db?sslmode=disable");
-    let serving = Serving::listening(&url, &[("RUST_LOG", "clawback::cli=info")]).await;
+    let serving = Serving::listening(&url, &[("RUST_LOG", "clawback::app=info")]).await;
     timeout(PATIENCE, refused).await.expect("it asks again and again").expect("no panic");
     let ended = serving.terminate(Duration::from_secs(10)).await;
     let told: Vec<_> = ended.stdout.lines().filter(|line| line.contains("cannot migrate")).collect();

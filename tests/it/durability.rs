@@ -17,7 +17,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// What Postgres says of a client that is gone.
 const LOST: &str = "connection to client lost";
 /// Where it listens, and no line for each event.
-const QUIET: (&str, &str) = ("RUST_LOG", "clawback::cli=info");
+const QUIET: (&str, &str) = ("RUST_LOG", "clawback::app=info");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_parallel_deliveries_of_one_event_leave_one_row() {

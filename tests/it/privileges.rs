@@ -105,6 +105,7 @@ async fn each_flag_gives_what_it_says_and_nothing_else() {
         "discard_follow_up: ",
         "replay_event: ",
         "dismiss_warning: ",
+        "give_up_follow_up: ",
     ]);
     let everything = [VIEWS.as_slice(), &WORK, &PAYLOADS].concat();
     let cases: [(&str, &[&str], Vec<&str>); 5] = [

@@ -18,7 +18,7 @@ use crate::upgrades::{MISREAD, again, state};
 
 const UNPROCESSED: &str = "select event_id, state, last_error from clawback_v1.events where state <> 'processed'";
 /// Where it listens and what is wrong, and no line for each event.
-const QUIET: (&str, &str) = ("RUST_LOG", "warn,clawback::cli=info");
+const QUIET: (&str, &str) = ("RUST_LOG", "warn,clawback::app=info");
 
 /// The processor of the next release, which reads as this one does and says that it does not.
 struct Newer {

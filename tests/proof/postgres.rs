@@ -32,7 +32,7 @@ const TOLD: usize = 3;
 /// What Postgres says of a process that was killed.
 const LOST: &str = "connection to client lost";
 /// Where it listens and what is wrong, and no line for each event.
-const QUIET: (&str, &str) = ("RUST_LOG", "warn,clawback::cli=info");
+const QUIET: (&str, &str) = ("RUST_LOG", "warn,clawback::app=info");
 /// Every payment is made again from the ledger, while events arrive and a process dies.
 const REBUILD: &str = "insert into clawback.rebuilds (payment_id) select payment_id from clawback.payments
                        on conflict do nothing";

@@ -13,16 +13,25 @@ use crate::app::unix_now;
 use crate::cli::grants;
 use crate::domain::Marks;
 use crate::store::health::{self, Backlog, Oddities, Server};
-use crate::store::migrations;
+use crate::store::{migrations, settings};
 use crate::terminal::causes::causes;
 
-/// `tolerance`: how far the clocks may be apart. `marks`: how long before a deadline somebody is warned.
-pub(super) async fn look(options: &PgConnectOptions, tolerance: Duration, marks: &Marks) -> Vec<Finding> {
+/// The settings that what is stored must agree with.
+pub(super) struct Given<'a> {
+    /// How far the clocks may be apart.
+    pub tolerance: Duration,
+    /// How long before a deadline somebody is warned.
+    pub marks: &'a Marks,
+    /// The metadata key of the order reference.
+    pub order_key: &'a str,
+}
+
+pub(super) async fn look(options: &PgConnectOptions, given: &Given<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     match reach(options).await {
         Err(error) => findings.push(wrong("database", error.to_string())),
         Ok(mut conn) => {
-            if let Err(error) = all(&mut conn, options, (tolerance, marks), &mut findings).await {
+            if let Err(error) = all(&mut conn, options, given, &mut findings).await {
                 let says = format!(
                     "failed while it was looked at: {}. What comes after this was not looked at",
                     causes(&error)
@@ -37,13 +46,13 @@ pub(super) async fn look(options: &PgConnectOptions, tolerance: Duration, marks:
 async fn all(
     conn: &mut PgConnection,
     options: &PgConnectOptions,
-    (tolerance, marks): (Duration, &Marks),
+    given: &Given<'_>,
     findings: &mut Vec<Finding>,
 ) -> sqlx::Result<()> {
     let looked_at = answer(health::server(conn)).await?;
     findings.extend(server(&looked_at));
     findings.push(encryption(looked_at.tls.as_deref(), options));
-    findings.push(clock(unix_now().abs_diff(looked_at.now), tolerance));
+    findings.push(clock(unix_now().abs_diff(looked_at.now), given.tolerance));
     let role = answer(health::role(conn)).await?;
     findings.extend(role::look(&role));
     let schema = match &role.owner {
@@ -60,9 +69,25 @@ async fn all(
         findings.push(interface(&answer(health::missing(conn, &views(), grants::WORK)).await?));
         findings.extend(backlog(&answer(health::backlog(conn)).await?));
         findings.extend(oddities(&answer(health::oddities(conn)).await?));
-        sums::look(conn, marks, findings).await?;
+        findings.push(order_key(answer(settings::order_key(conn)).await?.as_deref(), given.order_key));
+        sums::look(conn, given.marks, findings).await?;
     }
     Ok(())
+}
+
+/// None: no service has started yet.
+fn order_key(known: Option<&str>, given: &str) -> Finding {
+    match known {
+        Some(known) if known != given => wrong(
+            "order key",
+            format!(
+                "CLAWBACK_ORDER_KEY is {given}, but the orders of this database were found by {known}, so the service \
+                 refuses to start: set it back to {known}, or start once with --order-key-changed, which rebuilds every payment"
+            ),
+        ),
+        Some(_) => good("order key", format!("{given}, by which the orders of this database were found")),
+        None => good("order key", format!("{given}; no service has started on this database yet")),
+    }
 }
 
 fn server(server: &Server) -> Vec<Finding> {

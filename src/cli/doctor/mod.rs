@@ -55,7 +55,9 @@ pub(crate) async fn run(args: Doctor) -> anyhow::Result<()> {
         Err(error) => findings.push(wrong("database", error.to_string())),
         Ok(options) => {
             let (tolerance, marks) = (settings::tolerance(&args.others), settings::marks(&args.others));
-            findings.extend(database::look(&options, tolerance, &marks).await);
+            let order_key = settings::order_key(&args.others);
+            let given = database::Given { tolerance, marks: &marks, order_key };
+            findings.extend(database::look(&options, &given).await);
         }
     }
     let rows: Vec<Value> =

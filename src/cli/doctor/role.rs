@@ -47,7 +47,8 @@ fn rights(role: &Role) -> Finding {
     wrong(
         "privileges",
         format!(
-            "{name} may not {lacks}. Connect as {owner}, or run `grant usage on schema clawback, clawback_v1 to {name}; \
+            "{name} may not {lacks}. Run this with the service's own DATABASE_URL, as {owner}. Only if {name} is to run the \
+             service: `grant usage on schema clawback, clawback_v1 to {name}; \
              grant select, insert, update, delete on all tables in schema clawback to {name}; \
              grant execute on all functions in schema clawback to {name}`"
         ),

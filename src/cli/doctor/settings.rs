@@ -67,6 +67,11 @@ pub(super) fn marks(settings: &Unread) -> Marks {
     value(settings, "evidence_marks").and_then(|text| config::evidence_marks(text).ok()).unwrap_or_default()
 }
 
+/// The metadata key of the order reference.
+pub(super) fn order_key(settings: &Unread) -> &str {
+    value(settings, "order_key").unwrap_or("order_id")
+}
+
 fn value<'a>(settings: &'a Unread, id: &str) -> Option<&'a str> {
     settings.0.iter().find(|(arg, _)| arg.get_id() == id).and_then(|(_, value)| value.to_str())
 }
