@@ -141,7 +141,7 @@
 //! of one second must be told apart.
 //!
 //! **… a follow-up.** One entry in `RULES` in `domain/wanted.rs`: a kind, and a function from a payment and
-//! its facts to what is wanted. Inserting and withdrawing follows by itself. Describe it in `README.md`.
+//! its facts to what is wanted. Inserting and withdrawing follows by itself. Describe it in `docs/SQL.md`.
 //!
 //! **… a state.** A variant of [`domain::State`], at its place in the ladder, and a migration that
 //! widens the checks of `payments`, `orders` and `order_history` (as in `0002_state.sql`).

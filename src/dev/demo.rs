@@ -123,7 +123,7 @@ async fn print(conn: &mut PgConnection, deliveries: usize) -> anyhow::Result<()>
     say!("How {eventful} came to its state (clawback_v1.order_history), in the order of arrival:\n");
     let header = ["from_state", "to_state", "event_type", "happened_at"];
     say!("{}", table::render(&header, &interface::history(conn, &eventful).await?));
-    say!("Next: make run keeps a receiver up; README.md says how services read and act.");
+    say!("Next: make run keeps a receiver up; docs/GUIDE.md says how services read and act.");
     let failed = counts.iter().find(|(state, _)| state == "failed");
     ensure!(failed.is_none() && !orders.is_empty(), "events failed: {counts:?}");
     Ok(())

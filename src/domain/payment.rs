@@ -9,7 +9,7 @@ use super::money::sum;
 use super::snapshot::{Charge, Intent, Scope};
 
 /// What a payment or an order has come to. The order of the variants is the order in which they are
-/// tried: the first that fits. See README, "States".
+/// tried: the first that fits. See docs/SQL.md, "States".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {

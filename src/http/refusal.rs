@@ -19,7 +19,7 @@ use crate::telemetry;
 /// Seconds. Stripe has a schedule of its own; other clients may care.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
-/// Why a request was refused. README, "What is promised", lists the same.
+/// Why a request was refused. docs/GUARANTEES.md lists the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
     #[error("not found")]

@@ -14,6 +14,7 @@ mod faults;
 mod fixtures;
 mod follow_up_rules;
 mod follow_ups;
+mod guide;
 mod harness;
 mod interface;
 mod invariants;
@@ -28,7 +29,7 @@ mod people;
 mod privileges;
 mod processing;
 mod proxy;
-mod readme;
+
 mod releases;
 mod replicas;
 #[path = "../proof/samples.rs"]

@@ -1,15 +1,15 @@
-//! Promise: what the README shows works as it is written there, for a role with the grants it names.
+//! Promise: what the guide shows works as it is written there, for a role with the grants it names.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::harness::{Database, TestApp};
 
-const README: &str = include_str!("../../README.md");
+const GUIDE: &str = include_str!("../../docs/GUIDE.md");
 
 /// The code block under a `<!-- test: name -->` line.
 fn block(name: &str) -> &'static str {
-    let (_, rest) = README.split_once(&format!("<!-- test: {name} -->\n")).expect("the README has the marked block");
+    let (_, rest) = GUIDE.split_once(&format!("<!-- test: {name} -->\n")).expect("the guide has the marked block");
     let (_, rest) = rest.split_once('\n').expect("a fence opens");
     rest.split_once("\n```").expect("the fence closes").0
 }
@@ -39,7 +39,7 @@ fn succeeded(output: Output) -> Output {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_psql_session_of_the_readme_runs_and_shows_what_it_says() {
+async fn the_psql_session_of_the_guide_runs_and_shows_what_it_says() {
     let app = receiver_with_stories().await;
     let url = consumer(&app.db).await;
     let script = scratch().join("session.sql");
@@ -52,7 +52,7 @@ async fn the_psql_session_of_the_readme_runs_and_shows_what_it_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_python_consumer_of_the_readme_completes_and_fails_follow_ups() {
+async fn the_python_consumer_of_the_guide_completes_and_fails_follow_ups() {
     let Some(python) = python_with_driver() else {
         assert!(std::env::var_os("CI").is_none(), "CI must have Python with venv");
         println!("skipped: python3 with venv and a package index is not at hand");
@@ -85,4 +85,51 @@ fn python_with_driver() -> Option<PathBuf> {
     let made = ran(Command::new("python3").args(["-m", "venv"]).arg(&venv))
         && ran(Command::new(&python).args(["-m", "pip", "install", "--quiet", "psycopg[binary]"]));
     made.then_some(python)
+}
+
+/// The pages that people read, with their text.
+fn pages() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = std::fs::read_dir(root.join("docs")).expect("docs").map(|entry| entry.expect("an entry").path());
+    let own = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| root.join(name));
+    let pages = docs.chain(own).filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    pages.map(|path| (path.clone(), std::fs::read_to_string(path).expect("a page"))).collect()
+}
+
+#[test]
+fn every_link_of_the_documents_leads_to_a_file() {
+    let mut dead = Vec::new();
+    for (path, text) in pages() {
+        // Not what looks like a link in code.
+        let text: String = text.split("```").step_by(2).collect();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = target.split('#').next().unwrap_or_default();
+            let is_here = !target.contains("://") && !file.is_empty();
+            if is_here && !path.parent().expect("a folder").join(file).exists() {
+                dead.push(format!("{}: {target}", path.display()));
+            }
+        }
+    }
+    assert!(dead.is_empty(), "{dead:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_view_and_function_stands_on_the_page_of_the_interface() {
+    let page = include_str!("../../docs/SQL.md");
+    let db = Database::migrated().await;
+    let named = "select relname as name from pg_class where relnamespace = 'clawback_v1'::regnamespace
+                 union select proname from pg_proc where pronamespace = 'clawback_v1'::regnamespace";
+    let missing: Vec<String> = (db.rows(named).await.iter())
+        .map(|row| row["name"].as_str().expect("a name").to_owned())
+        .filter(|name| !page.contains(&format!("`{name}")))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn every_kind_of_follow_up_stands_on_the_page_of_the_interface() {
+    let page = include_str!("../../docs/SQL.md");
+    let missing: Vec<_> =
+        clawback::domain::kinds().into_iter().filter(|kind| !page.contains(&format!("`{kind}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
