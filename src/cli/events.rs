@@ -23,7 +23,7 @@ use crate::terminal::{self, say};
 const CHUNK: usize = 500;
 /// With more pending than this, new events would wait long for those that are replayed.
 const ROOM: i64 = 1000;
-const NONE: &str = "no event is like that";
+const NONE: &str = "no matching events";
 
 #[derive(Debug, Args)]
 pub(crate) struct Events {
@@ -39,7 +39,7 @@ enum Action {
     List {
         #[command(flatten)]
         like: Like,
-        /// At most so many
+        /// Most rows to list
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
         limit: i64,
         /// As JSON

@@ -33,7 +33,7 @@ enum Action {
         /// The order they are for
         #[arg(long)]
         order: Option<String>,
-        /// At most so many
+        /// Most rows to list
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
         limit: i64,
         /// As JSON
@@ -90,7 +90,7 @@ async fn act(conn: &mut PgConnection, action: Action) -> anyhow::Result<()> {
             let (state, kind, order) = (state.as_deref(), kind.as_deref(), order.as_deref());
             let rows = table::cut(interface::follow_ups(conn, state, kind, order, limit + 1).await?, limit);
             let columns = ["id", "kind", "subject", "round", "order_id", "state", "attempts", "due_at", "last_error"];
-            table::print(json, &columns, &rows, "no follow-up is like that")
+            table::print(json, &columns, &rows, "no matching follow-ups")
         }
         Action::Show { id, json } => show(conn, id, json).await,
         Action::Requeue { id, reason, force, person, json } => {

@@ -23,10 +23,10 @@ pub(crate) struct Payments {
 enum Action {
     /// Payments, the last changed first
     List {
-        /// Those that are for no order yet
+        /// Those not linked to an order yet
         #[arg(long)]
         unlinked: bool,
-        /// At most so many
+        /// Most rows to list
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
         limit: i64,
         /// As JSON

@@ -18,7 +18,7 @@ use crate::app::{config, database};
 use crate::apply::{self, Rehearsal, Rules};
 use crate::handlers::{self, Reading};
 use crate::store::{interface, rebuilds, settings};
-use crate::terminal::say;
+use crate::terminal::{self, say};
 
 /// A batch of the service may be at work: so often it is tried again, and so soon.
 const TRIES: usize = 500;
@@ -62,8 +62,8 @@ async fn ask(conn: &mut PgConnection, args: &Rebuild) -> anyhow::Result<()> {
         rebuilds::ask(conn, &args.payment_ids, Some(ask_since)).await?;
     }
     say!(
-        "{} payments are to be rebuilt: the running service does it beside new events",
-        rebuilds::waiting(conn).await?
+        "{} queued for rebuild: the running service does it beside new events",
+        terminal::count(rebuilds::waiting(conn).await?, "payment")
     );
     Ok(())
 }
@@ -106,8 +106,8 @@ async fn rehearse(conn: &mut PgConnection, args: &Rebuild) -> anyhow::Result<()>
         add(&mut all.asked, part.asked);
         add(&mut all.history, part.history);
     }
-    say!("{count} payments looked at; {} rows of history would be written", all.changes);
-    say!("would be asked for: {}", counted(&all.asked));
+    say!("{count} payments looked at; rows of order_history that would be written: {}", all.changes);
+    say!("follow-ups that would be enqueued: {}", counted(&all.asked));
     let ask_since = ask_since.format(&Rfc3339)?;
     say!("would be kept as discarded, since it came about before {ask_since}: {}", counted(&all.history));
     Ok(())

@@ -44,9 +44,9 @@ fn welcome(public: SocketAddr, private: SocketAddr, secret: &str, url: &str) -> 
          metrics    http://{private}/metrics\n\
          secret     {secret}\n\
          database   {url}\n\n\
-         Send it a life:\n  \
+         Send sample events:\n  \
          CLAWBACK_SIMULATE_SECRET='{secret}' {binary} simulate chargeback-open --url http://{public}/webhooks/stripe\n\
-         See what became of it:\n  \
+         Show the resulting orders:\n  \
          psql '{url}' -c 'select order_id, null as payment_id, state, amount_paid, amount_refunded, hold, evidence_due_by from clawback_v1.orders \
          union all select null, payment_id, state, amount_paid, amount_refunded, hold, evidence_due_by from clawback_v1.payments where order_id is null'\n\
          Real events of a test account (its secret is printed by stripe listen: start again with it in STRIPE_WEBHOOK_SECRETS):\n  \

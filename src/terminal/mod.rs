@@ -12,6 +12,12 @@ use anyhow::anyhow;
 /// Why something could not be written, the first time.
 static FAILED: OnceLock<io::Error> = OnceLock::new();
 
+/// So many of something, as in `1 event` and `2 events`.
+pub(crate) fn count(many: impl Into<i64>, one: &str) -> String {
+    let many = many.into();
+    format!("{many} {one}{}", if many == 1 { "" } else { "s" })
+}
+
 /// Prints, like `print!`. What could not be written is told by [`finish`].
 pub(crate) fn print(text: Arguments) {
     note(stdout().lock().write_fmt(text));

@@ -95,7 +95,10 @@ async fn what_was_passed_over_and_what_is_kept_apart_is_told() {
     };
     deliver("whsec_live", "evt_test", false, json!({})).await;
     let (_, found) = examine(&app.db.url).await;
-    assert_eq!(of(&found, "modes"), ("good", "no live event is kept apart, and 1 test events are"));
+    assert_eq!(
+        of(&found, "modes"),
+        ("good", "no live events with a mismatched secret; 1 test event stored separately")
+    );
     assert_eq!(of(&found, "fields"), ("good", "none was passed over"));
     for id in ["evt_1", "evt_2", "evt_3", "evt_4"] {
         deliver("whsec_live", id, true, json!({ "paid": 7, "metadata": [] })).await;
@@ -104,12 +107,12 @@ async fn what_was_passed_over_and_what_is_kept_apart_is_told() {
     app.db.settle().await;
     let (_, found) = examine(&app.db.url).await;
     let odd = "passed over: data.object.paid: is neither true nor false; data.object.metadata: is not an object";
-    let newest = format!("4 events were processed with fields that could not be read, the newest: evt_4 {odd}; evt_3 ");
+    let newest = format!("4 events processed without fields that could not be read, the newest: evt_4 {odd}; evt_3 ");
     let (level, says) = of(&found, "fields");
     assert!(level == "warning" && says.starts_with(&newest) && !says.contains("evt_1"), "{says}");
     assert_eq!(mend(says), "clawback events list --noted");
     let (level, says) = of(&found, "modes");
-    assert!(level == "warning" && says.starts_with("1 live events came under a secret that is labelled `test:`"));
+    assert!(level == "warning" && says.starts_with("1 live event signed with a secret labelled `test:`"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

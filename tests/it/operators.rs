@@ -164,7 +164,7 @@ async fn a_list_that_was_cut_says_so_and_a_rehearsal_of_a_replay_changes_nothing
     assert_eq!(app.command(&all).await.stdout, said);
     assert_eq!(
         app.command(&["events", "replay", "--dry-run", "--state", "failed"]).await.stdout,
-        "no event is like that\n"
+        "no matching events\n"
     );
     assert_eq!(app.db.value("select count(*) from clawback_v1.actions").await, 0);
 }
@@ -195,7 +195,7 @@ async fn a_filter_that_cannot_be_is_refused_and_one_that_finds_nothing_says_so()
     {
         assert_eq!(app.attempt(arguments).await.code, Some(2), "{arguments:?}");
     }
-    for (list, none) in [("events", "no event is like that\n"), ("follow-ups", "no follow-up is like that\n")] {
+    for (list, none) in [("events", "no matching events\n"), ("follow-ups", "no matching follow-ups\n")] {
         assert_eq!(app.command(&[list, "list"]).await.stdout, none);
         assert_eq!(app.json(&[list, "list"]).await, json!([]));
     }
@@ -491,7 +491,7 @@ async fn a_payment_without_an_order_is_told_of_until_it_is_linked() {
     };
     assert_eq!(told().await, 1, "of the declined one nothing was paid");
     let doctor = app.attempt(&["doctor"]).await.stdout;
-    assert!(doctor.contains("1 are for no order: see `clawback payments list --unlinked`"), "{doctor}");
+    assert!(doctor.contains("1 payment not linked to an order: see `clawback payments list --unlinked`"), "{doctor}");
     let refused = app.attempt(&["orders", "show", "re_2"]).await;
     assert!(refused.stderr.contains("`clawback payments link ch_2 ORDER`"), "{}", refused.stderr);
     app.command(&["payments", "link", "ch_2", "o_2", "--by", "ada"]).await;

@@ -15,6 +15,7 @@ use crate::domain::Marks;
 use crate::store::health::{self, Backlog, Oddities, Server};
 use crate::store::{migrations, settings};
 use crate::terminal::causes::causes;
+use crate::terminal::count;
 
 /// The settings that what is stored must agree with.
 pub(super) struct Given<'a> {
@@ -178,10 +179,13 @@ fn migrated(version: Option<i64>, altered: &[i64]) -> Finding {
 
 fn backlog(backlog: &Backlog) -> Vec<Finding> {
     let failed = match backlog.failed {
-        0 => good("events", "none is failed"),
-        count => warning(
+        0 => good("events", "none failed"),
+        failed => warning(
             "events",
-            format!("{count} are failed: see `clawback events list --state failed`, then `events replay`"),
+            format!(
+                "{} failed: see `clawback events list --state failed`, then `events replay`",
+                count(failed, "event")
+            ),
         ),
     };
     let pending = match backlog.pending_seconds {
@@ -192,16 +196,22 @@ fn backlog(backlog: &Backlog) -> Vec<Finding> {
     };
     let dead = match backlog.dead {
         0 => good("follow-ups", "none is dead"),
-        count => warning(
+        dead => warning(
             "follow-ups",
-            format!("{count} are dead: see `clawback follow-ups list --state dead`, then requeue or discard"),
+            format!(
+                "all attempts at {} failed: see `clawback follow-ups list --state dead`, then requeue or discard",
+                count(dead, "follow-up")
+            ),
         ),
     };
     let unlinked = match backlog.unlinked {
         0 => good("payments", "every paid one is for an order"),
-        count => warning(
+        unlinked => warning(
             "payments",
-            format!("{count} are for no order: see `clawback payments list --unlinked`, then `payments link`"),
+            format!(
+                "{} not linked to an order: see `clawback payments list --unlinked`, then `payments link`",
+                count(unlinked, "payment")
+            ),
         ),
     };
     vec![failed, pending, dead, unlinked]
@@ -211,22 +221,27 @@ fn backlog(backlog: &Backlog) -> Vec<Finding> {
 fn oddities(odd: &Oddities) -> [Finding; 2] {
     let noted = match odd.noted {
         0 => good("fields", "none was passed over"),
-        count => warning(
+        noted => warning(
             "fields",
             format!(
-                "{count} events were processed with fields that could not be read, the newest: {}. \
+                "{} processed without fields that could not be read, the newest: {}. \
                  See `clawback events list --noted`",
+                count(noted, "event"),
                 odd.newest.join("; ")
             ),
         ),
     };
     let vouched = match odd.unvouched_live {
-        0 => good("modes", format!("no live event is kept apart, and {} test events are", odd.unvouched_test)),
-        count => warning(
+        0 => {
+            let test = count(odd.unvouched_test, "test event");
+            good("modes", format!("no live events with a mismatched secret; {test} stored separately"))
+        }
+        live => warning(
             "modes",
             format!(
-                "{count} live events came under a secret that is labelled `test:` and are kept apart: \
-                 mend the label, and have Stripe send them again"
+                "{} signed with a secret labelled `test:` and stored separately: \
+                 correct the label, and have Stripe send them again",
+                count(live, "live event")
             ),
         ),
     };

@@ -14,7 +14,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use crate::app::config;
-use crate::terminal::table;
+use crate::terminal::{self, table};
 
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
@@ -81,6 +81,12 @@ fn secrets(signing: &config::Signing) -> Finding {
         (Ok(_), Some((second, first))) => {
             warning("secrets", format!("number {second} is the same as number {first}: take one out"))
         }
-        (Ok(_), None) => good("secrets", format!("{} signing secrets of the right form", keys.len())),
+        (Ok(_), None) => good(
+            "secrets",
+            format!(
+                "{}, well-formed",
+                terminal::count(i64::try_from(keys.len()).unwrap_or(i64::MAX), "signing secret")
+            ),
+        ),
     }
 }
