@@ -65,7 +65,7 @@ $$;
 create table clawback.pending_events (
     seq      bigint      not null,
     event_id text        not null,
-    -- Since when it waits: an old event that is replayed begins anew.
+    -- When it was queued; a replay queues an old event again.
     since    timestamptz not null default now(),
     -- Later than now while a failed attempt backs off.
     run_at   timestamptz not null default now(),

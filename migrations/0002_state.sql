@@ -50,7 +50,7 @@ create index orders_hold on clawback.orders (order_id) where hold;
 
 create table clawback.payments (
     payment_id          text        not null,
-    -- True for objects that name neither charge nor intent: kept, but no payment of anybody's.
+    -- True for an object that references no charge or payment intent: kept, but not a payment.
     orphan              boolean     not null,
     order_id            text,
     charge_id           text,

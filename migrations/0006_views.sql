@@ -151,7 +151,7 @@ select e.event_id, e.type, e.api_version, e.account, e.livemode, e.object_id,
 from clawback.events e
 union all
 (select u.event_id, u.type, u.api_version, u.account, u.livemode, u.object_id, null, u.created_at, u.received_at,
-        'ignored', 0, 'of the other mode than its secret vouches for: kept apart', u.received_at
+        'ignored', 0, 'livemode does not match the signing secret: stored separately, not processed', u.received_at
  from clawback.unvouched_events u
  where not exists (select from clawback.events e where e.event_id = u.event_id offset 0)
  order by u.received_at desc);

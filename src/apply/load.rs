@@ -16,7 +16,7 @@ use crate::store::ledger::PendingEvent;
 use crate::store::payments::StoredPayment;
 use crate::store::{follow_ups, orders, payments, rebuilds};
 
-/// So many payments at most are made again in a batch of events: beyond that they are queued, and their events wait.
+/// Maximum payments rebuilt within a batch of events. The others are queued, and their events wait.
 const MOST_PAYMENTS: usize = 20;
 /// Only payments with so many events at most.
 const MOST_EVENTS: i64 = 500;

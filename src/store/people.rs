@@ -27,17 +27,13 @@ pub async fn save(conn: &mut PgConnection, people: &[Person]) -> sqlx::Result<()
                  and (p.customer_id, p.email, p.name) is not distinct from (coalesce(p.customer_id, s.customer_id),
                      coalesce(p.email, s.email), coalesce(p.name, s.name)))
          on conflict on constraint people_pkey do update
-         set (seen_at, event_id, customer_id, email, name) = (
-             select w.seen_at, w.event_id, coalesce(w.customer_id, l.customer_id), coalesce(w.email, l.email),
-                    coalesce(w.name, l.name)
-             from (values (p.seen_at, p.event_id, p.customer_id, p.email, p.name), (excluded.seen_at,
-                       excluded.event_id, excluded.customer_id, excluded.email, excluded.name))
-                      as w (seen_at, event_id, customer_id, email, name),
-                  (values (p.seen_at, p.event_id, p.customer_id, p.email, p.name), (excluded.seen_at,
-                       excluded.event_id, excluded.customer_id, excluded.email, excluded.name))
-                      as l (seen_at, event_id, customer_id, email, name)
-             order by w.seen_at desc, w.event_id desc, l.seen_at, l.event_id
-             limit 1)",
+         set customer_id = case when (excluded.seen_at, excluded.event_id) > (p.seen_at, p.event_id) then coalesce(excluded.customer_id, p.customer_id)
+                                else coalesce(p.customer_id, excluded.customer_id) end,
+             email = case when (excluded.seen_at, excluded.event_id) > (p.seen_at, p.event_id) then coalesce(excluded.email, p.email)
+                          else coalesce(p.email, excluded.email) end,
+             name = case when (excluded.seen_at, excluded.event_id) > (p.seen_at, p.event_id) then coalesce(excluded.name, p.name) else coalesce(p.name, excluded.name) end,
+             seen_at = case when (excluded.seen_at, excluded.event_id) > (p.seen_at, p.event_id) then excluded.seen_at else p.seen_at end,
+             event_id = case when (excluded.seen_at, excluded.event_id) > (p.seen_at, p.event_id) then excluded.event_id else p.event_id end",
         Json(people) as _
     )
     .execute(conn)

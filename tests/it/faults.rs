@@ -113,12 +113,13 @@ async fn a_batch_that_does_not_end_is_left_and_its_events_are_tried_one_by_one()
     let mut app = TestApp::start().await;
     // Another processor than the service's, which has less patience.
     app.stop().await.expect("a clean end");
-    app.db.expect_errors(&["connection to client lost"]);
+    app.db.expect_errors(&["connection to client lost", "canceling statement due to lock timeout"]);
+    let held = app.db.begin("select pg_advisory_xact_lock(4711)").await;
     app.db
         .execute(
             "create function dawdle() returns trigger language plpgsql as $$
              begin
-                 perform pg_sleep(4) from stored having count(*) > 1;
+                 perform pg_advisory_xact_lock(4711) from stored having count(*) > 1;
                  return null;
              end $$;
              create trigger dawdle after insert on clawback.payments
@@ -142,6 +143,7 @@ async fn a_batch_that_does_not_end_is_left_and_its_events_are_tried_one_by_one()
     let running = tokio::spawn(async move { processor.run(stopped).await });
     app.db.settle().await;
     assert_eq!(app.db.value("select count(*) from clawback_v1.events where state = 'processed'").await, 3);
+    held.rollback().await.expect("the lock is given back");
     stop.send_replace(true);
     running.await.expect("no panic");
 }

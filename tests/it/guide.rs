@@ -87,6 +87,24 @@ fn python_with_driver() -> Option<PathBuf> {
     made.then_some(python)
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_services_own_write_and_the_completion_of_a_follow_up_share_one_transaction() {
+    let app = receiver_with_stories().await;
+    app.db.execute("create table refund_mails (refund_id text primary key)").await;
+    let claim = "select * from clawback_v1.claim_follow_ups('mailer', array['notify_refund'], 1)";
+    let claimed = app.db.rows(claim).await.pop().expect("something to claim");
+    let (id, token) = (&claimed["id"], claimed["lease_token"].as_str().expect("a token"));
+    let work =
+        format!("insert into refund_mails values ('re_1'); select clawback_v1.complete_follow_up({id}, '{token}')");
+    let done = format!(
+        "select (select count(*) from refund_mails) || ' ' || state from clawback_v1.follow_ups where id = {id}"
+    );
+    app.db.begin(&work).await.rollback().await.expect("a rollback");
+    assert_eq!(app.db.value(&done).await, "0 leased");
+    app.db.begin(&work).await.commit().await.expect("a commit");
+    assert_eq!(app.db.value(&done).await, "1 done");
+}
+
 /// The pages that people read, with their text.
 fn pages() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -37,4 +37,5 @@ mod samples;
 #[path = "../proof/table.rs"]
 mod table;
 mod tolerance;
+mod unlinked;
 mod upgrades;
