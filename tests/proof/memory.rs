@@ -21,7 +21,7 @@ use crate::truth::{Truth, truth};
 /// Each life can be delivered as it happened, backwards, and twice shuffled.
 pub const WAYS: usize = 4;
 /// Unless `LIVES` says how many: in half a minute, unoptimised.
-const LIVES: u64 = 5_000;
+const LIVES: u64 = 10_000;
 
 #[derive(Default)]
 pub struct Count {
