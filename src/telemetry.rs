@@ -71,13 +71,17 @@ pub const EVIDENCE_OVERDUE: &str = "clawback_evidence_overdue";
 pub const UNLINKED_PAYMENTS: &str = "clawback_unlinked_payments";
 /// Age of the newest event.
 pub const NEWEST_EVENT_SECONDS: &str = "clawback_newest_event_seconds";
+/// The version of this process.
+pub const BUILD_INFO: &str = "clawback_build_info";
+/// Log lines that were not written.
+pub const LOG_LINES_DROPPED: &str = "clawback_log_lines_dropped_total";
 
 /// Every metric there is.
 pub const METRICS: &[Metric] = &[
     metric(
         EVENTS_RECEIVED,
         Kind::Counter,
-        "Verified events that are committed and acknowledged, by type and outcome: new, duplicate or unvouched.",
+        "Verified events that are committed and acknowledged, by type and outcome: new, duplicate or wrong_mode.",
     ),
     metric(DELIVERY_SECONDS, Kind::Histogram, "Seconds from the head of a delivery to its acknowledgement."),
     metric(
@@ -143,6 +147,8 @@ pub const METRICS: &[Metric] = &[
         Kind::DatabaseGauge,
         "Seconds since the newest event was received from Stripe; while there is none, since the ledger was made.",
     ),
+    metric(BUILD_INFO, Kind::Gauge, "Always 1; the label `version` is the version of this process."),
+    metric(LOG_LINES_DROPPED, Kind::Counter, "Log lines dropped since standard output could not take them in time."),
 ];
 
 const fn metric(name: &'static str, kind: Kind, help: &'static str) -> Metric {

@@ -1,4 +1,4 @@
-//! Migrations: run, run again while somebody holds a lock, and why they cannot be.
+//! Runs migrations, retries them while others hold a lock, and explains why one failed.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use super::database::forbidden;
 use crate::store::{migrations, settings};
 use crate::terminal::causes::causes;
 
-/// How often a migration is tried that gets no lock, about three seconds each time.
+/// How often a migration that gets no lock is tried, about three seconds each time.
 const TRIES: u32 = 20;
-/// Between two of them whoever waited behind goes on.
+/// Pause between two attempts, in which whoever queued behind the lock goes on.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Connects and runs pending migrations, again for about a minute when others hold a lock.
+/// Connects and runs pending migrations; retries for about a minute while others hold a lock.
 ///
 /// # Errors
-/// What the database says; `Execute` when it is away.
+/// Any error of the database; `Execute` when it is unreachable.
 pub async fn migrate(database: &PgConnectOptions) -> Result<(), MigrateError> {
     for _ in 1..TRIES {
         match migrate_once(database).await {
@@ -30,7 +30,7 @@ pub async fn migrate(database: &PgConnectOptions) -> Result<(), MigrateError> {
     migrate_once(database).await
 }
 
-/// A lock was not given in time (55P03).
+/// `lock_not_available`.
 fn is_locked(error: &MigrateError) -> bool {
     let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else { return false };
     error.as_database_error().and_then(|refusal| refusal.code()).as_deref() == Some("55P03")
@@ -42,10 +42,10 @@ async fn migrate_once(database: &PgConnectOptions) -> Result<(), MigrateError> {
     Ok(conn.close().await?)
 }
 
-/// The same for a database that is told stories: however long ago they happened, they are asked for.
+/// [`migrate`] for a database that gets stories: their follow-ups are ready however long ago they happened.
 ///
 /// # Errors
-/// As those of [`migrate`].
+/// Those of [`migrate`].
 pub async fn for_stories(database: &PgConnectOptions) -> Result<(), MigrateError> {
     migrate(database).await?;
     let mut conn = database.connect().await?;
@@ -53,12 +53,12 @@ pub async fn for_stories(database: &PgConnectOptions) -> Result<(), MigrateError
     Ok(conn.close().await?)
 }
 
-/// Where it was tried.
+/// Host and port.
 pub(crate) fn place(database: &PgConnectOptions) -> String {
     format!("{}:{}", database.get_host(), database.get_port())
 }
 
-/// What kept migrations from being run.
+/// Why migrations could not run, and what to do.
 pub(crate) fn why(error: &MigrateError) -> String {
     match error {
         MigrateError::Execute(error) if forbidden(error) => {
@@ -71,12 +71,12 @@ pub(crate) fn why(error: &MigrateError) -> String {
     }
 }
 
-/// What to do about migrations that were applied in another wording.
+/// What to do about migrations whose checksum differs from the applied one.
 pub(crate) fn altered(versions: &[i64]) -> String {
     let versions: Vec<String> = versions.iter().map(i64::to_string).collect();
     format!(
-        "migration {} was applied in another wording than this binary has: run the release that this database was \
-         made by, or report it",
+        "checksum mismatch (migration {}): the database was migrated by a release with other migration files. Run that \
+         release, or report it",
         versions.join(", ")
     )
 }

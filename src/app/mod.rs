@@ -6,8 +6,10 @@ mod client;
 pub mod config;
 pub(crate) mod database;
 pub(crate) mod logging;
+mod metrics;
 pub mod migrate;
 mod service;
+mod startup;
 
 pub(crate) use client::client;
 pub use service::Service;

@@ -1,59 +1,50 @@
-//! A running service out of its configuration. Also the drain on shutdown.
+//! Puts a running service together from its configuration, and drains it on shutdown.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use sqlx::migrate::MigrateError;
+use anyhow::Context;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
-use super::config;
-use super::migrate::{migrate, place, why};
+use super::{config, metrics, startup};
 use crate::apply::{self, Rules};
 use crate::domain::Marks;
+use crate::http::body_memory::BodyMemory;
 use crate::http::{self, App, admin, server};
-use crate::intake::{BodyBudget, Intake};
+use crate::intake::Intake;
 use crate::processor::{self, Processor};
-use crate::store::{migrations, settings};
-use crate::stripe::signature::Secrets;
-use crate::terminal::causes::causes;
+use crate::store::migrations;
+use crate::stripe::signature::{Modes, Secrets};
 
-/// All bodies in memory at once, in bytes.
-const BODIES: usize = 64 << 20;
-/// Everything ends within this time after SIGTERM: an orchestrator's patience is 10 s at least.
+/// Memory for all request bodies, in bytes.
+const BODY_MEMORY: usize = 64 << 20;
+/// Time limit of the drain after SIGTERM: orchestrators allow 10 s or more before SIGKILL.
 const DRAIN: Duration = Duration::from_millis(9_500);
-/// How long to wait before the database is asked again at the start.
-const RETRY: Duration = Duration::from_secs(1);
-
-/// How often metrics are tidied up.
-const UPKEEP: Duration = Duration::from_secs(5);
-
 /// A service that is configured and not started.
 #[derive(Debug)]
 pub struct Service {
-    /// Where the database is.
+    /// The database.
     pub database: PgConnectOptions,
-    /// What events are signed with.
+    /// The secrets that events are signed with.
     pub secrets: Secrets,
-    /// How old a signature may be.
+    /// How old a signature may be, and how far in the future.
     pub tolerance: Duration,
     /// Largest body in bytes.
     pub max_body: usize,
     /// Metadata key of the order reference.
     pub order_key: String,
-    /// It is meant to be another than before.
+    /// Whether another order key than before is intended.
     pub order_key_changed: bool,
-    /// How long before a deadline somebody is warned.
+    /// How long before an evidence deadline a warning is due.
     pub marks: Marks,
-    /// Run pending migrations first.
+    /// Whether to run pending migrations first.
     pub migrate: bool,
 }
 
@@ -75,47 +66,62 @@ impl Service {
         })
     }
 
-    /// Serves until `stop` completes, then drains: accepts no more, answers what it has taken, finishes
-    /// the batch in hand. Ends within 10 s of being told.
+    /// Serves until `stop` completes, then drains: accepts no more connections, answers what it has taken, finishes the
+    /// current batch. Ends within 10 s after `stop`.
     ///
     /// # Errors
-    /// When the migrations fail, or a part of the service ends by itself.
+    /// When the migrations fail, or a part of the service ends unexpectedly.
     pub async fn run(
         self,
         public: TcpListener,
         private: TcpListener,
         stop: impl Future<Output = ()>,
     ) -> anyhow::Result<()> {
-        tracing::info!(public = %public.local_addr()?, admin = %private.local_addr()?, "listening");
+        self.log_start(public.local_addr()?, private.local_addr()?);
         let woken = Arc::new(Notify::new());
         let (intake, writer) = Intake::new(self.database.clone(), Arc::clone(&woken));
-        let (stopping, stopped) = watch::channel(false);
+        let stopping = CancellationToken::new();
         let app = self.app(intake);
-        let public = server::serve(public, http::router(app.clone()), told(stopped.clone()));
-        let private = server::serve(private, admin::router(app, recorder()?), told(stopped.clone()));
+        let public = server::serve(public, http::router(app.clone()), stopping.clone());
+        let private = server::serve(private, admin::router(app, metrics::recorder()?), stopping.clone());
         let mut parts = JoinSet::new();
         parts.spawn(ends("the public listener", public));
         parts.spawn(ends("the admin listener", private));
         parts.spawn(ends("intake", writer.run()));
-        parts.spawn(self.process(woken, stopped));
+        parts.spawn(self.process(woken, stopping.clone()));
         let outcome = tokio::select! {
             () = stop => Ok(()),
-            ended = parts.join_next() => Err(unasked(ended)),
+            ended = parts.join_next() => Err(unexpected(ended)),
         };
         tracing::info!("draining");
-        stopping.send_replace(true);
+        stopping.cancel();
         if timeout(DRAIN, async { while parts.join_next().await.is_some() {} }).await.is_err() {
-            tracing::warn!("not everything ended in time; what was not acknowledged will be sent again");
+            tracing::warn!("shutdown timed out; Stripe resends whatever was not acknowledged");
         }
         outcome
     }
 
+    fn log_start(&self, public: SocketAddr, admin: SocketAddr) {
+        let modes = |modes: Modes| self.secrets.iter().filter(|secret| secret.modes() == modes).count();
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            schema.required = migrations::required_version(),
+            secrets.any_mode = modes(Modes::Both),
+            secrets.live = modes(Modes::Live),
+            secrets.test = modes(Modes::Test),
+            %public,
+            %admin,
+            "clawback {} listening on {public}, metrics on {admin}",
+            env!("CARGO_PKG_VERSION"),
+        );
+    }
+
     fn app(&self, intake: Intake) -> App {
-        // Used by probes only.
+        // For probes only.
         let pool = PgPoolOptions::new().max_connections(2).acquire_timeout(Duration::from_secs(2));
         App {
             intake,
-            bodies: BodyBudget::new(BODIES),
+            bodies: BodyMemory::new(BODY_MEMORY),
             secrets: Arc::new(self.secrets.clone()),
             tolerance: self.tolerance,
             max_body: self.max_body,
@@ -124,88 +130,16 @@ impl Service {
         }
     }
 
-    async fn process(self, woken: Arc<Notify>, mut stopped: watch::Receiver<bool>) -> anyhow::Result<&'static str> {
+    async fn process(self, woken: Arc<Notify>, stop: CancellationToken) -> anyhow::Result<&'static str> {
         processor::count_from_zero();
-        let prepared = async {
-            if self.migrate {
-                migrate_when_possible(&self.database).await?;
-            }
-            self.begin_when_possible().await
-        };
-        tokio::select! {
-            prepared = prepared => prepared?,
-            _ = stopped.wait_for(|stop| *stop) => return Ok("processing"),
+        let prepared = startup::prepare(&self.database, self.migrate, &self.order_key, self.order_key_changed);
+        if let Some(prepared) = stop.run_until_cancelled(prepared).await {
+            prepared?;
+            let rules = Rules { marks: self.marks, ..Rules::current(&self.order_key) };
+            Processor { database: self.database, rules, woken, limit: apply::LIMIT }.run(stop).await;
         }
-        let rules = Rules { marks: self.marks, ..Rules::current(&self.order_key) };
-        Processor { database: self.database, rules, woken, limit: apply::LIMIT }.run(stopped).await;
         Ok("processing")
     }
-
-    /// Before the first event is processed. Orders are found by one key, or they would be found by two.
-    async fn begin_when_possible(&self) -> anyhow::Result<()> {
-        let place = place(&self.database);
-        let mut told = String::new();
-        loop {
-            let why = match self.begin().await {
-                Ok(key) if key == self.order_key => return Ok(()),
-                Ok(key) => return Err(other_key(&key, &self.order_key).into()),
-                Err(error) => causes(&error),
-            };
-            if told != why {
-                tracing::warn!("processing cannot begin on {place} yet: {why}; it is tried again");
-                told = why;
-            }
-            sleep(RETRY).await;
-        }
-    }
-
-    /// Returns the order key in use.
-    async fn begin(&self) -> sqlx::Result<String> {
-        let mut conn = self.database.connect().await?;
-        let mut key = settings::begin(&mut conn, &self.order_key).await?;
-        if key != self.order_key && self.order_key_changed {
-            settings::change_order_key(&mut conn, &self.order_key).await?;
-            tracing::info!("the order key is {} and was {key}: every payment is rebuilt", self.order_key);
-            key.clone_from(&self.order_key);
-        }
-        conn.close().await?;
-        Ok(key)
-    }
-}
-
-fn other_key(known: &str, given: &str) -> config::Misconfigured {
-    config::Misconfigured(format!(
-        "CLAWBACK_ORDER_KEY is {given}, and the orders of this database were found by {known}: set it back, or start \
-         once with --order-key-changed, which rebuilds every payment"
-    ))
-}
-
-/// Migrates as soon as the database can be written. The service listens meanwhile, answers 503 and is not ready.
-async fn migrate_when_possible(database: &PgConnectOptions) -> anyhow::Result<()> {
-    let place = place(database);
-    let mut told = String::new();
-    loop {
-        let Err(error) = migrate(database).await else { return Ok(()) };
-        let why = why(&error);
-        ensure!(may_pass(&error), "cannot migrate the database on {place}: {why}");
-        if told != why {
-            tracing::warn!("cannot migrate the database on {place} yet: {why}; it is tried again");
-            told = why;
-        }
-        sleep(RETRY).await;
-    }
-}
-
-/// The database is away, starting or stopping (57), short of something (53), read-only or a standby (25006), not
-/// there yet (3D000) or with another password or rule of access (28), or another replica was first (23505, 42P06,
-/// 42P07). Anything else needs a person.
-fn may_pass(error: &MigrateError) -> bool {
-    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else { return false };
-    let Some(refusal) = error.as_database_error() else { return true };
-    let code = refusal.code().unwrap_or_default();
-    ["08", "25006", "28", "3D000", "40", "53", "55", "57", "23505", "42P06", "42P07"]
-        .iter()
-        .any(|known| code.starts_with(known))
 }
 
 async fn ends(part: &'static str, running: impl Future<Output = ()>) -> anyhow::Result<&'static str> {
@@ -213,44 +147,13 @@ async fn ends(part: &'static str, running: impl Future<Output = ()>) -> anyhow::
     Ok(part)
 }
 
-fn unasked(ended: Option<Result<anyhow::Result<&'static str>, JoinError>>) -> anyhow::Error {
+fn unexpected(ended: Option<Result<anyhow::Result<&'static str>, JoinError>>) -> anyhow::Error {
     match ended {
         Some(Ok(Ok(part))) => anyhow::anyhow!("{part} ended by itself"),
         Some(Ok(Err(error))) => error,
         Some(Err(error)) => anyhow::Error::new(error).context("a part of the service crashed"),
         None => anyhow::anyhow!("nothing was running"),
     }
-}
-
-async fn told(mut stopped: watch::Receiver<bool>) {
-    // An error means that the sender is gone: as good as being told.
-    drop(stopped.wait_for(|stop| *stop).await);
-}
-
-/// The recorder is one for the process.
-fn recorder() -> anyhow::Result<PrometheusHandle> {
-    // Held until it is installed: of two services that start at once the second takes the first one's.
-    static RECORDER: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
-    let mut installed = RECORDER.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(handle) = &*installed {
-        return Ok(handle.clone());
-    }
-    let seconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
-    let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)?;
-    let builder = builder.set_buckets_for_metric(
-        Matcher::Suffix("_size".to_owned()),
-        &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0],
-    )?;
-    let handle = builder.install_recorder().context("cannot start metrics")?;
-    let upkept = handle.clone();
-    tokio::spawn(async move {
-        // Histograms keep what they are given until somebody tidies up, scraped or not.
-        loop {
-            sleep(UPKEEP).await;
-            upkept.run_upkeep();
-        }
-    });
-    Ok(installed.insert(handle).clone())
 }
 
 /// Binds an address, or says which setting names another.

@@ -12,7 +12,7 @@ use crate::app::{config, logging, migrate};
 use crate::terminal;
 
 pub(crate) async fn run(mut args: config::Serve) -> anyhow::Result<()> {
-    logging::start(args.log_format);
+    let _logs = logging::start(args.log_format);
     let secret =
         args.signing.given()?.unwrap_or_else(|| SecretString::from(format!("whsec_{}", Uuid::new_v4().simple())));
     args.signing.webhook_secrets = Some(secret.clone());

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
+use super::desired::{Desired, desired};
 use super::facts::{Child, Facts};
 use super::marks::Marks;
 use super::payment::{Payment, payment};
 use super::phase::{Outcome, Phase};
 use super::snapshot::{Dispute, Refund, Review, Warning};
-use super::wanted::{Wanted, wanted};
 
 /// A refund as services see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -99,7 +99,7 @@ pub struct Derived {
     /// Its Radar reviews, by id.
     pub reviews: Vec<ReviewState>,
     /// What is to be done.
-    pub wanted: Vec<Wanted>,
+    pub desired: Vec<Desired>,
 }
 
 /// Derives a payment from its facts. `payment_id` is the key that [`Facts::by_payment`] gave.
@@ -123,7 +123,7 @@ pub fn derive_with(payment_id: &str, facts: &Facts, marks: &Marks) -> Derived {
         disputes: facts.disputes.keys().map(dispute).collect(),
         warnings: facts.warnings.keys().map(|id| warning_state(&payment, id, facts)).collect(),
         reviews: facts.reviews.iter().map(|(id, review)| review_state(&payment, id, review)).collect(),
-        wanted: wanted(&payment, facts, marks),
+        desired: desired(&payment, facts, marks),
         payment,
     }
 }

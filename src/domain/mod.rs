@@ -11,9 +11,9 @@
 /// makes of an event raises it; then facts that were made by other rules are made again from the ledger.
 pub const RULES: i32 = 1;
 
-pub mod align;
 mod cause;
 mod derive;
+mod desired;
 mod dispute;
 mod facts;
 pub mod history;
@@ -26,13 +26,14 @@ mod payment;
 mod payment_id;
 mod phase;
 mod rank;
+pub mod reconcile;
 mod release;
 mod snapshot;
 mod statement;
-mod wanted;
 mod warning;
 
 pub use derive::{Derived, DisputeState, RefundState, ReviewState, WarningState, derive, derive_with};
+pub use desired::{Desired, RunAt, kinds};
 pub use facts::{ChargeFacts, Child, DisputeFacts, Facts, IntentFacts, SessionFacts};
 pub use marks::Marks;
 pub use order::{Order, OrderKey, Tally, order};
@@ -40,8 +41,7 @@ pub use payment::{Balance, Payment, State};
 pub use phase::{Outcome, Phase};
 pub use rank::Ranked;
 pub use snapshot::{
-    BalanceEntry, Charge, Dispute, Intent, Latest, Person, Refund, Rendering, Review, Scope, Session, Shown, Stamp,
+    BalanceEntry, Charge, Dispute, Intent, Latest, Payer, Refund, Rendering, Review, Scope, Session, Shown, Stamp,
     Submissions, Warning,
 };
 pub use statement::{Line, statement};
-pub use wanted::{RunAt, Wanted, kinds};

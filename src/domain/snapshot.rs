@@ -274,7 +274,7 @@ pub struct Review {
 
 /// Who paid, as one snapshot of a charge, an intent or a session says. Personal data: kept apart from the facts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Person {
+pub struct Payer {
     /// The charge, intent or session.
     pub object_id: String,
     /// `event.created`, in unix seconds.

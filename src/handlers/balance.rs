@@ -2,10 +2,10 @@
 
 use super::origin::Origin;
 use crate::domain::BalanceEntry;
-use crate::stripe::object::{Object, Unreadable};
+use crate::stripe::object::{FieldError, Object};
 
 /// Reads a balance transaction, and its id (docs.stripe.com/api/balance_transactions).
-pub(super) fn entry(origin: &Origin, entry: &Object) -> Result<(String, BalanceEntry), Unreadable> {
+pub(super) fn entry(origin: &Origin, entry: &Object) -> Result<(String, BalanceEntry), FieldError> {
     let balance = BalanceEntry {
         // Not the event's: the same entry shown with its time must win over this one.
         created: origin.lenient(entry.optional_time("created")).unwrap_or(0),

@@ -1,17 +1,17 @@
 //! Charges, with the refunds and the dispute that older API versions nest in them.
 
 use super::origin::{Origin, beside};
-use super::{balance, person, refund};
+use super::{balance, payer, refund};
 use crate::domain::{BalanceEntry, Charge, ChargeFacts, Facts, Shown};
-use crate::stripe::object::{Link, Object, Unreadable};
+use crate::stripe::object::{FieldError, Link, Object};
 
 /// Reads a charge. Before 2014 it has no `status`, older versions lack `amount_captured`
 /// (docs.stripe.com/api/charges). An authorization that expires shows since 2025-03-31.basil in the event's type alone
 /// (docs.stripe.com/changelog/basil/2025-03-31/remove-refund-from-partial-capture-and-payment-cancellation-flow).
-pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
+pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, FieldError> {
     let id = object.id("id")?;
     let charge = snapshot(origin, object)?;
-    person::read(origin, object, &id, Some("billing_details"));
+    payer::read(origin, object, &id, Some("billing_details"));
     let refunded = charge.amount_refunded;
     let is_captured = charge.amount_captured > 0;
     let all_of_less = charge.refunded && refunded < charge.amount;
@@ -51,7 +51,7 @@ fn nested(origin: &Origin, object: &Object, id: &str, intent: Option<Link>) -> F
     facts
 }
 
-fn snapshot(origin: &Origin, object: &Object) -> Result<Charge, Unreadable> {
+fn snapshot(origin: &Origin, object: &Object) -> Result<Charge, FieldError> {
     let amount = object.amount("amount")?;
     let paid = origin.lenient(object.flag("paid"));
     let status = object.optional_text("status")?;

@@ -1,16 +1,16 @@
 //! Checkout sessions: read for the order they are about, never as proof of payment.
 
 use super::origin::{Origin, beside, reference};
-use super::{links, person};
+use super::{links, payer};
 use crate::domain::{Child, Facts, Session, SessionFacts};
-use crate::stripe::object::{Object, Unreadable};
+use crate::stripe::object::{FieldError, Object};
 
 /// Reads a checkout session (docs.stripe.com/api/checkout/sessions). Behind a payment link the buyer
 /// chooses `client_reference_id`, so there it is no reference.
-pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
+pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, FieldError> {
     let id = object.id("id")?;
     let session = Session { scope: origin.scope(), currency: origin.lenient(object.optional_currency("currency")) };
-    person::read(origin, object, &id, Some("customer_details"));
+    payer::read(origin, object, &id, Some("customer_details"));
     let best = origin.sighting(session);
     let (links, mut facts) = links::read(origin, object, &best.stamp);
     let client_ref = origin.lenient(reference(object, "client_reference_id"));

@@ -4,10 +4,10 @@
 
 use super::origin::Origin;
 use crate::domain::Facts;
-use crate::stripe::object::{Object, Unreadable};
+use crate::stripe::object::{FieldError, Object};
 
 /// Reads a dismissal.
-pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
+pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, FieldError> {
     let dismissal = origin.stamp(0, 0);
     Ok(Facts { dismissals: [(object.id("id")?, dismissal)].into(), ..Facts::default() })
 }

@@ -6,13 +6,13 @@ use super::balance;
 use super::links;
 use super::origin::Origin;
 use crate::domain::{BalanceEntry, Child, Dispute, DisputeFacts, Facts, Submissions};
-use crate::stripe::object::{Object, Unreadable};
+use crate::stripe::object::{FieldError, Object};
 
 /// Longest description of what the networks' programmes ask that is kept, in bytes.
 const MAX_ELIGIBILITY: usize = 5_000;
 
 /// Reads a dispute (docs.stripe.com/api/disputes).
-pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
+pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, FieldError> {
     let id = object.id("id")?;
     let count = submissions(origin, object);
     let dispute = snapshot(origin, object, count)?;
@@ -31,7 +31,7 @@ fn submissions(origin: &Origin, object: &Object) -> Option<i64> {
     origin.lenient(details.optional_amount("submission_count"))
 }
 
-fn snapshot(origin: &Origin, object: &Object, submissions: Option<i64>) -> Result<Dispute, Unreadable> {
+fn snapshot(origin: &Origin, object: &Object, submissions: Option<i64>) -> Result<Dispute, FieldError> {
     // Until 2014-12-08 there was no such hash, and the deadline was a field of the dispute.
     let details = origin.lenient(object.object("evidence_details"));
     let details = details.as_ref().unwrap_or(object);

@@ -3,11 +3,11 @@
 use super::links;
 use super::origin::Origin;
 use crate::domain::{Child, Facts, Warning};
-use crate::stripe::object::{Object, Unreadable};
+use crate::stripe::object::{FieldError, Object};
 
 /// Reads an early fraud warning (docs.stripe.com/api/radar/early_fraud_warnings). Under its old name,
 /// `issuer_fraud_record`, it does not say whether it is actionable.
-pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
+pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, FieldError> {
     let id = object.id("id")?;
     let warning = Warning {
         scope: origin.scope(),

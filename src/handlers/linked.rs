@@ -4,10 +4,10 @@
 
 use super::origin::{Origin, reference};
 use crate::domain::{Facts, Latest};
-use crate::stripe::object::{Object, Unreadable};
+use crate::stripe::object::{FieldError, Object};
 
 /// Reads a link. `microsecond` tells two links of one second apart: the latest wins.
-pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
+pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, FieldError> {
     let payment_id = object.id("id")?;
     let order_id = reference(object, "order_id")?.ok_or_else(|| object.wrong("order_id", "is missing"))?;
     let link = Latest { stamp: origin.stamp(0, object.amount("microsecond")?), value: order_id };

@@ -13,13 +13,13 @@ mod early_fraud_warning;
 mod linked;
 mod links;
 mod origin;
+mod payer;
 mod payment_intent;
-mod person;
 mod refund;
 mod review;
 
-use crate::domain::{Facts, Person};
-use crate::stripe::object::{Object, Unreadable};
+use crate::domain::{Facts, Payer};
+use crate::stripe::object::{FieldError, Object};
 use origin::{Origin, Reader};
 
 /// One reader: the object it reads and how.
@@ -53,7 +53,7 @@ fn reader_of(name: &str) -> Option<Reader> {
 pub enum Reading {
     /// It tells of objects that order state rests on. With who paid, and what of it was passed over, since it could
     /// not be read.
-    Facts(Facts, Vec<Person>, Vec<Unreadable>),
+    Facts(Facts, Vec<Payer>, Vec<FieldError>),
     /// Nothing here reads it, and why.
     Ignored(String),
 }
@@ -64,8 +64,8 @@ pub enum Reading {
 /// under which the event was stored.
 ///
 /// # Errors
-/// [`Unreadable`] names the field of an object that lacks what it must have: a retry cannot help.
-pub fn read(event_id: &str, body: &str, order_key: &str) -> Result<Reading, Unreadable> {
+/// [`FieldError`] names the field of an object that lacks what it must have: a retry cannot help.
+pub fn read(event_id: &str, body: &str, order_key: &str) -> Result<Reading, FieldError> {
     let event = Object::parse(body)?;
     if event.optional_text("object")?.as_deref() == Some("v2.core.event") {
         return Ok(Reading::Ignored("a thin event: its object must be fetched, which needs an API key".to_owned()));

@@ -7,8 +7,8 @@ use std::cell::RefCell;
 
 use serde_json::{Map, Value};
 
-use crate::domain::{Facts, Latest, Person, Ranked, Rendering, Scope, Stamp};
-use crate::stripe::object::{Object, Unreadable};
+use crate::domain::{Facts, Latest, Payer, Ranked, Rendering, Scope, Stamp};
+use crate::stripe::object::{FieldError, Object};
 
 /// Longest metadata that is kept, in bytes: above Stripe's own limits of 50 fields of 540 characters.
 const MAX_METADATA: usize = 262_144;
@@ -16,7 +16,7 @@ const MAX_METADATA: usize = 262_144;
 const BASIL: &str = "2025-03-31";
 
 /// Reads one object, whatever event shows it.
-pub(super) type Reader = fn(&Origin, &Object) -> Result<Facts, Unreadable>;
+pub(super) type Reader = fn(&Origin, &Object) -> Result<Facts, FieldError>;
 
 /// The event an object was seen in.
 pub(super) struct Origin<'a> {
@@ -30,8 +30,8 @@ pub(super) struct Origin<'a> {
     kind: String,
     rendering: Option<Rendering>,
     order_key: &'a str,
-    people: RefCell<Vec<Person>>,
-    notes: RefCell<Vec<Unreadable>>,
+    people: RefCell<Vec<Payer>>,
+    notes: RefCell<Vec<FieldError>>,
 }
 
 impl<'a> Origin<'a> {
@@ -42,7 +42,7 @@ impl<'a> Origin<'a> {
         object: &Object,
         order_key: &'a str,
         reader_of: fn(&str) -> Option<Reader>,
-    ) -> Result<Self, Unreadable> {
+    ) -> Result<Self, FieldError> {
         let mut origin = Self {
             event_id,
             reader_of,
@@ -86,7 +86,7 @@ impl<'a> Origin<'a> {
     }
 
     /// A field that money can do without: one that cannot be read is taken as absent, and noted.
-    pub(super) fn lenient<T>(&self, read: Result<Option<T>, Unreadable>) -> Option<T> {
+    pub(super) fn lenient<T>(&self, read: Result<Option<T>, FieldError>) -> Option<T> {
         read.unwrap_or_else(|unreadable| {
             // Some objects are looked at twice.
             let mut notes = self.notes.borrow_mut();
@@ -98,7 +98,7 @@ impl<'a> Origin<'a> {
     }
 
     /// The objects of a list, none of which must be there.
-    pub(super) fn list<'b>(&self, read: Result<Vec<Result<Object<'b>, Unreadable>>, Unreadable>) -> Vec<Object<'b>> {
+    pub(super) fn list<'b>(&self, read: Result<Vec<Result<Object<'b>, FieldError>>, FieldError>) -> Vec<Object<'b>> {
         let elements = self.lenient(read.map(Some)).unwrap_or_default();
         elements.into_iter().filter_map(|element| self.lenient(element.map(Some))).collect()
     }
@@ -109,7 +109,7 @@ impl<'a> Origin<'a> {
     }
 
     /// What was read; nothing of what cannot be, which is noted.
-    pub(super) fn or_nothing(&self, read: Result<Facts, Unreadable>) -> Facts {
+    pub(super) fn or_nothing(&self, read: Result<Facts, FieldError>) -> Facts {
         self.lenient(read.map(Some)).unwrap_or_default()
     }
 
@@ -122,13 +122,13 @@ impl<'a> Origin<'a> {
     pub(super) fn meet(&self, id: &str, customer_id: Option<String>, email: Option<String>, name: Option<String>) {
         if customer_id.is_some() || email.is_some() || name.is_some() {
             let (object_id, event_id) = (id.to_owned(), self.event_id.to_owned());
-            let person = Person { object_id, seen_at: self.at, event_id, customer_id, email, name };
+            let person = Payer { object_id, seen_at: self.at, event_id, customer_id, email, name };
             self.people.borrow_mut().push(person);
         }
     }
 
     /// Who paid, and what was passed over.
-    pub(super) fn into_people_and_notes(self) -> (Vec<Person>, Vec<Unreadable>) {
+    pub(super) fn into_people_and_notes(self) -> (Vec<Payer>, Vec<FieldError>) {
         (self.people.into_inner(), self.notes.into_inner())
     }
 
@@ -169,7 +169,7 @@ fn rendering(version: Option<&str>) -> Rendering {
 }
 
 /// A merchant's reference: one that is too long for an index is no reference.
-pub(super) fn reference(object: &Object, field: &str) -> Result<Option<String>, Unreadable> {
+pub(super) fn reference(object: &Object, field: &str) -> Result<Option<String>, FieldError> {
     let number = |no_text| object.optional_integer(field).map(|n| n.map(|n| n.to_string())).map_err(|_| no_text);
     match object.optional_text(field).or_else(number)? {
         Some(text) if text.len() > 2000 => Err(object.wrong(field, "is longer than 2000 bytes")),

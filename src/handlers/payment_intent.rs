@@ -1,15 +1,15 @@
 //! Payment intents, with the charges that versions before 2022-11-15 nest in them.
 
 use super::origin::{Origin, beside};
-use super::person;
+use super::payer;
 use crate::domain::{ChargeFacts, Facts, Intent, IntentFacts};
-use crate::stripe::object::{Object, Unreadable};
+use crate::stripe::object::{FieldError, Object};
 
 /// Reads a payment intent (docs.stripe.com/api/payment_intents).
-pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
+pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, FieldError> {
     let id = object.id("id")?;
     let intent = snapshot(origin, object)?;
-    person::read(origin, object, &id, None);
+    payer::read(origin, object, &id, None);
     let received = Some((intent.amount_received, origin.at())).filter(|(amount, _)| *amount > 0);
     let best = origin.sighting(intent);
     let mut facts = Facts::default();
@@ -34,7 +34,7 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable
     Ok(facts)
 }
 
-fn snapshot(origin: &Origin, object: &Object) -> Result<Intent, Unreadable> {
+fn snapshot(origin: &Origin, object: &Object) -> Result<Intent, FieldError> {
     let status = object.text("status")?;
     let failure = origin.lenient(object.object("last_payment_error"));
     let waits_for_method = matches!(status.as_str(), "requires_payment_method" | "requires_source");

@@ -3,10 +3,10 @@
 use super::links;
 use super::origin::{Origin, beside};
 use crate::domain::{Child, Facts, Refund};
-use crate::stripe::object::{Object, Unreadable};
+use crate::stripe::object::{FieldError, Object};
 
 /// Reads a refund (docs.stripe.com/api/refunds). It may name its charge, its intent, both or neither.
-pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
+pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, FieldError> {
     read_with_status(origin, object, None)
 }
 
@@ -18,7 +18,7 @@ pub(super) fn read_nested(
     object: &Object,
     charge_id: &str,
     intent_id: Option<&str>,
-) -> Result<Facts, Unreadable> {
+) -> Result<Facts, FieldError> {
     if !object.has("id") {
         return Ok(Facts::default());
     }
@@ -33,7 +33,7 @@ pub(super) fn read_nested(
     Ok(facts)
 }
 
-fn read_with_status(origin: &Origin, object: &Object, default: Option<&str>) -> Result<Facts, Unreadable> {
+fn read_with_status(origin: &Origin, object: &Object, default: Option<&str>) -> Result<Facts, FieldError> {
     let id = object.id("id")?;
     let destination = origin.lenient(object.object("destination_details"));
     let destination_type = destination.as_ref().and_then(|d| origin.lenient(d.optional_text("type")));

@@ -3,11 +3,11 @@
 use super::links;
 use super::origin::Origin;
 use crate::domain::{Child, Facts, Review};
-use crate::stripe::object::{Object, Unreadable};
+use crate::stripe::object::{FieldError, Object};
 
 /// Reads a review (docs.stripe.com/api/radar/reviews). Older versions say why it was opened, and later why it
 /// was closed, in `reason` only.
-pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, Unreadable> {
+pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, FieldError> {
     let id = object.id("id")?;
     let open = object.flag("open")?.ok_or_else(|| object.wrong("open", "is missing"))?;
     let reason = origin.lenient(object.optional_text("reason"));

@@ -4,8 +4,9 @@
 //! and binding sockets, which the caller does.
 
 pub mod admin;
+pub mod body_memory;
 mod health;
-mod linger;
+mod lingering;
 mod refusal;
 pub mod server;
 mod webhook;
@@ -24,8 +25,9 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId
 use tower_http::trace::TraceLayer;
 use tracing::Span;
 
+use self::body_memory::BodyMemory;
 use self::refusal::Refusal;
-use crate::intake::{BodyBudget, Intake};
+use crate::intake::Intake;
 use crate::stripe::signature::Secrets;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -38,8 +40,8 @@ const MAX_LOGGED_ID: usize = 64;
 pub struct App {
     /// Where verified events go.
     pub intake: Intake,
-    /// The room for bodies in memory, over all requests.
-    pub bodies: BodyBudget,
+    /// The memory for bodies, over all requests.
+    pub bodies: BodyMemory,
     /// Deliveries may be signed with any of these.
     pub secrets: Arc<Secrets>,
     /// How old a signature may be, and how far in the future.

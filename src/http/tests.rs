@@ -15,7 +15,8 @@ use hyper::body::Frame;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::*;
@@ -30,7 +31,7 @@ fn app() -> App {
     tokio::spawn(writer.run());
     App {
         intake,
-        bodies: BodyBudget::new(4096),
+        bodies: BodyMemory::new(4096),
         secrets: Arc::new(Secrets::parse("whsec_any live:whsec_live").unwrap()),
         tolerance: Duration::from_secs(300),
         max_body: 1024,
@@ -121,7 +122,7 @@ async fn a_body_is_bounded_announced_or_not() {
 
 #[tokio::test]
 async fn bodies_beyond_the_room_for_all_are_sent_away() {
-    let app = App { bodies: BodyBudget::new(10), max_body: 1 << 20, ..app() };
+    let app = App { bodies: BodyMemory::new(10), max_body: 1 << 20, ..app() };
     let large = "x".repeat((16 << 10) + 11);
     let (status, headers, error) = answer(app.clone(), delivery(&[], large)).await;
     assert_eq!((status, error.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "too many bodies in memory"));
@@ -133,12 +134,12 @@ async fn bodies_beyond_the_room_for_all_are_sent_away() {
 /// What is held of unsigned bodies is charged as it comes in, and given back.
 #[tokio::test]
 async fn half_sent_bodies_are_bounded_together_and_shut_out_no_small_one() {
-    let bodies = BodyBudget::new(1 << 20);
+    let bodies = BodyMemory::new(1 << 20);
     let app = App { bodies: bodies.clone(), max_body: 1 << 20, ..app() };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let serving = tokio::spawn(server::serve(listener, router(app), async { stopped.await.unwrap() }));
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(server::serve(listener, router(app), stop.clone()));
     let half =
         format!("POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\nContent-Length: 65536\r\n\r\n{}", "x".repeat(48 << 10));
     let mut held = Vec::new();
@@ -161,12 +162,12 @@ async fn half_sent_bodies_are_bounded_together_and_shut_out_no_small_one() {
     }
     drop(held);
     room_left(&bodies, 1 << 20).await;
-    stop.send(()).unwrap();
+    stop.cancel();
     serving.await.unwrap();
 }
 
 /// Waits until exactly so much room is left.
-async fn room_left(bodies: &BodyBudget, bytes: usize) {
+async fn room_left(bodies: &BodyMemory, bytes: usize) {
     let waiting = async {
         while bodies.left() != bytes {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -190,8 +191,8 @@ async fn a_panic_is_answered_and_keeps_to_itself() {
 async fn a_refusal_reaches_a_client_that_is_still_sending() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let serving = tokio::spawn(server::serve(listener, router(app()), async { stopped.await.unwrap() }));
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(server::serve(listener, router(app()), stop.clone()));
 
     let head = "POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\n";
     let megabytes = "x".repeat(3 << 20);
@@ -206,7 +207,7 @@ async fn a_refusal_reaches_a_client_that_is_still_sending() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
     }
 
-    stop.send(()).unwrap();
+    stop.cancel();
     serving.await.unwrap();
     assert!(TcpStream::connect(address).await.is_err());
 }

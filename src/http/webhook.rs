@@ -1,6 +1,6 @@
-//! `POST /webhooks/stripe`: read, verify, store, answer. In that order, and nothing more.
+//! `POST /webhooks/stripe`: read the body, verify the signature, store the event, acknowledge.
 //!
-//! Not here: anything an event means. That is worked out after it is stored and answered.
+//! Not here: what an event means. That is worked out after the acknowledgement ([`crate::processor`]).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -17,8 +17,9 @@ use tokio::time::timeout;
 use tracing::info;
 
 use super::App;
+use super::body_memory::Reservation;
 use super::refusal::Refusal;
-use crate::intake::Share;
+use crate::intake::Recorded;
 use crate::store::inbox::NewEvent;
 use crate::stripe::envelope::Envelope;
 use crate::stripe::signature::{SignatureError, verify};
@@ -26,12 +27,12 @@ use crate::telemetry;
 
 const SIGNATURE: &str = "stripe-signature";
 
-/// For the whole body, from its first byte to its last.
+/// For the whole body, from the first byte to the last.
 const BODY_TIME_LIMIT: Duration = Duration::from_secs(10);
 
-/// So much of each body is not charged to the room for bodies, in bytes: the bound on connections bounds it.
-/// Else whoever holds large unsigned bodies could shut out Stripe's, which are small.
-const FREE: usize = 16 << 10;
+/// Bytes of each body that are not counted against the memory for bodies; the limit on connections bounds them.
+/// Otherwise large unsigned bodies could shut out Stripe's, which are small.
+const UNCOUNTED: usize = 16 << 10;
 
 pub(super) async fn receive(State(app): State<Arc<App>>, request: Request) -> Response {
     let started = Instant::now();
@@ -40,7 +41,7 @@ pub(super) async fn receive(State(app): State<Arc<App>>, request: Request) -> Re
             info!(
                 event.id = delivered.id,
                 event.r#type = delivered.event_type,
-                outcome = delivered.outcome,
+                outcome = delivered.recorded.label(),
                 secret.position = delivered.secret,
                 duration_ms = started.elapsed().as_secs_f64() * 1000.0,
                 "received {}",
@@ -53,82 +54,87 @@ pub(super) async fn receive(State(app): State<Arc<App>>, request: Request) -> Re
     }
 }
 
-/// What a log may say of a delivery.
+/// What the log may say of a delivery.
 struct Delivered {
     id: String,
     event_type: String,
-    outcome: &'static str,
-    /// Its position among those configured: tells when an old one is no longer used.
+    recorded: Recorded,
+    /// Position among the configured secrets: shows when an old one is no longer used.
     secret: usize,
 }
 
 async fn deliver(app: &App, request: Request) -> Result<Delivered, Refusal> {
     let (head, body) = request.into_parts();
-    // Read before anything of it is judged: a refusal that leaves a body half sent is easily lost,
-    // and an unsigned request could as well carry a made-up signature.
+    // Read in full before anything is checked: a refusal in the middle of a body is easily lost, and checking for a
+    // signature first would save nothing, since anyone can make one up.
     let body = timeout(BODY_TIME_LIMIT, SignedBody::read(app, body)).await.map_err(|_| Refusal::TooSlow)??;
-    let verified = VerifiedEvent::verify(app, &head.headers, body, unix_now())?;
-    let (id, event_type) = (verified.event.event_id.clone(), verified.event.event_type.clone());
-    let recorded = app.intake.record(verified.event, verified.share).await?;
-    Ok(Delivered { id, event_type, outcome: recorded.label(), secret: verified.secret })
+    let VerifiedEvent { event, secret } = VerifiedEvent::verify(app, &head.headers, body.bytes, unix_now())?;
+    let (id, event_type) = (event.envelope.id.clone(), event.envelope.event_type.clone());
+    let (intake, reservation) = (app.intake.clone(), body.reservation);
+    // A task of its own: when the client hangs up, the writer still holds the body, and its memory stays reserved.
+    let recorded = tokio::spawn(async move {
+        let recorded = intake.record(event).await;
+        drop(reservation);
+        recorded
+    });
+    let recorded = recorded.await.map_err(|_| Refusal::Panicked)??;
+    Ok(Delivered { id, event_type, recorded, secret })
 }
 
-/// The clock is read here and nowhere below. Before 1970 it is as good as broken: everything is then
-/// signed in the future, and refused.
+/// The only place on this path that reads the clock. A clock before 1970 is broken: every signature is then in the
+/// future, and refused.
 fn unix_now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// The bytes that a signature is about, and the room they take.
+/// The bytes that the signature covers, and the memory they take.
 struct SignedBody {
     bytes: Vec<u8>,
-    share: Share,
+    reservation: Reservation,
 }
 
 impl SignedBody {
     async fn read(app: &App, mut body: Body) -> Result<Self, Refusal> {
-        // What the client announces is refused before a byte is read, and a client that waits for
-        // `100 Continue` need not send it.
+        // An announced length is refused before a byte is read; a client that waits for `100 Continue` sends none.
         if body.size_hint().lower() > app.max_body as u64 {
             return Err(Refusal::TooLarge);
         }
-        let mut read = Self { bytes: Vec::new(), share: app.bodies.share() };
+        let mut read = Self { bytes: Vec::new(), reservation: app.bodies.reservation() };
         while let Some(frame) = body.frame().await {
             let Ok(chunk) = frame.map_err(|_| Refusal::BodyBroken)?.into_data() else {
-                continue; // Trailers say nothing to us.
+                continue; // Trailers.
             };
             if read.bytes.len() + chunk.len() > app.max_body {
                 return Err(Refusal::TooLarge);
             }
-            let charged = read.bytes.len().max(FREE);
-            // What is charged is what is held: growing by doubling would hold twice as much.
+            let counted = read.bytes.len().max(UNCOUNTED);
+            // Grown exactly, so that the reservation is what is held.
             read.bytes.reserve_exact(chunk.len());
             read.bytes.extend_from_slice(&chunk);
-            read.share.grow(read.bytes.len().saturating_sub(charged)).map_err(|_| Refusal::NoRoom)?;
+            read.reservation.grow(read.bytes.len().saturating_sub(counted)).map_err(|_| Refusal::NoRoom)?;
         }
         Ok(read)
     }
 }
 
-/// An event that Stripe signed. There is no other way to one than [`VerifiedEvent::verify`].
+/// An event that Stripe signed. [`VerifiedEvent::verify`] is the only way to get one.
 struct VerifiedEvent {
     event: NewEvent,
-    share: Share,
+    /// Position of its secret among the configured ones.
     secret: usize,
 }
 
 impl VerifiedEvent {
     /// `now` in Unix seconds.
-    fn verify(app: &App, headers: &HeaderMap, body: SignedBody, now: i64) -> Result<Self, Refusal> {
+    fn verify(app: &App, headers: &HeaderMap, body: Vec<u8>, now: i64) -> Result<Self, Refusal> {
         let header = signature_header(headers)?;
         let tolerance = i64::try_from(app.tolerance.as_secs()).unwrap_or(i64::MAX);
-        let verified = verify(header, &body.bytes, &app.secrets, now, tolerance)?;
-        let payload = String::from_utf8(body.bytes).map_err(|_| Refusal::NotUtf8)?;
+        let verified = verify(header, &body, &app.secrets, now, tolerance)?;
+        let payload = String::from_utf8(body).map_err(|_| Refusal::NotUtf8)?;
         let envelope = Envelope::read(&payload)?;
-        let vouched = verified.modes.allow(envelope.livemode);
-        let event = new_event(envelope, payload, vouched);
-        Ok(Self { event, share: body.share, secret: verified.secret })
+        let mode_matches = verified.modes.allow(envelope.livemode);
+        Ok(Self { event: NewEvent { envelope, payload, mode_matches }, secret: verified.secret })
     }
 }
 
@@ -139,18 +145,4 @@ fn signature_header(headers: &HeaderMap) -> Result<&str, Refusal> {
         return Err(Refusal::SeveralSignatures);
     }
     Ok(line.to_str().map_err(|_| SignatureError::Malformed)?)
-}
-
-fn new_event(envelope: Envelope, payload: String, vouched: bool) -> NewEvent {
-    NewEvent {
-        event_id: envelope.id,
-        event_type: envelope.event_type,
-        api_version: envelope.api_version,
-        account: envelope.account,
-        livemode: envelope.livemode,
-        object_id: envelope.object_id,
-        created: envelope.created,
-        vouched,
-        payload,
-    }
 }

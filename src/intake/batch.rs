@@ -1,4 +1,4 @@
-//! Which of the waiting events go together, and who gets which answer. Pure.
+//! Which waiting events go into one statement, and which answer each request gets. Pure.
 
 use std::collections::HashSet;
 use std::iter;
@@ -9,8 +9,8 @@ use crate::store::inbox::NewEvent;
 /// Bytes of bodies in one statement, unless a single body is larger.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 
-/// Events for one statement: unique and sorted by id (one that is vouched for apart from one that is not), each with
-/// the requests that wait for it, in the order they came.
+/// Events for one statement: unique and sorted by id and whether the mode matches, each with the requests that wait for
+/// it, in the order they came.
 #[derive(Debug)]
 pub(super) struct Batch {
     events: Vec<NewEvent>,
@@ -18,7 +18,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Takes the first of the waiting events, at least one, as many as fit.
+    /// Takes as many of the waiting events as fit, from the front, at least one.
     pub(super) fn take(waiting: &mut Vec<Waiting>) -> Self {
         let mut bytes = 0;
         let count = waiting
@@ -30,7 +30,7 @@ impl Batch {
             })
             .count();
         let mut taken: Vec<_> = waiting.drain(..count).collect();
-        // Stable: of one id that came several times, the first stays the first.
+        // Stable: of several deliveries of one event the first stays first.
         taken.sort_by(|a, b| key(&a.event).cmp(&key(&b.event)));
 
         let mut batch = Self { events: Vec::with_capacity(count), replies: Vec::with_capacity(count) };
@@ -58,24 +58,23 @@ impl Batch {
             .map(|(event, replies)| Self { events: vec![event], replies: vec![replies] })
     }
 
-    /// Answers everyone after a commit. Of an id that was new, the first who sent it is told so, and
-    /// the others that it came before.
+    /// Answers everyone after a commit. The first delivery of a new event is `New`, the others are `Duplicate`.
     pub(super) fn answer(self, new: &[String], count: impl Fn(&str, Recorded)) {
         let new: HashSet<&str> = new.iter().map(String::as_str).collect();
         for (event, replies) in self.events.iter().zip(self.replies) {
-            let (first, repeat) = match event.vouched {
-                false => (Recorded::Unvouched, Recorded::Unvouched),
-                true if new.contains(event.event_id.as_str()) => (Recorded::New, Recorded::Duplicate),
+            let (first, repeat) = match event.mode_matches {
+                false => (Recorded::WrongMode, Recorded::WrongMode),
+                true if new.contains(event.envelope.id.as_str()) => (Recorded::New, Recorded::Duplicate),
                 true => (Recorded::Duplicate, Recorded::Duplicate),
             };
             for (reply, recorded) in replies.into_iter().zip(iter::once(first).chain(iter::repeat(repeat))) {
-                count(&event.event_type, recorded);
+                count(&event.envelope.event_type, recorded);
                 reply.send(Ok(recorded));
             }
         }
     }
 
-    /// Answers everyone that it was not stored, or that this is unknown.
+    /// Answers everyone that the event was not stored, or that this is unknown.
     pub(super) fn refuse(self, reason: Unavailable) {
         for reply in self.replies.into_iter().flatten() {
             reply.send(Err(reason));
@@ -84,7 +83,7 @@ impl Batch {
 }
 
 fn key(event: &NewEvent) -> (&str, bool) {
-    (&event.event_id, event.vouched)
+    (&event.envelope.id, event.mode_matches)
 }
 
 #[cfg(test)]
@@ -92,28 +91,18 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
-    use crate::intake::BodyBudget;
+    use crate::stripe::envelope::Envelope;
 
     type Answer = oneshot::Receiver<Result<Recorded, Unavailable>>;
 
     fn waiting(events: &[(&str, &str)]) -> (Vec<Waiting>, Vec<Answer>) {
-        let budget = BodyBudget::new(0);
         events
             .iter()
             .map(|(id, payload)| {
                 let (sender, answer) = oneshot::channel();
-                let event = NewEvent {
-                    event_id: (*id).to_owned(),
-                    event_type: "t".to_owned(),
-                    api_version: None,
-                    account: None,
-                    livemode: None,
-                    object_id: None,
-                    created: None,
-                    vouched: true,
-                    payload: (*payload).to_owned(),
-                };
-                (Waiting { event, reply: Reply { sender, _share: budget.share() } }, answer)
+                let envelope = Envelope::read(&format!(r#"{{"id":"{id}","type":"t"}}"#)).unwrap();
+                let event = NewEvent { envelope, payload: (*payload).to_owned(), mode_matches: true };
+                (Waiting { event, reply: Reply(sender) }, answer)
             })
             .unzip()
     }
@@ -140,14 +129,14 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_is_not_vouched_for_stands_for_no_other() {
+    fn an_event_of_the_wrong_mode_does_not_count_as_its_duplicate() {
         let (mut queue, mut answers) = waiting(&[("a", "1"), ("a", "2"), ("a", "3")]);
-        queue[0].event.vouched = false;
+        queue[0].event.mode_matches = false;
         let batch = Batch::take(&mut queue);
         assert_eq!(bodies(&batch), ["1", "2"]);
         batch.answer(&["a".to_owned()], |_, _| ());
         let told: Vec<_> = answers.iter_mut().map(|a| a.try_recv().unwrap().unwrap()).collect();
-        assert_eq!(told, [Recorded::Unvouched, Recorded::New, Recorded::Duplicate]);
+        assert_eq!(told, [Recorded::WrongMode, Recorded::New, Recorded::Duplicate]);
     }
 
     #[test]

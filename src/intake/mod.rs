@@ -1,13 +1,11 @@
-//! Group commit: events that wait at the same time are stored by one statement and one commit.
+//! Group commit: events that wait at the same time are stored with one statement and one commit.
 //!
-//! A request hands its event to the one [`Writer`] and waits for the commit. There is no timer: a
-//! lone event goes at once, a burst shares commits. Memory is bounded: by the number of events that
-//! wait, and by the bytes of their bodies ([`BodyBudget`]).
+//! A request hands its event to the one [`Writer`] and waits for the commit. There is no timer: a lone event is stored
+//! at once, a burst shares commits.
 //!
-//! Not here: HTTP, verification, and what becomes of an event once it is stored.
+//! Not here: HTTP, verification, the limit on memory for bodies, and processing.
 
 mod batch;
-mod budget;
 mod problem;
 mod writer;
 
@@ -18,22 +16,21 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-pub use self::budget::{BodyBudget, Share, Spent};
 pub use self::writer::Writer;
 use crate::store::inbox::NewEvent;
 
-/// Events that may wait for the writer: four batches. More would only wait longer.
+/// Events that may wait for the writer: four batches.
 const MAX_WAITING: usize = 1024;
 
-/// What became of an event. Either way it is committed, and may be acknowledged.
+/// How an event was recorded. In each case it is committed, and may be acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
     /// Stored just now.
     New,
     /// Stored before.
     Duplicate,
-    /// Kept apart, since its secret does not vouch for its mode.
-    Unvouched,
+    /// Kept apart: its `livemode` does not match the signing secret.
+    WrongMode,
 }
 
 impl Recorded {
@@ -43,25 +40,25 @@ impl Recorded {
         match self {
             Self::New => "new",
             Self::Duplicate => "duplicate",
-            Self::Unvouched => "unvouched",
+            Self::WrongMode => "wrong_mode",
         }
     }
 }
 
-/// Why an event could not be made durable. It may have been stored all the same, if the answer to a
-/// commit was lost: whoever sent it must send it again, which is safe.
+/// Why an event could not be stored durably. When the answer to a commit was lost, it may have been stored all the same;
+/// the sender must resend it, which is safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unavailable {
     /// There is no connection to the database.
     #[error("database unavailable")]
     NoDatabase,
-    /// The database is read-only, or its commits would not survive a crash.
+    /// The server is a standby or read-only.
     #[error("database cannot store durably")]
     NotDurable,
     /// Too many events wait already.
     #[error("too many events are waiting")]
     QueueFull,
-    /// The statement failed or took too long; what became of its commit is unknown.
+    /// The statement failed or timed out; whether it committed is unknown.
     #[error("event could not be stored")]
     NotStored,
     /// The database refuses the data of this one event.
@@ -87,7 +84,7 @@ impl Unavailable {
     }
 }
 
-/// A handle to the writer. Clones are cheap; once all are dropped, the writer finishes and ends.
+/// A handle to the writer. Clones are cheap; when all are dropped, the writer finishes its queue and ends.
 #[derive(Debug, Clone)]
 pub struct Intake {
     queue: mpsc::Sender<Waiting>,
@@ -95,8 +92,8 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// A handle and its writer, which does nothing until [`Writer::run`] runs. The writer connects
-    /// by itself, and calls `notify_one` on `wake` after each commit that stored something new.
+    /// A handle and its writer, which does nothing until [`Writer::run`] is polled. The writer connects by itself, and
+    /// notifies `wake` after each commit that stored a new event.
     #[must_use]
     pub fn new(database: PgConnectOptions, wake: Arc<Notify>) -> (Self, Writer) {
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
@@ -105,20 +102,17 @@ impl Intake {
         (Self { queue: sender, available }, writer)
     }
 
-    /// Returns once the event is committed. `share` is the room that its body takes; it is given
-    /// back when the writer has answered, even if nobody waits for that any more.
+    /// Returns when the event is committed. Cancelling the future does not cancel the event.
     ///
     /// # Errors
-    ///
-    /// [`Unavailable`], when it could not be made durable, or when that is unknown.
-    pub async fn record(&self, event: NewEvent, share: Share) -> Result<Recorded, Unavailable> {
+    /// [`Unavailable`] when it could not be stored durably, or when that is unknown.
+    pub async fn record(&self, event: NewEvent) -> Result<Recorded, Unavailable> {
         let (sender, answer) = oneshot::channel();
-        let reply = Reply { sender, _share: share };
-        self.queue.try_send(Waiting { event, reply }).map_err(|error| match error {
+        self.queue.try_send(Waiting { event, reply: Reply(sender) }).map_err(|error| match error {
             TrySendError::Full(_) => Unavailable::QueueFull,
             TrySendError::Closed(_) => Unavailable::Stopping,
         })?;
-        // Dropped without an answer: the writer is gone, perhaps between the commit and the answer.
+        // Dropped without an answer: the writer ended, perhaps between the commit and the answer.
         answer.await.unwrap_or(Err(Unavailable::Stopping))
     }
 
@@ -128,8 +122,7 @@ impl Intake {
         self.queue.max_capacity() - self.queue.capacity()
     }
 
-    /// Whether the writer holds a connection to a server that stores durably. A hint: the next event
-    /// may find out otherwise.
+    /// Whether the writer is connected to a server that takes writes. A hint: the next event may still fail.
     #[must_use]
     pub fn is_available(&self) -> bool {
         self.available.load(Ordering::Relaxed)
@@ -143,16 +136,13 @@ struct Waiting {
     reply: Reply,
 }
 
-/// The way back to a request, and the room that its body takes until then.
+/// The way back to a request.
 #[derive(Debug)]
-struct Reply {
-    sender: oneshot::Sender<Result<Recorded, Unavailable>>,
-    _share: Share,
-}
+struct Reply(oneshot::Sender<Result<Recorded, Unavailable>>);
 
 impl Reply {
-    /// A request that has hung up is no error: its event is stored or not, just the same.
+    /// A request that was cancelled is no error: its event is stored or not all the same.
     fn send(self, answer: Result<Recorded, Unavailable>) {
-        let _ = self.sender.send(answer);
+        let _ = self.0.send(answer);
     }
 }

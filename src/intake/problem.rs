@@ -1,35 +1,35 @@
-//! What can be wrong with the writer's connection, and how to mend it. Pure.
+//! What can be wrong with the writer's connection. Pure.
 
 use std::time::Duration;
 
 use super::Unavailable;
-use crate::store::inbox::Durability;
+use crate::store::health::Access;
 
-/// For one statement, and for connecting. Stripe does not say how long it waits: well under that.
+/// For one statement, and for connecting. Stripe does not document its time-out; this is well below any likely one.
 pub(super) const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// Why a connection is of no use, or no longer.
+/// Why a connection cannot be used, or no longer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Problem {
     #[error("{0}")]
     Database(#[from] sqlx::Error),
     #[error("no answer within {} s", TIME_LIMIT.as_secs())]
     TooSlow,
-    #[error("{}", remedy(*.0))]
-    NotDurable(Durability),
+    #[error("{}", .0.explanation())]
+    NotWritable(Access),
 }
 
 impl Problem {
-    /// What those are told who wait while it lasts.
+    /// What waiting requests are told meanwhile.
     pub(super) fn reason(&self) -> Unavailable {
         match self {
             Self::Database(_) | Self::TooSlow => Unavailable::NoDatabase,
-            Self::NotDurable(_) => Unavailable::NotDurable,
+            Self::NotWritable(_) => Unavailable::NotDurable,
         }
     }
 
-    /// Whether the fault lies in an event. Then its neighbours can be stored; after anything else
-    /// (connection lost, read-only server, unknown commit) nothing is certain.
+    /// Whether one event's data was refused. Then the others of the batch can be stored; after anything else
+    /// (connection lost, read-only server, unknown commit) it is unknown what was stored.
     ///
     /// SQLSTATE 21 cardinality violation, 22 data exception, 23 integrity constraint violation,
     /// 54 program limit exceeded: <https://www.postgresql.org/docs/current/errcodes-appendix.html>
@@ -39,18 +39,7 @@ impl Problem {
                 .as_database_error()
                 .and_then(|error| error.code())
                 .is_some_and(|code| ["21", "22", "23", "54"].iter().any(|c| code.starts_with(c))),
-            Self::TooSlow | Self::NotDurable(_) => false,
-        }
-    }
-}
-
-fn remedy(durability: Durability) -> &'static str {
-    match durability {
-        Durability::Durable => "the server is durable",
-        Durability::Standby => "the server is a standby: point DATABASE_URL at the primary, or promote it",
-        Durability::ReadOnly => {
-            "transactions are read-only: set default_transaction_read_only = off \
-             for this server, database or role"
+            Self::TooSlow | Self::NotWritable(_) => false,
         }
     }
 }

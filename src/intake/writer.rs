@@ -1,7 +1,7 @@
 //! The one task that writes to the inbox, on a connection of its own.
 //!
-//! Nobody waits for a database that is away: after a moment's grace, in which a lost connection is
-//! usually back, whoever waits is told so. Not here: what goes into a batch.
+//! Requests do not wait for a database that is unreachable: after a short grace period they are refused. Not here: what
+//! goes into a batch.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,17 +17,17 @@ use tracing::{error, info, warn};
 use super::batch::Batch;
 use super::problem::{Problem, TIME_LIMIT};
 use super::{Unavailable, Waiting};
-use crate::store::inbox::{self, Durability};
+use crate::backoff;
+use crate::store::health::{self, Access};
+use crate::store::inbox;
 use crate::telemetry;
 
 /// Events in one statement.
 const MAX_EVENTS: usize = 256;
-/// How long events may wait for the first attempt to connect.
+/// How long events may wait for the first attempt to reconnect.
 const GRACE: Duration = Duration::from_secs(1);
-/// How often the connection is looked at, so that one that died idle is found before an event is.
+/// How often the connection is checked, so that one that died while idle is replaced before the next event.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Stores what [`super::Intake`] is given.
 #[derive(Debug)]
@@ -36,15 +36,15 @@ pub struct Writer {
     available: Arc<AtomicBool>,
     database: PgConnectOptions,
     wake: Arc<Notify>,
-    /// The problem last logged: while it stays the same, it is not told again.
-    told: Option<String>,
+    /// The problem last logged; it is not logged again while it lasts.
+    logged: Option<String>,
 }
 
 /// How the work on one connection ended.
 enum Ended {
-    /// All handles are gone and everything they sent is answered.
+    /// All handles are dropped and everything they sent is answered.
     Drained,
-    /// The connection is of no more use.
+    /// The connection cannot be used any more.
     Lost,
 }
 
@@ -55,15 +55,16 @@ impl Writer {
         database: PgConnectOptions,
         wake: Arc<Notify>,
     ) -> Self {
-        Self { queue, available, database, wake, told: None }
+        Self { queue, available, database, wake, logged: None }
     }
 
     /// Runs until every [`super::Intake`] handle is dropped and what they sent is answered.
     pub async fn run(mut self) {
-        let mut pause = FIRST_PAUSE;
-        let mut grace = GRACE;
+        let mut failures = 0;
         let mut reason = Unavailable::NoDatabase;
         loop {
+            // A lost connection is usually back within a moment: only then is anybody refused.
+            let grace = if failures == 0 { GRACE } else { Duration::ZERO };
             let attempt = tokio::select! {
                 attempt = connect(&self.database) => attempt,
                 () = refuse(&mut self.queue, grace, reason) => return,
@@ -73,34 +74,33 @@ impl Writer {
                     if let Ended::Drained = self.work(connection).await {
                         return;
                     }
-                    (pause, grace) = (FIRST_PAUSE, GRACE);
-                    continue;
+                    failures = 0;
                 }
                 Err(problem) => {
-                    self.tell(&problem);
+                    self.log(&problem);
                     reason = problem.reason();
+                    failures += 1;
+                    tokio::select! {
+                        () = sleep(backoff::delay(failures)) => (),
+                        () = refuse(&mut self.queue, Duration::ZERO, reason) => return,
+                    }
                 }
             }
-            tokio::select! {
-                () = sleep(pause) => (),
-                () = refuse(&mut self.queue, Duration::ZERO, reason) => return,
-            }
-            (pause, grace) = ((pause * 2).min(LONGEST_PAUSE), Duration::ZERO);
         }
     }
 
     async fn work(&mut self, mut connection: PgConnection) -> Ended {
-        info!("intake is connected to the database");
-        self.told = None;
+        info!("intake connected to the database");
+        self.logged = None;
         self.available.store(true, Ordering::Relaxed);
         let ended = match self.write_batches(&mut connection).await {
             Ok(()) => {
-                // All is committed: a connection that does not close politely does no harm.
+                // Everything is committed: an unclean close does no harm.
                 let _ = timeout(TIME_LIMIT, connection.close()).await;
                 Ended::Drained
             }
             Err(problem) => {
-                self.tell(&problem);
+                self.log(&problem);
                 Ended::Lost
             }
         };
@@ -108,8 +108,8 @@ impl Writer {
         ended
     }
 
-    /// Until the queue is closed and empty, or the connection is of no more use. Either way everyone
-    /// whose event was taken has been answered.
+    /// Until the queue is closed and empty, or the connection fails. In both cases every event taken from the queue has
+    /// been answered.
     async fn write_batches(&mut self, connection: &mut PgConnection) -> Result<(), Problem> {
         let mut check = interval_at(Instant::now() + CHECK_EVERY, CHECK_EVERY);
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -139,7 +139,7 @@ impl Writer {
                 Ok(())
             }
             Err(problem) if problem.is_about_data() => {
-                warn!(%problem, "a batch was refused for its data: its events are stored one by one");
+                warn!(%problem, "the database refused the data of a batch; storing its events one by one");
                 self.store_one_by_one(connection, batch).await
             }
             Err(problem) => {
@@ -149,7 +149,7 @@ impl Writer {
         }
     }
 
-    /// So that one bad event takes no other with it.
+    /// So that one event whose data is refused takes no other with it.
     async fn store_one_by_one(&self, connection: &mut PgConnection, batch: Batch) -> Result<(), Problem> {
         let mut outcome = Ok(());
         for alone in batch.split() {
@@ -160,8 +160,8 @@ impl Writer {
             match record(connection, &alone).await {
                 Ok(new) => self.answer(alone, &new),
                 Err(problem) if problem.is_about_data() => {
-                    let id = alone.events().first().map(|event| event.event_id.as_str());
-                    error!(event.id = id, %problem, "the database refuses the data of an event");
+                    let id = alone.events().first().map(|event| event.envelope.id.as_str());
+                    error!(event.id = id, %problem, "the database refused the data of event {}", id.unwrap_or_default());
                     alone.refuse(Unavailable::DataRefused);
                 }
                 Err(problem) => {
@@ -178,18 +178,18 @@ impl Writer {
             self.wake.notify_one();
         }
         batch.answer(new, |event_type, recorded| {
-            // Stripe's own are shorter: a label lives as long as the process.
+            // Stripe's types are shorter, and a label is kept for the life of the process.
             let event_type = if event_type.len() <= 64 { event_type.to_owned() } else { "other".to_owned() };
             let outcome = recorded.label();
             counter!(telemetry::EVENTS_RECEIVED, "type" => event_type, "outcome" => outcome).increment(1);
         });
     }
 
-    fn tell(&mut self, problem: &Problem) {
+    fn log(&mut self, problem: &Problem) {
         let text = problem.to_string();
-        if self.told.as_ref() != Some(&text) {
-            error!(problem = text, "intake cannot store events and answers 503");
-            self.told = Some(text);
+        if self.logged.as_ref() != Some(&text) {
+            error!(problem = text, "cannot store events, answering 503: {text}");
+            self.logged = Some(text);
         }
     }
 }
@@ -201,20 +201,20 @@ async fn connect(database: &PgConnectOptions) -> Result<PgConnection, Problem> {
 }
 
 async fn confirm(connection: &mut PgConnection) -> Result<(), Problem> {
-    match timeout(TIME_LIMIT, inbox::durability(connection)).await.map_err(|_| Problem::TooSlow)?? {
-        Durability::Durable => Ok(()),
-        other => Err(Problem::NotDurable(other)),
+    match timeout(TIME_LIMIT, health::access(connection)).await.map_err(|_| Problem::TooSlow)?? {
+        Access::ReadWrite => Ok(()),
+        access @ (Access::Standby | Access::ReadOnly) => Err(Problem::NotWritable(access)),
     }
 }
 
-/// After a time-out the connection is in the middle of a statement: it must not be used again.
+/// After a time-out the connection is in the middle of a statement and must not be used again.
 async fn record(connection: &mut PgConnection, batch: &Batch) -> Result<Vec<String>, Problem> {
     histogram!(telemetry::INTAKE_BATCH_SIZE).record(batch.events().len() as f64);
     let new = timeout(TIME_LIMIT, inbox::record(connection, batch.events())).await;
     Ok(new.map_err(|_| Problem::TooSlow)??)
 }
 
-/// Answers everyone who waits, for as long as it is polled. Returns when all handles are gone.
+/// Refuses every waiting event for as long as it is polled. Returns when all handles are dropped.
 async fn refuse(queue: &mut mpsc::Receiver<Waiting>, grace: Duration, reason: Unavailable) {
     sleep(grace).await;
     while let Some(waiting) = queue.recv().await {

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use crate::domain::align::{FollowUp, Row};
+use crate::domain::reconcile::{FollowUp, Row};
 
 /// Locks the follow-ups that the state of these payments asks for, in the order of their ids. What
 /// others hold is left out. The service's own kinds (`stripe_…`) are not from the state.
@@ -113,15 +113,15 @@ pub async fn update(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<()> {
 
 /// Moves the service's own follow-ups of payments that became part of others, given as parallel lists: these kinds
 /// are not from the state, which moves all others.
-pub async fn move_own(conn: &mut PgConnection, gone: &[&str], heirs: &[&str]) -> sqlx::Result<()> {
+pub async fn move_own(conn: &mut PgConnection, removed: &[&str], successors: &[&str]) -> sqlx::Result<()> {
     sqlx::query!(
         "update clawback.follow_ups f
          set payment_id = p.payment_id, order_id = p.order_id
-         from unnest($1::text[], $2::text[]) as moved (gone, heir)
-         join clawback.payments p on p.payment_id = moved.heir
-         where f.payment_id = moved.gone and starts_with(f.kind, 'stripe_')",
-        gone as _,
-        heirs as _
+         from unnest($1::text[], $2::text[]) as moved (removed, successor)
+         join clawback.payments p on p.payment_id = moved.successor
+         where f.payment_id = moved.removed and starts_with(f.kind, 'stripe_')",
+        removed as _,
+        successors as _
     )
     .execute(conn)
     .await
@@ -129,8 +129,8 @@ pub async fn move_own(conn: &mut PgConnection, gone: &[&str], heirs: &[&str]) ->
 }
 
 /// Leaves the follow-ups of payments that no event tells of any more: a row is kept for ever, the payment is not.
-pub async fn leave(conn: &mut PgConnection, gone: &[&str]) -> sqlx::Result<()> {
-    sqlx::query!("update clawback.follow_ups set payment_id = null where payment_id = any($1)", gone as _)
+pub async fn detach(conn: &mut PgConnection, removed: &[&str]) -> sqlx::Result<()> {
+    sqlx::query!("update clawback.follow_ups set payment_id = null where payment_id = any($1)", removed as _)
         .execute(conn)
         .await
         .map(drop)

@@ -22,15 +22,58 @@ fn is_unknown_table(code: Option<&str>) -> bool {
     code == Some("42P01")
 }
 
+/// Whether a server takes writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It does.
+    ReadWrite,
+    /// It is a standby: writes belong on its primary.
+    Standby,
+    /// Its transactions are read-only by setting.
+    ReadOnly,
+}
+
+impl Access {
+    fn new(in_recovery: bool, read_only: bool) -> Self {
+        match (in_recovery, read_only) {
+            (true, _) => Self::Standby,
+            (false, true) => Self::ReadOnly,
+            (false, false) => Self::ReadWrite,
+        }
+    }
+
+    /// What it is, and how to change that.
+    #[must_use]
+    pub fn explanation(self) -> &'static str {
+        match self {
+            Self::ReadWrite => "the server is a primary and not read-only",
+            Self::Standby => "the server is a standby: point DATABASE_URL at the primary, or promote it",
+            Self::ReadOnly => {
+                "transactions are read-only: set default_transaction_read_only = off for this server, database or role"
+            }
+        }
+    }
+}
+
+/// Asks the server whether it takes writes.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn access(conn: &mut PgConnection) -> Result<Access, sqlx::Error> {
+    let server = sqlx::query!(
+        r#"select pg_is_in_recovery() as "in_recovery!", current_setting('transaction_read_only')::boolean as "read_only!""#
+    );
+    let server = server.fetch_one(conn).await?;
+    Ok(Access::new(server.in_recovery, server.read_only))
+}
+
 /// What a database says of its server.
 #[derive(Debug)]
 pub struct Server {
     /// As in 150004.
     pub version: i32,
-    /// It is a standby: writes belong on its primary.
-    pub standby: bool,
-    /// Its transactions are read-only by setting.
-    pub read_only: bool,
+    /// Whether it takes writes.
+    pub access: Access,
     /// When a commit is answered: `off` is before it is on disk.
     pub synchronous_commit: String,
     /// Whether writes reach the disk.
@@ -49,18 +92,25 @@ pub struct Server {
 ///
 /// Any error of the database.
 pub async fn server(conn: &mut PgConnection) -> Result<Server, sqlx::Error> {
-    sqlx::query_as!(
-        Server,
-        r#"select current_setting('server_version_num')::int as "version!", pg_is_in_recovery() as "standby!",
-                  current_setting('transaction_read_only')::bool as "read_only!",
+    let row = sqlx::query!(
+        r#"select current_setting('server_version_num')::int as "version!",
                   current_setting('synchronous_commit') as "synchronous_commit!",
                   current_setting('fsync')::bool as "fsync!",
                   current_setting('full_page_writes')::bool as "full_page_writes!",
                   (select version from pg_stat_ssl where ssl and pid = pg_backend_pid()) as tls,
                   floor(extract(epoch from clock_timestamp()))::bigint as "now!""#
     )
-    .fetch_one(conn)
-    .await
+    .fetch_one(&mut *conn)
+    .await?;
+    Ok(Server {
+        version: row.version,
+        access: access(conn).await?,
+        synchronous_commit: row.synchronous_commit,
+        fsync: row.fsync,
+        full_page_writes: row.full_page_writes,
+        tls: row.tls,
+        now: row.now,
+    })
 }
 
 /// What the current role is, and may do. Names are quoted where Postgres wants them quoted.

@@ -30,44 +30,45 @@ pub struct PendingEvent {
     pub attempts: i32,
 }
 
-/// How an event ended.
+/// How an event finished. The words are those of `events.state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// It became state.
     Processed,
-    /// Nothing here reads it.
+    /// No handler reads it.
     Ignored,
     /// It cannot be understood.
     Failed,
 }
 
-/// What became of an event.
+/// An event and how it finished.
 #[derive(Clone, Debug, Serialize)]
-pub struct Verdict {
+pub struct FinishedEvent {
     /// Stripe's id.
     pub event_id: String,
-    /// How it ended.
-    pub state: Outcome,
-    /// The payment it was about.
+    /// Processed, ignored or failed.
+    pub outcome: Outcome,
+    /// The payment it is about.
     pub payment_id: Option<String>,
-    /// Why it was ignored or failed.
+    /// Why it was ignored or failed; of a processed one, what could not be read.
     pub last_error: Option<String>,
 }
 
-/// Sets the time-outs and the plans of this transaction and asks for the lock that one batch holds; false: another
-/// batch is at work, or a processor with newer rules lives. A frozen replica or a consumer's long transaction cannot stall the others for ever.
+/// Sets the time-outs and planner settings of this transaction and tries to take the lock that one batch holds; false:
+/// another batch runs, or a processor with newer rules is alive. With the time-outs, neither a frozen replica nor a
+/// consumer's long transaction stalls the others.
 pub async fn try_lock(conn: &mut PgConnection, rules: i32) -> sqlx::Result<bool> {
     let row = sqlx::query!(
         r#"select set_config('lock_timeout', '5s', true), set_config('statement_timeout', '30s', true) as statements,
                   set_config('idle_in_transaction_session_timeout', '30s', true) as idle,
-                  -- Every statement of a batch finds a few rows by their keys. A plan that was made while tables were
-                  -- empty would go on reading them whole.
+                  -- Every statement of a batch finds a few rows by key. A plan made while tables were empty would keep
+                  -- scanning them.
                   set_config('enable_seqscan', 'off', true) as no_whole_tables,
                   set_config('enable_hashjoin', 'off', true) as no_hash,
                   set_config('enable_mergejoin', 'off', true) as no_merge,
-                  -- A table without a fitting index is read whole all the same, at a price at which the server would
-                  -- first compile the statement: 20 ms for a few rows.
+                  -- A scan that is needed all the same gets so high a cost that the server would compile the statement:
+                  -- 20 ms for a few rows.
                   set_config('jit', 'off', true) as no_jit,
                   pg_try_advisory_xact_lock($1) as "locked!""#,
         BATCH_LOCK
@@ -75,7 +76,7 @@ pub async fn try_lock(conn: &mut PgConnection, rules: i32) -> sqlx::Result<bool>
     if !row.fetch_one(&mut *conn).await?.locked {
         return Ok(false);
     }
-    // A statement of its own: one that took the lock would look at what was there before it.
+    // A statement of its own: the one that takes the lock has a snapshot from before it.
     let newer = sqlx::query_scalar!(
         r#"select exists (select from clawback.processors
                           where rules > $1 and seen_at > now() - interval '20 seconds') as "newer!""#,
@@ -177,27 +178,24 @@ pub async fn due_in(conn: &mut PgConnection) -> sqlx::Result<Option<i64>> {
     .await
 }
 
-/// Writes down what became of events and takes them off the pending ones.
-pub async fn finish(conn: &mut PgConnection, verdicts: &[Verdict]) -> sqlx::Result<()> {
+/// Records how events finished and removes them from the pending ones.
+pub async fn finish(conn: &mut PgConnection, finished: &[FinishedEvent]) -> sqlx::Result<()> {
     sqlx::query!(
-        "with verdicts as (
-             select * from jsonb_to_recordset($1)
-                 as v (event_id text, state text, payment_id text, last_error text)
-         ), finished as (
-             -- Only what still waits: a verdict that comes late must not undo what another replica did.
-             delete from clawback.pending_events p using verdicts v where p.event_id = v.event_id
-             returning p.event_id
+        "with finished as (
+             -- Only events that are still pending: a late result must not undo another replica's.
+             delete from clawback.pending_events p
+             using jsonb_to_recordset($1) as r (event_id text, outcome text, payment_id text, last_error text)
+             where p.event_id = r.event_id
+             returning r.*
          ), failed as (
-             insert into clawback.failed_events (event_id)
-             select v.event_id from verdicts v join finished f on f.event_id = v.event_id where v.state = 'failed'
+             insert into clawback.failed_events (event_id) select event_id from finished where outcome = 'failed'
          )
          update clawback.events e
-         set state = v.state, payment_id = v.payment_id, last_error = v.last_error, attempts = e.attempts + 1,
+         set state = f.outcome, payment_id = f.payment_id, last_error = f.last_error, attempts = e.attempts + 1,
              processed_at = now()
-         from verdicts v
-         join finished f on f.event_id = v.event_id
-         where e.event_id = v.event_id",
-        Json(verdicts) as _
+         from finished f
+         where e.event_id = f.event_id",
+        Json(finished) as _
     )
     .execute(conn)
     .await

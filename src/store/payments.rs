@@ -35,7 +35,7 @@ pub struct StoredPayment {
 }
 
 /// The payment that each of these objects belongs to; objects not seen before are missing.
-pub async fn homes(conn: &mut PgConnection, object_ids: &[String]) -> sqlx::Result<HashMap<String, String>> {
+pub async fn owners(conn: &mut PgConnection, object_ids: &[String]) -> sqlx::Result<HashMap<String, String>> {
     let rows = sqlx::query!(
         "select object_id, payment_id from clawback.payment_objects where object_id = any($1)",
         object_ids
@@ -206,15 +206,15 @@ pub async fn save(conn: &mut PgConnection, rows: &[PaymentRow<'_>]) -> sqlx::Res
     .map(drop)
 }
 
-/// A payment that took the place of one with a body gone has one gone too; parallel lists.
-pub async fn inherit_pruned(conn: &mut PgConnection, gone: &[&str], heirs: &[&str]) -> sqlx::Result<()> {
+/// A payment that took the place of one with a body removed has one removed too; parallel lists.
+pub async fn move_pruned(conn: &mut PgConnection, removed: &[&str], successors: &[&str]) -> sqlx::Result<()> {
     sqlx::query!(
         "update clawback.payments p set pruned = true
-         from unnest($1::text[], $2::text[]) as moved (gone, heir)
-         join clawback.payments g on g.payment_id = moved.gone and g.pruned
-         where p.payment_id = moved.heir and not p.pruned",
-        gone as _,
-        heirs as _
+         from unnest($1::text[], $2::text[]) as moved (removed, successor)
+         join clawback.payments g on g.payment_id = moved.removed and g.pruned
+         where p.payment_id = moved.successor and not p.pruned",
+        removed as _,
+        successors as _
     )
     .execute(conn)
     .await
@@ -231,7 +231,7 @@ pub async fn remove(conn: &mut PgConnection, payment_ids: &[&str]) -> sqlx::Resu
 
 /// Where an object belongs.
 #[derive(Debug, Serialize)]
-pub struct Home<'a> {
+pub struct Owner<'a> {
     /// Its id.
     pub object_id: &'a str,
     /// The payment that holds or names it.
@@ -244,26 +244,26 @@ pub struct Home<'a> {
 
 /// Writes which payment objects belong to, and forgets objects that none of the payments `touched` holds or names any
 /// more. An object that several payments name is the one's that holds it, else the first's.
-pub async fn save_homes(conn: &mut PgConnection, touched: &[&str], homes: &[Home<'_>]) -> sqlx::Result<()> {
+pub async fn save_owners(conn: &mut PgConnection, touched: &[&str], owners: &[Owner<'_>]) -> sqlx::Result<()> {
     sqlx::query!(
-        "with homes as (
+        "with owners as (
              select distinct on (h.object_id) h.*
              from jsonb_to_recordset($2) as h (object_id text, payment_id text, kind text, is_held boolean)
              order by h.object_id, h.is_held desc, h.payment_id
-         ), gone as (
+         ), removed as (
              delete from clawback.payment_objects
-             where payment_id = any($1) and object_id <> all(array(select object_id from homes))
+             where payment_id = any($1) and object_id <> all(array(select object_id from owners))
          )
          insert into clawback.payment_objects (object_id, payment_id, kind)
          select h.object_id, h.payment_id, h.kind
-         from homes h
+         from owners h
          left join clawback.payment_objects o using (object_id)
          where (o.payment_id, o.kind) is distinct from (h.payment_id, h.kind)
              and (h.is_held or o.payment_id is null or o.payment_id = any($1))
          on conflict on constraint payment_objects_pkey do update
          set payment_id = excluded.payment_id, kind = excluded.kind",
         touched as _,
-        Json(homes) as _
+        Json(owners) as _
     )
     .execute(conn)
     .await

@@ -3,11 +3,11 @@
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use crate::domain::Person;
+use crate::domain::Payer;
 
 /// Writes what was seen of each object: the latest word counts, and one that says nothing takes nothing away. Of two in
 /// one event the first.
-pub async fn save(conn: &mut PgConnection, people: &[Person]) -> sqlx::Result<()> {
+pub async fn save(conn: &mut PgConnection, people: &[Payer]) -> sqlx::Result<()> {
     if people.is_empty() {
         return Ok(());
     }

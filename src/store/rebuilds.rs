@@ -30,7 +30,7 @@ pub fn events_about<'a>(
     .fetch(conn)
 }
 
-/// How many events there are about these objects: as far as a limit of theirs can be told, 501 at most.
+/// How many events there are about these objects: as far as a limit of theirs can be recorded, 501 at most.
 pub async fn count_about(conn: &mut PgConnection, object_ids: &[String]) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"select count(*) as "count!"
@@ -131,18 +131,18 @@ pub async fn take(conn: &mut PgConnection) -> sqlx::Result<Vec<String>> {
 }
 
 /// Moves what was asked for of payments that became part of others, given as parallel lists.
-pub async fn inherit(conn: &mut PgConnection, gone: &[&str], heirs: &[&str]) -> sqlx::Result<()> {
+pub async fn move_to_successors(conn: &mut PgConnection, removed: &[&str], successors: &[&str]) -> sqlx::Result<()> {
     sqlx::query!(
         "with moved as (
-             delete from clawback.rebuilds r using unnest($1::text[], $2::text[]) as m (gone, heir)
-             where r.payment_id = m.gone
-             returning m.heir, r.asked_at, r.ask_since, r.run_at
+             delete from clawback.rebuilds r using unnest($1::text[], $2::text[]) as m (removed, successor)
+             where r.payment_id = m.removed
+             returning m.successor, r.asked_at, r.ask_since, r.run_at
          )
          insert into clawback.rebuilds (payment_id, asked_at, ask_since, run_at)
-         select distinct on (m.heir) m.heir, m.asked_at, m.ask_since, m.run_at from moved m order by m.heir, m.asked_at
+         select distinct on (m.successor) m.successor, m.asked_at, m.ask_since, m.run_at from moved m order by m.successor, m.asked_at
          on conflict on constraint rebuilds_pkey do nothing",
-        gone as _,
-        heirs as _
+        removed as _,
+        successors as _
     )
     .execute(conn)
     .await
@@ -170,7 +170,7 @@ pub async fn defer(conn: &mut PgConnection, payment_ids: &[String], error: &str)
 /// Says that a processor with these rules is at work, and forgets those not seen for a minute.
 pub async fn report(conn: &mut PgConnection, processor_id: uuid::Uuid, rules: i32) -> sqlx::Result<()> {
     sqlx::query!(
-        "with gone as (delete from clawback.processors where seen_at < now() - interval '1 minute')
+        "with removed as (delete from clawback.processors where seen_at < now() - interval '1 minute')
          insert into clawback.processors (processor_id, rules) values ($1, $2)
          on conflict on constraint processors_pkey do update set seen_at = now(), rules = excluded.rules",
         processor_id,

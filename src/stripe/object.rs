@@ -25,7 +25,7 @@ const MAX_DEPTH: usize = 16;
 /// A field that cannot be read. Its text goes to operators and names no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}")]
-pub struct Unreadable {
+pub struct FieldError {
     /// The path of the field, as in `data.object.amount`.
     pub field: String,
     /// What is wrong with it.
@@ -82,18 +82,18 @@ impl<'a> Object<'a> {
     /// Reads the outermost object of a body.
     ///
     /// # Errors
-    /// [`Unreadable`] when the text is no JSON object.
-    pub fn parse(body: &'a str) -> Result<Self, Unreadable> {
+    /// [`FieldError`] when the text is no JSON object.
+    pub fn parse(body: &'a str) -> Result<Self, FieldError> {
         let fields = serde_json::from_str(body);
-        let fields = fields.map_err(|_| Unreadable { field: "body".to_owned(), problem: "is not a JSON object" })?;
+        let fields = fields.map_err(|_| FieldError { field: "body".to_owned(), problem: "is not a JSON object" })?;
         Ok(Self { path: String::new(), fields })
     }
 
     /// The object in a field; none when it is missing or null.
     ///
     /// # Errors
-    /// [`Unreadable`] when the field holds something else.
-    pub fn object(&self, field: &str) -> Result<Option<Self>, Unreadable> {
+    /// [`FieldError`] when the field holds something else.
+    pub fn object(&self, field: &str) -> Result<Option<Self>, FieldError> {
         let Some(raw) = self.raw(field) else { return Ok(None) };
         if self.path.matches('.').count() >= MAX_DEPTH {
             return Err(self.wrong(field, "is nested too deeply"));
@@ -106,8 +106,8 @@ impl<'a> Object<'a> {
     /// are passed over; missing or null is empty.
     ///
     /// # Errors
-    /// [`Unreadable`] when the field holds no list; in place of an element that is neither object nor id.
-    pub fn objects(&self, field: &str) -> Result<Vec<Result<Self, Unreadable>>, Unreadable> {
+    /// [`FieldError`] when the field holds no list; in place of an element that is neither object nor id.
+    pub fn objects(&self, field: &str) -> Result<Vec<Result<Self, FieldError>>, FieldError> {
         let Some(raw) = self.raw(field) else { return Ok(Vec::new()) };
         let elements = match self.object(field) {
             // So old versions showed an empty list.
@@ -124,8 +124,8 @@ impl<'a> Object<'a> {
     /// The id in a field that holds an id or an expanded object; none when it is missing or null.
     ///
     /// # Errors
-    /// [`Unreadable`] when it is neither.
-    pub fn link(&self, field: &str) -> Result<Option<Link<'a>>, Unreadable> {
+    /// [`FieldError`] when it is neither.
+    pub fn link(&self, field: &str) -> Result<Option<Link<'a>>, FieldError> {
         let Some(raw) = self.raw(field) else { return Ok(None) };
         if !raw.get().starts_with('{') {
             return Ok(self.optional_id(field)?.map(|id| Link { id, expanded: None }));
@@ -137,24 +137,24 @@ impl<'a> Object<'a> {
     /// An id that must be there.
     ///
     /// # Errors
-    /// [`Unreadable`] when it is missing, empty or no id.
-    pub fn id(&self, field: &str) -> Result<String, Unreadable> {
+    /// [`FieldError`] when it is missing, empty or no id.
+    pub fn id(&self, field: &str) -> Result<String, FieldError> {
         self.optional_id(field)?.ok_or_else(|| self.wrong(field, "is missing"))
     }
 
     /// Text that must be there.
     ///
     /// # Errors
-    /// [`Unreadable`] when it is missing or no text.
-    pub fn text(&self, field: &str) -> Result<String, Unreadable> {
+    /// [`FieldError`] when it is missing or no text.
+    pub fn text(&self, field: &str) -> Result<String, FieldError> {
         self.optional_text(field)?.ok_or_else(|| self.wrong(field, "is missing"))
     }
 
     /// Text; none when it is missing, null or empty.
     ///
     /// # Errors
-    /// [`Unreadable`] when it is no text, holds a NUL (which Postgres cannot store) or is too long.
-    pub fn optional_text(&self, field: &str) -> Result<Option<String>, Unreadable> {
+    /// [`FieldError`] when it is no text, holds a NUL (which Postgres cannot store) or is too long.
+    pub fn optional_text(&self, field: &str) -> Result<Option<String>, FieldError> {
         let text: Option<String> = self.decode(field, "is not text")?;
         match text {
             Some(text) if text.contains('\0') => Err(self.wrong(field, "holds a NUL character")),
@@ -166,16 +166,16 @@ impl<'a> Object<'a> {
     /// An amount that must be there, in minor units, not negative.
     ///
     /// # Errors
-    /// [`Unreadable`] when it is missing, negative, fractional or beyond 64 bits.
-    pub fn amount(&self, field: &str) -> Result<i64, Unreadable> {
+    /// [`FieldError`] when it is missing, negative, fractional or beyond 64 bits.
+    pub fn amount(&self, field: &str) -> Result<i64, FieldError> {
         self.optional_amount(field)?.ok_or_else(|| self.wrong(field, "is missing"))
     }
 
     /// An amount; none when it is missing or null.
     ///
     /// # Errors
-    /// [`Unreadable`] when it is negative, fractional or beyond 64 bits.
-    pub fn optional_amount(&self, field: &str) -> Result<Option<i64>, Unreadable> {
+    /// [`FieldError`] when it is negative, fractional or beyond 64 bits.
+    pub fn optional_amount(&self, field: &str) -> Result<Option<i64>, FieldError> {
         match self.optional_integer(field)? {
             Some(amount) if amount < 0 => Err(self.wrong(field, "is negative")),
             amount => Ok(amount),
@@ -185,16 +185,16 @@ impl<'a> Object<'a> {
     /// A whole number of either sign; none when it is missing or null.
     ///
     /// # Errors
-    /// [`Unreadable`] when it is fractional, beyond 64 bits or no number.
-    pub fn optional_integer(&self, field: &str) -> Result<Option<i64>, Unreadable> {
+    /// [`FieldError`] when it is fractional, beyond 64 bits or no number.
+    pub fn optional_integer(&self, field: &str) -> Result<Option<i64>, FieldError> {
         self.decode(field, "is not a whole number of 64 bits")
     }
 
     /// A positive decimal number in units of 10^-12, exactly as far as that goes; none when it is missing or null.
     ///
     /// # Errors
-    /// [`Unreadable`] when it is anything else.
-    pub fn optional_rate(&self, field: &str) -> Result<Option<u64>, Unreadable> {
+    /// [`FieldError`] when it is anything else.
+    pub fn optional_rate(&self, field: &str) -> Result<Option<u64>, FieldError> {
         let Some(raw) = self.raw(field) else { return Ok(None) };
         let rate = rate(raw.get()).filter(|rate| *rate > 0);
         rate.map(Some).ok_or_else(|| self.wrong(field, "is not a positive number"))
@@ -203,8 +203,8 @@ impl<'a> Object<'a> {
     /// An object of Stripe's as it is, of at most `longest` bytes; none when it is missing or null.
     ///
     /// # Errors
-    /// [`Unreadable`] when it is no object, holds a NUL (which Postgres cannot store) or is too long.
-    pub fn optional_json(&self, field: &str, longest: usize) -> Result<Option<Value>, Unreadable> {
+    /// [`FieldError`] when it is no object, holds a NUL (which Postgres cannot store) or is too long.
+    pub fn optional_json(&self, field: &str, longest: usize) -> Result<Option<Value>, FieldError> {
         let Some(text) = self.raw(field).map(RawValue::get) else { return Ok(None) };
         match serde_json::from_str(text) {
             Ok(Value::Object(_)) if text.len() > longest => Err(self.wrong(field, "is too long")),
@@ -217,16 +217,16 @@ impl<'a> Object<'a> {
     /// A time that must be there, in unix seconds.
     ///
     /// # Errors
-    /// [`Unreadable`] when it is missing, no whole number, or not between 1970 and 2100.
-    pub fn time(&self, field: &str) -> Result<i64, Unreadable> {
+    /// [`FieldError`] when it is missing, no whole number, or not between 1970 and 2100.
+    pub fn time(&self, field: &str) -> Result<i64, FieldError> {
         self.optional_time(field)?.ok_or_else(|| self.wrong(field, "is missing"))
     }
 
     /// A time in unix seconds; none when it is missing or null.
     ///
     /// # Errors
-    /// [`Unreadable`] when it is no whole number, or not between 1970 and 2100.
-    pub fn optional_time(&self, field: &str) -> Result<Option<i64>, Unreadable> {
+    /// [`FieldError`] when it is no whole number, or not between 1970 and 2100.
+    pub fn optional_time(&self, field: &str) -> Result<Option<i64>, FieldError> {
         match self.optional_integer(field)? {
             Some(time) if !(0..=MAX_TIME).contains(&time) => {
                 Err(self.wrong(field, "is not a time between 1970 and 2100"))
@@ -238,24 +238,24 @@ impl<'a> Object<'a> {
     /// Yes or no; none when it is missing or null.
     ///
     /// # Errors
-    /// [`Unreadable`] when it is neither.
-    pub fn flag(&self, field: &str) -> Result<Option<bool>, Unreadable> {
+    /// [`FieldError`] when it is neither.
+    pub fn flag(&self, field: &str) -> Result<Option<bool>, FieldError> {
         self.decode(field, "is neither true nor false")
     }
 
     /// A currency that must be there, in lower case.
     ///
     /// # Errors
-    /// [`Unreadable`] when it is missing or not three letters.
-    pub fn currency(&self, field: &str) -> Result<String, Unreadable> {
+    /// [`FieldError`] when it is missing or not three letters.
+    pub fn currency(&self, field: &str) -> Result<String, FieldError> {
         self.optional_currency(field)?.ok_or_else(|| self.wrong(field, "is missing"))
     }
 
     /// A currency in lower case; none when it is missing or null.
     ///
     /// # Errors
-    /// [`Unreadable`] when it is not three letters.
-    pub fn optional_currency(&self, field: &str) -> Result<Option<String>, Unreadable> {
+    /// [`FieldError`] when it is not three letters.
+    pub fn optional_currency(&self, field: &str) -> Result<Option<String>, FieldError> {
         match self.optional_text(field)?.map(|code| code.to_ascii_lowercase()) {
             Some(code) if code.len() != 3 || !code.bytes().all(|b| b.is_ascii_lowercase()) => {
                 Err(self.wrong(field, "is not a currency of three letters"))
@@ -264,10 +264,10 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// An [`Unreadable`] for a field of this object.
+    /// An [`FieldError`] for a field of this object.
     #[must_use]
-    pub fn wrong(&self, field: &str, problem: &'static str) -> Unreadable {
-        Unreadable { field: self.path_of(field), problem }
+    pub fn wrong(&self, field: &str, problem: &'static str) -> FieldError {
+        FieldError { field: self.path_of(field), problem }
     }
 
     /// Whether the field is there and holds something.
@@ -279,22 +279,22 @@ impl<'a> Object<'a> {
     /// An id; none when it is missing, null or empty.
     ///
     /// # Errors
-    /// [`Unreadable`] when it is no id.
-    pub fn optional_id(&self, field: &str) -> Result<Option<String>, Unreadable> {
+    /// [`FieldError`] when it is no id.
+    pub fn optional_id(&self, field: &str) -> Result<Option<String>, FieldError> {
         match self.optional_text(field)? {
             Some(id) if id.len() > MAX_ID => Err(self.wrong(field, "is longer than 255 bytes")),
             id => Ok(id),
         }
     }
 
-    fn element(path: String, raw: &'a RawValue) -> Result<Self, Unreadable> {
+    fn element(path: String, raw: &'a RawValue) -> Result<Self, FieldError> {
         match serde_json::from_str(raw.get()) {
             Ok(fields) => Ok(Self { path, fields }),
-            Err(_) => Err(Unreadable { field: path, problem: "is not an object" }),
+            Err(_) => Err(FieldError { field: path, problem: "is not an object" }),
         }
     }
 
-    fn decode<T: DeserializeOwned>(&self, field: &str, problem: &'static str) -> Result<Option<T>, Unreadable> {
+    fn decode<T: DeserializeOwned>(&self, field: &str, problem: &'static str) -> Result<Option<T>, FieldError> {
         let Some(raw) = self.raw(field) else { return Ok(None) };
         serde_json::from_str(raw.get()).map(Some).map_err(|_| self.wrong(field, problem))
     }
@@ -321,7 +321,7 @@ fn rate(number: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Object, Unreadable};
+    use super::{FieldError, Object};
 
     #[test]
     fn nesting_without_end_is_refused_and_not_followed() {
@@ -365,7 +365,7 @@ mod tests {
     fn an_odd_element_of_a_list_and_an_odd_name_of_a_field_spoil_nothing_but_themselves() {
         let body = r#"{"list":[{"id":"x","\ud800":1},7,null,"an id",{"id":"y"}],"\udfff":2}"#;
         let elements = Object::parse(body).expect("an object").objects("list").expect("a list");
-        let said = |element: &Result<Object, Unreadable>| match element {
+        let said = |element: &Result<Object, FieldError>| match element {
             Ok(object) => object.id("id").expect("an id"),
             Err(unreadable) => unreadable.to_string(),
         };

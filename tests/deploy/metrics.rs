@@ -60,7 +60,7 @@ fn reasons() -> BTreeSet<String> {
         known.extend(reasons_in(&text(source)));
     }
     // These are the outcomes of `Recorded`, no refusals.
-    known.retain(|word| !["new", "duplicate", "unvouched"].contains(&word.as_str()));
+    known.retain(|word| !["new", "duplicate", "wrong_mode"].contains(&word.as_str()));
     known
 }
 

@@ -30,7 +30,8 @@ pub async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
     Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
-fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+/// A command that is not started yet.
+pub fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_clawback"));
     command.args(arguments).env_clear().envs(environment.iter().copied());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -56,10 +57,13 @@ impl Serving {
 
     /// Starts it, and waits until it listens.
     pub async fn listening(database_url: &str, environment: &[(&str, &str)]) -> Self {
-        let mut command = command(&["serve"], environment);
-        command.env("DATABASE_URL", database_url).env("STRIPE_WEBHOOK_SECRETS", SECRET);
-        command.env("CLAWBACK_LISTEN", "127.0.0.1:0").env("CLAWBACK_ADMIN_LISTEN", "127.0.0.1:0");
-        let mut child = command.spawn().expect("the binary runs");
+        let usual = [
+            ("DATABASE_URL", database_url),
+            ("STRIPE_WEBHOOK_SECRETS", SECRET),
+            ("CLAWBACK_LISTEN", "127.0.0.1:0"),
+            ("CLAWBACK_ADMIN_LISTEN", "127.0.0.1:0"),
+        ];
+        let mut child = command(&["serve"], &[&usual, environment].concat()).spawn().expect("the binary runs");
         let (heard, listening) = oneshot::channel();
         let stdout = tokio::spawn(read_log(child.stdout.take().expect("a pipe"), heard));
         let mut errors = child.stderr.take().expect("a pipe");
@@ -100,7 +104,7 @@ async fn read_log(stdout: ChildStdout, heard: oneshot::Sender<Value>) -> String 
     let mut lines = BufReader::new(stdout).lines();
     let (mut text, mut heard) = (String::new(), Some(heard));
     while let Ok(Some(line)) = lines.next_line().await {
-        if let Some(heard) = heard.take_if(|_| line.contains("\"listening\"")) {
+        if let Some(heard) = heard.take_if(|_| line.contains("listening on")) {
             drop(heard.send(serde_json::from_str(&line).expect("a line of JSON")));
         }
         text.push_str(&line);

@@ -22,6 +22,7 @@ mod load;
 mod merging;
 mod migrations;
 mod news;
+mod night;
 mod operators;
 mod order_state;
 mod order_story;
@@ -29,7 +30,6 @@ mod people;
 mod privileges;
 mod processing;
 mod proxy;
-
 mod releases;
 mod replicas;
 #[path = "../proof/samples.rs"]

@@ -9,8 +9,9 @@ use clawback::dev::stories::StoryEvent;
 use clawback::domain::RULES;
 use clawback::processor::Processor;
 use serde_json::Value;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::binary::{Serving, run};
 use crate::harness::{Database, SECRET, TestApp, client, header, options, tell};
@@ -22,7 +23,7 @@ const QUIET: (&str, &str) = ("RUST_LOG", "warn,clawback::app=info");
 
 /// The processor of the next release, which reads as this one does and says that it does not.
 struct Newer {
-    stop: watch::Sender<bool>,
+    stop: CancellationToken,
     running: JoinHandle<()>,
 }
 
@@ -30,7 +31,8 @@ impl Newer {
     async fn start(db: &Database) -> Self {
         let rules = Rules { version: RULES + 1, ..Rules::current("order_id") };
         let processor = Processor { database: options(&db.url), rules, woken: Arc::new(Notify::new()), limit: LIMIT };
-        let (stop, stopped) = watch::channel(false);
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
         let running = tokio::spawn(async move { processor.run(stopped).await });
         db.until(&format!("select exists (select from clawback.processors where rules = {})", RULES + 1)).await;
         Self { stop, running }
@@ -38,7 +40,7 @@ impl Newer {
 
     /// Ends it, and lets the time pass after which nobody counts on it any more.
     async fn end(self, db: &Database) {
-        self.stop.send_replace(true);
+        self.stop.cancel();
         self.running.await.expect("a clean end");
         db.execute(&format!("delete from clawback.processors where rules = {}", RULES + 1)).await;
     }

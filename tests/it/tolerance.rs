@@ -388,7 +388,7 @@ fn a_refund_inside_a_charge_is_of_that_charge_and_told_once() {
     let mut payments = facts.by_payment();
     assert_eq!(payments.keys().collect::<Vec<_>>(), ["pi_1"]);
     let derived = derive("pi_1", &payments.remove("pi_1").expect("a payment"));
-    let told: Vec<_> = derived.wanted.iter().map(|wanted| (wanted.kind, wanted.subject.as_str())).collect();
+    let told: Vec<_> = derived.desired.iter().map(|wanted| (wanted.kind, wanted.subject.as_str())).collect();
     assert_eq!((derived.payment.balance.amount_refunded, told), (1_000, vec![("notify_refund", "re_1")]));
 }
 

@@ -39,7 +39,7 @@ fn disputed(paid: i64, refunded: i64, rest: Value) -> Derived {
 }
 
 fn is_asked(end: &Derived, kind: &str, subject: &str, round: &str) -> bool {
-    end.wanted.iter().any(|wanted| (wanted.kind, &*wanted.subject, &*wanted.round) == (kind, subject, round))
+    end.desired.iter().any(|wanted| (wanted.kind, &*wanted.subject, &*wanted.round) == (kind, subject, round))
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn of_a_payment_refunded_in_full_nothing_more_is_lost() {
 fn a_person_decides_whether_the_rest_ships_after_a_dispute_over_a_part_was_lost_or_prevented() {
     for (status, phase) in [("lost", "chargeback"), ("prevented", "prevention")] {
         let end = disputed(1_000, 0, json!({ "status": status, "amount": 300 }));
-        assert!(is_asked(&end, "decide_fulfilment", "dp_1", phase), "{:?}", end.wanted);
+        assert!(is_asked(&end, "decide_fulfilment", "dp_1", phase), "{:?}", end.desired);
         assert!(!kinds(&end).contains(&"release_fulfilment"));
     }
 }
@@ -130,9 +130,9 @@ fn a_count_of_an_earlier_phase_or_of_before_we_looked_is_no_answer() {
             dispute("dp_1", json!({ "charge": "ch_1", "status": status, "evidence_details": counted(count) }))
         };
         let end = payment(&[event("evt_1", 1, &is(1))]);
-        assert!(is_asked(&end, "collect_evidence", "dp_1", phase), "{:?}", end.wanted);
+        assert!(is_asked(&end, "collect_evidence", "dp_1", phase), "{:?}", end.desired);
         let end = payment(&[event("evt_1", 1, &is(1)), event("evt_2", 2, &is(2))]);
-        assert!(!is_asked(&end, "collect_evidence", "dp_1", phase), "{:?}", end.wanted);
+        assert!(!is_asked(&end, "collect_evidence", "dp_1", phase), "{:?}", end.desired);
         assert!(!end.disputes[0].can_respond);
     }
 }
@@ -161,7 +161,7 @@ fn of_a_klarna_inquiry_no_evidence_is_asked_for_but_a_refund_considered() {
     for (due_by, due_at) in [(json!(T0 + 3 * DAY), T0 + 3 * DAY), (Value::Null, T0 + 21 * DAY)] {
         let end = inquiry(due_by);
         assert_eq!(kinds(&end), ["hold_fulfilment", "consider_refund"]);
-        let consider = &end.wanted[1];
+        let consider = &end.desired[1];
         assert_eq!((consider.round.as_str(), consider.due_at), ("inquiry", Some(due_at)));
         assert_eq!(
             (end.payment.balance.hold, end.disputes[0].dispute.payment_method.as_deref()),
@@ -219,7 +219,7 @@ fn each_mark_before_the_deadline_is_a_warning_of_its_own_until_the_next() {
     let due = 1_796_428_799; // 2026-12-04 23:59:59 UTC
     let rest = json!({ "charge": "ch_1", "evidence_details": { "due_by": due } });
     let end = payment(&[event("evt_1", 1, &dispute("dp_1", rest))]);
-    let warned = end.wanted.iter().filter(|wanted| wanted.kind == "warn_evidence_due");
+    let warned = end.desired.iter().filter(|wanted| wanted.kind == "warn_evidence_due");
     let warned: Vec<_> =
         warned.map(|wanted| (wanted.round.as_str(), wanted.run_at, wanted.until, wanted.due_at)).collect();
     let [week, three_days, day] = [7, 3, 1].map(|days| due - days * DAY);

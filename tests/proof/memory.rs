@@ -1,8 +1,8 @@
 //! The proof in memory: lives are delivered in every order, with repeats and in batches, and the end is
 //! always the truth.
 //!
-//! The fold is the service's own, reader and book; the tables are imitated: between two batches nothing
-//! survives but the facts as JSON, the homes of objects, and the rows that were written. The proof on a
+//! The fold is the service's own, reader and working_set; the tables are imitated: between two batches nothing
+//! survives but the facts as JSON, the owners of objects, and the rows that were written. The proof on a
 //! real database is in `postgres.rs`.
 
 use std::collections::BTreeMap;
@@ -62,7 +62,7 @@ pub fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }
 
-/// Lives drawn from one seed; the first that ends wrong is cut down and told.
+/// Lives drawn from one seed; the first that ends wrong is cut down and recorded.
 fn try_lives(lives: u64, seed: u64, deliveries: usize, count: &Count) -> Result<(), String> {
     let config = Config {
         cases: u32::try_from(lives).expect("as many lives as fit"),

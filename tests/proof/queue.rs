@@ -1,13 +1,13 @@
-//! The queue of follow-ups, imitated: the service's own `align` between batches, and consumers that claim,
+//! The queue of follow-ups, imitated: the service's own `reconcile` between batches, and consumers that claim,
 //! complete, fail and lose follow-ups meanwhile.
 //!
 //! The statements that do so on a real database are tried in `postgres.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clawback::apply::book::Book;
-use clawback::domain::align::{FollowUp, FollowUpState, Row};
-use clawback::domain::{Payment, Wanted};
+use clawback::apply::working_set::WorkingSet;
+use clawback::domain::reconcile::{FollowUp, FollowUpState, Row};
+use clawback::domain::{Desired, Payment};
 
 use crate::memory::Dice;
 
@@ -26,28 +26,34 @@ pub struct Queue {
 
 impl Queue {
     /// Brings the queue in line after a batch. Rows of payments that are not stored are not loaded.
-    pub fn align(&mut self, book: &Book, is_stored: impl Fn(&str) -> bool) {
-        let stored: Vec<FollowUp> = self.rows.iter().filter(|row| is_stored(&row.payment_id)).cloned().collect();
-        let aligned = book.align(stored);
-        self.rows.retain(|row| !aligned.delete.contains(&row.id));
-        aligned.update.iter().for_each(|row| self.update(row));
-        aligned.insert.iter().for_each(|row| self.insert(row));
+    pub fn reconcile(&mut self, working_set: &WorkingSet, is_stored: impl Fn(&str) -> bool) {
+        let stored: Vec<FollowUp> =
+            self.rows.iter().filter(|row| is_stored(&row.content.payment_id)).cloned().collect();
+        let changes = working_set.reconcile(stored);
+        self.rows.retain(|row| !changes.delete.contains(&row.id));
+        changes.update.iter().for_each(|row| self.update(row));
+        changes.insert.iter().for_each(|row| self.insert(row));
     }
 
     fn update(&mut self, new: &Row) {
         let row = self.rows.iter_mut().find(|row| Some(row.id) == new.id).expect("what is updated is there");
-        *row = FollowUp { run_at: run_at(new).unwrap_or(row.run_at), ..of_row(new, row.id) };
+        row.run_at = run_at(new).unwrap_or(row.run_at);
+        row.content = new.content.clone();
     }
 
     /// One that is there already comes over, and is ready again if it was withdrawn.
     fn insert(&mut self, new: &Row) {
-        let Some(row) = self.rows.iter_mut().find(|row| key(row) == row_key(new)) else {
+        let new_content = &new.content;
+        let Some(row) = self.rows.iter_mut().find(|row| row.content.key() == new_content.key()) else {
             self.made += 1;
-            return self.rows.push(FollowUp { run_at: run_at(new).unwrap_or(0), ..of_row(new, self.made) });
+            let (id, run_at) = (self.made, run_at(new).unwrap_or(0));
+            return self.rows.push(FollowUp { id, content: new_content.clone(), run_at, rescheduled: false });
         };
-        (row.payment_id, row.order_id, row.wanted) = (new.payment_id.clone(), new.order_id.clone(), true);
+        let row = &mut row.content;
+        (row.payment_id, row.order_id, row.wanted) =
+            (new_content.payment_id.clone(), new_content.order_id.clone(), true);
         if matches!(row.state, FollowUpState::Ready | FollowUpState::Cancelled) {
-            (row.payload, row.due_at) = (new.payload.clone(), new.due_at);
+            (row.payload, row.due_at) = (new_content.payload.clone(), new_content.due_at);
         }
         if row.state == FollowUpState::Cancelled {
             (row.state, row.attempts) = (FollowUpState::Ready, 0);
@@ -56,7 +62,7 @@ impl Queue {
 
     /// Some follow-ups are claimed, some completed, some fail, some leases run out, some people discard.
     pub fn consume(&mut self, dice: &mut Dice) {
-        for row in &mut self.rows {
+        for FollowUp { id, content: row, .. } in &mut self.rows {
             let unless_wanted = |state| if row.wanted { state } else { FollowUpState::Cancelled };
             (row.state, row.attempts) = match (row.state, dice.roll(8)) {
                 (FollowUpState::Ready, 0..=3) => (FollowUpState::Leased, row.attempts + 1),
@@ -67,15 +73,15 @@ impl Queue {
                 (state, _) => (state, row.attempts),
             };
             if row.state == FollowUpState::Done {
-                self.done.insert(row.id);
+                self.done.insert(*id);
             }
         }
     }
 
     /// The rows that are wanted are those that the payments ask for, with what they say; every state fits
     /// whether it is wanted; nothing is there twice; what was completed is done for ever.
-    pub fn check<'a>(&self, asked: impl Iterator<Item = (&'a Payment, &'a Wanted)>) -> Result<(), String> {
-        let mut rows: BTreeMap<Key, &FollowUp> = self.rows.iter().map(|row| (key(row), row)).collect();
+    pub fn check<'a>(&self, asked: impl Iterator<Item = (&'a Payment, &'a Desired)>) -> Result<(), String> {
+        let mut rows: BTreeMap<Key, &FollowUp> = self.rows.iter().map(|row| (row.content.key(), row)).collect();
         if rows.len() != self.rows.len() {
             return Err(format!("WRONG: asked for twice: {:?}", self.rows));
         }
@@ -85,20 +91,24 @@ impl Queue {
                 return Err(format!("WRONG: of {payment:?} is wanted {wanted:?}, but there is {row:?}"));
             }
         }
-        let active = |row: &&&FollowUp| row.wanted || matches!(row.state, FollowUpState::Ready | FollowUpState::Dead);
+        let active = |row: &&&FollowUp| {
+            row.content.wanted || matches!(row.content.state, FollowUpState::Ready | FollowUpState::Dead)
+        };
         if let Some(row) = rows.values().find(active) {
             return Err(format!("WRONG: nothing asks for {row:?}"));
         }
-        let undone = |row: &&FollowUp| self.done.contains(&row.id) && row.state != FollowUpState::Done;
+        let undone = |row: &&FollowUp| self.done.contains(&row.id) && row.content.state != FollowUpState::Done;
         match self.rows.iter().find(undone) {
-            Some(row) if row.kind != OF_PAYMENTS => Err(format!("WRONG: was completed and is not done: {row:?}")),
+            Some(row) if row.content.kind != OF_PAYMENTS => {
+                Err(format!("WRONG: was completed and is not done: {row:?}"))
+            }
             Some(_) | None => Ok(()),
         }
     }
 }
 
 /// A row that will be handed out says what is true; one that was ended says what was true then.
-fn fits(row: &FollowUp, payment: &Payment, wanted: &Wanted) -> bool {
+fn fits(FollowUp { content: row, .. }: &FollowUp, payment: &Payment, wanted: &Desired) -> bool {
     let ended = matches!(row.state, FollowUpState::Done | FollowUpState::Discarded);
     let place = (row.payment_id.as_str(), row.order_id.as_deref());
     row.wanted
@@ -107,34 +117,7 @@ fn fits(row: &FollowUp, payment: &Payment, wanted: &Wanted) -> bool {
         && (ended || (&row.payload, row.due_at) == (&wanted.payload, wanted.due_at))
 }
 
-fn key(row: &FollowUp) -> Key {
-    (row.kind.clone(), row.subject.clone(), row.round.clone())
-}
-
-fn row_key(row: &Row) -> Key {
-    (row.kind.clone(), row.subject.clone(), row.round.clone())
-}
-
 /// "Now" is 0 here.
 fn run_at(row: &Row) -> Option<i64> {
     row.run_at.or(row.run_after)
-}
-
-fn of_row(row: &Row, id: i64) -> FollowUp {
-    let Row { kind, subject, round, order_id, payment_id, payload, state, wanted, due_at, attempts, .. } = row.clone();
-    FollowUp {
-        id,
-        kind,
-        subject,
-        round,
-        order_id,
-        payment_id,
-        payload,
-        state,
-        wanted,
-        run_at: 0,
-        due_at,
-        attempts,
-        rescheduled: false,
-    }
 }

@@ -37,7 +37,7 @@ fn reading(body: &str) -> Result<Facts, String> {
 }
 
 pub fn kinds(derived: &Derived) -> Vec<&str> {
-    derived.wanted.iter().map(|wanted| wanted.kind).collect()
+    derived.desired.iter().map(|wanted| wanted.kind).collect()
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use clawback::apply::book::{Book, Known, Stored};
+use clawback::apply::working_set::{LoadedPayment, Stored, WorkingSet};
 use clawback::domain::history::{Change, PaymentStanding, Standing, Subject};
 use clawback::domain::{
-    Derived, DisputeState, Facts, Marks, Order, OrderKey, Payment, RefundState, RunAt, Tally, Wanted, WarningState,
+    Derived, Desired, DisputeState, Facts, Marks, Order, OrderKey, Payment, RefundState, RunAt, Tally, WarningState,
     derive,
 };
 use clawback::handlers::{Reading, read};
@@ -40,8 +40,8 @@ pub struct Tables {
     pub refunds: BTreeMap<String, RefundState>,
     pub disputes: BTreeMap<String, DisputeState>,
     pub warnings: BTreeMap<String, WarningState>,
-    homes: HashMap<String, String>,
-    pub wanted: BTreeMap<String, Vec<Wanted>>,
+    owners: HashMap<String, String>,
+    pub wanted: BTreeMap<String, Vec<Desired>>,
     /// What a reader of the history makes of it.
     mirror: BTreeMap<Subject, Standing>,
 }
@@ -69,9 +69,9 @@ impl Tables {
     pub fn after(batches: &[Vec<&ReadEvent>], dice: &mut Dice) -> Result<Truth, String> {
         let (mut tables, mut queue) = (Self::default(), Queue::default());
         for batch in batches {
-            let book = tables.post(batch)?;
-            queue.align(&book, |payment_id| tables.facts.contains_key(payment_id));
-            tables.save(&book);
+            let working_set = tables.fold(batch)?;
+            queue.reconcile(&working_set, |payment_id| tables.facts.contains_key(payment_id));
+            tables.save(&working_set);
             queue.consume(dice);
         }
         tables.check()?;
@@ -82,20 +82,20 @@ impl Tables {
     /// The tables after one more batch.
     pub fn with(&self, batch: &[&ReadEvent]) -> Result<Self, String> {
         let mut tables = self.clone();
-        let book = tables.post(batch)?;
-        tables.save(&book);
+        let working_set = tables.fold(batch)?;
+        tables.save(&working_set);
         tables.check()?;
         Ok(tables)
     }
 
-    fn post(&mut self, events: &[&ReadEvent]) -> Result<Book, String> {
-        let mut book = self.load(events);
+    fn fold(&mut self, events: &[&ReadEvent]) -> Result<WorkingSet, String> {
+        let mut working_set = self.load(events);
         for event in events {
-            for change in book.post(event.object.as_deref(), event.facts.clone()).changes {
+            for change in working_set.fold(event.object.as_deref(), event.facts.clone()).changes {
                 self.reflect(change)?;
             }
         }
-        Ok(book)
+        Ok(working_set)
     }
 
     /// A row of the history begins where the one before it ended, and tells of a change.
@@ -109,13 +109,13 @@ impl Tables {
     }
 
     /// The payments that the events touch, and the sums of all others of their orders.
-    fn load(&self, events: &[&ReadEvent]) -> Book {
+    fn load(&self, events: &[&ReadEvent]) -> WorkingSet {
         let named: BTreeSet<&str> = events.iter().flat_map(|event| event.facts.ids()).collect();
-        let homes: HashMap<String, String> =
-            named.iter().filter_map(|id| Some(((*id).to_owned(), self.homes.get(*id)?.clone()))).collect();
-        let concerned = events.iter().flat_map(|event| Book::concerned(&event.facts, &homes));
+        let owners: HashMap<String, String> =
+            named.iter().filter_map(|id| Some(((*id).to_owned(), self.owners.get(*id)?.clone()))).collect();
+        let affected = events.iter().flat_map(|event| WorkingSet::affected(&event.facts, &owners));
         let stored: BTreeMap<String, Facts> =
-            concerned.filter_map(|id| Some((id.to_owned(), self.stored(id)?))).collect();
+            affected.filter_map(|id| Some((id.to_owned(), self.stored(id)?))).collect();
         let standing = |id: &str| PaymentStanding::from(&self.payments[id]);
         let rows: Vec<PaymentStanding> = stored.keys().map(|id| standing(id)).collect();
         let refs: BTreeSet<&str> = events
@@ -132,44 +132,45 @@ impl Tables {
             others.extend(tally.map(|tally| (key, tally)));
         }
         let orders = self.orders.values().filter(|order| refs.contains(order.key.order_id.as_str())).cloned().collect();
-        let payments = stored.into_iter().map(|(payment_id, facts)| Known {
+        let payments = stored.into_iter().map(|(payment_id, facts)| LoadedPayment {
             row: standing(&payment_id),
             payment_id,
             facts,
-            remade: false,
+            rebuilt: false,
         });
-        Book::new(Stored { payments: payments.collect(), homes, orders, others, marks: Marks::default() })
+        WorkingSet::new(Stored { payments: payments.collect(), owners, orders, others, marks: Marks::default() })
     }
 
     fn stored(&self, payment_id: &str) -> Option<Facts> {
         self.facts.get(payment_id).map(|text| serde_json::from_str(text).expect("facts come back as they went"))
     }
 
-    fn save(&mut self, book: &Book) {
-        for (facts, derived) in book.payments() {
+    fn save(&mut self, working_set: &WorkingSet) {
+        for (facts, derived) in working_set.payments() {
             let id = &derived.payment.payment_id;
             let text = serde_json::to_string(facts).expect("facts can be written");
             self.facts.insert(id.clone(), text);
             self.payments.insert(id.clone(), derived.payment.clone());
-            self.homes.extend(facts.held_ids().map(|object| (object.clone(), id.clone())));
+            self.owners.extend(facts.held_ids().map(|object| (object.clone(), id.clone())));
             self.refunds.extend(derived.refunds.iter().map(|refund| (refund.refund_id.clone(), refund.clone())));
             self.disputes.extend(derived.disputes.iter().map(|d| (d.dispute_id.clone(), d.clone())));
             self.warnings.extend(derived.warnings.iter().map(|w| (w.warning_id.clone(), w.clone())));
-            self.wanted.insert(id.clone(), derived.wanted.clone());
+            self.wanted.insert(id.clone(), derived.desired.clone());
         }
-        for gone in book.gone() {
-            self.facts.remove(gone);
-            self.payments.remove(gone);
-            self.wanted.remove(gone);
+        for removed in working_set.removed() {
+            self.facts.remove(removed);
+            self.payments.remove(removed);
+            self.wanted.remove(removed);
         }
-        self.orders.extend(book.orders().into_iter().map(|order| (order.key.clone(), order)));
-        book.gone_orders().into_iter().for_each(|key| drop(self.orders.remove(key)));
+        self.orders.extend(working_set.orders().into_iter().map(|order| (order.key.clone(), order)));
+        working_set.removed_orders().into_iter().for_each(|key| drop(self.orders.remove(key)));
     }
 
     /// Derived again from the stored facts, every payment is what its row says.
     fn check(&self) -> Result<(), String> {
         for (id, payment) in &self.payments {
-            let Derived { payment: again, wanted, .. } = derive(id, &self.stored(id).expect("a row has facts"));
+            let Derived { payment: again, desired: wanted, .. } =
+                derive(id, &self.stored(id).expect("a row has facts"));
             if again != *payment || wanted != self.wanted[id] {
                 return Err(format!("the row of {id} is not what its facts say: {payment:?} is not {again:?}"));
             }
@@ -192,7 +193,7 @@ impl Tables {
     }
 
     /// What each payment asks for.
-    fn asked(&self) -> impl Iterator<Item = (&Payment, &Wanted)> {
+    fn asked(&self) -> impl Iterator<Item = (&Payment, &Desired)> {
         self.wanted.iter().flat_map(|(id, all)| all.iter().map(|one| (&self.payments[id], one)))
     }
 
@@ -268,7 +269,7 @@ fn warning_row(row: &WarningState) -> WarningTruth {
     }
 }
 
-fn wanted_row(wanted: &Wanted) -> WantedTruth {
+fn wanted_row(wanted: &Desired) -> WantedTruth {
     let run_at = match wanted.run_at {
         RunAt::Now => "now".to_owned(),
         RunAt::After(_) => "soon".to_owned(),

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clawback::domain::{Facts, derive};
 use clawback::handlers::{Reading, read};
 use clawback::stripe::envelope::Envelope;
-use clawback::stripe::object::Unreadable;
+use clawback::stripe::object::FieldError;
 use serde_json::{Value, json};
 
 use crate::samples;
@@ -189,7 +189,7 @@ fn is_id(text: &str) -> bool {
 }
 
 /// What intake and the readers make of a sample.
-type Read = (Option<Envelope>, Result<Reading, Unreadable>);
+type Read = (Option<Envelope>, Result<Reading, FieldError>);
 
 fn read_as(sample: &Value) -> Read {
     let body = sample.to_string();

@@ -12,7 +12,7 @@ use crate::app::migrate;
 use crate::app::unix_now;
 use crate::cli::grants;
 use crate::domain::Marks;
-use crate::store::health::{self, Backlog, Oddities, Server};
+use crate::store::health::{self, Access, Backlog, Oddities, Server};
 use crate::store::{migrations, settings};
 use crate::terminal::causes::causes;
 use crate::terminal::count;
@@ -96,18 +96,15 @@ fn server(server: &Server) -> Vec<Finding> {
     let check = |check, fine: bool, good_news: &str, bad_news: &str| {
         if fine { good(check, good_news) } else { wrong(check, bad_news) }
     };
-    let standby = "this is a standby, which cannot be written: point DATABASE_URL at the primary";
-    let read_only = "transactions are read-only: set default_transaction_read_only to off for this role and database";
     let lossy = "off: events are stored durably all the same, but what consumers completed may be undone by a crash: \
                  set it to on for this role and database";
     let unsafe_disk = "off: set it to on, or a crash of the machine loses events that were acknowledged";
     let committed = format!("{}: a commit is on disk before it is answered", server.synchronous_commit);
     vec![
         check("server", server.version >= 140_000, &says, &format!("{says}: 14 or newer is needed")),
-        if server.standby {
-            wrong("writable", standby)
-        } else {
-            check("writable", !server.read_only, "this is the primary, and not read-only", read_only)
+        match server.access {
+            Access::ReadWrite => good("writable", server.access.explanation()),
+            Access::Standby | Access::ReadOnly => wrong("writable", server.access.explanation()),
         },
         if server.synchronous_commit == "off" {
             warning("synchronous_commit", lossy)

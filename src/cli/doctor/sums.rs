@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 
 use super::{Finding, good, warning, wrong};
 use crate::app::database::answer;
-use crate::domain::{Derived, Facts, Marks, Wanted, derive_with};
+use crate::domain::{Derived, Desired, Facts, Marks, derive_with};
 use crate::store::conservation::{self, StoredPayment};
 
 pub(super) async fn look(conn: &mut PgConnection, marks: &Marks, findings: &mut Vec<Finding>) -> sqlx::Result<()> {
@@ -56,7 +56,7 @@ async fn derived_again(conn: &mut PgConnection, marks: &Marks) -> sqlx::Result<[
 /// Those that are missing, that should not be there, or that differ.
 fn differing_objects(stored: &StoredPayment, derived: &Derived) -> Vec<String> {
     // Whether it was too late to ask for it when it was wanted first, nobody knows any more.
-    let lapses = derived.wanted.iter().filter(|wanted| wanted.until.is_some()).map(follow_up).collect::<BTreeSet<_>>();
+    let lapses = derived.desired.iter().filter(|wanted| wanted.until.is_some()).map(follow_up).collect::<BTreeSet<_>>();
     let derived = objects(derived);
     let stored = &stored.objects.0;
     let lapsed = |name: &str| lapses.contains(name) && !stored.contains_key(name);
@@ -80,11 +80,11 @@ fn objects(derived: &Derived) -> BTreeMap<String, Value> {
     let disputes = derived.disputes.iter().map(|d| (format!("dispute {}", d.dispute_id), json!(d)));
     let warnings = derived.warnings.iter().map(|w| (format!("fraud warning {}", w.warning_id), json!(w)));
     let reviews = derived.reviews.iter().map(|r| (format!("review {}", r.review_id), json!(r)));
-    let wanted = derived.wanted.iter().map(|wanted| (follow_up(wanted), json!({})));
+    let wanted = derived.desired.iter().map(|wanted| (follow_up(wanted), json!({})));
     refunds.chain(disputes).chain(warnings).chain(reviews).chain(wanted).collect()
 }
 
-fn follow_up(wanted: &Wanted) -> String {
+fn follow_up(wanted: &Desired) -> String {
     format!("follow-up {} {} {}", wanted.kind, wanted.subject, wanted.round).trim_end().to_owned()
 }
 

@@ -1,16 +1,16 @@
-//! The signing secrets of endpoints, as configured: parsed once, keyed once, never shown.
+//! The signing secrets of endpoints: parsed and keyed once, never shown.
 //!
-//! Not here: reading the configuration, and judging a header.
+//! Not here: reading the configuration, and verifying a header.
 
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Every secret of a webhook endpoint begins so. The prefix is part of the key.
+/// The prefix of every endpoint secret. It is part of the key.
 const PREFIX: &str = "whsec_";
 
-/// The events that a secret vouches for.
+/// The events that are accepted under a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Modes {
     /// Live and test events alike: the secret was given without a label.
@@ -22,8 +22,7 @@ pub enum Modes {
 }
 
 impl Modes {
-    /// Whether an event that says this of itself may come under such a secret. An event that does
-    /// not say (`None`) may: it contradicts nothing.
+    /// Whether an event with this `livemode` is accepted under such a secret. One without `livemode` is.
     #[must_use]
     pub fn allow(self, livemode: Option<bool>) -> bool {
         match self {
@@ -33,7 +32,7 @@ impl Modes {
         }
     }
 
-    /// What two secrets that both match vouch for together.
+    /// The events accepted under two secrets that both match.
     pub(super) fn and(self, other: Self) -> Self {
         if self == other { self } else { Self::Both }
     }
@@ -48,21 +47,22 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// A secret whose key is this text, whatever it looks like, for events of both modes.
-    ///
-    /// Unchecked: configuration goes through [`Secrets::parse`], which insists on `whsec_`.
+    /// A secret with this text as its key, for events of both modes. Configuration goes through [`Secrets::parse`],
+    /// which requires `whsec_`.
     #[must_use]
     pub fn from_key(key: &str) -> Self {
         Self::new(key, Modes::Both, 1)
     }
 
-    /// Which of the configured secrets this is, from 1: what logs may say about it.
+    /// Its position among the configured secrets, from 1: what logs may say about it.
     #[must_use]
     pub fn position(&self) -> usize {
         self.position
     }
 
-    pub(super) fn modes(&self) -> Modes {
+    /// The events it signs.
+    #[must_use]
+    pub fn modes(&self) -> Modes {
         self.modes
     }
 
@@ -71,8 +71,7 @@ impl Secret {
         Self { keyed, modes, position }
     }
 
-    /// The MAC over what Stripe signs, not yet finished: a copy per candidate costs no second pass
-    /// over the body.
+    /// The unfinished MAC over what Stripe signs: comparing it with several candidates needs one pass over the body.
     pub(super) fn mac(&self, timestamp: &str, body: &[u8]) -> Hmac<Sha256> {
         self.keyed.clone().chain_update(timestamp).chain_update(b".").chain_update(body)
     }
@@ -91,10 +90,10 @@ pub struct Secrets(Vec<Secret>);
 /// Why a list of secrets was refused. Says where, never what was there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretsError {
-    /// Nothing but separators.
+    /// Only separators.
     #[error("there is no webhook signing secret in the list")]
     None,
-    /// A piece that is no endpoint secret.
+    /// A piece without the prefix of endpoint secrets.
     #[error(
         "webhook signing secret number {position} does not begin with `whsec_` \
          (after an optional `live:` or `test:`)"
@@ -109,15 +108,22 @@ pub enum SecretsError {
         /// Which piece, from 1.
         position: usize,
     },
+    /// A piece that was copied from documentation.
+    #[error(
+        "webhook signing secret number {position} is a placeholder: copy the endpoint's own from Stripe's Dashboard"
+    )]
+    Placeholder {
+        /// Which piece, from 1.
+        position: usize,
+    },
 }
 
 impl Secrets {
     /// Reads a list separated by commas or white space. Each piece is `whsec_…`, or `live:whsec_…`
-    /// or `test:whsec_…` for a secret that vouches for events of that mode only.
+    /// or `test:whsec_…` for a secret under which only events of that mode are accepted.
     ///
     /// # Errors
-    ///
-    /// When no piece is left, or for the first piece that is no endpoint secret.
+    /// When no piece is left, or for the first piece that is not an endpoint secret.
     pub fn parse(text: &str) -> Result<Self, SecretsError> {
         let secrets = text
             .split(|c: char| c == ',' || c.is_whitespace())
@@ -151,8 +157,19 @@ fn parse_secret(piece: &str, position: usize) -> Result<Secret, SecretsError> {
     match key.strip_prefix(PREFIX) {
         None => Err(SecretsError::NoPrefix { position }),
         Some("") => Err(SecretsError::Empty { position }),
+        Some(rest) if is_placeholder(rest) => Err(SecretsError::Placeholder { position }),
         Some(_) => Ok(Secret::new(key, modes, position)),
     }
+}
+
+/// As in `whsec_…`, `whsec_...`, `whsec_xxxx` or `whsec_your_secret`.
+fn is_placeholder(rest: &str) -> bool {
+    let rest = rest.to_ascii_lowercase();
+    let is_filler = rest.len() > 2 && rest.chars().all(|c| matches!(c, '.' | 'x' | '*' | '_'));
+    is_filler
+        || !rest.is_ascii()
+        || rest.contains("...")
+        || ["your", "replace", "change"].iter().any(|word| rest.starts_with(word))
 }
 
 #[cfg(test)]

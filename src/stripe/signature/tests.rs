@@ -120,6 +120,10 @@ fn what_is_no_endpoint_secret_is_refused_by_its_position() {
         ("whsec_a,,sk_live_hidden", SecretsError::NoPrefix { position: 2 }),
         ("\"whsec_a\"", SecretsError::NoPrefix { position: 1 }),
         ("prod:whsec_a", SecretsError::NoPrefix { position: 1 }),
+        ("whsec_a whsec_…", SecretsError::Placeholder { position: 2 }),
+        ("whsec_...", SecretsError::Placeholder { position: 1 }),
+        ("whsec_xxxxxxxx", SecretsError::Placeholder { position: 1 }),
+        ("test:whsec_your_secret", SecretsError::Placeholder { position: 1 }),
     ] {
         assert_eq!(Secrets::parse(text).unwrap_err(), error, "{text:?}");
     }

@@ -12,9 +12,9 @@ use crate::life::objects::{Dispute, Refund, Review};
 const NOTICE: &[(&str, i64)] = &[("7d", 7), ("72h", 3), ("24h", 1)];
 const DAY: i64 = 86_400;
 
-type Wanted = BTreeSet<WantedTruth>;
+type Desired = BTreeSet<WantedTruth>;
 
-pub(super) fn tell(wanted: &mut Wanted, known: &Known, id: &str, sums: &Sums) {
+pub(super) fn tell(wanted: &mut Desired, known: &Known, id: &str, sums: &Sums) {
     known.refunds.values().filter(|refund| !known.is_release(refund)).for_each(|refund| of_refund(wanted, refund));
     for charge in known.charges.values().filter(|charge| known.unexplained(charge) > 0) {
         let total: i64 = charge.counted.iter().map(|(_, amount)| amount).sum();
@@ -57,7 +57,7 @@ struct Ends {
 }
 
 impl Ends {
-    fn tell(&self, wanted: &mut Wanted, subject: &str, round: &str, holds: bool, well: bool) {
+    fn tell(&self, wanted: &mut Desired, subject: &str, round: &str, holds: bool, well: bool) {
         let safe = well && !self.spoiled;
         if holds {
             now(wanted, "hold_fulfilment", subject, round);
@@ -70,7 +70,7 @@ impl Ends {
 }
 
 /// The buyer is told of money that really went back.
-pub(super) fn of_refund(wanted: &mut Wanted, refund: &Refund) {
+pub(super) fn of_refund(wanted: &mut Desired, refund: &Refund) {
     if refund.status == "succeeded" {
         now(wanted, "notify_refund", &refund.id, "");
     }
@@ -79,7 +79,7 @@ pub(super) fn of_refund(wanted: &mut Wanted, refund: &Refund) {
     }
 }
 
-fn of_dispute(wanted: &mut Wanted, dispute: &Dispute, ends: &Ends) {
+fn of_dispute(wanted: &mut Desired, dispute: &Dispute, ends: &Ends) {
     let phase = phase(dispute);
     let ended_well = ["won", "warning_closed"].contains(&dispute.status);
     ends.tell(wanted, &dispute.id, phase, dispute.is_open(), ended_well);
@@ -102,11 +102,11 @@ fn of_dispute(wanted: &mut Wanted, dispute: &Dispute, ends: &Ends) {
     }
 }
 
-fn now(wanted: &mut Wanted, kind: &str, subject: &str, round: &str) {
+fn now(wanted: &mut Desired, kind: &str, subject: &str, round: &str) {
     add(wanted, kind, subject, round, "now", None);
 }
 
-fn add(wanted: &mut Wanted, kind: &str, subject: &str, round: &str, run_at: &str, due_at: Option<i64>) {
+fn add(wanted: &mut Desired, kind: &str, subject: &str, round: &str, run_at: &str, due_at: Option<i64>) {
     let [kind, subject, round, run_at] = [kind, subject, round, run_at].map(str::to_owned);
     wanted.insert(WantedTruth { kind, subject, round, run_at, due_at });
 }

@@ -1,8 +1,8 @@
-//! A socket that, when closed, lets the client read the last answer.
+//! Lingering close: a socket whose client can still read the last response after it was closed.
 //!
-//! To close a socket whose client is still sending makes the kernel answer with a reset, and a reset
-//! may overtake an answer such as 413: the client then sees a broken connection and no reason. So
-//! closing means: send the end, then read and throw away until the client closes too, for a moment.
+//! When a socket is closed while its client is still sending, the kernel sends a reset, which may overtake a response
+//! such as 413: the client sees a broken connection and no reason. So the write side is closed first, and what the
+//! client still sends is read and discarded, for a moment.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -14,40 +14,40 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-/// For the client to notice and to close.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the client has to close its side.
+const LINGER: Duration = Duration::from_secs(1);
 
-pub(super) struct Linger {
+pub(super) struct LingeringStream {
     stream: TcpStream,
-    /// Set once the end was sent.
+    /// Set once the write side is closed.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
-impl Linger {
+impl LingeringStream {
     pub(super) fn new(stream: TcpStream) -> Self {
         Self { stream, deadline: None }
     }
 
-    /// Until the client closes, too.
+    /// Reads until the client closes its side.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut space = [MaybeUninit::uninit(); 8 * 1024];
         loop {
-            let mut nothing = ReadBuf::uninit(&mut space);
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut nothing))?;
-            if nothing.filled().is_empty() {
+            let mut discarded = ReadBuf::uninit(&mut space);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut discarded))?;
+            if discarded.filled().is_empty() {
                 return Poll::Ready(Ok(()));
             }
         }
     }
 }
 
-impl AsyncRead for Linger {
+impl AsyncRead for LingeringStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
-impl AsyncWrite for Linger {
+impl AsyncWrite for LingeringStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
@@ -71,9 +71,9 @@ impl AsyncWrite for Linger {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.deadline.is_none() {
             ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
-            self.deadline = Some(Box::pin(sleep(PATIENCE)));
+            self.deadline = Some(Box::pin(sleep(LINGER)));
         }
-        let out_of_patience = self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready());
-        if out_of_patience { Poll::Ready(Ok(())) } else { self.poll_drain(cx) }
+        let is_over = self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready());
+        if is_over { Poll::Ready(Ok(())) } else { self.poll_drain(cx) }
     }
 }

@@ -28,7 +28,7 @@ pub enum RunAt {
 
 /// One piece of work that somebody should do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct Desired {
     /// What is to be done.
     pub kind: &'static str,
     /// The id of what it is about.
@@ -65,7 +65,7 @@ struct Case<'a> {
     marks: &'a Marks,
 }
 
-type Rule = fn(&Case) -> Vec<Wanted>;
+type Rule = fn(&Case) -> Vec<Desired>;
 
 const RULES: &[(&str, Rule)] = &[
     ("notify_refund", notify_refund),
@@ -100,19 +100,19 @@ pub fn kinds() -> Vec<&'static str> {
 }
 
 /// Everything that this payment asks for.
-pub(super) fn wanted(payment: &Payment, facts: &Facts, marks: &Marks) -> Vec<Wanted> {
+pub(super) fn desired(payment: &Payment, facts: &Facts, marks: &Marks) -> Vec<Desired> {
     let case = Case { payment, facts, marks };
     let asked = |(kind, rule): &(&'static str, Rule)| {
         let kind = *kind;
-        rule(&case).into_iter().map(move |wanted| Wanted { kind, ..wanted })
+        rule(&case).into_iter().map(move |wanted| Desired { kind, ..wanted })
     };
     RULES.iter().flat_map(asked).collect()
 }
 
 /// Work on a subject, now, without a deadline. `wanted` fills in the kind.
-fn now(subject: &str, round: &str, payload: Value) -> Wanted {
+fn now(subject: &str, round: &str, payload: Value) -> Desired {
     let (subject, round) = (subject.to_owned(), round.to_owned());
-    Wanted {
+    Desired {
         kind: "",
         subject,
         round,
@@ -126,17 +126,17 @@ fn now(subject: &str, round: &str, payload: Value) -> Wanted {
 }
 
 /// The same, once something has come about.
-fn since(cause: Option<i64>, wanted: Vec<Wanted>) -> Vec<Wanted> {
-    wanted.into_iter().map(|wanted| Wanted { cause, ..wanted }).collect()
+fn since(cause: Option<i64>, wanted: Vec<Desired>) -> Vec<Desired> {
+    wanted.into_iter().map(|wanted| Desired { cause, ..wanted }).collect()
 }
 
-fn notify_refund(&Case { facts, .. }: &Case) -> Vec<Wanted> {
+fn notify_refund(&Case { facts, .. }: &Case) -> Vec<Desired> {
     refunds(facts, |status| status == "succeeded")
-        .map(|(refund, wanted)| Wanted { cause: Some(refund.value.created), ..wanted })
+        .map(|(refund, wanted)| Desired { cause: Some(refund.value.created), ..wanted })
         .collect()
 }
 
-fn notify_unexplained_refund(&Case { payment, facts, .. }: &Case) -> Vec<Wanted> {
+fn notify_unexplained_refund(&Case { payment, facts, .. }: &Case) -> Vec<Desired> {
     let unexplained = facts.unexplained().into_iter();
     unexplained
         .map(|Unexplained { charge_id, charge, amount, shown }| {
@@ -145,23 +145,23 @@ fn notify_unexplained_refund(&Case { payment, facts, .. }: &Case) -> Vec<Wanted>
                 "amount_paid": payment.balance.amount_paid, "currency": charge.currency,
             });
             let cause = facts.shown_at(charge_id);
-            Wanted { run_at: RunAt::After(OVERTAKE), cause, ..now(charge_id, &shown.to_string(), payload) }
+            Desired { run_at: RunAt::After(OVERTAKE), cause, ..now(charge_id, &shown.to_string(), payload) }
         })
         .collect()
 }
 
-fn resolve_failed_refund(&Case { facts, .. }: &Case) -> Vec<Wanted> {
+fn resolve_failed_refund(&Case { facts, .. }: &Case) -> Vec<Desired> {
     refunds(facts, |status| matches!(status, "failed" | "canceled"))
         .map(|(refund, wanted)| {
             // When it failed, Stripe does not say.
             let seen = refund.stamp.at;
-            Wanted { cause: Some(seen), news_until: Some(seen.saturating_add(FAILED_LATELY)), ..wanted }
+            Desired { cause: Some(seen), news_until: Some(seen.saturating_add(FAILED_LATELY)), ..wanted }
         })
         .collect()
 }
 
 /// Work on each refund in such a status, now, and the refund. A release gave nothing back.
-fn refunds(facts: &Facts, is_due: impl Fn(&str) -> bool) -> impl Iterator<Item = (&Latest<Refund>, Wanted)> {
+fn refunds(facts: &Facts, is_due: impl Fn(&str) -> bool) -> impl Iterator<Item = (&Latest<Refund>, Desired)> {
     let releases = facts.releases();
     let refunds = facts.refunds.iter().filter(move |(id, _)| !releases.contains(id.as_str()));
     let due = refunds.filter(move |(_, refund)| is_due(&refund.best.value.status));
@@ -176,7 +176,7 @@ fn refund_payload(id: &str, facts: &Facts) -> Value {
     })
 }
 
-fn cancel_fulfilment(&Case { payment, facts, .. }: &Case) -> Vec<Wanted> {
+fn cancel_fulfilment(&Case { payment, facts, .. }: &Case) -> Vec<Desired> {
     let balance = &payment.balance;
     let payload = || {
         json!({
@@ -188,14 +188,14 @@ fn cancel_fulfilment(&Case { payment, facts, .. }: &Case) -> Vec<Wanted> {
     since(facts.went_back_at(), wanted.into_iter().collect())
 }
 
-fn hold_fulfilment(&Case { facts, .. }: &Case) -> Vec<Wanted> {
+fn hold_fulfilment(&Case { facts, .. }: &Case) -> Vec<Desired> {
     let mut hold = disputes(facts, |dispute| dispute.seen().outcome().is_none());
     hold.extend(warnings(facts, |id| facts.is_actionable(id)));
     hold.extend(reviews(facts, |review| review.open));
     hold
 }
 
-fn release_fulfilment(&Case { payment, facts, .. }: &Case) -> Vec<Wanted> {
+fn release_fulfilment(&Case { payment, facts, .. }: &Case) -> Vec<Desired> {
     if may_ship(payment, facts) { since(facts.last_reason_at(), ended_well(facts)) } else { Vec::new() }
 }
 
@@ -208,7 +208,7 @@ pub(super) fn may_ship(payment: &Payment, facts: &Facts) -> bool {
 }
 
 /// Nothing holds and something is left, but not all of it: a person must say whether it ships.
-fn decide_fulfilment(&Case { payment, facts, .. }: &Case) -> Vec<Wanted> {
+fn decide_fulfilment(&Case { payment, facts, .. }: &Case) -> Vec<Desired> {
     if payment.balance.hold || !payment.balance.something_left() {
         return Vec::new();
     }
@@ -225,7 +225,7 @@ fn any_ended_badly(facts: &Facts) -> bool {
 }
 
 /// Every reason to hold that is over and ended well. A warning that was never actionable held nothing.
-fn ended_well(facts: &Facts) -> Vec<Wanted> {
+fn ended_well(facts: &Facts) -> Vec<Desired> {
     let mut over = disputes(facts, |dispute| dispute.seen().ended_well());
     let told = |id: &str| facts.warnings[id].best.value.actionable.is_some();
     over.extend(warnings(facts, |id| told(id) && !facts.is_actionable(id)));
@@ -240,14 +240,14 @@ impl Review {
     }
 }
 
-fn collect_evidence(&Case { facts, .. }: &Case) -> Vec<Wanted> {
+fn collect_evidence(&Case { facts, .. }: &Case) -> Vec<Desired> {
     disputes(facts, |dispute| facts.awaits_evidence(dispute))
         .into_iter()
-        .map(|wanted| Wanted { due_at: facts.disputes[&wanted.subject].due_by(), ..wanted })
+        .map(|wanted| Desired { due_at: facts.disputes[&wanted.subject].due_by(), ..wanted })
         .collect()
 }
 
-fn warn_evidence_due(case: &Case) -> Vec<Wanted> {
+fn warn_evidence_due(case: &Case) -> Vec<Desired> {
     let awaited = collect_evidence(case).into_iter();
     awaited
         .filter_map(|wanted| Some((wanted.due_at?, wanted)))
@@ -256,51 +256,51 @@ fn warn_evidence_due(case: &Case) -> Vec<Wanted> {
 }
 
 /// A warning at each mark. Once the next mark has come, the one before it has nothing to say any more.
-fn warnings_of(due: i64, wanted: &Wanted, marks: &Marks) -> Vec<Wanted> {
+fn warnings_of(due: i64, wanted: &Desired, marks: &Marks) -> Vec<Desired> {
     let Ok(date) = OffsetDateTime::from_unix_timestamp(due).map(OffsetDateTime::date) else { return Vec::new() };
     let warning = |(mark, at, until)| {
         let round = format!("{}/{mark}/{date}", wanted.round);
-        Wanted { round, run_at: RunAt::At(at), until, ..wanted.clone() }
+        Desired { round, run_at: RunAt::At(at), until, ..wanted.clone() }
     };
     marks.before(due).map(warning).collect()
 }
 
-fn record_dispute_won(&Case { facts, .. }: &Case) -> Vec<Wanted> {
+fn record_dispute_won(&Case { facts, .. }: &Case) -> Vec<Desired> {
     record_dispute(facts, Outcome::Won)
 }
 
-fn record_dispute_lost(&Case { facts, .. }: &Case) -> Vec<Wanted> {
+fn record_dispute_lost(&Case { facts, .. }: &Case) -> Vec<Desired> {
     record_dispute(facts, Outcome::Lost)
 }
 
-fn record_dispute(facts: &Facts, outcome: Outcome) -> Vec<Wanted> {
+fn record_dispute(facts: &Facts, outcome: Outcome) -> Vec<Desired> {
     let ended = disputes(facts, |dispute| dispute.seen().outcome() == Some(outcome)).into_iter();
     ended
         .map(|wanted| {
             let cause = Some(facts.disputes[&wanted.subject].child.best.stamp.at);
-            Wanted { round: String::new(), cause, ..wanted }
+            Desired { round: String::new(), cause, ..wanted }
         })
         .collect()
 }
 
-fn consider_refund(&Case { facts, .. }: &Case) -> Vec<Wanted> {
+fn consider_refund(&Case { facts, .. }: &Case) -> Vec<Desired> {
     warnings(facts, |id| facts.is_actionable(id))
 }
 
 /// An inquiry that nobody can answer ends with a refund of the disputed amount.
-fn consider_refund_of_inquiry(&Case { facts, .. }: &Case) -> Vec<Wanted> {
+fn consider_refund_of_inquiry(&Case { facts, .. }: &Case) -> Vec<Desired> {
     disputes(facts, |dispute| dispute.seen().is_open_inquiry() && !facts.takes_evidence(dispute))
         .into_iter()
         .map(|wanted| {
             let dispute = &facts.disputes[&wanted.subject];
             let due_at = dispute.due_by().or(Some(dispute.seen().created + ESCALATION));
-            Wanted { due_at, ..wanted }
+            Desired { due_at, ..wanted }
         })
         .collect()
 }
 
 /// Work on each early fraud warning that `is_due`, now.
-fn warnings(facts: &Facts, is_due: impl Fn(&str) -> bool) -> Vec<Wanted> {
+fn warnings(facts: &Facts, is_due: impl Fn(&str) -> bool) -> Vec<Desired> {
     let due = facts.warnings.iter().filter(|(id, _)| is_due(id));
     due.map(|(id, facts)| {
         let warning = &facts.best.value;
@@ -311,7 +311,7 @@ fn warnings(facts: &Facts, is_due: impl Fn(&str) -> bool) -> Vec<Wanted> {
 }
 
 /// Work on each Radar review that `is_due`, now.
-fn reviews(facts: &Facts, is_due: impl Fn(&Review) -> bool) -> Vec<Wanted> {
+fn reviews(facts: &Facts, is_due: impl Fn(&Review) -> bool) -> Vec<Desired> {
     let due = facts.reviews.iter().filter(|(_, review)| is_due(&review.best.value));
     due.map(|(id, review)| now(id, "", json!({ "review_id": id, "reason": reason(&review.best.value) }))).collect()
 }
@@ -322,7 +322,7 @@ fn reason(review: &Review) -> Option<&str> {
 }
 
 /// Work on each dispute that `is_due`, now, a round for each phase.
-fn disputes(facts: &Facts, is_due: impl Fn(&DisputeFacts) -> bool) -> Vec<Wanted> {
+fn disputes(facts: &Facts, is_due: impl Fn(&DisputeFacts) -> bool) -> Vec<Desired> {
     let losses = facts.losses();
     let due = facts.disputes.iter().filter(|(_, dispute)| is_due(dispute));
     due.map(|(id, dispute)| now(id, dispute.seen().phase().as_str(), dispute_payload(id, dispute, losses[id.as_str()])))

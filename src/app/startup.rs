@@ -1,0 +1,96 @@
+//! What happens before the first event is processed: migrations, and the settings of the first start.
+//!
+//! Both are retried while the database is unavailable. The service listens meanwhile, answers 503 and is not ready.
+
+use anyhow::ensure;
+use sqlx::migrate::MigrateError;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection};
+use tokio::time::sleep;
+
+use super::config::Misconfigured;
+use super::migrate::{migrate, place, why};
+use crate::backoff;
+use crate::store::settings;
+use crate::terminal::causes::causes;
+
+/// Runs pending migrations if `run_migrations`, and records the order key.
+///
+/// # Errors
+/// When a migration fails for a reason that does not pass, or the database has another order key and the change is not
+/// confirmed.
+pub(super) async fn prepare(
+    database: &PgConnectOptions,
+    run_migrations: bool,
+    order_key: &str,
+    is_change_confirmed: bool,
+) -> anyhow::Result<()> {
+    let mut retry = Retry::new(database);
+    while run_migrations && let Err(error) = migrate(database).await {
+        let reason = format!("cannot migrate the database on {}: {}", place(database), why(&error));
+        ensure!(is_transient(&error), reason);
+        retry.wait(reason).await;
+    }
+    loop {
+        match begin(database, order_key, is_change_confirmed).await {
+            Ok(known) if known == order_key => return Ok(()),
+            Ok(known) => return Err(other_order_key(&known, order_key).into()),
+            Err(error) => retry.wait(format!("cannot start processing on {}: {}", retry.place, causes(&error))).await,
+        }
+    }
+}
+
+/// Waits between attempts, and logs each reason once.
+struct Retry {
+    place: String,
+    failures: u32,
+    logged: String,
+}
+
+impl Retry {
+    fn new(database: &PgConnectOptions) -> Self {
+        Self { place: place(database), failures: 0, logged: String::new() }
+    }
+
+    async fn wait(&mut self, reason: String) {
+        if self.logged != reason {
+            tracing::warn!("{reason}; retrying");
+            self.logged = reason;
+        }
+        self.failures += 1;
+        sleep(backoff::delay(self.failures)).await;
+    }
+}
+
+/// Returns the order key in use.
+async fn begin(database: &PgConnectOptions, order_key: &str, is_change_confirmed: bool) -> sqlx::Result<String> {
+    let mut conn = database.connect().await?;
+    let mut known = settings::begin(&mut conn, order_key).await?;
+    if known != order_key && is_change_confirmed {
+        settings::change_order_key(&mut conn, order_key).await?;
+        tracing::info!("the order key changes from {known} to {order_key}: rebuilding every payment");
+        order_key.clone_into(&mut known);
+    }
+    conn.close().await?;
+    Ok(known)
+}
+
+fn other_order_key(known: &str, given: &str) -> Misconfigured {
+    Misconfigured::new(format!(
+        "CLAWBACK_ORDER_KEY is {given}, but the orders of this database were found by {known}: set it back, or start \
+         once with --order-key-changed, which rebuilds every payment"
+    ))
+}
+
+/// Whether a failed migration is worth retrying: the server is unreachable (08), read-only or a standby (25006),
+/// starting or stopping (57), out of resources (53), refuses the password (28) or lacks the database as yet (3D000), or
+/// another replica was first (23505, 40, 42P06, 42P07, 55). Anything else needs a person:
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+fn is_transient(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else { return false };
+    let Some(error) = error.as_database_error() else { return true };
+    let code = error.code().unwrap_or_default();
+    ["08", "23505", "25006", "28", "3D000", "40", "42P06", "42P07", "53", "55", "57"]
+        .iter()
+        .any(|known| code.starts_with(known))
+}

@@ -1,0 +1,50 @@
+//! The bodies of a batch's events as facts. Pure; what an object means is decided in [`crate::handlers`].
+
+use std::collections::HashMap;
+
+use super::ReadEvent;
+use crate::domain::Payer;
+use crate::handlers::{self, Reading};
+use crate::store::ledger::{FinishedEvent, Outcome, PendingEvent};
+use crate::stripe::object::FieldError;
+
+/// What the bodies say.
+#[derive(Default)]
+pub(super) struct Read {
+    /// The events that carry facts, in the order received.
+    pub events: Vec<ReadEvent>,
+    /// The payers they name.
+    pub people: Vec<Payer>,
+    /// The events that are ignored or failed.
+    pub finished: Vec<FinishedEvent>,
+}
+
+/// Reads the body of each event. `bodies` are by event id.
+pub(super) fn read(events: Vec<PendingEvent>, bodies: &HashMap<String, String>, order_key: &str) -> Read {
+    let mut read = Read::default();
+    for event in events {
+        let Some(body) = bodies.get(&event.event_id) else {
+            read.finished.push(unread(event, Outcome::Failed, "its body was pruned".to_owned()));
+            continue;
+        };
+        match handlers::read(&event.event_id, body, order_key) {
+            Ok(Reading::Facts(facts, people, errors)) => {
+                read.people.extend(people);
+                read.events.push(ReadEvent { event, facts, note: note(&errors) });
+            }
+            Ok(Reading::Ignored(reason)) => read.finished.push(unread(event, Outcome::Ignored, reason)),
+            Err(error) => read.finished.push(unread(event, Outcome::Failed, error.to_string())),
+        }
+    }
+    read
+}
+
+fn unread(event: PendingEvent, outcome: Outcome, reason: String) -> FinishedEvent {
+    FinishedEvent { event_id: event.event_id, outcome, payment_id: None, last_error: Some(reason) }
+}
+
+/// The fields of a processed event that were taken as absent; at most ten, since a list can hold very many.
+fn note(errors: &[FieldError]) -> Option<String> {
+    let fields: Vec<String> = errors.iter().take(10).map(ToString::to_string).collect();
+    (!errors.is_empty()).then(|| format!("passed over: {}", fields.join("; ")))
+}
