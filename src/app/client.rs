@@ -5,10 +5,9 @@ use std::time::Duration;
 use anyhow::Context;
 use reqwest::Client;
 
-/// A client that gives up after `limit`. It goes straight to a receiver of one's own: a proxy of the environment is
-/// for what lies outside, and would not reach loopback.
+/// A client with this time-out. It ignores the proxy of the environment, which would not reach loopback.
 pub(crate) fn client(limit: Duration) -> anyhow::Result<Client> {
-    // Nothing happens when it was installed before.
+    // Fails when one is installed already, which is fine.
     drop(rustls::crypto::ring::default_provider().install_default());
     Client::builder().timeout(limit).no_proxy().build().context("cannot make an HTTP client")
 }

@@ -1,7 +1,7 @@
 //! Configuration: flags, each with an environment variable, and secrets from files.
 //!
-//! What is missing or malformed is a [`Misconfigured`]: one line that says what, and how to mend it.
-//! It names no secret.
+//! A missing or malformed setting is a [`Misconfigured`]: one line that names it and says how to fix it, without any
+//! secret.
 
 mod url;
 
@@ -29,41 +29,50 @@ impl Misconfigured {
     pub(crate) fn new(reason: impl Into<String>) -> Self {
         Self(reason.into())
     }
+
+    /// Both values, or everything that is wrong with either.
+    pub(crate) fn both<A, B>(a: Result<A, Self>, b: Result<B, Self>) -> Result<(A, B), Self> {
+        match (a, b) {
+            (Ok(a), Ok(b)) => Ok((a, b)),
+            (Err(a), Err(b)) => Err(Self(format!("{a}; {b}"))),
+            (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+        }
+    }
 }
 
-/// Where the database is.
+/// The database.
 #[derive(Clone, Debug, Args)]
 pub struct Database {
     /// Postgres 14 or newer, as postgres://user:password@host/database
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
     pub database_url: Option<SecretString>,
-    /// A file that holds it
+    /// A file that contains it
     #[arg(long, env = "DATABASE_URL_FILE", global = true)]
     pub database_url_file: Option<PathBuf>,
 }
 
-/// What events are signed with.
+/// The secrets that events are signed with.
 #[derive(Clone, Debug, Args)]
 pub struct Signing {
-    /// One or more whsec_… secrets, separated by commas or white space; live:whsec_… and test:whsec_…
-    /// vouch for events of that mode only
+    /// One or more whsec_… secrets, separated by commas or white space; under live:whsec_… and
+    /// test:whsec_… only events of that mode are accepted
     #[arg(long, env = "STRIPE_WEBHOOK_SECRETS", hide_env_values = true)]
     pub webhook_secrets: Option<SecretString>,
-    /// A file that holds them
+    /// A file that contains them
     #[arg(long, env = "STRIPE_WEBHOOK_SECRETS_FILE")]
     pub webhook_secrets_file: Option<PathBuf>,
-    /// The same as --webhook-secrets, for those who have one
+    /// A single secret: an alternative name for --webhook-secrets
     #[arg(long, env = "STRIPE_WEBHOOK_SECRET", hide_env_values = true)]
     pub webhook_secret: Option<SecretString>,
-    /// A file that holds it
+    /// A file that contains it
     #[arg(long, env = "STRIPE_WEBHOOK_SECRET_FILE")]
     pub webhook_secret_file: Option<PathBuf>,
 }
 
-/// How logs are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
     /// For people.
     Pretty,
@@ -72,13 +81,13 @@ pub enum LogFormat {
 /// The settings of `serve` and `dev`.
 #[derive(Clone, Debug, Args)]
 pub struct Serve {
-    /// Where the database is.
+    /// The database.
     #[command(flatten)]
     pub database: Database,
-    /// What events are signed with.
+    /// The secrets that events are signed with.
     #[command(flatten)]
     pub signing: Signing,
-    /// Address for webhooks and health [default: 0.0.0.0:8080; dev: 127.0.0.1:8080]
+    /// Address for webhooks and probes [default: 0.0.0.0:8080; dev: 127.0.0.1:8080]
     #[arg(long, env = "CLAWBACK_LISTEN", value_parser = address)]
     pub listen: Option<SocketAddr>,
     /// Address for metrics: never the public one [default: 127.0.0.1:9090]
@@ -87,32 +96,32 @@ pub struct Serve {
     /// Metadata key that holds the merchant's order reference
     #[arg(long, env = "CLAWBACK_ORDER_KEY", default_value = "order_id", value_parser = order_key)]
     pub order_key: String,
-    /// The key is meant to be another than the service had before: every payment is rebuilt
+    /// Confirm that the order key changes: every payment is rebuilt
     #[arg(long, env = "CLAWBACK_ORDER_KEY_CHANGED", default_value_t = false, action = clap::ArgAction::Set,
           num_args = 0..=1, default_missing_value = "true")]
     pub order_key_changed: bool,
-    /// How long before the deadline for evidence somebody is warned
+    /// How long before an evidence deadline to warn, as a list of durations
     #[arg(long, env = "CLAWBACK_EVIDENCE_MARKS", default_value = "7d,72h,24h", value_parser = evidence_marks)]
     pub evidence_marks: Marks,
     /// How old a signature may be, and how far in the future
     #[arg(long, env = "CLAWBACK_TOLERANCE", default_value = "300s", value_parser = tolerance)]
     pub tolerance: Duration,
-    /// Largest body of a request
+    /// Maximum size of a request body
     #[arg(long, env = "CLAWBACK_MAX_BODY", default_value = "1MiB", value_parser = max_body)]
     pub max_body: usize,
     /// Run pending migrations first
     #[arg(long, env = "CLAWBACK_MIGRATE", default_value_t = true, action = clap::ArgAction::Set)]
     pub migrate: bool,
-    /// How logs are written [default: pretty on a terminal, else json]
+    /// Format of log lines [default: pretty on a terminal, else json]
     #[arg(long, env = "CLAWBACK_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
 }
 
 impl Database {
-    /// Where to connect.
+    /// The connection options.
     ///
     /// # Errors
-    /// [`Misconfigured`] when no address is given, or none that can be read.
+    /// [`Misconfigured`] when the URL is missing or malformed.
     pub fn options(&self) -> Result<PgConnectOptions, Misconfigured> {
         let url = secret(&self.database_url, &self.database_url_file)?.ok_or_else(|| {
             Misconfigured("DATABASE_URL is missing: set it to postgres://user:password@host/database".to_owned())
@@ -149,7 +158,7 @@ impl Signing {
     }
 }
 
-/// A value given directly, else the content of a file. An empty variable is as good as none.
+/// A value given directly, else the content of a file. An empty variable counts as unset.
 fn secret(value: &Option<SecretString>, file: &Option<PathBuf>) -> Result<Option<SecretString>, Misconfigured> {
     match (value.as_ref().filter(|value| !value.expose_secret().trim().is_empty()), file) {
         (Some(value), _) => Ok(Some(value.clone())),
@@ -211,7 +220,7 @@ fn max_body(text: &str) -> Result<usize, String> {
     }
 }
 
-/// On one line. What follows it are hints for a terminal.
+/// The first paragraph on one line; the rest are hints for a terminal.
 pub(crate) fn first_paragraph(text: &str) -> String {
     let lines: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
     lines.join(" ").trim_start_matches("error: ").to_owned()

@@ -1,6 +1,6 @@
 //! Configuration, and the one place that puts a running service together.
 //!
-//! Knows no command: those of operators are in [`crate::cli`], what never runs in production in [`crate::dev`].
+//! Not here: commands ([`crate::cli`], [`crate::dev`]).
 
 mod client;
 pub mod config;

@@ -13,7 +13,8 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{config, metrics, startup};
+use super::config::{self, Misconfigured};
+use super::{metrics, startup};
 use crate::apply::{self, Rules};
 use crate::domain::Marks;
 use crate::http::body_memory::BodyMemory;
@@ -52,11 +53,12 @@ impl Service {
     /// Reads the settings.
     ///
     /// # Errors
-    /// [`config::Misconfigured`] when one is missing or malformed.
-    pub fn configured(args: &config::Serve) -> Result<Self, config::Misconfigured> {
+    /// [`Misconfigured`] names every setting that is missing or malformed.
+    pub fn configured(args: &config::Serve) -> Result<Self, Misconfigured> {
+        let (database, secrets) = Misconfigured::both(args.database.options(), args.signing.secrets())?;
         Ok(Self {
-            database: args.database.options()?,
-            secrets: args.signing.secrets()?,
+            database,
+            secrets,
             tolerance: args.tolerance,
             max_body: args.max_body,
             order_key: args.order_key.clone(),

@@ -19,7 +19,7 @@ use crate::telemetry;
 
 /// The Prometheus text format.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-/// A scrape waits so long for the database.
+/// How long a scrape waits for the database.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
 /// The admin routes. The recorder must be installed by then.
@@ -37,7 +37,7 @@ pub fn router(app: App, metrics: PrometheusHandle) -> Router {
     finish(routes, app)
 }
 
-/// Sets the gauges of this moment.
+/// Sets the gauges to their current values.
 async fn observe(app: &App) {
     let idle = app.pool.num_idle();
     gauge!(telemetry::POOL_CONNECTIONS, "state" => "idle").set(idle as f64);
@@ -61,7 +61,7 @@ fn set(gauges: &Gauges) {
     gauge!(telemetry::EVIDENCE_OVERDUE).set(gauges.evidence_overdue as f64);
     gauge!(telemetry::UNLINKED_PAYMENTS).set(gauges.unlinked as f64);
     gauge!(telemetry::NEWEST_EVENT_SECONDS).set(gauges.newest_event_seconds);
-    // What is not there counts 0: a gauge that is not set keeps what it said before.
+    // Missing kinds and states are set to 0: a gauge keeps its value until it is set again.
     for kind in kinds() {
         let of_kind = || gauges.follow_ups.iter().filter(|row| row.kind == kind);
         for state in ["ready", "leased", "dead"] {

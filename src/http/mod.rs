@@ -1,7 +1,7 @@
 //! HTTP: the webhook and the probes on the public listener, metrics on the admin listener.
 //!
-//! Every answer has a JSON body, metrics apart. Not here: how events are stored ([`crate::intake`]),
-//! and binding sockets, which the caller does.
+//! Every answer except metrics has a JSON body. Not here: how events are stored ([`crate::intake`]), and binding sockets,
+//! which the caller does.
 
 pub mod admin;
 pub mod body_memory;
@@ -32,7 +32,7 @@ use crate::stripe::signature::Secrets;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// In bytes. A client may bring an id of its own, but not fill the log with it.
+/// In bytes. A client may send an id of its own, but not fill the log with it.
 const MAX_LOGGED_ID: usize = 64;
 
 /// What the handlers need. Holds no clock.
@@ -42,13 +42,13 @@ pub struct App {
     pub intake: Intake,
     /// The memory for bodies, over all requests.
     pub bodies: BodyMemory,
-    /// Deliveries may be signed with any of these.
+    /// A delivery must be signed with one of these.
     pub secrets: Arc<Secrets>,
     /// How old a signature may be, and how far in the future.
     pub tolerance: Duration,
-    /// Of one request's body, in bytes.
+    /// Maximum size of one request body, in bytes.
     pub max_body: usize,
-    /// For readiness; intake has a connection of its own.
+    /// For probes and scrapes; intake has a connection of its own.
     pub pool: PgPool,
     /// The newest migration that this binary needs.
     pub required_version: i64,
@@ -63,8 +63,8 @@ pub fn router(app: App) -> Router {
     finish(routes, app)
 }
 
-/// What public and admin routes share: the answers to a wrong path or method, a span with a request
-/// id, and a panic that is answered like any other failure.
+/// What public and admin routes share: answers to a wrong path or method, a span with a request id, and a 503 after a
+/// panic.
 fn finish(routes: Router<Arc<App>>, app: App) -> Router {
     routes
         .fallback(async || Refusal::NotFound)
@@ -75,7 +75,7 @@ fn finish(routes: Router<Arc<App>>, app: App) -> Router {
             ServiceBuilder::new()
                 .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
                 .layer(
-                    // Handlers log once themselves, and know more.
+                    // Handlers log themselves, with more detail.
                     TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(()).on_failure(()),
                 )
                 .layer(PropagateRequestIdLayer::new(REQUEST_ID))
@@ -83,8 +83,8 @@ fn finish(routes: Router<Arc<App>>, app: App) -> Router {
         )
 }
 
-/// Only what is bounded: the route, not the path as sent, which may be anything. Of the highest level,
-/// so that a warning keeps its request id however the log is filtered.
+/// Fields of bounded size only: the route, not the path as sent. At level error, so that warnings keep their request id
+/// however the log is filtered.
 fn span(request: &Request) -> Span {
     let id = request.extensions().get::<RequestId>();
     let route = request.extensions().get::<MatchedPath>();

@@ -1,6 +1,6 @@
-//! Every answer that is not a 2xx: its status, its one short public reason, its log line and count.
+//! Every answer that is not a 2xx: its status, its short public reason, its log line and its count.
 //!
-//! Reasons are fixed words: nothing that a client sent, and nothing of what happened inside.
+//! Reasons are fixed words: they contain nothing that a client sent and no internal detail.
 
 use std::any::Any;
 
@@ -16,7 +16,7 @@ use crate::stripe::envelope::NotAnEvent;
 use crate::stripe::signature::SignatureError;
 use crate::telemetry;
 
-/// Seconds. Stripe has a schedule of its own; other clients may care.
+/// Seconds. Stripe retries on its own schedule; other clients may honour it.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// Why a request was refused. docs/GUARANTEES.md lists the same.
@@ -26,7 +26,7 @@ pub(super) enum Refusal {
     NotFound,
     #[error("method not allowed")]
     MethodNotAllowed,
-    #[error("body came too slowly")]
+    #[error("body was sent too slowly")]
     TooSlow,
     #[error("body too large")]
     TooLarge,
@@ -73,7 +73,7 @@ impl Refusal {
             Self::BodyBroken | Self::NotUtf8 | Self::SeveralSignatures | Self::Signature(_) | Self::NotAnEvent(_) => {
                 StatusCode::BAD_REQUEST
             }
-            // Never another 5xx: whatever went wrong here, sending it again is right.
+            // Never another 5xx: whatever went wrong here, resending is right.
             Self::NoRoom | Self::Unavailable(_) | Self::NotReady(_) | Self::Panicked => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -100,8 +100,7 @@ impl Refusal {
     fn log(self) {
         let (status, reason) = (self.status().as_u16(), self.label());
         match self {
-            // Anyone on the Internet causes these, all day.
-            // What intake cannot do it says itself, once.
+            // Scanners cause the first ones all day; intake logs its own outages, once.
             Self::NotFound
             | Self::MethodNotAllowed
             | Self::Signature(SignatureError::Missing)
@@ -113,7 +112,7 @@ impl Refusal {
     }
 }
 
-/// One for each label.
+/// One refusal for each label.
 const EVERY: [Refusal; 25] = [
     Refusal::NotFound,
     Refusal::MethodNotAllowed,
@@ -142,7 +141,7 @@ const EVERY: [Refusal; 25] = [
     Refusal::Panicked,
 ];
 
-/// Begins each series at 0: one that begins at its first count hides that count from `increase()`.
+/// Creates each series at 0: `increase()` misses the first count of a series that begins with it.
 pub(super) fn begin_counting() {
     for refusal in EVERY {
         counter!(telemetry::REFUSALS, "reason" => refusal.label()).increment(0);
@@ -162,7 +161,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// The panic's own text stays inside: it may quote a body. The hook has printed it.
+/// The panic's message is not sent: it may quote a body. The panic hook has printed it.
 pub(super) fn after_panic(_panic: Box<dyn Any + Send>) -> Response {
     Refusal::Panicked.into_response()
 }

@@ -1,12 +1,12 @@
-//! The processor's side of the queue of follow-ups. Consumers go through the functions of `clawback_v1`.
+//! The processor's side of the follow-up queue. Not here: what consumers do, by the functions of `clawback_v1`.
 
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use crate::domain::reconcile::{FollowUp, Row};
 
-/// Locks the follow-ups that the state of these payments asks for, in the order of their ids. What
-/// others hold is left out. The service's own kinds (`stripe_…`) are not from the state.
+/// Locks the follow-ups of these payments in id order; rows that others hold are left out. The service's own kinds
+/// (`stripe_…`) do not follow from a payment's state and are left out too.
 pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<Vec<FollowUp>> {
     let rows = sqlx::query_scalar!(
         r#"select jsonb_build_object('id', f.id, 'kind', f.kind, 'subject', f.subject, 'round', f.round,
@@ -25,7 +25,7 @@ pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Resu
     Ok(rows.into_iter().map(|row| row.0).collect())
 }
 
-/// How many follow-ups, of these ids' payments, there are for each payment, locked or not.
+/// The number of follow-ups of each of these payments, locked or not.
 pub async fn counts(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<Vec<(String, i64)>> {
     let rows = sqlx::query!(
         r#"select f.payment_id as "payment_id!", count(*) as "count!" from clawback.follow_ups f
@@ -38,18 +38,17 @@ pub async fn counts(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Re
     Ok(rows.into_iter().map(|row| (row.payment_id, row.count)).collect())
 }
 
-/// A follow-up that was added.
+/// A follow-up that was inserted.
 #[derive(Debug)]
 pub struct Added {
     /// What is to be done.
     pub kind: String,
-    /// Discarded at once, since its cause came before the service was to ask.
+    /// Inserted as `discarded`: its cause is older than `ask_since`.
     pub is_history: bool,
 }
 
-/// Adds follow-ups. One that is there already belonged to a payment that nothing of this batch named any
-/// more: it comes over, ready again if it was withdrawn, and is not asked for twice. What is too late to be asked
-/// for is left out, and returned is each that was not.
+/// Inserts follow-ups. One that exists already belonged to a payment outside this batch: it moves to the new payment, and
+/// is ready again if it was cancelled. Those past their `until` are left out. Returns the ones that were written.
 pub async fn insert(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<Vec<Added>> {
     sqlx::query_as!(
         Added,
@@ -90,14 +89,14 @@ pub async fn insert(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<Vec<A
     .await
 }
 
-/// Writes new content to locked rows. One that was withdrawn stays so when a later one says the same by now.
+/// Writes new content to locked rows. A cancelled one past its `until` stays cancelled.
 pub async fn update(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<()> {
     sqlx::query!(
         "update clawback.follow_ups f
          set subject = r.subject, order_id = r.order_id, payment_id = r.payment_id, payload = r.payload,
              state = r.state, wanted = r.wanted, due_at = to_timestamp(r.due_at), attempts = r.attempts,
              run_at = coalesce(to_timestamp(r.run_at), now() + r.run_after * interval '1 second', f.run_at),
-             -- One that was withdrawn begins anew.
+             -- A cancelled one starts over.
              rescheduled = f.rescheduled and f.state <> 'cancelled',
              finished_at = case when r.state in ('ready', 'leased') then null else coalesce(f.finished_at, now()) end
          from jsonb_to_recordset($1) as r
@@ -111,8 +110,8 @@ pub async fn update(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<()> {
     .map(drop)
 }
 
-/// Moves the service's own follow-ups of payments that became part of others, given as parallel lists: these kinds
-/// are not from the state, which moves all others.
+/// Moves the service's own follow-ups of merged payments to their successors, given as parallel lists. All others are
+/// moved by reconciling.
 pub async fn move_own(conn: &mut PgConnection, removed: &[&str], successors: &[&str]) -> sqlx::Result<()> {
     sqlx::query!(
         "update clawback.follow_ups f
@@ -128,7 +127,7 @@ pub async fn move_own(conn: &mut PgConnection, removed: &[&str], successors: &[&
     .map(drop)
 }
 
-/// Leaves the follow-ups of payments that no event tells of any more: a row is kept for ever, the payment is not.
+/// Detaches follow-ups from payments that are removed: the follow-ups are kept.
 pub async fn detach(conn: &mut PgConnection, removed: &[&str]) -> sqlx::Result<()> {
     sqlx::query!("update clawback.follow_ups set payment_id = null where payment_id = any($1)", removed as _)
         .execute(conn)
@@ -136,12 +135,12 @@ pub async fn detach(conn: &mut PgConnection, removed: &[&str]) -> sqlx::Result<(
         .map(drop)
 }
 
-/// Removes rows that another says the same as.
+/// Deletes duplicates.
 pub async fn delete(conn: &mut PgConnection, ids: &[i64]) -> sqlx::Result<()> {
     sqlx::query!("delete from clawback.follow_ups where id = any($1)", ids).execute(conn).await.map(drop)
 }
 
-/// Tells listeners of which kinds something can be claimed: a hint only, sent with the commit.
+/// Notifies listeners of the kinds that can be claimed: a hint only, sent with the commit.
 pub async fn notify(conn: &mut PgConnection, kinds: &[&str]) -> sqlx::Result<()> {
     sqlx::query!("select pg_notify('clawback_follow_ups', array_to_string($1::text[], ','))", kinds as _)
         .execute(conn)
@@ -149,7 +148,7 @@ pub async fn notify(conn: &mut PgConnection, kinds: &[&str]) -> sqlx::Result<()>
         .map(drop)
 }
 
-/// Ends the leases that ran out, for kinds that nobody claims any more. Returns how many there were.
+/// Ends expired leases, for kinds that no consumer claims any more. Returns how many there were.
 pub async fn reap(conn: &mut PgConnection) -> sqlx::Result<i64> {
     sqlx::query_scalar!(r#"select clawback.reap_follow_ups() as "reaped!""#).fetch_one(conn).await
 }

@@ -1,13 +1,13 @@
-//! What is worth an alarm, read from small indexes: a scrape costs the same at any size.
+//! Values for the gauges, read from small indexes: a scrape costs the same at any size.
 
 use sqlx::PgConnection;
 
-/// The state of the work.
+/// The values at one moment.
 #[derive(Debug)]
 pub struct Gauges {
     /// Events not processed yet.
     pub pending: i64,
-    /// Seconds that the one which has waited longest has waited.
+    /// Seconds that the oldest of them has been pending.
     pub oldest_pending_seconds: f64,
     /// Events that could not be processed.
     pub failed: i64,
@@ -15,9 +15,9 @@ pub struct Gauges {
     pub evidence_due_seconds: Option<f64>,
     /// Payments whose nearest deadline for evidence has passed.
     pub evidence_overdue: i64,
-    /// Payments with money in them that are for no order yet.
+    /// Unlinked payments, except those with nothing paid.
     pub unlinked: i64,
-    /// Seconds since an event of Stripe's was received.
+    /// Seconds since the newest event from Stripe was received.
     pub newest_event_seconds: f64,
     /// Follow-ups that are not finished, and dead ones.
     pub follow_ups: Vec<FollowUps>,
@@ -36,7 +36,7 @@ pub struct FollowUps {
     pub oldest_seconds: f64,
 }
 
-/// Reads all of it.
+/// Reads the values.
 pub async fn read(conn: &mut PgConnection) -> sqlx::Result<Gauges> {
     let follow_ups = follow_ups(conn).await?;
     let row = sqlx::query!(
@@ -50,7 +50,7 @@ pub async fn read(conn: &mut PgConnection) -> sqlx::Result<Gauges> {
                   (select count(*) from clawback.payments
                    where order_id is null and not orphan and amount_paid is distinct from 0) as "unlinked!",
                   (select extract(epoch from now() - received_at)::float8 from clawback.events
-                   -- What services say of payments is no sign of life from Stripe.
+                   -- Events of our own are no sign of life from Stripe.
                    where type not like 'clawback.%' order by received_at desc limit 1) as newest_event_seconds"#
     )
     .fetch_one(&mut *conn)
@@ -71,7 +71,7 @@ pub async fn read(conn: &mut PgConnection) -> sqlx::Result<Gauges> {
     })
 }
 
-/// How long there could have been events.
+/// Seconds since the ledger exists.
 async fn ledger_seconds(conn: &mut PgConnection) -> sqlx::Result<f64> {
     // Not checked at compile time: the table is made by the migrator, not by a migration.
     sqlx::query_scalar("select extract(epoch from now() - min(installed_on))::float8 from clawback.migrations")

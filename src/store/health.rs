@@ -1,8 +1,8 @@
-//! What a database says of itself. Not here: whether that is good enough.
+//! What a server and its database report about themselves. Not here: whether that is good enough.
 
 use sqlx::PgConnection;
 
-/// The newest migration that was applied, or none on a database that was never migrated.
+/// The newest applied migration; none on a database that was never migrated.
 ///
 /// # Errors
 ///
@@ -17,7 +17,7 @@ pub async fn schema_version(conn: &mut PgConnection) -> Result<Option<i64>, sqlx
     }
 }
 
-/// `undefined_table`. A schema that does not exist is reported by the same code.
+/// `undefined_table`; a missing schema has the same code.
 fn is_unknown_table(code: Option<&str>) -> bool {
     code == Some("42P01")
 }
@@ -67,26 +67,26 @@ pub async fn access(conn: &mut PgConnection) -> Result<Access, sqlx::Error> {
     Ok(Access::new(server.in_recovery, server.read_only))
 }
 
-/// What a database says of its server.
+/// A server's settings.
 #[derive(Debug)]
 pub struct Server {
     /// As in 150004.
     pub version: i32,
     /// Whether it takes writes.
     pub access: Access,
-    /// When a commit is answered: `off` is before it is on disk.
+    /// `off`: commits are acknowledged before they are on disk.
     pub synchronous_commit: String,
     /// Whether writes reach the disk.
     pub fsync: bool,
-    /// Whether a page that a crash tore can be mended.
+    /// Whether a page torn by a crash can be repaired.
     pub full_page_writes: bool,
-    /// What this connection is encrypted with; none: it is not.
+    /// The TLS version of this connection; none: it is not encrypted.
     pub tls: Option<String>,
     /// Its clock, in unix seconds.
     pub now: i64,
 }
 
-/// Looks at the server.
+/// Reads the server's settings.
 ///
 /// # Errors
 ///

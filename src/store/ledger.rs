@@ -1,7 +1,7 @@
-//! The processor's side of the ledger: which events wait, and what became of them.
+//! The processor's side of the ledger: pending events, and how they finished.
 //!
-//! Events come in by `inbox.rs`. Statements with a fixed limit have it as a literal: a generic plan
-//! does not know a parameter's value and would read whole tables.
+//! Not here: storing events (`inbox.rs`). A fixed limit is a literal in its statement: a generic plan does not know a
+//! parameter's value and would scan whole tables.
 
 use std::collections::HashMap;
 
@@ -10,10 +10,10 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use time::OffsetDateTime;
 
-/// The advisory lock that one batch holds, over all replicas. The number means nothing.
+/// The advisory lock that one batch holds, over all replicas: `clawback` in ASCII.
 const BATCH_LOCK: i64 = 0x636c_6177_6261_636b;
 
-/// An event that waits, in the order received.
+/// A pending event.
 #[derive(Clone, Debug)]
 pub struct PendingEvent {
     /// The order received.
@@ -24,7 +24,7 @@ pub struct PendingEvent {
     pub event_type: String,
     /// `data.object.id`, as the envelope says.
     pub object_id: Option<String>,
-    /// When it happened, as Stripe says.
+    /// When it happened, by Stripe's clock.
     pub created_at: Option<OffsetDateTime>,
     /// Failed attempts so far.
     pub attempts: i32,
@@ -90,7 +90,7 @@ pub async fn try_lock(conn: &mut PgConnection, rules: i32) -> sqlx::Result<bool>
 pub struct Pending {
     /// In the order received.
     pub events: Vec<PendingEvent>,
-    /// The places of work whose event is not in the ledger: nothing can come of it.
+    /// The `seq` of pending rows whose event is missing from the ledger.
     pub stray: Vec<i64>,
 }
 
@@ -107,7 +107,7 @@ pub async fn take(conn: &mut PgConnection) -> sqlx::Result<Pending> {
     Ok(pending(rows.fetch_all(conn).await?))
 }
 
-/// One event, if it still waits.
+/// One event, if it is still pending.
 pub async fn take_one(conn: &mut PgConnection, seq: i64) -> sqlx::Result<Pending> {
     let rows = sqlx::query_as!(
         PendingRow,
@@ -148,15 +148,15 @@ fn pending(rows: Vec<PendingRow>) -> Pending {
     pending
 }
 
-/// Takes work off the queue whose event is not in the ledger. Returns the ids that it named.
+/// Removes pending rows whose event is missing from the ledger. Returns the ids of those events.
 pub async fn drop_stray(conn: &mut PgConnection, seqs: &[i64]) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!("delete from clawback.pending_events where seq = any($1) returning event_id", seqs)
         .fetch_all(conn)
         .await
 }
 
-/// The bodies of events, by id; one that is gone is missing. A statement of its own: a body that cannot
-/// be read must not hide which events are to be taken one by one.
+/// The bodies of events by id; pruned ones are missing. A statement of its own: when a body cannot be read, it must
+/// still be known which events were taken.
 pub async fn bodies(conn: &mut PgConnection, event_ids: &[&str]) -> sqlx::Result<HashMap<String, String>> {
     let rows =
         sqlx::query!("select event_id, payload from clawback.event_payloads where event_id = any($1)", event_ids as _)
@@ -165,12 +165,12 @@ pub async fn bodies(conn: &mut PgConnection, event_ids: &[&str]) -> sqlx::Result
     Ok(rows.into_iter().map(|row| (row.event_id, row.payload)).collect())
 }
 
-/// In how many milliseconds the next event is due: 0 when one is; none when nothing waits.
+/// Milliseconds until the next event is due: 0 when one is; none when nothing is pending.
 pub async fn due_in(conn: &mut PgConnection) -> sqlx::Result<Option<i64>> {
     sqlx::query_scalar!(
         "select case
              when exists (select from clawback.pending_events where run_at <= now()) then 0
-             -- Reached only when all that waits is backing off: few rows.
+             -- Reached only when every pending event is backing off: few rows.
              else (select ceil(extract(epoch from min(run_at) - now()) * 1000)::bigint from clawback.pending_events)
          end"
     )
@@ -202,7 +202,7 @@ pub async fn finish(conn: &mut PgConnection, finished: &[FinishedEvent]) -> sqlx
     .map(drop)
 }
 
-/// Leaves events for a later batch, without an attempt counted.
+/// Leaves events for a later batch without counting an attempt.
 pub async fn defer(conn: &mut PgConnection, seqs: &[i64], milliseconds: i32) -> sqlx::Result<()> {
     sqlx::query!(
         "update clawback.pending_events

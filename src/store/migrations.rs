@@ -1,11 +1,11 @@
-//! The migrations, built into the binary. They keep their own table in schema `clawback`, so that a role
-//! which owns nothing else of the database can run them.
+//! The migrations, built into the binary. Their own table is in schema `clawback`, so that a role that owns nothing else
+//! in the database can run them.
 
 use sqlx::PgConnection;
 use sqlx::migrate::{MigrateError, Migrator};
 
-/// All migrations of this binary. A database that is further along than this binary is no error: an
-/// older release runs beside a newer one while it is replaced.
+/// All migrations of this binary. A newer schema than this binary's is no error: during a rollout the older release runs
+/// beside the newer one.
 #[must_use]
 pub fn migrator() -> Migrator {
     let mut migrator = sqlx::migrate!();
@@ -21,7 +21,7 @@ pub fn required_version() -> i64 {
     migrator().iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
-/// The migrations of this binary that this database has not.
+/// The migrations of this binary that the database lacks.
 async fn pending(conn: &mut PgConnection) -> sqlx::Result<Vec<i64>> {
     let applied = applied(conn).await?;
     let migrator = migrator();
@@ -29,7 +29,7 @@ async fn pending(conn: &mut PgConnection) -> sqlx::Result<Vec<i64>> {
     Ok(versions.filter(|version| applied.iter().all(|(done, _)| done != version)).collect())
 }
 
-/// The migrations that were applied in another wording than this binary has.
+/// The applied migrations whose checksum differs from this binary's.
 pub async fn altered(conn: &mut PgConnection) -> sqlx::Result<Vec<i64>> {
     let applied = applied(conn).await?;
     let migrator = migrator();
@@ -40,7 +40,7 @@ pub async fn altered(conn: &mut PgConnection) -> sqlx::Result<Vec<i64>> {
     Ok(altered.map(|migration| migration.version).collect())
 }
 
-/// What was applied, with the checksums of its wording.
+/// The applied migrations, with their checksums.
 async fn applied(conn: &mut PgConnection) -> sqlx::Result<Vec<(i64, Vec<u8>)>> {
     // Not checked at compile time: the table is made by the migrator, not by a migration.
     let there = sqlx::query_scalar("select to_regclass('clawback.migrations') is not null").fetch_one(&mut *conn);
@@ -52,9 +52,9 @@ async fn applied(conn: &mut PgConnection) -> sqlx::Result<Vec<(i64, Vec<u8>)>> {
         .await
 }
 
-/// Runs what is pending; safe to run from several replicas at once. Writes nothing when nothing is, so that it
-/// can be asked of a standby. Fails when a lock is not given within a moment: whoever waits for one makes all wait
-/// that come after, and so a running service.
+/// Runs the pending migrations; safe to run from several replicas at once. Writes nothing when none is pending, so it
+/// works on a standby. Fails when a lock takes longer than 2 s: everything that queues behind a waiting migration would
+/// wait too, a running service included.
 pub async fn migrate(conn: &mut PgConnection) -> Result<(), MigrateError> {
     sqlx::query("select set_config('lock_timeout', '2s', false)").execute(&mut *conn).await?;
     if let Some(version) = altered(conn).await?.first() {

@@ -1,5 +1,5 @@
-//! All SQL, one file for each family of tables. Functions take `&mut PgConnection`: transactions begin
-//! and end in [`crate::apply`], and one that only reads in [`crate::cli`].
+//! All SQL, one file for each family of tables. Functions take `&mut PgConnection` and open no transaction:
+//! transactions begin and end in [`crate::apply`], and read-only ones in [`crate::cli`].
 
 pub mod conservation;
 pub mod follow_ups;

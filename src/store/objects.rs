@@ -1,12 +1,11 @@
-//! Refunds, disputes, early fraud warnings and reviews: all written from the facts of their payments.
+//! Refunds, disputes, early fraud warnings and reviews, written from the facts of their payments.
 
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use crate::domain::{DisputeState, RefundState, ReviewState, WarningState};
 
-/// Writes those of these refunds that differ from what is stored, and removes those that the payments
-/// `touched` have no more.
+/// Writes the refunds that differ from the stored ones, and deletes those that the payments `touched` no longer have.
 pub async fn save_refunds(conn: &mut PgConnection, touched: &[&str], refunds: &[&RefundState]) -> sqlx::Result<()> {
     sqlx::query!(
         "with derived as (
@@ -17,7 +16,7 @@ pub async fn save_refunds(conn: &mut PgConnection, touched: &[&str], refunds: &[
                  (refund_id text, payment_id text, charge_id text, amount bigint, currency text, status text,
                   reason text, failure_reason text, created bigint, is_release boolean, destination_type text,
                   reference text, reference_status text, pending_reason text, metadata jsonb)
-         ), gone as (
+         ), removed as (
              delete from clawback.refunds where payment_id = any($2) and refund_id not in (select refund_id from derived)
          )
          insert into clawback.refunds
@@ -42,8 +41,7 @@ pub async fn save_refunds(conn: &mut PgConnection, touched: &[&str], refunds: &[
     .map(drop)
 }
 
-/// Writes those of these disputes that differ from what is stored, and removes those that the payments
-/// `touched` have no more.
+/// Writes the disputes that differ from the stored ones, and deletes those that the payments `touched` no longer have.
 pub async fn save_disputes(conn: &mut PgConnection, touched: &[&str], disputes: &[&DisputeState]) -> sqlx::Result<()> {
     sqlx::query!(
         "with derived as (
@@ -60,7 +58,7 @@ pub async fn save_disputes(conn: &mut PgConnection, touched: &[&str], disputes: 
                   amount_withdrawn bigint, amount_reinstated bigint, fee bigint, settlement_currency text,
                   created bigint, payment_method text, can_respond boolean, amount_lost bigint,
                   intended_submission_method text, submission_method text, enhanced_eligibility text)
-         ), gone as (
+         ), removed as (
              delete from clawback.disputes
              where payment_id = any($2) and dispute_id not in (select dispute_id from derived)
          )
@@ -93,15 +91,14 @@ pub async fn save_disputes(conn: &mut PgConnection, touched: &[&str], disputes: 
     .map(drop)
 }
 
-/// Writes those of these early fraud warnings that differ from what is stored, and removes those that the payments
-/// `touched` have no more.
+/// Writes the early fraud warnings that differ from the stored ones, and deletes those that the payments `touched` no longer have.
 pub async fn save_warnings(conn: &mut PgConnection, touched: &[&str], warnings: &[&WarningState]) -> sqlx::Result<()> {
     sqlx::query!(
         "with derived as (
              select r.warning_id, r.payment_id, r.charge_id, r.fraud_type, r.actionable, to_timestamp(r.created) as created_at
              from jsonb_to_recordset($1) as r
                  (warning_id text, payment_id text, charge_id text, fraud_type text, actionable boolean, created bigint)
-         ), gone as (
+         ), removed as (
              delete from clawback.fraud_warnings where payment_id = any($2) and warning_id not in (select warning_id from derived)
          )
          insert into clawback.fraud_warnings
@@ -120,8 +117,7 @@ pub async fn save_warnings(conn: &mut PgConnection, touched: &[&str], warnings: 
     .map(drop)
 }
 
-/// Writes those of these Radar reviews that differ from what is stored, and removes those that the payments
-/// `touched` have no more.
+/// Writes the Radar reviews that differ from the stored ones, and deletes those that the payments `touched` no longer have.
 pub async fn save_reviews(conn: &mut PgConnection, touched: &[&str], reviews: &[&ReviewState]) -> sqlx::Result<()> {
     sqlx::query!(
         "with derived as (
@@ -130,7 +126,7 @@ pub async fn save_reviews(conn: &mut PgConnection, touched: &[&str], reviews: &[
              from jsonb_to_recordset($1) as r
                  (review_id text, payment_id text, charge_id text, open boolean, opened_reason text,
                   closed_reason text, created bigint)
-         ), gone as (
+         ), removed as (
              delete from clawback.reviews
              where payment_id = any($2) and review_id not in (select review_id from derived)
          )

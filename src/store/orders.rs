@@ -9,21 +9,21 @@ use super::ledger::PendingEvent;
 use crate::domain::history::{Change, Subject};
 use crate::domain::{Balance, Order, OrderKey, Scope, State};
 
-/// A change of an order, or of a payment while it is unlinked, as it is to be recorded.
+/// A row of `order_history` to write: a change of an order, or of a payment while it is unlinked.
 #[derive(Debug, Serialize)]
 pub struct HistoryRow {
     /// None while the payment is unlinked.
     pub order_id: Option<String>,
-    /// The payment that the event was about.
+    /// The payment that the event is about.
     pub payment_id: String,
-    /// None when it begins.
+    /// None: the order begins.
     pub from_state: Option<State>,
-    /// The state from now on; none when it is no more.
+    /// The state from now on; none: the order ends.
     pub to_state: Option<State>,
     /// The sums from now on.
     #[serde(flatten)]
     pub balance: Balance,
-    /// The event that brought it about; none where a payment was made again from the ledger.
+    /// The event that caused it; none for a rebuild.
     pub event_id: Option<String>,
     /// Its type.
     pub event_type: String,
@@ -37,7 +37,7 @@ pub struct HistoryRow {
 }
 
 impl HistoryRow {
-    /// A change that an event about a payment brought about; none: that payment was made again from the ledger.
+    /// A change caused by an event about `payment_id`; without an event, by a rebuild of it.
     #[must_use]
     pub fn of(event: Option<&PendingEvent>, payment_id: &str, Change { subject, from, to }: Change) -> Self {
         let standing = to.as_ref().or(from.as_ref());
@@ -60,7 +60,7 @@ impl HistoryRow {
     }
 }
 
-/// The rows of these orders, in every account, mode and currency.
+/// The stored rows of these orders, in every account, mode and currency.
 pub async fn stored(conn: &mut PgConnection, order_ids: &[String]) -> sqlx::Result<Vec<Order>> {
     let rows = sqlx::query!(
         r#"select order_id, nullif(account, '') as account, livemode, nullif(currency, '') as currency, state,
@@ -88,7 +88,7 @@ pub async fn stored(conn: &mut PgConnection, order_ids: &[String]) -> sqlx::Resu
     Ok(orders.collect())
 }
 
-/// Writes those of these orders that differ from what is stored.
+/// Writes the orders that differ from the stored ones.
 pub async fn save(conn: &mut PgConnection, orders: &[Order]) -> sqlx::Result<()> {
     sqlx::query!(
         "insert into clawback.orders
@@ -105,7 +105,7 @@ pub async fn save(conn: &mut PgConnection, orders: &[Order]) -> sqlx::Result<()>
                     to_timestamp(j.evidence_due_by)
          ) as r (order_id, account, livemode, currency, state, amount_paid, amount_refunded, amount_disputed,
                  amount_lost, hold, open_disputes, evidence_due_by)
-         -- Found first, for an upsert would lock and log every row.
+         -- Compared first: an upsert would lock and log every row.
          where not exists (
              select from clawback.orders o
              where (o.order_id, o.account, o.livemode, o.currency) = (r.order_id, r.account, r.livemode, r.currency)
@@ -126,7 +126,7 @@ pub async fn save(conn: &mut PgConnection, orders: &[Order]) -> sqlx::Result<()>
     .map(drop)
 }
 
-/// Removes orders that lost their last payment.
+/// Deletes orders that lost their last payment.
 pub async fn remove(conn: &mut PgConnection, keys: &[&OrderKey]) -> sqlx::Result<()> {
     sqlx::query!(
         "delete from clawback.orders o
@@ -140,7 +140,7 @@ pub async fn remove(conn: &mut PgConnection, keys: &[&OrderKey]) -> sqlx::Result
     .map(drop)
 }
 
-/// Appends changes, in the order given, and tells listeners the last id: a hint only, sent with the commit.
+/// Appends rows in the order given, and notifies listeners of the last id: a hint only, sent with the commit.
 pub async fn append_history(conn: &mut PgConnection, rows: &[HistoryRow]) -> sqlx::Result<()> {
     sqlx::query!(
         "with appended as (

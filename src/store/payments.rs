@@ -1,4 +1,4 @@
-//! Payments, and which objects of Stripe's belong to them: written from a payment's facts.
+//! Payments, and the Stripe objects they own: written from a payment's facts.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,28 +9,28 @@ use sqlx::types::Json;
 use crate::domain::history::{PaymentStanding, Standing};
 use crate::domain::{Balance, Facts, OrderKey, Payment, Scope, State, Tally};
 
-/// A payment's row as it is to be written.
+/// A payment's row to write.
 #[derive(Debug, Serialize)]
 pub struct PaymentRow<'a> {
-    /// What services see.
+    /// The columns that services see.
     #[serde(flatten)]
     pub payment: &'a Payment,
-    /// What was seen.
+    /// The facts.
     pub facts: &'a Facts,
-    /// The version of the rules that made it.
+    /// The version of the rules that derived it.
     pub rules: i32,
 }
 
-/// A payment as it is stored.
+/// A stored payment.
 #[derive(Clone, Debug)]
 pub struct StoredPayment {
     /// Its id.
     pub payment_id: String,
-    /// What was seen; none when it cannot be read.
+    /// The facts; none when they cannot be read.
     pub facts: Option<Facts>,
-    /// The version of the rules that made it.
+    /// The version of the rules that derived it.
     pub rules: i32,
-    /// What its row shows.
+    /// Its row.
     pub row: PaymentStanding,
 }
 
@@ -45,8 +45,8 @@ pub async fn owners(conn: &mut PgConnection, object_ids: &[String]) -> sqlx::Res
     Ok(rows.into_iter().map(|row| (row.object_id, row.payment_id)).collect())
 }
 
-/// Locks the stored ones among these payments, in the order of their ids. What others hold is left out, but not
-/// what their follow-ups refer to.
+/// Locks the stored ones of these payments in id order. Rows that others hold are left out; a row that only a new
+/// follow-up references is not.
 pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<Vec<StoredPayment>> {
     let rows = sqlx::query!(
         r#"select payment_id, facts, rules, orphan, order_id, nullif(account, '') as account, livemode,
@@ -87,15 +87,15 @@ pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Resu
     Ok(payments.collect())
 }
 
-/// The stored ones among these payments, locked or not. Only the processor adds or removes any.
+/// The stored ones of these payments, locked or not. Only the processor adds or removes payments.
 pub async fn stored(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!("select payment_id from clawback.payments where payment_id = any($1)", payment_ids)
         .fetch_all(conn)
         .await
 }
 
-/// What the payments of these orders add up to, those named aside. Read without their facts, as one row for
-/// each order: an order can have very many payments.
+/// The sums of the payments of these orders, except the payments `aside`. One row for each order, without facts: an
+/// order can have very many payments.
 pub async fn tallies(
     conn: &mut PgConnection,
     order_ids: &[String],
@@ -103,13 +103,13 @@ pub async fn tallies(
 ) -> sqlx::Result<BTreeMap<OrderKey, Tally>> {
     let rows = sqlx::query!(
         r#"select order_id as "order_id!", nullif(account, '') as account, livemode, nullif(currency, '') as currency,
-                  -- Of no known amount the sum is null, which `least` would pass over.
+                  -- The sum of no known amount is null, which `least` would ignore.
                   case when sum(amount_paid) is not null then least(sum(amount_paid), 9223372036854775807) end::bigint
                       as amount_paid,
                   least(sum(amount_refunded), 9223372036854775807)::bigint as "amount_refunded!",
                   least(sum(amount_disputed), 9223372036854775807)::bigint as "amount_disputed!",
                   least(sum(amount_lost), 9223372036854775807)::bigint as "amount_lost!",
-                  -- Of each payment at most what was paid of it, as `Balance::returned` says.
+                  -- At most what was paid, for each payment, as in `Balance::returned`.
                   least(sum(least(amount_refunded::numeric + amount_lost, coalesce(amount_paid, 0))),
                         9223372036854775807)::bigint as "returned!",
                   least(sum(open_disputes), 2147483647)::integer as "open_disputes!", bool_or(hold) as "hold!",
@@ -147,7 +147,7 @@ pub async fn tallies(
     Ok(tallies.collect())
 }
 
-/// The payments of an order, with what was seen of each; none when it cannot be read.
+/// The payments of an order with their facts; none where they cannot be read.
 pub async fn of_order(conn: &mut PgConnection, order_id: &str) -> sqlx::Result<Vec<(String, Option<Facts>)>> {
     let rows = sqlx::query!("select payment_id, facts from clawback.payments where order_id = $1", order_id)
         .fetch_all(conn)
@@ -155,7 +155,7 @@ pub async fn of_order(conn: &mut PgConnection, order_id: &str) -> sqlx::Result<V
     Ok(rows.into_iter().map(|row| (row.payment_id, serde_json::from_value(row.facts).ok())).collect())
 }
 
-/// Writes those of these payments that differ from what is stored.
+/// Writes the rows that differ from the stored ones.
 pub async fn save(conn: &mut PgConnection, rows: &[PaymentRow<'_>]) -> sqlx::Result<()> {
     sqlx::query!(
         "with derived as (
@@ -176,7 +176,7 @@ pub async fn save(conn: &mut PgConnection, rows: &[PaymentRow<'_>]) -> sqlx::Res
               amount_refunded, amount_disputed, amount_lost, state, hold, open_disputes, evidence_due_by,
               rules, payment_method, failure_code, cancellation_reason)
          select d.* from derived d
-         -- Found first, for an upsert would lock and log every row. A column that is not derived is not compared.
+         -- Compared first: an upsert would lock and log every row. Columns that are not derived are not compared.
          where not exists (
              select from clawback.payments p
              where p.payment_id = d.payment_id and to_jsonb(p) || to_jsonb(d) = to_jsonb(p))
@@ -206,7 +206,7 @@ pub async fn save(conn: &mut PgConnection, rows: &[PaymentRow<'_>]) -> sqlx::Res
     .map(drop)
 }
 
-/// A payment that took the place of one with a body removed has one removed too; parallel lists.
+/// Marks the successors of pruned payments as pruned; parallel lists.
 pub async fn move_pruned(conn: &mut PgConnection, removed: &[&str], successors: &[&str]) -> sqlx::Result<()> {
     sqlx::query!(
         "update clawback.payments p set pruned = true
@@ -221,7 +221,7 @@ pub async fn move_pruned(conn: &mut PgConnection, removed: &[&str], successors: 
     .map(drop)
 }
 
-/// Removes payments that became part of others. Everything that pointed to them was moved before.
+/// Deletes merged payments. Everything that referenced them was moved before.
 pub async fn remove(conn: &mut PgConnection, payment_ids: &[&str]) -> sqlx::Result<()> {
     sqlx::query!("delete from clawback.payments where payment_id = any($1)", payment_ids as _)
         .execute(conn)
@@ -229,21 +229,21 @@ pub async fn remove(conn: &mut PgConnection, payment_ids: &[&str]) -> sqlx::Resu
         .map(drop)
 }
 
-/// Where an object belongs.
+/// Which payment owns an object.
 #[derive(Debug, Serialize)]
 pub struct Owner<'a> {
     /// Its id.
     pub object_id: &'a str,
     /// The payment that holds or names it.
     pub payment_id: &'a str,
-    /// What it is, in Stripe's word.
+    /// Stripe's name for this kind of object.
     pub kind: &'a str,
-    /// It was seen, and is not only named.
+    /// The object itself was seen, not only its id.
     pub is_held: bool,
 }
 
-/// Writes which payment objects belong to, and forgets objects that none of the payments `touched` holds or names any
-/// more. An object that several payments name is the one's that holds it, else the first's.
+/// Writes the owners of objects, and deletes those that none of the payments `touched` holds or names any more. An object
+/// that several payments name belongs to the one that holds it, else to the first.
 pub async fn save_owners(conn: &mut PgConnection, touched: &[&str], owners: &[Owner<'_>]) -> sqlx::Result<()> {
     sqlx::query!(
         "with owners as (

@@ -1,12 +1,12 @@
-//! Who paid: personal data, in a table of its own.
+//! Payers: personal data, in a table of its own.
 
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use crate::domain::Payer;
 
-/// Writes what was seen of each object: the latest word counts, and one that says nothing takes nothing away. Of two in
-/// one event the first.
+/// Writes the payer that each object names. The latest event wins, field by field; an absent field removes nothing. Of two
+/// objects in one event the first wins.
 pub async fn save(conn: &mut PgConnection, people: &[Payer]) -> sqlx::Result<()> {
     if people.is_empty() {
         return Ok(());
@@ -20,7 +20,7 @@ pub async fn save(conn: &mut PgConnection, people: &[Payer]) -> sqlx::Result<()>
          )
          insert into clawback.people as p (object_id, seen_at, event_id, customer_id, email, name)
          select s.object_id, s.seen_at, s.event_id, s.customer_id, s.email, s.name from seen s
-         -- Found first, for an upsert would lock and log every row.
+         -- Compared first: an upsert would lock and log every row.
          where not exists (
              select from clawback.people p
              where p.object_id = s.object_id and (p.seen_at, p.event_id) >= (s.seen_at, s.event_id)

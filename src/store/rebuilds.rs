@@ -1,10 +1,10 @@
-//! Payments to be made again from the ledger, and what the ledger holds of them.
+//! Requested rebuilds of payments, and the events of the ledger that they read.
 
 use futures_util::stream::BoxStream;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-/// An event of a payment, as it was read before.
+/// An event of the ledger that counted before.
 #[derive(Debug)]
 pub struct LedgerEvent {
     /// Stripe's id.
@@ -13,7 +13,7 @@ pub struct LedgerEvent {
     pub payload: Option<String>,
 }
 
-/// Every event about one of these objects, but those that still wait; in no order, and never all of them in memory.
+/// Every event about one of these objects, except new pending ones; in no order, as a stream.
 pub fn events_about<'a>(
     conn: &'a mut PgConnection,
     object_ids: &'a [String],
@@ -30,7 +30,7 @@ pub fn events_about<'a>(
     .fetch(conn)
 }
 
-/// How many events there are about these objects: as far as a limit of theirs can be recorded, 501 at most.
+/// The number of events about these objects, counted to 501: enough to compare with the limit of a rebuild.
 pub async fn count_about(conn: &mut PgConnection, object_ids: &[String]) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"select count(*) as "count!"
@@ -42,7 +42,7 @@ pub async fn count_about(conn: &mut PgConnection, object_ids: &[String]) -> sqlx
     .await
 }
 
-/// Says of processed events that they count for nothing any more, and why: they cannot be read by today's rules.
+/// Notes on processed events that they no longer count, and why: today's rules cannot read them.
 pub async fn note_unread(conn: &mut PgConnection, unread: &[(String, String)]) -> sqlx::Result<()> {
     if unread.is_empty() {
         return Ok(());
@@ -68,8 +68,8 @@ pub async fn objects_of(conn: &mut PgConnection, payment_id: &str) -> sqlx::Resu
         .await
 }
 
-/// Asks for payments to be made again; one that is not stored is not. What is newly wanted then for a cause before
-/// `ask_since` is history.
+/// Requests rebuilds of the stored ones of these payments. Follow-ups newly desired for a cause before `ask_since` are
+/// history.
 pub async fn ask(
     conn: &mut PgConnection,
     payment_ids: &[String],
@@ -88,7 +88,7 @@ pub async fn ask(
     .map(drop)
 }
 
-/// Asks for every payment to be made again.
+/// Requests a rebuild of every payment.
 pub async fn ask_all(conn: &mut PgConnection, ask_since: OffsetDateTime) -> sqlx::Result<()> {
     sqlx::query!(
         "insert into clawback.rebuilds (payment_id, ask_since) select payment_id, $1 from clawback.payments
@@ -100,7 +100,7 @@ pub async fn ask_all(conn: &mut PgConnection, ask_since: OffsetDateTime) -> sqlx
     .map(drop)
 }
 
-/// Now; or as long ago as what still waits happened, which is news.
+/// The default of `ask_since`: now, or when the oldest pending event happened, which is news.
 pub async fn beginning(conn: &mut PgConnection) -> sqlx::Result<OffsetDateTime> {
     sqlx::query_scalar!(
         r#"select least(now(), min(e.created_at)) as "beginning!"
@@ -111,7 +111,7 @@ pub async fn beginning(conn: &mut PgConnection) -> sqlx::Result<OffsetDateTime> 
     .await
 }
 
-/// The next payments after an id, by id: as many as a batch makes again.
+/// The next payments after an id, in id order: as many as one batch rebuilds.
 pub async fn payments_after(conn: &mut PgConnection, payment_id: &str) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!(
         "select payment_id from clawback.payments where payment_id > $1 order by payment_id limit 10",
@@ -121,7 +121,7 @@ pub async fn payments_after(conn: &mut PgConnection, payment_id: &str) -> sqlx::
     .await
 }
 
-/// The payments that are next, at most ten: few, so that new events wait for none of it.
+/// The next payments to rebuild, at most ten, so that new events do not wait long.
 pub async fn take(conn: &mut PgConnection) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!(
         "select payment_id from clawback.rebuilds where run_at <= now() order by asked_at, payment_id limit 10"
@@ -130,7 +130,7 @@ pub async fn take(conn: &mut PgConnection) -> sqlx::Result<Vec<String>> {
     .await
 }
 
-/// Moves what was asked for of payments that became part of others, given as parallel lists.
+/// Moves the requests for merged payments to their successors, given as parallel lists.
 pub async fn move_to_successors(conn: &mut PgConnection, removed: &[&str], successors: &[&str]) -> sqlx::Result<()> {
     sqlx::query!(
         "with moved as (
@@ -149,12 +149,12 @@ pub async fn move_to_successors(conn: &mut PgConnection, removed: &[&str], succe
     .map(drop)
 }
 
-/// Takes these off the list.
+/// Removes the requests for these payments.
 pub async fn finish(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<()> {
     sqlx::query!("delete from clawback.rebuilds where payment_id = any($1)", payment_ids).execute(conn).await.map(drop)
 }
 
-/// Leaves these for later, with the reason.
+/// Retries these payments later, with the reason.
 pub async fn defer(conn: &mut PgConnection, payment_ids: &[String], error: &str) -> sqlx::Result<()> {
     sqlx::query!(
         "update clawback.rebuilds set run_at = now() + interval '10 seconds', last_error = $2
@@ -167,10 +167,10 @@ pub async fn defer(conn: &mut PgConnection, payment_ids: &[String], error: &str)
     .map(drop)
 }
 
-/// Says that a processor with these rules is at work, and forgets those not seen for a minute.
+/// Reports that a processor with these rules is alive, and removes those not seen for a minute.
 pub async fn report(conn: &mut PgConnection, processor_id: uuid::Uuid, rules: i32) -> sqlx::Result<()> {
     sqlx::query!(
-        "with removed as (delete from clawback.processors where seen_at < now() - interval '1 minute')
+        "with expired as (delete from clawback.processors where seen_at < now() - interval '1 minute')
          insert into clawback.processors (processor_id, rules) values ($1, $2)
          on conflict on constraint processors_pkey do update set seen_at = now(), rules = excluded.rules",
         processor_id,
@@ -181,7 +181,7 @@ pub async fn report(conn: &mut PgConnection, processor_id: uuid::Uuid, rules: i3
     .map(drop)
 }
 
-/// An event that no reader understood, by its place in the ledger.
+/// An event that was ignored or failed.
 #[derive(Debug)]
 pub struct UnreadEvent {
     /// The order received.
@@ -192,7 +192,7 @@ pub struct UnreadEvent {
     pub payload: String,
 }
 
-/// The next 500 events after a place in the ledger that were ignored or failed and still have their body.
+/// The next 500 events after `seq` that were ignored or failed and still have their body.
 pub async fn unread_after(conn: &mut PgConnection, seq: i64) -> sqlx::Result<Vec<UnreadEvent>> {
     sqlx::query_as!(
         UnreadEvent,
@@ -208,12 +208,12 @@ pub async fn unread_after(conn: &mut PgConnection, seq: i64) -> sqlx::Result<Vec
     .await
 }
 
-/// How many payments are still to be made again.
+/// How many payments wait for a rebuild.
 pub async fn waiting(conn: &mut PgConnection) -> sqlx::Result<i64> {
     sqlx::query_scalar!(r#"select count(*) as "count!" from clawback.rebuilds"#).fetch_one(conn).await
 }
 
-/// Those of these payments that are not stored.
+/// The ones of these payments that are not stored.
 pub async fn unknown(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!(
         r#"select id as "id!" from unnest($1::text[]) as asked (id)

@@ -1,4 +1,4 @@
-//! Which events can be processed again, and how many wait.
+//! Replays: which events can be processed again, and how many are pending.
 
 use sqlx::PgConnection;
 
@@ -25,7 +25,7 @@ pub async fn replayable(conn: &mut PgConnection, like: &EventFilter) -> sqlx::Re
     .await
 }
 
-/// How many events wait to be processed.
+/// How many events are pending.
 pub async fn pending(conn: &mut PgConnection) -> sqlx::Result<i64> {
     sqlx::query_scalar!(r#"select count(*) as "count!" from clawback.pending_events"#).fetch_one(conn).await
 }

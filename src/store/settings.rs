@@ -1,9 +1,8 @@
-//! What the service decided at its first start and keeps to.
+//! Settings of the first start, kept in the database.
 
 use sqlx::PgConnection;
 
-/// Writes down, at the first start, that what happened before is history, and by which key orders are found. Returns the
-/// key in use.
+/// At the first start, records that whatever happened before is history, and the order key. Returns the order key in use.
 pub async fn begin(conn: &mut PgConnection, order_key: &str) -> sqlx::Result<String> {
     sqlx::query!(
         "insert into clawback.settings as s (ask_since, order_key) values (now(), $1)
@@ -15,7 +14,7 @@ pub async fn begin(conn: &mut PgConnection, order_key: &str) -> sqlx::Result<Str
     sqlx::query_scalar!(r#"select order_key as "order_key!" from clawback.settings"#).fetch_one(conn).await
 }
 
-/// Takes another order key into use and asks for every payment to be made again by it.
+/// Changes the order key and requests a rebuild of every payment.
 pub async fn change_order_key(conn: &mut PgConnection, order_key: &str) -> sqlx::Result<()> {
     sqlx::query!(
         "with changed as (update clawback.settings set order_key = $1)
@@ -28,7 +27,7 @@ pub async fn change_order_key(conn: &mut PgConnection, order_key: &str) -> sqlx:
     .map(drop)
 }
 
-/// Has nothing taken for history, however old: for stories that are told to try the service out.
+/// Treats nothing as history, however old: for stories that try the service out.
 pub async fn ask_for_everything(conn: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query!(
         "insert into clawback.settings (ask_since) values (null)
@@ -39,7 +38,7 @@ pub async fn ask_for_everything(conn: &mut PgConnection) -> sqlx::Result<()> {
     .map(drop)
 }
 
-/// The order key in use; none before a service started.
+/// The order key in use; none before the first start.
 pub async fn order_key(conn: &mut PgConnection) -> sqlx::Result<Option<String>> {
     let row = sqlx::query_scalar!("select order_key from clawback.settings").fetch_optional(conn).await?;
     Ok(row.flatten())

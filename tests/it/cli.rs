@@ -22,6 +22,7 @@ const SIMULATED: (&str, &str) = ("CLAWBACK_SIMULATE_SECRET", SECRET);
 async fn a_setting_that_is_wrong_is_one_line_that_says_how_to_mend_it() {
     let cases: &[(Environment, &[&str])] = &[
         (&[SIGNED], &["DATABASE_URL is missing", "postgres://"]),
+        (&[], &["DATABASE_URL is missing", "; STRIPE_WEBHOOK_SECRETS is missing"]),
         (&[SIGNED, ("DATABASE_URL", " ")], &["DATABASE_URL is missing"]),
         (&[SIGNED, ("DATABASE_URL", "hidden_password")], &["DATABASE_URL must begin with postgres://"]),
         (&[SIGNED, ("DATABASE_URL", "postgres://u:hidden#1@127.0.0.1/db")], &["DATABASE_URL", "write # as %23"]),

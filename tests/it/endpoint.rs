@@ -106,7 +106,7 @@ async fn a_slow_body_is_told_so_and_a_slow_head_is_cut_off() {
     let slow_head = "POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\nContent-Le";
     let (body, head) = tokio::join!(talk(&app, slow_body), talk(&app, slow_head));
     assert!(body.starts_with("HTTP/1.1 408 "), "{body}");
-    assert!(body.ends_with(r#"{"error":"body came too slowly"}"#), "{body}");
+    assert!(body.ends_with(r#"{"error":"body was sent too slowly"}"#), "{body}");
     assert_eq!(head, "");
 }
 

@@ -1,5 +1,5 @@
-//! The database's URL. What the driver would pass over is refused: a mistyped `sslmode` must not leave a connection
-//! unencrypted.
+//! Reads the database URL. Parameters that the driver would ignore are refused: a mistyped `sslmode` must not leave a
+//! connection unencrypted.
 
 use std::str::FromStr;
 
@@ -7,7 +7,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use super::Misconfigured;
 
-/// What the driver reads.
+/// The parameters that the driver knows.
 const PARAMETERS: [&str; 18] = [
     "sslmode",
     "ssl-mode",
@@ -30,20 +30,20 @@ const PARAMETERS: [&str; 18] = [
 ];
 const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
-/// Reads it. What is said of it holds nothing of it but names of parameters.
+/// Reads the URL. Error messages quote nothing of it but names of parameters.
 pub(crate) fn read(url: &str) -> Result<PgConnectOptions, Misconfigured> {
     if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
         return Err(Misconfigured("DATABASE_URL must begin with postgres://".to_owned()));
     }
     if url.contains('#') {
-        return Err(Misconfigured("DATABASE_URL holds a #, which ends a URL: write # as %23".to_owned()));
+        return Err(Misconfigured("DATABASE_URL contains a #, which ends a URL: write # as %23".to_owned()));
     }
-    // The driver takes it where the URL says nothing.
+    // The driver uses it when the URL names no mode.
     if let Some(mode) = std::env::var("PGSSLMODE").ok().filter(|mode| !mode.is_empty()) {
         known_mode("PGSSLMODE", &mode)?;
     }
     let (_, query) = url.split_once('?').unwrap_or_default();
-    // It may be the rest of a password that holds a question mark, of which nothing must be said.
+    // It may be the rest of a password with a question mark, which must not be quoted.
     if query.contains('@') {
         return Err(unreadable());
     }
@@ -66,7 +66,7 @@ fn check(name: &str, value: &str) -> Result<(), Misconfigured> {
     // As in options[search_path], encoded or not.
     if !PARAMETERS.contains(&name) && !name.starts_with("options") {
         let known = PARAMETERS.join(", ");
-        return Err(Misconfigured(format!("DATABASE_URL has a parameter {name}, which is not known: {known} are")));
+        return Err(Misconfigured(format!("DATABASE_URL has a parameter {name}, which is unknown; known are {known}")));
     }
     if matches!(name, "sslmode" | "ssl-mode") { known_mode(&format!("DATABASE_URL: {name}"), value) } else { Ok(()) }
 }
