@@ -32,8 +32,9 @@
 //! | 1 | [`store`], [`handlers`] | all SQL; Stripe's objects as facts (pure) |
 //! | 0 | [`domain`], [`stripe`], [`telemetry`], `terminal` | what facts add up to (pure); signature, envelope, how to read an object (pure); the names of the metrics; what people are told |
 //!
-//! [`dev::stories`] imports nothing of all this: it tells lives of payments as the events that Stripe would send, for
-//! `clawback simulate`, `clawback demo` and the tests.
+//! [`dev::model`] is a model of Stripe: objects by id that change and emit the events that Stripe would send.
+//! [`dev::stories`] are scripts on it, for `clawback simulate`, `clawback demo` and the tests. Neither imports anything
+//! of all this.
 //!
 //! `domain` and `stripe` do not know each other. They meet in `handlers`, in one table.
 //!
@@ -122,8 +123,8 @@
 //! - **Invariant:** no migration drops or retypes a column of a view, or changes what a function takes or returns, of
 //!   `clawback_v1`.
 //! - **Invariant:** there is no cache and no state between batches. Whatever is in memory may be lost.
-//! - **Invariant:** [`dev::stories`] uses no rule of the core. A story told with the rules it tests would agree
-//!   with every mistake in them.
+//! - **Invariant:** [`dev::model`] and [`dev::stories`] use no rule of the core. A story told with the rules it tests
+//!   would agree with every mistake in them.
 //! - **Invariant:** no text that comes from outside, and no error of the database, is in an answer. Answers
 //!   are fixed words; bodies and signatures are in no log.
 //!
