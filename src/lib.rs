@@ -25,7 +25,7 @@
 //! | floor | modules | their job |
 //! |---|---|---|
 //! | 6 | `main`, [`commands`] | the command line as a whole, and its exit code |
-//! | 5 | `cli`, [`dev`] | operators' commands; what never runs in production: a service on a Postgres of its own, and made-up lives of payments |
+//! | 5 | `cli`, [`dev`] | operators' commands; what never runs in production: a service on a private Postgres, a model of Stripe and stories told with it |
 //! | 4 | [`app`] | configuration, and the one place that puts a running service together |
 //! | 3 | [`http`], [`intake`], [`processor`] | the webhook and the probes; storing events; when a batch runs, and what happens when one fails |
 //! | 2 | [`apply`] | one batch: load, fold, save. Its transaction begins and ends here |

@@ -13,10 +13,15 @@ const DEFAULT: &str = "info,sqlx::postgres::notice=warn";
 
 /// Starts logging. A second call changes nothing.
 pub(crate) fn start(format: Option<LogFormat>) {
+    start_with(format, DEFAULT);
+}
+
+/// The same with another filter for when `RUST_LOG` is not set.
+pub(crate) fn start_with(format: Option<LogFormat>, default: &str) {
     let on_terminal = if std::io::stdout().is_terminal() { LogFormat::Pretty } else { LogFormat::Json };
     let given = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
     let given = given.and_then(|filter| EnvFilter::try_new(filter).ok());
-    let filter = given.unwrap_or_else(|| EnvFilter::new(DEFAULT));
+    let filter = given.unwrap_or_else(|| EnvFilter::new(default));
     let subscriber = tracing_subscriber::registry().with(filter);
     let started = match format.unwrap_or(on_terminal) {
         LogFormat::Json => subscriber

@@ -2,6 +2,7 @@
 //! and end in [`crate::apply`], and one that only reads in [`crate::cli`].
 
 pub mod conservation;
+pub mod feed;
 pub mod follow_ups;
 pub mod gauges;
 pub mod health;
