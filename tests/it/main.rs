@@ -35,6 +35,7 @@ mod releases;
 mod replicas;
 #[path = "../proof/samples.rs"]
 mod samples;
+mod simulate;
 #[path = "../proof/table.rs"]
 mod table;
 mod tolerance;
