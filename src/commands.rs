@@ -25,8 +25,8 @@ struct Cli {
 enum Command {
     /// Run the service: HTTP, event processing
     Serve(config::Serve),
-    /// Run the service on a private local Postgres, started for it
-    Dev(config::Serve),
+    /// Run the service on a private local Postgres and print what each event changes
+    Dev(dev::serve::Dev),
     /// Deliver stories of signed events to a private receiver and print what became of them
     Demo(demo::Demo),
     /// Run pending migrations

@@ -24,15 +24,18 @@
 //! | floor | modules | job |
 //! |---|---|---|
 //! | 6 | `main`, [`commands`] | the command line as a whole, and its exit codes |
-//! | 5 | `cli`, [`dev`] | operators' commands; what never runs in production: a service on a private Postgres, and a model of Stripe |
+//! | 5 | `cli`, [`dev`] | operators' commands; what never runs in production: a service on a private Postgres, a model of Stripe and stories told with it |
 //! | 4 | [`app`] | configuration, and the one place that puts a running service together |
 //! | 3 | [`http`], [`processor`] | the webhook, the probes and metrics; when a batch runs, and what happens when one fails |
 //! | 2 | [`intake`], [`apply`] | storing events with group commit; one batch: load, fold, save. Transactions begin and end here |
 //! | 1 | [`store`], [`handlers`] | all SQL; Stripe's objects as facts (pure) |
 //! | 0 | [`domain`], [`stripe`], [`telemetry`], `backoff`, `terminal` | what facts add up to (pure); signature, envelope, reading of objects (pure); metrics; the back-off policy; output for people |
 //!
-//! `domain` and `stripe` do not know each other. They meet in `handlers`, in one table. [`dev::stories`] imports nothing
+//! [`dev::model`] is a model of Stripe: objects by id that change and emit the events that Stripe would send.
+//! [`dev::stories`] are scripts on it, for `clawback simulate`, `clawback demo` and the tests. Neither imports anything
 //! of all this.
+//!
+//! `domain` and `stripe` do not know each other. They meet in `handlers`, in one table.
 //!
 //! Beside the Rust stand the `migrations/`: worth reading first, from the ledger on. What services see begins with
 //! `0006_views.sql`.
@@ -112,8 +115,8 @@
 //! - **Invariant:** no migration drops or retypes a column of a view of `clawback_v1`, or changes what one of its
 //!   functions takes or returns.
 //! - **Invariant:** there is no cache and no state between batches. Whatever is in memory may be lost.
-//! - **Invariant:** [`dev::stories`] uses no rule of the core. A story told with the rules it tests would agree with
-//!   every mistake in them.
+//! - **Invariant:** [`dev::model`] and [`dev::stories`] use no rule of the core. A story told with the rules it tests
+//!   would agree with every mistake in them.
 //! - **Invariant:** no text from outside, and no database error, is in an HTTP answer. Answers are fixed words; bodies
 //!   and signatures are in no log.
 //!

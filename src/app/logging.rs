@@ -22,12 +22,17 @@ static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
 
 /// Starts logging, once for the process. Lines that wait are written when the returned guard is dropped.
 pub(crate) fn start(format: Option<LogFormat>) -> WorkerGuard {
+    start_with(format, DEFAULT)
+}
+
+/// [`start`] with another filter for when `RUST_LOG` is not set.
+pub(crate) fn start_with(format: Option<LogFormat>, default: &str) -> WorkerGuard {
     let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(QUEUE).lossy(true).finish(stdout());
     drop(DROPPED.set(writer.error_counter()));
     let on_terminal = if stdout().is_terminal() { LogFormat::Pretty } else { LogFormat::Json };
     let given = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
     let given = given.and_then(|filter| EnvFilter::try_new(filter).ok());
-    let filter = given.unwrap_or_else(|| EnvFilter::new(DEFAULT));
+    let filter = given.unwrap_or_else(|| EnvFilter::new(default));
     let subscriber = tracing_subscriber::registry().with(filter);
     let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     let started = match format.unwrap_or(on_terminal) {

@@ -1,5 +1,5 @@
-//! `clawback demo`: stories of signed events, out of order and twice, over TCP to the real binary; then
-//! what became of the orders, read from `clawback_v1`.
+//! `clawback demo`: every story as signed events, out of order and twice, over TCP to the real binary; then the
+//! resulting states, read from `clawback_v1`.
 //!
 //! The receiver is this same binary as a process of its own, on a private Postgres. Everything that was
 //! started is stopped at the end.
@@ -30,13 +30,13 @@ use crate::terminal::table;
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// The same seed gives the same disorder
+    /// The same seed gives the same ids and the same order of delivery
     #[arg(long, default_value_t = 7)]
     seed: u64,
 }
 
-/// Long enough for the slowest machine; each wait ends as soon as the thing is there.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest wait for one step. Each wait ends as soon as the step is done.
+const STEP_LIMIT: Duration = Duration::from_secs(30);
 const ORDER_KEY: &str = "order_id";
 const COPIES: NonZeroUsize = NonZeroUsize::new(2).expect("two is not zero");
 
@@ -68,11 +68,11 @@ async fn tell(database: &str, secret: &str, port: u16, args: &Demo) -> anyhow::R
     let events = events(args.seed);
     let deliveries = plan(events.len(), Order::Shuffled(args.seed), COPIES);
     say!(
-        "Delivering {} events of {} lives, each twice and in random order, to {url} …",
+        "Delivering {} events of {} stories, each twice and in random order, to {url} …",
         events.len(),
         stories::all().len()
     );
-    let endpoint = format!("{url}/webhooks/stripe");
+    let endpoint = format!("{url}/webhooks/stripe").parse()?;
     let secret = Secret::from_key(secret);
     let receiver = Receiver { client, url: &endpoint, secret: &secret };
     for place in &deliveries {
@@ -150,14 +150,14 @@ async fn stop(service: &mut Child) -> anyhow::Result<()> {
     let id = service.id().context("the receiver ended by itself")?;
     let asked = Command::new("kill").arg(id.to_string()).status().await?;
     ensure!(asked.success(), "cannot stop the receiver, process {id}");
-    let ended = timeout(PATIENCE, service.wait()).await.context("the receiver did not drain in time")??;
+    let ended = timeout(STEP_LIMIT, service.wait()).await.context("the receiver did not drain in time")??;
     ensure!(ended.success(), "the receiver ended with {ended}");
     Ok(())
 }
 
 async fn until(what: &str, mut there: impl AsyncFnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
     let mut ticks = interval(Duration::from_millis(20));
-    let waited = timeout(PATIENCE, async {
+    let waited = timeout(STEP_LIMIT, async {
         while !there().await? {
             ticks.tick().await;
         }
@@ -165,7 +165,7 @@ async fn until(what: &str, mut there: impl AsyncFnMut() -> anyhow::Result<bool>)
     });
     match waited.await {
         Ok(outcome) => outcome,
-        Err(_) => bail!("waited {} s in vain until {what}", PATIENCE.as_secs()),
+        Err(_) => bail!("gave up after {} s of waiting until {what}", STEP_LIMIT.as_secs()),
     }
 }
 

@@ -1,14 +1,13 @@
-//! A private Postgres for `dev`, `demo` and the tests: made in a temporary folder, reachable on a
-//! loopback port only, gone together with the process that started it.
+//! A private Postgres for `dev`, `demo` and the tests: reachable on a loopback port only, stopped together with the
+//! process that started it. Its data is in a temporary folder that is removed at the end, or in a [`Folder`] that
+//! is kept.
 //!
-//! Not done here: installing Postgres (`make setup`), creating databases, running migrations. Never
-//! for production: the folder is removed at the end, whatever it holds.
+//! Not done here: installing Postgres (`make setup`), creating databases, running migrations. Never for production.
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -18,9 +17,13 @@ use tokio::time::{interval, timeout};
 use uuid::Uuid;
 
 use account::Account;
+pub use folder::{Folder, FolderError};
+use home::Home;
 
 mod account;
 mod binaries;
+mod folder;
+mod home;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +37,9 @@ const MAX_CONNECTIONS: u16 = 300;
 /// Making and starting a server takes 0.6–2.8 s; the rest is for machines under load.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
+/// How long a server whose owner was killed may take to end.
+const GONE_WITHIN: Duration = Duration::from_secs(15);
+
 /// A port found free can be taken by somebody else before the server binds it.
 const PORT_ATTEMPTS: usize = 5;
 
@@ -43,7 +49,7 @@ const PORT_ATTEMPTS: usize = 5;
 /// included. Only [`LocalPostgres::stop`] waits until it has ended.
 pub struct LocalPostgres {
     supervisor: Child,
-    folder: PathBuf,
+    home: Home,
     log: File,
     port: u16,
     password: String,
@@ -95,6 +101,9 @@ pub enum StartError {
         /// The folders that were looked into.
         searched: String,
     },
+    /// A server that was started in a kept folder before has not ended yet.
+    #[error("a Postgres still runs in {}: wait until it has ended, or stop it", .0.display())]
+    StillRunning(PathBuf),
     /// Running as root, for which Postgres refuses to run, and there is nobody else to run it.
     #[error(
         "Postgres does not run as root, and /etc/passwd has neither `postgres` nor `nobody` to run \
@@ -147,14 +156,26 @@ impl LocalPostgres {
     /// When Postgres is not installed, cannot be run by this user, or does not become ready. Nothing
     /// is left running then.
     pub async fn start(options: &Options) -> Result<Self, StartError> {
+        Self::start_in(None, options).await
+    }
+
+    /// The same with the data in a folder that is kept; none: in a temporary one. What an earlier run left there is
+    /// used again, even if that run was killed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`LocalPostgres::start`]; also when a server that ran there before has not ended.
+    pub async fn start_in(folder: Option<Folder>, options: &Options) -> Result<Self, StartError> {
         let bin = binaries::find(options)?;
+        let mut home = folder.map(Home::Kept);
         let mut attempt = 1;
         loop {
-            let mut server = Self::spawn(options, &bin)?;
+            let mut server = Self::spawn(home.take(), options, &bin).await?;
             match server.until_ready().await {
                 Ok(()) => return Ok(server),
                 Err(StartError::Ended { log }) if log.contains("Address already in use") && attempt < PORT_ATTEMPTS => {
                     attempt += 1;
+                    home = server.home.again();
                 }
                 Err(error) => return Err(error),
             }
@@ -169,44 +190,52 @@ impl LocalPostgres {
     }
 
     /// The server's log: its warnings, errors and what it says about itself, each line with time,
-    /// process and database. It goes with the server.
+    /// process and database, of this run.
     pub fn log_file(&self) -> PathBuf {
-        log_file(&self.folder)
+        self.home.log_file()
     }
 
-    /// Stops the server and waits until its processes and its folder are gone. Open connections are
-    /// cut.
+    /// Stops the server and waits until its processes, and its folder unless it is kept, are gone. Open connections
+    /// are cut.
     ///
     /// # Errors
     ///
     /// When the system cannot say whether it ended.
     pub async fn stop(self) -> io::Result<()> {
-        let Self { mut supervisor, folder, .. } = self;
+        let Self { mut supervisor, home, .. } = self;
         // `wait` closes the pipe first, and that is what stops the server.
         tokio::task::spawn_blocking(move || supervisor.wait()).await??;
-        remove_rest(&folder);
+        home.remove_rest();
         Ok(())
     }
 
-    fn spawn(options: &Options, bin: &Path) -> Result<Self, StartError> {
-        let folder = options.temp_dir.join(format!("clawback-{}", Uuid::new_v4().simple()));
-        let server = Self::spawn_in(&folder, options, bin);
-        if server.is_err() {
-            remove_rest(&folder);
-        }
-        server
+    async fn spawn(home: Option<Home>, options: &Options, bin: &Path) -> Result<Self, StartError> {
+        let temporary = || options.temp_dir.join(format!("clawback-{}", Uuid::new_v4().simple()));
+        let home = home.unwrap_or_else(|| Home::Temporary(temporary()));
+        let (folder, port) = (home.path(), free_port().map_err(StartError::Port)?);
+        let broken = |source| StartError::Folder { folder: folder.to_path_buf(), source };
+        let (output, log) = home.open_log().map_err(broken)?;
+        until_free(&output, folder).await?;
+        let started = Self::spawn_in(&home, options, bin, port, output);
+        let (supervisor, password) = started.inspect_err(|_| home.remove_rest())?;
+        Ok(Self { supervisor, home, log, port, password })
     }
 
-    fn spawn_in(folder: &Path, options: &Options, bin: &Path) -> Result<Self, StartError> {
-        let port = free_port().map_err(StartError::Port)?;
-        let password = Uuid::new_v4().simple().to_string();
+    fn spawn_in(
+        home: &Home,
+        options: &Options,
+        bin: &Path,
+        port: u16,
+        output: File,
+    ) -> Result<(Child, String), StartError> {
+        let folder = home.path();
         let broken = |source| StartError::Folder { folder: folder.to_path_buf(), source };
-        let (output, log) = make_folder(folder).map_err(broken)?;
-        let account = Account::for_owner_of(folder)?;
+        let password = home.password().map_err(broken)?;
+        let account = Account::for_owner_of(&home.own_file())?;
         account.take_over(folder).map_err(broken)?;
 
         let mut command = account.command(folder, Path::new("/bin/sh"));
-        command.args(["-c", SUPERVISOR, "clawback-postgres"]).arg(folder).arg(bin);
+        command.args(["-c", SUPERVISOR, "clawback-postgres"]).arg(folder).arg(bin).env("CLAWBACK_KEEP", home.keep());
         command.args(server_arguments(port, options.durability));
         command.stdin(Stdio::piped()).stderr(output.try_clone().map_err(broken)?).stdout(output);
         let mut supervisor = command.spawn().map_err(|source| StartError::Unreachable {
@@ -218,14 +247,14 @@ impl LocalPostgres {
             // It fails only if the supervisor has ended: `until_ready` finds that, and the reason.
             let _ = writeln!(stdin, "{password}");
         }
-        Ok(Self { supervisor, folder: folder.to_path_buf(), log, port, password })
+        Ok((supervisor, password))
     }
 
     async fn until_ready(&mut self) -> Result<(), StartError> {
         match timeout(READY_WITHIN, self.ready_or_ended()).await {
             Ok(true) => Ok(()),
             Ok(false) => {
-                remove_rest(&self.folder);
+                self.home.remove_rest();
                 Err(StartError::Ended { log: self.end_of_log() })
             }
             Err(_elapsed) => Err(StartError::TimedOut { log: self.end_of_log() }),
@@ -248,7 +277,7 @@ impl LocalPostgres {
     /// What `pg_ctl --wait` looks at. Asked first, because somebody else's server may answer on the
     /// port, and because a connection that comes too early leaves a FATAL in the log.
     fn says_ready(&self) -> bool {
-        fs::read_to_string(self.folder.join("data/postmaster.pid"))
+        fs::read_to_string(self.home.path().join("data/postmaster.pid"))
             .is_ok_and(|state| state.lines().nth(7).is_some_and(|line| line.trim() == "ready"))
     }
 
@@ -293,19 +322,15 @@ fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-/// For what the supervisor cannot remove: all, if it never ran; the empty folder, if its user may not
-/// write to the one around it. That this fails is no reason to hide the error that led here.
-fn remove_rest(folder: &Path) {
-    let _ = fs::remove_dir_all(folder);
-}
-
-fn log_file(folder: &Path) -> PathBuf {
-    folder.join("server.log")
-}
-
-/// Makes the folder with an empty log in it; returns the log to write and to read.
-fn make_folder(folder: &Path) -> io::Result<(File, File)> {
-    DirBuilder::new().mode(0o700).create(folder)?;
-    let output = OpenOptions::new().append(true).create_new(true).open(log_file(folder))?;
-    Ok((output, File::open(log_file(folder))?))
+/// Locks the log, and empties it. The server's processes hold it open, and with it the lock: so one that outlived its
+/// owner in the same folder is waited for.
+async fn until_free(log: &File, folder: &Path) -> Result<(), StartError> {
+    let mut ticks = interval(Duration::from_millis(50));
+    let free = async {
+        while let Err(TryLockError::WouldBlock) = log.try_lock() {
+            ticks.tick().await;
+        }
+    };
+    timeout(GONE_WITHIN, free).await.map_err(|_| StartError::StillRunning(folder.to_path_buf()))?;
+    log.set_len(0).map_err(|source| StartError::Folder { folder: folder.to_path_buf(), source })
 }

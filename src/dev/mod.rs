@@ -1,9 +1,11 @@
-//! What never runs in production: the service on a Postgres of its own, and made-up lives of payments for it.
+//! What never runs in production: the service on a private Postgres, a model of Stripe, and stories told with it.
 //!
 //! Nothing but the commands and the tests imports it.
 
 pub(crate) mod demo;
+mod feed;
 pub mod local_postgres;
+pub mod model;
 mod send;
 pub(crate) mod serve;
 pub(crate) mod sign;

@@ -1,55 +1,137 @@
-//! `clawback dev`: the service on a private Postgres, with a secret made up when none is given.
+//! `clawback dev`: the service on a private Postgres, with a line for each event and what it changed.
+//!
+//! The signing secret is made up when none is given. Database and secret are thrown away at the end, unless a folder
+//! is named that keeps them.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
+use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::net::TcpListener;
+use tokio::time::{MissedTickBehavior, interval};
 use uuid::Uuid;
 
-use super::local_postgres::{Durability, LocalPostgres, Options};
+use super::feed::Feed;
+use super::local_postgres::{Durability, Folder, LocalPostgres, Options};
 use crate::app::{self, Service};
 use crate::app::{config, logging, migrate};
 use crate::terminal;
 
-pub(crate) async fn run(mut args: config::Serve) -> anyhow::Result<()> {
-    let _logs = logging::start(args.log_format);
-    let secret =
-        args.signing.given()?.unwrap_or_else(|| SecretString::from(format!("whsec_{}", Uuid::new_v4().simple())));
-    args.signing.webhook_secrets = Some(secret.clone());
-    let public = app::bind(args.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))), "CLAWBACK_LISTEN").await?;
-    let private =
-        app::bind(args.admin_listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0))), "CLAWBACK_ADMIN_LISTEN").await?;
+/// The service's own log must not drown the lines of the events.
+const LOG: &str = "warn";
+/// How often new lines are looked for.
+const POLL: Duration = Duration::from_millis(250);
+
+#[derive(Debug, Args)]
+pub(crate) struct Dev {
+    #[command(flatten)]
+    serve: config::Serve,
+    /// Keep the database and the signing secret in this folder [default: throw them away]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+pub(crate) async fn run(args: Dev) -> anyhow::Result<()> {
+    let Dev { mut serve, data } = args;
+    let _logs = logging::start_with(serve.log_format, LOG);
+    let public = app::bind(serve.listen.unwrap_or(loopback(8080)), "CLAWBACK_LISTEN").await?;
+    let private = app::bind(serve.admin_listen.unwrap_or(loopback(0)), "CLAWBACK_ADMIN_LISTEN").await?;
     let stop = app::asked_to_stop()?;
-    let postgres = LocalPostgres::start(&Options::from_env(Durability::Durable)).await?;
+    let folder = data.as_deref().map(Folder::open).transpose()?;
+    let secret = secret(&serve.signing, folder.as_ref())?;
+    let kept = folder.as_ref().map(|folder| folder.path().to_owned());
+    let postgres = LocalPostgres::start_in(folder, &Options::from_env(Durability::Durable)).await?;
     let url = postgres.url("postgres");
-    args.database.database_url = Some(SecretString::from(url.clone()));
-    let service = Service::configured(&args)?;
-    migrate::for_stories(&service.database).await.context("cannot migrate the private Postgres")?;
-    terminal::print(format_args!(
-        "{}",
-        welcome(public.local_addr()?, private.local_addr()?, secret.expose_secret(), &url)
-    ));
-    let outcome = service.run(public, private, stop).await;
+    serve.signing.webhook_secrets = Some(secret.clone());
+    serve.database.database_url = Some(SecretString::from(url.clone()));
+    let service = Service::configured(&serve)?;
+    let welcome = Welcome { public: &public, private: &private, secret: &secret, url: &url, kept: kept.as_deref() };
+    let welcome = welcome.text()?;
+    let outcome = watch(service, public, private, stop, &welcome).await;
     postgres.stop().await.context("the private Postgres did not stop")?;
     outcome
 }
 
-fn welcome(public: SocketAddr, private: SocketAddr, secret: &str, url: &str) -> String {
-    // Under make the binary is on no PATH.
-    let binary = std::env::current_exe().map_or_else(|_| "clawback".to_owned(), |path| path.display().to_string());
-    format!(
-        "\n\
-         Clawback is up. Stop it with Ctrl-C; its database goes with it.\n\n\
-         endpoint   http://{public}/webhooks/stripe\n\
-         metrics    http://{private}/metrics\n\
-         secret     {secret}\n\
-         database   {url}\n\n\
-         Send sample events:\n  \
-         CLAWBACK_SIMULATE_SECRET='{secret}' {binary} simulate chargeback-open --url http://{public}/webhooks/stripe\n\
-         Show the resulting orders:\n  \
-         psql '{url}' -c 'select order_id, null as payment_id, state, amount_paid, amount_refunded, hold, evidence_due_by from clawback_v1.orders \
-         union all select null, payment_id, state, amount_paid, amount_refunded, hold, evidence_due_by from clawback_v1.payments where order_id is null'\n\
-         Real events of a test account (its secret is printed by stripe listen: start again with it in STRIPE_WEBHOOK_SECRETS):\n  \
-         stripe listen --forward-to {public}/webhooks/stripe\n\n"
-    )
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+/// The secret that was given, else the one that the folder keeps, else a new one.
+fn secret(given: &config::Signing, folder: Option<&Folder>) -> anyhow::Result<SecretString> {
+    if let Some(secret) = given.given()? {
+        return Ok(secret);
+    }
+    let new = format!("whsec_{}", Uuid::new_v4().simple());
+    let secret = match folder {
+        Some(folder) => folder.keep("signing-secret", new).context("cannot keep the signing secret")?,
+        None => new,
+    };
+    Ok(SecretString::from(secret))
+}
+
+/// Runs the service until it is stopped, and prints what it does.
+async fn watch(
+    service: Service,
+    public: TcpListener,
+    private: TcpListener,
+    stop: impl Future<Output = ()>,
+    welcome: &str,
+) -> anyhow::Result<()> {
+    migrate::for_stories(&service.database).await.context("cannot migrate the private Postgres")?;
+    let mut feed = Feed::start(&service.database).await?;
+    let mut ticks = interval(POLL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut running = std::pin::pin!(service.run(public, private, stop));
+    terminal::print(format_args!("{welcome}"));
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut running => break outcome,
+            _ = ticks.tick() => feed.print_new().await.context("cannot read events from the private Postgres")?,
+        }
+    };
+    feed.print_new().await.context("cannot read the last events from the private Postgres")?;
+    outcome
+}
+
+/// What is said at the start.
+struct Welcome<'a> {
+    public: &'a TcpListener,
+    private: &'a TcpListener,
+    secret: &'a SecretString,
+    url: &'a str,
+    /// The folder that keeps the data.
+    kept: Option<&'a Path>,
+}
+
+impl Welcome<'_> {
+    fn text(&self) -> anyhow::Result<String> {
+        let Self { secret, url, .. } = self;
+        let (public, private) = (self.public.local_addr()?, self.private.local_addr()?);
+        let secret = secret.expose_secret().trim();
+        // Under make the binary is on no PATH.
+        let binary = std::env::current_exe().map_or_else(|_| "clawback".to_owned(), |path| path.display().to_string());
+        let data = match self.kept {
+            Some(folder) => format!("kept in {}", folder.display()),
+            None => "deleted when you stop; --data DIR keeps it".to_owned(),
+        };
+        Ok(format!(
+            "\n\
+             Clawback is running. Ctrl-C stops it.\n\n\
+             endpoint   http://{public}/webhooks/stripe\n\
+             metrics    http://{private}/metrics\n\
+             secret     {secret}\n\
+             database   {url}\n\
+             data       {data}\n\n\
+             Send sample events:\n  \
+             CLAWBACK_SIMULATE_SECRET='{secret}' {binary} simulate chargeback-open --url http://{public}/webhooks/stripe\n\
+             Forward events of your Stripe account (start again with the secret that it prints in STRIPE_WEBHOOK_SECRETS):\n  \
+             stripe listen --forward-to {public}/webhooks/stripe\n\
+             Show the resulting orders:\n  \
+             psql '{url}' -c 'select order_id, state, amount_paid, amount_refunded, hold, evidence_due_by from clawback_v1.orders'\n\n\
+             Each event and what it changed, times in UTC:\n\n"
+        ))
+    }
 }

@@ -1,4 +1,4 @@
-//! `clawback sign`: the header that Stripe would send with a body.
+//! `clawback sign`: the signature header that Stripe would send with a body.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -13,8 +13,11 @@ use crate::terminal::say;
 
 #[derive(Debug, Args)]
 pub(crate) struct Sign {
-    /// The body, byte for byte; - reads standard input
+    /// File that holds the body, byte for byte; - reads standard input
     file: PathBuf,
+    /// Print the whole header, name included: curl -H "$(clawback sign --header body.json)"
+    #[arg(long)]
+    header: bool,
     /// Time of signing in unix seconds [default: now]
     #[arg(long)]
     timestamp: Option<i64>,
@@ -24,9 +27,10 @@ pub(crate) struct Sign {
 
 pub(crate) fn run(args: &Sign) -> anyhow::Result<()> {
     let secrets = args.signing.secrets()?;
-    let body = read(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
+    let body = read(&args.file).with_context(|| format!("cannot read the body from {}", args.file.display()))?;
     let timestamp = args.timestamp.unwrap_or_else(unix_now);
-    say!("{}", signature::sign_with(secrets.iter(), timestamp, &body));
+    let name = if args.header { "Stripe-Signature: " } else { "" };
+    say!("{name}{}", signature::sign_with(secrets.iter(), timestamp, &body));
     Ok(())
 }
 

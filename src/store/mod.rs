@@ -2,6 +2,7 @@
 //! transactions begin and end in [`crate::apply`], and read-only ones in [`crate::cli`].
 
 pub mod conservation;
+pub mod feed;
 pub mod follow_ups;
 pub mod gauges;
 pub mod health;

@@ -16,7 +16,6 @@ type Environment = &'static [(&'static str, &'static str)];
 
 const SOMEWHERE: (&str, &str) = ("DATABASE_URL", "postgres://u:hidden_password@127.0.0.1:1/db");
 const SIGNED: (&str, &str) = ("STRIPE_WEBHOOK_SECRETS", SECRET);
-const SIMULATED: (&str, &str) = ("CLAWBACK_SIMULATE_SECRET", SECRET);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_setting_that_is_wrong_is_one_line_that_says_how_to_mend_it() {
@@ -80,71 +79,6 @@ async fn secrets_may_come_from_files() {
     let secret = folder.file("secret", "whsec_one\nlive:whsec_two\n");
     let ended = run(&["sign", &secret], &[("STRIPE_WEBHOOK_SECRETS_FILE", &secret)]).await;
     assert_eq!((ended.code, ended.stdout.matches("v1=").count()), (Some(0), 2), "{}", ended.stderr);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn simulate_lists_the_stories() {
-    let ended = run(&["simulate", "--list"], &[]).await;
-    assert_eq!(ended.code, Some(0));
-    let names: Vec<_> = ended.stdout.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    for name in [
-        "paid",
-        "partial-refund",
-        "full-refund",
-        "refund-pending",
-        "refund-fails-later",
-        "refund-canceled",
-        "chargeback-won",
-        "chargeback-lost",
-        "late-win",
-        "lost-part-back",
-        "inquiry-closed",
-        "inquiry-escalated",
-        "prevented",
-        "unchallengeable",
-        "two-disputes",
-    ] {
-        assert!(names.contains(&name), "{name} is not in {names:?}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn simulate_delivers_a_story_to_a_receiver() {
-    let app = TestApp::start().await;
-    let url = format!("{}/webhooks/stripe", app.url);
-    let simulate = ["simulate", "chargeback-lost", "--url", &url, "--order", "o_1", "--shuffle", "--duplicate", "3"];
-    let ended = run(&simulate, &[SIMULATED, ("HTTP_PROXY", "http://127.0.0.1:1")]).await;
-    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
-    app.db.settle().await;
-    let order = app.db.rows("select state, amount_lost from clawback_v1.orders where order_id = 'o_1'").await;
-    assert_eq!(order, [json!({ "state": "charged_back", "amount_lost": 12_000 })]);
-    let delivered = ended.stdout.lines().filter(|line| line.starts_with("200 ")).count();
-    assert_eq!(app.db.value("select 3 * count(*) from clawback_v1.events").await, delivered);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn simulate_fails_when_it_is_refused_or_the_story_is_unknown() {
-    let app = TestApp::start().await;
-    let url = format!("{}/webhooks/stripe", app.url);
-    let ended = run(&["simulate", "paid", "--url", &url, "--secret", "whsec_other"], &[SIGNED]).await;
-    assert_one_line(&ended, 1, &["answered 400", "signature does not match"]);
-    let ended = run(&["simulate", "happy-end"], &[SIMULATED]).await;
-    assert_one_line(&ended, 1, &["happy-end", "--list"]);
-    let ended = run(&["simulate", "paid", "--url", &url], &[SIGNED]).await;
-    assert_one_line(&ended, 2, &["CLAWBACK_SIMULATE_SECRET is missing"]);
-    let ended = run(&["simulate", "paid", "--live", "--url", "https://your.host/webhooks/stripe"], &[SIMULATED]).await;
-    assert_one_line(&ended, 1, &["--live", "on this machine"]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_sign_prints_is_accepted() {
-    let app = TestApp::start().await;
-    let folder = Folder::new();
-    let body = tell("paid", "o_1").remove(0).body;
-    let ended = run(&["sign", &folder.file("body.json", &body)], &[SIGNED]).await;
-    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
-    assert_eq!(app.post(&body, ended.stdout.trim_end()).await.status(), 200);
-    app.db.settle().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ mod architecture;
 mod binary;
 mod bodies;
 mod cli;
+mod dev;
 mod doctor;
 mod durability;
 mod endpoint;
@@ -34,6 +35,7 @@ mod releases;
 mod replicas;
 #[path = "../proof/samples.rs"]
 mod samples;
+mod simulate;
 #[path = "../proof/table.rs"]
 mod table;
 mod tolerance;

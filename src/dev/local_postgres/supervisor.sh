@@ -2,8 +2,9 @@
 # Runs one Postgres for as long as the other end of standard input is held open, then stops it and
 # removes its folder. However that end closes, by its owner's will, exit or SIGKILL, the server ends.
 #
-# usage: local_postgres.sh FOLDER BIN [ARGUMENT FOR postgres]...
+# usage: [CLAWBACK_KEEP=yes] local_postgres.sh FOLDER BIN [ARGUMENT FOR postgres]...
 # The first line of standard input is the password of the user `clawback`.
+# CLAWBACK_KEEP=yes: the folder is not removed, and a database that is there already is used.
 set -u
 umask 077
 
@@ -16,11 +17,10 @@ shift 2
 
 # Its entry in the folder around it may be the owner's alone to remove.
 remove_folder() {
-    cd / && rm -rf "$folder" 2>/dev/null
+    [ -n "${CLAWBACK_KEEP:-}" ] || { cd / && rm -rf "$folder" 2>/dev/null; }
 }
 
 read -r password
-printf '%s\n' "$password" >"$folder/password"
 
 if ! [ -x "$bin/initdb" ]; then
     echo "$(id -un) cannot run $bin/initdb: let that user in, or set PG_BIN to another folder" >&2
@@ -31,12 +31,20 @@ fi
 # Descriptor 3 is the owner's pipe. No child but the watcher below may hold it.
 exec 3<&0 </dev/null
 
-if ! "$bin/initdb" --no-sync --no-locale -E UTF8 -A scram-sha-256 -U clawback \
-    --pwfile="$folder/password" -D "$folder/data" >/dev/null 3<&-; then
+# Made under another name first, so that a crash leaves no half of a database.
+make_database() {
+    rm -rf "$folder/new" && printf '%s\n' "$password" >"$folder/new-password" || return
+    "$bin/initdb" ${no_sync:+"$no_sync"} --no-locale -E UTF8 -A scram-sha-256 -U clawback \
+        --pwfile="$folder/new-password" -D "$folder/new" >/dev/null 3<&- || return
+    rm "$folder/new-password" && mv "$folder/new" "$folder/data"
+}
+
+no_sync=--no-sync
+[ -z "${CLAWBACK_KEEP:-}" ] || no_sync=
+if ! [ -d "$folder/data" ] && ! make_database; then
     remove_folder
     exit 1
 fi
-rm "$folder/password"
 
 "$bin/postgres" -D "$folder/data" "$@" 3<&- &
 server=$!

@@ -37,7 +37,7 @@ fn assert_closed(port: u16) {
 async fn starts_answers_and_leaves_nothing_behind() {
     let options = Options::from_env(Durability::FsyncOff);
     let server = LocalPostgres::start(&options).await.unwrap();
-    let (folder, port) = (server.folder.clone(), server.port);
+    let (folder, port) = (server.home.path().to_path_buf(), server.port);
     let mut connection = PgConnection::connect(&server.url("postgres")).await.unwrap();
     let settings: (i32, String, String) =
         sqlx::query_as("select 1, current_setting('fsync'), current_setting('synchronous_commit')")
@@ -69,7 +69,7 @@ async fn asks_for_the_password() {
 async fn ends_when_it_is_dropped() {
     let options = Options::from_env(Durability::FsyncOff);
     let server = LocalPostgres::start(&options).await.unwrap();
-    let (folder, port) = (server.folder.clone(), server.port);
+    let (folder, port) = (server.home.path().to_path_buf(), server.port);
     drop(server);
     until_gone(&folder).await;
     assert_closed(port);
@@ -81,7 +81,7 @@ async fn ends_when_its_owner_is_killed() {
     if std::env::var_os(OWNER).is_some() {
         let options = Options::from_env(Durability::FsyncOff);
         let server = LocalPostgres::start(&options).await.unwrap();
-        println!("\nowner of {} {}", server.port, server.folder.display());
+        println!("\nowner of {} {}", server.port, server.home.path().display());
         return std::future::pending().await;
     }
     let mut owner = Command::new(std::env::current_exe().unwrap())
@@ -131,4 +131,27 @@ async fn a_server_that_ends_early_says_why_and_leaves_nothing_behind() {
     assert!(error.to_string().ends_with("out of luck"), "{error}");
     fs::remove_dir_all(&programs).unwrap();
     fs::remove_dir(&options.temp_dir).expect("only the programs should be in there");
+}
+
+/// A machine that goes down leaves the server's files as they were; a crash while the database was made, half of it.
+#[tokio::test]
+async fn a_kept_folder_starts_again_after_a_crash() {
+    let options = Options::from_env(Durability::FsyncOff);
+    let path = options.temp_dir.join(format!("clawback-{}", Uuid::new_v4().simple()));
+    let server = LocalPostgres::start_in(Some(Folder::open(&path).unwrap()), &options).await.unwrap();
+    let password = server.password.clone();
+    let mut connection = PgConnection::connect(&server.url("postgres")).await.unwrap();
+    sqlx::raw_sql("create table kept (id integer)").execute(&mut connection).await.unwrap();
+    let pid_file = fs::read_to_string(path.join("data/postmaster.pid")).unwrap();
+    server.stop().await.unwrap();
+    fs::write(path.join("data/postmaster.pid"), pid_file).unwrap();
+    fs::create_dir(path.join("new")).unwrap();
+
+    let server = LocalPostgres::start_in(Some(Folder::open(&path).unwrap()), &options).await.unwrap();
+    assert_eq!(server.password, password);
+    let mut connection = PgConnection::connect(&server.url("postgres")).await.unwrap();
+    sqlx::raw_sql("select id from kept").execute(&mut connection).await.unwrap();
+    assert!(matches!(Folder::open(&path), Err(FolderError::InUse(_))));
+    server.stop().await.unwrap();
+    fs::remove_dir_all(&path).unwrap();
 }

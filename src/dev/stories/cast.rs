@@ -1,6 +1,7 @@
-//! The inputs of a telling: whose order, how much, when and in which account. Decides nothing
+//! The inputs of a story: whose order, how much, when and in which account. Decides nothing
 //! about what happens.
 
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 /// What a story is told with. All of it goes into the ids, so two casts that differ in anything
@@ -11,7 +12,7 @@ pub struct Cast {
     pub order_id: String,
     /// The metadata key that holds it.
     pub order_key: String,
-    /// Tells one telling of the same order from another.
+    /// Tells apart two runs of a story for the same order.
     pub seed: u64,
     /// When the first event happens, in unix seconds.
     pub start: i64,
@@ -40,6 +41,22 @@ impl Cast {
             livemode: false,
             account: None,
         }
+    }
+
+    /// The seed of all ids of a story that is told with this cast.
+    pub(super) fn seed_of_ids(&self, story: &str) -> [u8; 32] {
+        let Self { order_id, order_key, seed, start, amount, currency, livemode, account } = self;
+        let mut hash = Sha256::new();
+        for text in [story, order_id, order_key, currency, account.as_deref().unwrap_or_default()] {
+            // The length keeps ("a", "bc") apart from ("ab", "c").
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        }
+        hash.update(seed.to_be_bytes());
+        hash.update(start.to_be_bytes());
+        hash.update(amount.minor().to_be_bytes());
+        hash.update([u8::from(*livemode), u8::from(account.is_some())]);
+        hash.finalize().into()
     }
 }
 

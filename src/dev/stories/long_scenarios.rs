@@ -1,135 +1,135 @@
 //! The longer stories: what happens to one payment over months, when one thing leads to another.
 
-use super::disputes::{DEBIT_NOT_AUTHORIZED, FRAUDULENT, NOT_RECEIVED, UNACCEPTABLE, UNRECOGNIZED};
-use super::life::{Life, days, hours, minutes};
-use super::payments::DECLINED;
-use super::people::{AMEX, MASTERCARD};
+use super::super::model::{
+    AMEX, DEBIT_NOT_AUTHORIZED, DECLINED, FRAUDULENT, MASTERCARD, Method, NOT_RECEIVED, UNACCEPTABLE, UNRECOGNIZED,
+};
+use super::shop::{Shop, days, hours, minutes};
 
-pub(super) fn refund_second_try(life: &mut Life) {
-    life.checkout();
-    life.decline(DECLINED);
-    life.later(minutes(2));
-    life.decline(DECLINED);
-    life.later(minutes(11));
-    let charge = life.pay();
-    life.later(days(3));
-    let refund = life.refund(charge, life.share(40));
-    life.later(days(19));
-    life.fail_refund(refund, "lost_or_stolen_card");
-    life.later(days(2));
-    life.refund(charge, life.share(40));
+pub(super) fn refund_second_try(shop: &mut Shop) {
+    shop.checkout();
+    shop.decline(DECLINED);
+    shop.later(minutes(2));
+    shop.decline(DECLINED);
+    shop.later(minutes(11));
+    let charge = shop.pay();
+    shop.later(days(3));
+    let refund = shop.refund(&charge, shop.share(40));
+    shop.later(days(19));
+    shop.stripe.fail_refund(&refund, "lost_or_stolen_card");
+    shop.later(days(2));
+    shop.refund(&charge, shop.share(40));
 }
 
-pub(super) fn inquiry_late_win(life: &mut Life) {
-    life.pays_with(AMEX);
-    life.checkout();
-    let charge = life.pay();
-    life.later(days(11));
-    let dispute = life.open_inquiry(charge, life.amount(), UNRECOGNIZED);
-    life.later(days(3));
-    life.submit_evidence(dispute);
-    life.later(days(20));
-    life.escalate(dispute);
-    life.later(days(4));
-    life.submit_evidence(dispute);
-    life.later(days(64));
-    life.lose(dispute);
-    life.later(days(21));
-    life.win_late(dispute);
+pub(super) fn inquiry_late_win(shop: &mut Shop) {
+    shop.pays_with(Method::Card(AMEX));
+    shop.checkout();
+    let charge = shop.pay();
+    shop.later(days(11));
+    let dispute = shop.stripe.open_inquiry(&charge, shop.amount(), UNRECOGNIZED);
+    shop.later(days(3));
+    shop.submit_evidence(&dispute);
+    shop.later(days(20));
+    shop.escalate(&dispute);
+    shop.later(days(4));
+    shop.submit_evidence(&dispute);
+    shop.later(days(64));
+    shop.stripe.lose(&dispute);
+    shop.later(days(21));
+    shop.win_late(&dispute);
 }
 
 /// The refunded quarter comes back though the dispute is lost.
-pub(super) fn captured_part_lost_part(life: &mut Life) {
-    life.pays_with(MASTERCARD);
-    let charge = life.authorize();
-    life.later(days(1));
-    life.capture(charge, life.share(75));
-    life.later(days(5));
-    life.refund(charge, life.share(25));
-    life.later(days(14));
-    let dispute = life.open_dispute(charge, life.share(75), UNACCEPTABLE);
-    life.later(days(2));
-    life.submit_evidence(dispute);
-    life.later(days(67));
-    life.lose(dispute);
-    life.reinstate(dispute, life.share(25));
+pub(super) fn captured_part_lost_part(shop: &mut Shop) {
+    shop.pays_with(Method::Card(MASTERCARD));
+    let charge = shop.authorize();
+    shop.later(days(1));
+    shop.capture(&charge, shop.share(75));
+    shop.later(days(5));
+    shop.refund(&charge, shop.share(25));
+    shop.later(days(14));
+    let dispute = shop.open_dispute(&charge, shop.share(75), UNACCEPTABLE);
+    shop.later(days(2));
+    shop.submit_evidence(&dispute);
+    shop.later(days(67));
+    shop.stripe.lose(&dispute);
+    shop.reinstate(&dispute, shop.share(25));
 }
 
 /// While a dispute is open Stripe refuses a refund: it lies between the two.
-pub(super) fn won_and_lost(life: &mut Life) {
-    life.checkout();
-    let charge = life.pay();
-    life.later(days(10));
-    let first = life.open_dispute(charge, life.share(30), NOT_RECEIVED);
-    life.later(days(1));
-    life.submit_evidence(first);
-    life.later(days(62));
-    life.win(first);
-    life.later(days(1));
-    life.refund(charge, life.share(20));
-    life.later(days(9));
-    let second = life.open_dispute(charge, life.share(40), UNACCEPTABLE);
-    life.later(days(6));
-    life.submit_evidence(second);
-    life.later(days(60));
-    life.lose(second);
+pub(super) fn won_and_lost(shop: &mut Shop) {
+    shop.checkout();
+    let charge = shop.pay();
+    shop.later(days(10));
+    let first = shop.open_dispute(&charge, shop.share(30), NOT_RECEIVED);
+    shop.later(days(1));
+    shop.submit_evidence(&first);
+    shop.later(days(62));
+    shop.win(&first);
+    shop.later(days(1));
+    shop.refund(&charge, shop.share(20));
+    shop.later(days(9));
+    let second = shop.open_dispute(&charge, shop.share(40), UNACCEPTABLE);
+    shop.later(days(6));
+    shop.submit_evidence(&second);
+    shop.later(days(60));
+    shop.stripe.lose(&second);
 }
 
 /// The dispute overtakes the review, and the warning calls for nothing any more.
-pub(super) fn fraud_warning_won(life: &mut Life) {
-    life.checkout();
-    let charge = life.pay();
-    let review = life.open_review(charge);
-    life.later(days(2));
-    let warning = life.warn(charge);
-    life.later(days(3));
-    let dispute = life.open_dispute(charge, life.amount(), FRAUDULENT);
-    life.settle(warning);
-    life.overtake(review);
-    life.later(days(5));
-    life.submit_evidence(dispute);
-    life.later(days(63));
-    life.win(dispute);
+pub(super) fn fraud_warning_won(shop: &mut Shop) {
+    shop.checkout();
+    let charge = shop.pay();
+    let review = shop.stripe.open_review(&charge);
+    shop.later(days(2));
+    let warning = shop.stripe.warn(&charge);
+    shop.later(days(3));
+    let dispute = shop.open_dispute(&charge, shop.amount(), FRAUDULENT);
+    shop.stripe.settle_warning(&warning);
+    shop.stripe.close_disputed_review(&review);
+    shop.later(days(5));
+    shop.submit_evidence(&dispute);
+    shop.later(days(63));
+    shop.win(&dispute);
 }
 
 /// A bank debit's dispute allows no answer.
-pub(super) fn debit_disputed(life: &mut Life) {
-    life.checkout();
-    let charge = life.pay_by_debit();
-    life.later(days(5));
-    life.settle_debit(charge);
-    life.later(days(12));
-    let refund = life.refund_pending(charge, life.amount(), "processing");
-    life.later(hours(20));
-    life.open_unchallengeable(charge, life.amount(), DEBIT_NOT_AUTHORIZED);
-    life.later(1);
-    life.fail_refund(refund, "charge_for_pending_refund_disputed");
+pub(super) fn debit_disputed(shop: &mut Shop) {
+    shop.pays_with(Method::SepaDebit);
+    shop.checkout();
+    let charge = shop.pay_by_debit();
+    shop.later(days(5));
+    shop.stripe.settle_debit(&charge);
+    shop.later(days(12));
+    let refund = shop.refund_pending(&charge, shop.amount(), "processing");
+    shop.later(hours(20));
+    shop.open_unchallengeable(&charge, shop.amount(), DEBIT_NOT_AUTHORIZED);
+    shop.later(1);
+    shop.stripe.fail_refund(&refund, "charge_for_pending_refund_disputed");
 }
 
-pub(super) fn refund_asked_again(life: &mut Life) {
-    life.checkout();
-    life.pay_by_transfer();
-    life.later(days(2));
-    let charge = life.transfer_arrives();
-    life.later(days(8));
-    let refund = life.refund_by_transfer(charge, life.amount());
-    life.later(hours(30));
-    life.give_details(refund);
-    life.later(days(2));
-    life.settle_refund(refund);
-    life.later(days(6));
-    life.return_refund(refund);
+pub(super) fn refund_asked_again(shop: &mut Shop) {
+    shop.pays_with(Method::BankTransfer);
+    shop.checkout();
+    let charge = shop.pay_by_transfer(days(2));
+    shop.later(days(8));
+    let refund = shop.refund_by_transfer(&charge, shop.amount());
+    shop.later(hours(30));
+    shop.stripe.give_details(&refund);
+    shop.later(days(2));
+    shop.stripe.settle_refund(&refund);
+    shop.later(days(6));
+    shop.stripe.return_refund(&refund);
 }
 
-pub(super) fn prevented_reopened(life: &mut Life) {
-    life.checkout();
-    let charge = life.pay();
-    life.later(days(7));
-    let dispute = life.prevent(charge, life.amount(), FRAUDULENT);
-    life.later(days(16));
-    life.reopen(dispute);
-    life.later(days(3));
-    life.submit_evidence(dispute);
-    life.later(days(65));
-    life.lose(dispute);
+pub(super) fn prevented_reopened(shop: &mut Shop) {
+    shop.checkout();
+    let charge = shop.pay();
+    shop.later(days(7));
+    let dispute = shop.prevent(&charge, shop.amount(), FRAUDULENT);
+    shop.later(days(16));
+    shop.escalate(&dispute);
+    shop.later(days(3));
+    shop.submit_evidence(&dispute);
+    shop.later(days(65));
+    shop.stripe.lose(&dispute);
 }

@@ -1,19 +1,15 @@
-//! The life stories of payments: what Stripe does, as the events it would send.
+//! Stories of payments: scripts on the model of Stripe, told as the events it would send.
 //!
-//! They stand behind `clawback simulate`, `clawback demo` and the tests, and use none of the
-//! core's derivations: a story that was told with the rules it is meant to test would agree with
-//! every mistake in them. Nothing here signs, sends, looks at a clock or draws at random: the
-//! same story with the same cast is the same bytes.
+//! They stand behind `clawback simulate`, `clawback demo` and the tests, and use none of the core's rules: a story
+//! that was told with the rules it tests would agree with every mistake in them. Nothing here signs, sends, looks at
+//! a clock or draws at random: the same story with the same cast is the same bytes.
 //!
 //! | file | its job |
 //! |---|---|
-//! | `cast` | the inputs of a telling |
+//! | `cast` | the inputs of a story |
 //! | `catalogue` | which stories there are |
-//! | `scenarios`, `long_scenarios` | each story as verbs |
-//! | `life`, `payments`, `refunds`, `disputes`, `warnings` | the verbs: one Stripe account's objects as they change |
-//! | `objects`, `people` | those objects, and who pays with what |
-//! | `render` | objects and events as Stripe's JSON |
-//! | `ids` | Stripe-like ids |
+//! | `scenarios`, `long_scenarios` | each story as a script |
+//! | `shop` | what scripts say: one shop, one order, on the model of Stripe |
 //! | [`delivery`] | in which order, and how often, events arrive |
 //!
 //! A new story is one function in `scenarios` and one entry in `catalogue`.
@@ -21,44 +17,24 @@
 mod cast;
 mod catalogue;
 pub mod delivery;
-mod disputes;
-mod ids;
-mod life;
 mod long_scenarios;
-mod objects;
-mod payments;
-mod people;
-mod refunds;
-mod render;
 mod scenarios;
+mod shop;
 #[cfg(test)]
 mod tests;
-mod warnings;
 
+pub use super::model::Event as StoryEvent;
 pub use cast::{Amount, AmountOutOfRange, Cast};
-use life::Life;
+use shop::Shop;
 
-/// One life of a payment, ready to be told.
+/// A story of one payment, ready to be told.
 #[derive(Debug)]
 pub struct Story {
     /// The name on the command line, such as `chargeback-won`.
     pub name: &'static str,
     /// One line for people: what happens.
     pub about: &'static str,
-    build: fn(&mut Life),
-}
-
-/// One event of a telling, ready to be signed and sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoryEvent {
-    /// Stripe's event id, `evt_…`.
-    pub id: String,
-    /// Stripe's event type, such as `charge.refunded`.
-    pub r#type: String,
-    /// When it happened, in unix seconds: the `created` of the body.
-    pub created: i64,
-    /// The JSON to send, byte for byte.
-    pub body: String,
+    script: fn(&mut Shop),
 }
 
 /// The catalogue of stories.
@@ -77,13 +53,13 @@ impl Story {
     /// The events of this story in the order in which they happened.
     #[must_use]
     pub fn tell(&self, cast: &Cast) -> Vec<StoryEvent> {
-        let mut life = Life::new(cast, self.name);
-        (self.build)(&mut life);
-        life.into_events()
+        let mut shop = Shop::new(cast, self.name);
+        (self.script)(&mut shop);
+        shop.stripe.events().to_vec()
     }
 
-    /// Seconds from the first event to the last. A telling that starts that much before a moment
-    /// ends at it, so that open disputes are still open there.
+    /// Seconds from the first event to the last. Started that much before a moment, the story ends at it, and
+    /// disputes that it leaves open are still open then.
     #[must_use]
     pub fn span(&self, cast: &Cast) -> i64 {
         let last = self.tell(cast).last().map(|event| event.created);

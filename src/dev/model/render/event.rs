@@ -2,29 +2,27 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::life::Cause;
-use super::super::objects::Scene;
+use super::super::{Account, Cause};
 use super::{API_VERSION, with};
 
 /// What an event says about itself.
 #[derive(Debug)]
-pub(in crate::dev::stories) struct Envelope<'a> {
-    pub(in crate::dev::stories) id: &'a str,
-    pub(in crate::dev::stories) kind: &'a str,
+pub(in crate::dev::model) struct Envelope<'a> {
+    pub(in crate::dev::model) id: &'a str,
+    pub(in crate::dev::model) kind: &'a str,
     /// Unix seconds.
-    pub(in crate::dev::stories) created: i64,
-    pub(in crate::dev::stories) cause: &'a Cause,
+    pub(in crate::dev::model) created: i64,
+    pub(in crate::dev::model) cause: &'a Cause,
 }
 
-/// The whole event. `before` is the object as it was before the change.
-pub(in crate::dev::stories) fn event(
-    scene: &Scene,
+/// The whole event. `before` is the object as it was before the change; the same if it did not change.
+pub(in crate::dev::model) fn event(
+    account: &Account,
     envelope: &Envelope<'_>,
-    before: Option<&Value>,
+    before: &Value,
     object: &Value,
 ) -> Value {
-    let previous =
-        before.filter(|_| shows_previous(envelope.kind)).and_then(|before| previous_attributes(before, object));
+    let previous = if shows_previous(envelope.kind) { previous_attributes(before, object) } else { None };
     let data = with(json!({ "object": object }), previous.map(|it| ("previous_attributes", it)));
     let event = json!({
         "id": envelope.id,
@@ -32,12 +30,12 @@ pub(in crate::dev::stories) fn event(
         "api_version": API_VERSION,
         "created": envelope.created,
         "data": data,
-        "livemode": scene.cast.livemode,
+        "livemode": account.livemode,
         "pending_webhooks": 1,
         "request": request(envelope.cause),
         "type": envelope.kind,
     });
-    with(event, scene.cast.account.as_ref().map(|account| ("account", json!(account))))
+    with(event, account.connected.as_ref().map(|id| ("account", json!(id))))
 }
 
 fn request(cause: &Cause) -> Value {

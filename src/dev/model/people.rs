@@ -2,7 +2,7 @@
 
 /// A buyer as Stripe's billing details know them.
 #[derive(Debug)]
-pub(super) struct Buyer {
+pub struct Buyer {
     pub(super) name: &'static str,
     pub(super) email: &'static str,
     pub(super) line1: &'static str,
@@ -11,7 +11,7 @@ pub(super) struct Buyer {
     pub(super) country: &'static str,
 }
 
-pub(super) const BUYERS: &[Buyer] = &[
+pub(in crate::dev) const BUYERS: &[Buyer] = &[
     Buyer {
         name: "Maya Okafor",
         email: "maya.okafor@example.com",
@@ -48,23 +48,26 @@ pub(super) const BUYERS: &[Buyer] = &[
 
 /// A payment card as far as events show it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Card {
+pub struct Card {
     /// Stripe's word for the brand; the network has the same name.
     pub(super) brand: &'static str,
     pub(super) last4: &'static str,
     pub(super) country: &'static str,
 }
 
-pub(super) const VISA: Card = Card { brand: "visa", last4: "4417", country: "IE" };
-pub(super) const MASTERCARD: Card = Card { brand: "mastercard", last4: "5093", country: "DE" };
-pub(super) const AMEX: Card = Card { brand: "amex", last4: "1006", country: "US" };
-pub(super) const CARTES_BANCAIRES: Card = Card { brand: "cartes_bancaires", last4: "2291", country: "FR" };
+pub(in crate::dev) const VISA: Card = Card { brand: "visa", last4: "4417", country: "IE" };
+pub(in crate::dev) const MASTERCARD: Card = Card { brand: "mastercard", last4: "5093", country: "DE" };
+pub(in crate::dev) const AMEX: Card = Card { brand: "amex", last4: "1006", country: "US" };
+pub(in crate::dev) const CARTES_BANCAIRES: Card = Card { brand: "cartes_bancaires", last4: "2291", country: "FR" };
 
 /// How the buyer pays.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Method {
+pub enum Method {
+    /// A card.
     Card(Card),
+    /// A debit of a European bank account.
     SepaDebit,
+    /// A bank transfer by the buyer.
     BankTransfer,
 }
 

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::super::life::days;
-use super::super::objects::{Intent, Scene, Session};
-use super::{address, metadata, with_nulls};
+use super::super::Account;
+use super::super::objects::Session;
+use super::super::people::Buyer;
+use super::{DAY, address, with_nulls};
 
 const NULL_FIELDS: &[&str] = &[
     "after_expiration",
@@ -36,9 +37,10 @@ const NULL_FIELDS: &[&str] = &[
 ];
 
 /// The session as it is now.
-pub(in crate::dev::stories) fn session(scene: &Scene, session: &Session, intent: &Intent) -> Value {
-    let amount = scene.cast.amount.minor();
-    let method = scene.method.kind();
+pub(in crate::dev::model) fn session(account: &Account, session: &Session) -> Value {
+    let purchase = &session.purchase;
+    let amount = purchase.amount;
+    let method = account.method_of(purchase).kind();
     let object = json!({
         "id": session.id,
         "object": "checkout.session",
@@ -48,19 +50,19 @@ pub(in crate::dev::stories) fn session(scene: &Scene, session: &Session, intent:
         "automatic_tax": { "enabled": false, "liability": null, "provider": null, "status": null },
         "cancel_url": "https://shop.example.com/basket",
         "created": session.created,
-        "currency": scene.cast.currency,
+        "currency": purchase.currency,
         "custom_fields": [],
         "custom_text": custom_text(),
-        "customer": scene.customer_id,
+        "customer": purchase.customer,
         "customer_creation": "always",
-        "customer_details": customer_details(scene),
+        "customer_details": customer_details(account.buyer_of(purchase)),
         "discounts": [],
-        "expires_at": session.created + days(1),
+        "expires_at": session.created + DAY,
         "invoice_creation": { "enabled": false },
-        "livemode": scene.cast.livemode,
-        "metadata": metadata(scene),
+        "livemode": account.livemode,
+        "metadata": purchase.metadata,
         "mode": "payment",
-        "payment_intent": intent.id,
+        "payment_intent": session.payment_intent,
         "payment_method_collection": "if_required",
         "payment_method_options": { method: {} },
         "payment_method_types": [method],
@@ -80,13 +82,13 @@ fn custom_text() -> Value {
     with_nulls(json!({}), &fields)
 }
 
-fn customer_details(scene: &Scene) -> Value {
+fn customer_details(buyer: &Buyer) -> Value {
     json!({
-        "address": address(scene),
+        "address": address(buyer),
         "business_name": null,
-        "email": scene.buyer.email,
+        "email": buyer.email,
         "individual_name": null,
-        "name": scene.buyer.name,
+        "name": buyer.name,
         "phone": null,
         "tax_exempt": "none",
         "tax_ids": [],

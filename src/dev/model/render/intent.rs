@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::super::objects::{Decline, Intent, Scene};
-use super::{metadata, with_nulls};
+use super::super::Account;
+use super::super::objects::{Capture, Decline, Intent, Purchase};
+use super::with_nulls;
 
 const NULL_FIELDS: &[&str] = &[
     "application",
@@ -25,45 +26,53 @@ const NULL_FIELDS: &[&str] = &[
 ];
 
 /// The intent as it is now.
-pub(in crate::dev::stories) fn intent(scene: &Scene, intent: &Intent) -> Value {
-    let method = scene.method.kind();
+pub(in crate::dev::model) fn intent(account: &Account, intent: &Intent) -> Value {
+    let purchase = &intent.purchase;
+    let method = account.method_of(purchase).kind();
     let attempted = intent.latest_charge.is_some() && intent.last_payment_error.is_none();
     let object = json!({
         "id": intent.id,
         "object": "payment_intent",
-        "amount": scene.cast.amount.minor(),
+        "amount": purchase.amount,
         "amount_capturable": intent.amount_capturable,
         "amount_details": { "tip": {} },
         "amount_received": intent.amount_received,
         "canceled_at": intent.cancellation.map(|it| it.at),
         "cancellation_reason": intent.cancellation.map(|it| it.reason),
-        "capture_method": intent.capture_method,
+        "capture_method": capture_method(intent.capture),
         "client_secret": intent.secret,
         "confirmation_method": "automatic",
         "created": intent.created,
-        "currency": scene.cast.currency,
-        "customer": scene.customer_id,
-        "description": format!("Order {}", scene.cast.order_id),
+        "currency": purchase.currency,
+        "customer": purchase.customer,
+        "description": purchase.description,
         "last_payment_error": intent.last_payment_error.map(|it| payment_error(intent, it)),
         "latest_charge": intent.latest_charge,
-        "livemode": scene.cast.livemode,
-        "metadata": metadata(scene),
-        "next_action": (intent.status == "requires_action").then(|| next_action(scene)),
-        "payment_method": attempted.then_some(&scene.payment_method_id),
+        "livemode": account.livemode,
+        "metadata": purchase.metadata,
+        "next_action": (intent.status == "requires_action").then(|| next_action(purchase)),
+        "payment_method": attempted.then_some(&purchase.payment_method),
         "payment_method_options": { method: {} },
         "payment_method_types": [method],
-        "receipt_email": scene.buyer.email,
+        "receipt_email": account.buyer_of(purchase).email,
         "status": intent.status,
     });
     with_nulls(object, NULL_FIELDS)
 }
 
+fn capture_method(capture: Capture) -> &'static str {
+    match capture {
+        Capture::Automatic => "automatic_async",
+        Capture::Manual => "manual",
+    }
+}
+
 /// Where the buyer is to send the money.
-fn next_action(scene: &Scene) -> Value {
+fn next_action(purchase: &Purchase) -> Value {
     json!({
         "display_bank_transfer_instructions": {
-            "amount_remaining": scene.cast.amount.minor(),
-            "currency": scene.cast.currency,
+            "amount_remaining": purchase.amount,
+            "currency": purchase.currency,
             "financial_addresses": [],
             "hosted_instructions_url": null,
             "reference": null,

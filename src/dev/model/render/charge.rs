@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::super::objects::{Charge, Intent, Scene};
+use super::super::Account;
+use super::super::objects::{Charge, Purchase};
 use super::super::people::{Card, Method};
-use super::{address, metadata, with_nulls};
+use super::{address, with_nulls};
 
 const NULL_FIELDS: &[&str] = &[
     "application",
@@ -36,8 +37,9 @@ const NULL_CARD_FIELDS: &[&str] = &[
 ];
 
 /// The charge as it is now.
-pub(in crate::dev::stories) fn charge(scene: &Scene, charge: &Charge, intent: &Intent) -> Value {
-    let amount = scene.cast.amount.minor();
+pub(in crate::dev::model) fn charge(account: &Account, charge: &Charge) -> Value {
+    let purchase = &charge.purchase;
+    let amount = purchase.amount;
     let succeeded = charge.status == "succeeded";
     let object = json!({
         "id": charge.id,
@@ -46,26 +48,26 @@ pub(in crate::dev::stories) fn charge(scene: &Scene, charge: &Charge, intent: &I
         "amount_captured": charge.amount_captured,
         "amount_refunded": charge.amount_refunded,
         "balance_transaction": charge.balance_transaction,
-        "billing_details": billing_details(scene),
+        "billing_details": billing_details(account, purchase),
         "calculated_statement_descriptor": "PELICAN GOODS",
         "captured": charge.captured,
         "created": charge.created,
-        "currency": scene.cast.currency,
-        "customer": scene.customer_id,
-        "description": format!("Order {}", scene.cast.order_id),
+        "currency": purchase.currency,
+        "customer": purchase.customer,
+        "description": purchase.description,
         "disputed": charge.disputed,
         "failure_code": charge.decline.map(|it| it.code),
         "failure_message": charge.decline.map(|it| it.message),
         "fraud_details": {},
-        "livemode": scene.cast.livemode,
-        "metadata": metadata(scene),
+        "livemode": account.livemode,
+        "metadata": purchase.metadata,
         "outcome": outcome(charge),
         "paid": succeeded,
-        "payment_intent": intent.id,
-        "payment_method": scene.payment_method_id,
-        "payment_method_details": payment_method_details(scene.method, amount),
+        "payment_intent": charge.payment_intent,
+        "payment_method": purchase.payment_method,
+        "payment_method_details": payment_method_details(account.method_of(purchase), amount),
         "radar_options": {},
-        "receipt_email": scene.buyer.email,
+        "receipt_email": account.buyer_of(purchase).email,
         "receipt_url": succeeded.then(|| receipt_url(charge)),
         "refunded": charge.amount_refunded == amount,
         "status": charge.status,
@@ -73,11 +75,12 @@ pub(in crate::dev::stories) fn charge(scene: &Scene, charge: &Charge, intent: &I
     with_nulls(object, NULL_FIELDS)
 }
 
-fn billing_details(scene: &Scene) -> Value {
+fn billing_details(account: &Account, purchase: &Purchase) -> Value {
+    let buyer = account.buyer_of(purchase);
     json!({
-        "address": address(scene),
-        "email": scene.buyer.email,
-        "name": scene.buyer.name,
+        "address": address(buyer),
+        "email": buyer.email,
+        "name": buyer.name,
         "phone": null,
         "tax_id": null,
     })

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::super::objects::{Dispute, Entry, Evidence, Intent, Scene};
-use super::super::people::{Card, Method};
+use super::super::Account;
+use super::super::objects::{Dispute, Entry, Evidence, Purchase};
+use super::super::people::{Buyer, Card, Method};
 use super::{with, with_nulls};
 
 const NULL_EVIDENCE: &[&str] = &[
@@ -37,30 +38,33 @@ const NULL_EVIDENCE: &[&str] = &[
 ];
 
 /// The dispute as it is now.
-pub(in crate::dev::stories) fn dispute(scene: &Scene, dispute: &Dispute, intent: &Intent) -> Value {
-    let entries = dispute.entries.iter().map(|entry| balance_transaction(scene, dispute, entry));
+pub(in crate::dev::model) fn dispute(account: &Account, dispute: &Dispute) -> Value {
+    let charge = account.get(&dispute.charge);
+    let Purchase { currency, .. } = &charge.purchase;
+    let method = account.method_of(&charge.purchase);
+    let entries = dispute.entries.iter().map(|entry| balance_transaction(currency, dispute, entry));
     json!({
         "id": dispute.id,
         "object": "dispute",
         "amount": dispute.amount,
         "balance_transactions": entries.collect::<Vec<_>>(),
-        "charge": dispute.charge_id,
+        "charge": dispute.charge,
         "created": dispute.created,
-        "currency": scene.cast.currency,
-        "enhanced_eligibility_types": eligibility_types(scene, dispute),
-        "evidence": evidence(scene, dispute.evidence.as_ref()),
-        "evidence_details": evidence_details(scene, dispute),
+        "currency": currency,
+        "enhanced_eligibility_types": eligibility_types(method, dispute),
+        "evidence": evidence(account.buyer_of(&charge.purchase), dispute.evidence.as_ref()),
+        "evidence_details": evidence_details(method, dispute),
         "is_charge_refundable": dispute.is_charge_refundable,
-        "livemode": scene.cast.livemode,
+        "livemode": account.livemode,
         "metadata": {},
-        "payment_intent": intent.id,
-        "payment_method_details": payment_method_details(scene.method, dispute),
+        "payment_intent": charge.payment_intent,
+        "payment_method_details": payment_method_details(method, dispute),
         "reason": dispute.reason,
         "status": dispute.status,
     })
 }
 
-fn balance_transaction(scene: &Scene, dispute: &Dispute, entry: &Entry) -> Value {
+fn balance_transaction(currency: &str, dispute: &Dispute, entry: &Entry) -> Value {
     let withdrawn = entry.amount < 0;
     let what = if withdrawn { "withdrawal" } else { "reversal" };
     json!({
@@ -70,11 +74,11 @@ fn balance_transaction(scene: &Scene, dispute: &Dispute, entry: &Entry) -> Value
         "available_on": entry.created,
         "balance_type": "payments",
         "created": entry.created,
-        "currency": scene.cast.currency,
-        "description": format!("Chargeback {what} for {}", dispute.charge_id),
+        "currency": currency,
+        "description": format!("Chargeback {what} for {}", dispute.charge),
         "exchange_rate": null,
         "fee": entry.fee,
-        "fee_details": fee_details(scene, entry),
+        "fee_details": fee_details(currency, entry),
         "net": entry.amount - entry.fee,
         "reporting_category": if withdrawn { "dispute" } else { "dispute_reversal" },
         "source": dispute.id,
@@ -83,20 +87,20 @@ fn balance_transaction(scene: &Scene, dispute: &Dispute, entry: &Entry) -> Value
     })
 }
 
-fn fee_details(scene: &Scene, entry: &Entry) -> Value {
+fn fee_details(currency: &str, entry: &Entry) -> Value {
     if entry.fee == 0 {
         return json!([]);
     }
     json!([{
         "amount": entry.fee,
         "application": null,
-        "currency": scene.cast.currency,
+        "currency": currency,
         "description": "Dispute fee",
         "type": "stripe_fee",
     }])
 }
 
-fn evidence(scene: &Scene, evidence: Option<&Evidence>) -> Value {
+fn evidence(buyer: &Buyer, evidence: Option<&Evidence>) -> Value {
     let empty = with_nulls(json!({ "enhanced_evidence": {} }), NULL_EVIDENCE);
     let Some(Evidence { receipt }) = evidence else {
         return empty;
@@ -104,8 +108,8 @@ fn evidence(scene: &Scene, evidence: Option<&Evidence>) -> Value {
     with(
         empty,
         [
-            ("customer_email_address", json!(scene.buyer.email)),
-            ("customer_name", json!(scene.buyer.name)),
+            ("customer_email_address", json!(buyer.email)),
+            ("customer_name", json!(buyer.name)),
             ("product_description", json!("Enamel kettle, two litres")),
             ("receipt", json!(receipt)),
             ("uncategorized_text", json!("Paid and shipped as ordered; see the receipt.")),
@@ -113,8 +117,8 @@ fn evidence(scene: &Scene, evidence: Option<&Evidence>) -> Value {
     )
 }
 
-fn evidence_details(scene: &Scene, dispute: &Dispute) -> Value {
-    let eligibility = if eligibility_types(scene, dispute).is_empty() {
+fn evidence_details(method: Method, dispute: &Dispute) -> Value {
+    let eligibility = if eligibility_types(method, dispute).is_empty() {
         json!({})
     } else {
         let missing = ["missing_customer_identifiers", "missing_prior_undisputed_transactions"];
@@ -131,8 +135,8 @@ fn evidence_details(scene: &Scene, dispute: &Dispute) -> Value {
 }
 
 /// Visa alone has the special evidence against claims of fraud, and only where one may answer.
-fn eligibility_types(scene: &Scene, dispute: &Dispute) -> &'static [&'static str] {
-    let visa = matches!(scene.method, Method::Card(Card { brand: "visa", .. }));
+fn eligibility_types(method: Method, dispute: &Dispute) -> &'static [&'static str] {
+    let visa = matches!(method, Method::Card(Card { brand: "visa", .. }));
     let chargeback = dispute.case_type == "chargeback" && dispute.due_by != Some(0);
     if visa && chargeback && dispute.reason == "fraudulent" { &["visa_compelling_evidence_3"] } else { &[] }
 }

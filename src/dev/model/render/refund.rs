@@ -2,28 +2,30 @@
 
 use serde_json::{Value, json};
 
-use super::super::life::days;
-use super::super::objects::{Intent, Refund, Scene};
+use super::super::Account;
+use super::super::objects::Refund;
 use super::super::people::Method;
-use super::{metadata, with, with_nulls};
+use super::{DAY, with, with_nulls};
 
 const NULL_FIELDS: &[&str] = &["customer_account", "receipt_number", "source_transfer_reversal", "transfer_reversal"];
 
 /// The refund as it is now.
-pub(in crate::dev::stories) fn refund(scene: &Scene, refund: &Refund, intent: &Intent) -> Value {
+pub(in crate::dev::model) fn refund(account: &Account, refund: &Refund) -> Value {
+    let charge = account.get(&refund.charge);
+    let purchase = &charge.purchase;
     let object = json!({
         "id": refund.id,
         "object": "refund",
         "amount": refund.amount,
         "balance_transaction": refund.balance_transaction,
-        "charge": refund.charge_id,
+        "charge": refund.charge,
         "created": refund.created,
-        "currency": scene.cast.currency,
-        "customer": scene.customer_id,
-        "destination_details": destination_details(scene.method, refund),
-        "metadata": if refund.by_stripe { json!({}) } else { metadata(scene) },
-        "payment_intent": intent.id,
-        "payment_method": scene.payment_method_id,
+        "currency": purchase.currency,
+        "customer": purchase.customer,
+        "destination_details": destination_details(account.method_of(purchase), refund),
+        "metadata": refund.metadata,
+        "payment_intent": charge.payment_intent,
+        "payment_method": purchase.payment_method,
         "reason": refund.reason,
         "status": refund.status,
     });
@@ -35,16 +37,16 @@ pub(in crate::dev::stories) fn refund(scene: &Scene, refund: &Refund, intent: &I
     ];
     let present = optional.into_iter().filter_map(|(field, it)| Some((field, json!(it?))));
     let asked = refund.details_asked.filter(|_| refund.status == "requires_action");
-    let next = asked.map(|at| ("next_action", next_action(scene, at)));
+    let next = asked.map(|at| ("next_action", next_action(account.buyer_of(purchase).email, at)));
     with_nulls(with(with(object, present), next), NULL_FIELDS)
 }
 
 /// The mail that asks the buyer for bank details.
-fn next_action(scene: &Scene, sent_at: i64) -> Value {
+fn next_action(email: &str, sent_at: i64) -> Value {
     json!({
         "display_details": {
-            "email_sent": { "email_sent_at": sent_at, "email_sent_to": scene.buyer.email },
-            "expires_at": sent_at + days(45),
+            "email_sent": { "email_sent_at": sent_at, "email_sent_to": email },
+            "expires_at": sent_at + 45 * DAY,
         },
         "type": "display_details",
     })

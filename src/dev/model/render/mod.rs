@@ -4,17 +4,19 @@
 mod charge;
 mod dispute;
 mod event;
+mod fraud;
 mod intent;
 mod refund;
 mod session;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::objects::Scene;
+use super::people::Buyer;
 
 pub(super) use charge::charge;
 pub(super) use dispute::dispute;
 pub(super) use event::{Envelope, event};
+pub(super) use fraud::{review, warning};
 pub(super) use intent::intent;
 pub(super) use refund::refund;
 pub(super) use session::session;
@@ -22,16 +24,10 @@ pub(super) use session::session;
 /// The API version in which all bodies are rendered.
 const API_VERSION: &str = "2026-07-29.dahlia";
 
-/// The order's reference, where the merchant put it.
-fn metadata(scene: &Scene) -> Value {
-    let mut metadata = Map::new();
-    metadata.insert(scene.cast.order_key.clone(), json!(scene.cast.order_id));
-    Value::Object(metadata)
-}
+const DAY: i64 = 86_400;
 
 /// The buyer's postal address.
-fn address(scene: &Scene) -> Value {
-    let buyer = scene.buyer;
+fn address(buyer: &Buyer) -> Value {
     json!({
         "city": buyer.city,
         "country": buyer.country,

@@ -1,0 +1,160 @@
+//! The verbs of disputes: inquiries, chargebacks, preventions and how they end.
+//!
+//! Money moves by entries of `balance_transactions` alone. The events `funds_withdrawn` and `funds_reinstated`
+//! come a moment after the change that they belong to, and so are verbs of their own.
+
+use super::id::Id;
+use super::objects::{Charge, Dispute, Entry, Evidence};
+use super::{Account, Cause};
+
+pub(in crate::dev) const DEBIT_NOT_AUTHORIZED: &str = "debit_not_authorized";
+pub(in crate::dev) const FRAUDULENT: &str = "fraudulent";
+pub(in crate::dev) const NOT_RECEIVED: &str = "product_not_received";
+pub(in crate::dev) const UNACCEPTABLE: &str = "product_unacceptable";
+pub(in crate::dev) const UNRECOGNIZED: &str = "unrecognized";
+
+/// What Stripe takes for a chargeback, in minor units of the settlement currency.
+const DISPUTE_FEE: i64 = 2_000;
+
+/// How long a merchant has to answer.
+const RESPONSE_DAYS: i64 = 9;
+
+const DAY: i64 = 86_400;
+
+impl Account {
+    /// The buyer's bank takes the money back. `funds_withdrawn` follows.
+    pub fn open_dispute(&mut self, charge: &Id<Charge>, amount: i64, reason: &'static str) -> Id<Dispute> {
+        let dispute = self.new_dispute(charge, amount, reason);
+        let entries = vec![self.withdrawal(amount)];
+        self.open(Dispute { entries, ..dispute })
+    }
+
+    /// The buyer's bank asks about the payment. No money moves.
+    pub fn open_inquiry(&mut self, charge: &Id<Charge>, amount: i64, reason: &'static str) -> Id<Dispute> {
+        let dispute = self.new_dispute(charge, amount, reason);
+        let (status, case_type) = ("warning_needs_response", "inquiry");
+        self.open(Dispute { status, case_type, is_charge_refundable: true, ..dispute })
+    }
+
+    /// A chargeback that allows no answer: opened and lost in one moment. `funds_withdrawn` follows.
+    pub fn open_unchallengeable(&mut self, charge: &Id<Charge>, amount: i64, reason: &'static str) -> Id<Dispute> {
+        let dispute = self.new_dispute(charge, amount, reason);
+        let entries = vec![self.withdrawal(amount)];
+        let dispute = self.open(Dispute { status: "lost", due_by: Some(0), entries, ..dispute });
+        self.close(&dispute, "lost");
+        dispute
+    }
+
+    /// A prevention product settles the case before it becomes a chargeback. No money moves by the dispute.
+    /// [`Account::close_prevented`] follows.
+    pub fn prevent(&mut self, charge: &Id<Charge>, amount: i64, reason: &'static str) -> Id<Dispute> {
+        let dispute = self.new_dispute(charge, amount, reason);
+        self.open(Dispute { status: "prevented", case_type: "resolution", due_by: None, ..dispute })
+    }
+
+    /// A prevented case is closed.
+    pub fn close_prevented(&mut self, dispute: &Id<Dispute>) {
+        self.close(dispute, "prevented");
+    }
+
+    /// An inquiry or a prevented case becomes a chargeback: the same dispute. `funds_withdrawn` follows.
+    pub fn escalate(&mut self, dispute: &Id<Dispute>) {
+        let (due_by, entry) = (self.deadline(), self.withdrawal(self.get(dispute).amount));
+        self.change(dispute, &Cause::Stripe, &["charge.dispute.updated"], |dispute| {
+            dispute.status = "needs_response";
+            dispute.case_type = "chargeback";
+            dispute.due_by = Some(due_by);
+            dispute.is_charge_refundable = false;
+            dispute.entries.push(entry);
+        });
+    }
+
+    /// Stripe says that it withdrew the disputed amount.
+    pub fn funds_withdrawn(&mut self, dispute: &Id<Dispute>) {
+        self.emit(dispute, &Cause::Stripe, "charge.dispute.funds_withdrawn");
+    }
+
+    /// The merchant answers.
+    pub fn submit_evidence(&mut self, by: &Cause, dispute: &Id<Dispute>) {
+        let receipt = self.ids.mint("file_1");
+        self.change(dispute, by, &["charge.dispute.updated"], |dispute| {
+            dispute.status = match dispute.case_type {
+                "inquiry" => "warning_under_review",
+                _ => "under_review",
+            };
+            dispute.evidence = Some(Evidence { receipt });
+            dispute.submission_count += 1;
+        });
+    }
+
+    /// The bank decides for the merchant. [`Account::reinstate`] follows.
+    pub fn win(&mut self, dispute: &Id<Dispute>) {
+        self.close(dispute, "won");
+    }
+
+    /// The bank decides for the buyer, or nobody answered in time.
+    pub fn lose(&mut self, dispute: &Id<Dispute>) {
+        self.close(dispute, "lost");
+    }
+
+    /// The merchant accepts the dispute, which cannot be undone.
+    pub fn accept(&mut self, by: &Cause, dispute: &Id<Dispute>) {
+        self.change(dispute, by, &["charge.dispute.closed"], |dispute| dispute.status = "lost");
+    }
+
+    /// An inquiry ends without having become a chargeback.
+    pub fn close_inquiry(&mut self, dispute: &Id<Dispute>) {
+        self.close(dispute, "warning_closed");
+    }
+
+    /// Long after a loss the bank decides for the merchant after all. [`Account::reinstate`] follows.
+    pub fn win_late(&mut self, dispute: &Id<Dispute>) {
+        self.change(dispute, &Cause::Stripe, &["charge.dispute.updated"], |dispute| dispute.status = "won");
+    }
+
+    /// So much of what was withdrawn comes back, whatever the status says.
+    pub fn reinstate(&mut self, dispute: &Id<Dispute>, amount: i64) {
+        let entry = Entry { id: self.ids.mint("txn_1"), created: self.now, amount, fee: 0 };
+        let kinds = ["charge.dispute.funds_reinstated"];
+        self.change(dispute, &Cause::Stripe, &kinds, |dispute| dispute.entries.push(entry));
+    }
+
+    /// A chargeback that waits for an answer, not part of the account yet.
+    fn new_dispute(&mut self, charge: &Id<Charge>, amount: i64, reason: &'static str) -> Dispute {
+        Dispute {
+            id: self.mint("du_1"),
+            charge: charge.clone(),
+            created: self.now,
+            amount,
+            reason,
+            status: "needs_response",
+            case_type: "chargeback",
+            due_by: Some(self.deadline()),
+            evidence: None,
+            submission_count: 0,
+            is_charge_refundable: false,
+            entries: Vec::new(),
+        }
+    }
+
+    fn open(&mut self, dispute: Dispute) -> Id<Dispute> {
+        self.get_mut(&dispute.charge).disputed = true;
+        let dispute = self.insert(dispute);
+        self.emit(&dispute, &Cause::Stripe, "charge.dispute.created");
+        dispute
+    }
+
+    fn close(&mut self, dispute: &Id<Dispute>, status: &'static str) {
+        self.change(dispute, &Cause::Stripe, &["charge.dispute.closed"], |dispute| dispute.status = status);
+    }
+
+    fn withdrawal(&mut self, amount: i64) -> Entry {
+        Entry { id: self.ids.mint("txn_1"), created: self.now, amount: -amount, fee: DISPUTE_FEE }
+    }
+
+    /// The last second of the last day to answer, as Stripe's deadlines fall.
+    fn deadline(&self) -> i64 {
+        let last_day = (self.now + RESPONSE_DAYS * DAY).div_euclid(DAY);
+        (last_day + 1) * DAY - 1
+    }
+}

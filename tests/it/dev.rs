@@ -1,0 +1,211 @@
+//! Promise: `clawback dev` prints a line for each event with what it changed, and keeps its data if told where.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::binary::{Ended, run};
+use crate::harness::{PATIENCE, SECRET, client, header, tell, until};
+
+/// What the test's own environment says about Postgres.
+fn environment() -> Vec<(&'static str, String)> {
+    ["PATH", "PG_BIN"].into_iter().filter_map(|name| Some((name, std::env::var(name).ok()?))).collect()
+}
+
+/// A folder of a test's own, which the user that runs Postgres can enter.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static FOLDERS: AtomicU32 = AtomicU32::new(0);
+        let name = format!("clawback-dev-{}-{}", std::process::id(), FOLDERS.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir(&folder).expect("a new folder");
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("our folder");
+        Self(folder)
+    }
+
+    fn inside(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+
+    fn mode(&self, name: &str) -> u32 {
+        fs::metadata(self.0.join(name)).expect(name).permissions().mode() & 0o777
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+/// `clawback dev` on ports of its own.
+struct Dev {
+    child: Child,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Dev {
+    /// Starts it, and waits until it answers.
+    async fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_clawback"));
+        command.arg("dev").args(arguments).env_clear().envs(environment()).envs(variables.iter().copied());
+        command.env("CLAWBACK_LISTEN", "127.0.0.1:0").env("CLAWBACK_ADMIN_LISTEN", "127.0.0.1:0");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
+        let mut child = command.spawn().expect("the binary runs");
+        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let read = Arc::clone(&lines);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = stdout.next_line().await {
+                read.lock().expect("no panic").push(line);
+            }
+        });
+        let dev = Self { child, lines };
+        until("dev says where it listens", async || dev.said("endpoint").is_some()).await;
+        let (client, ready) = (client(), dev.endpoint().replace("/webhooks/stripe", "/readyz"));
+        until("dev is ready", async || client.get(&ready).send().await.is_ok_and(|answer| answer.status() == 200))
+            .await;
+        dev
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.lines.lock().expect("no panic").clone()
+    }
+
+    /// What the welcome says under this heading.
+    fn said(&self, heading: &str) -> Option<String> {
+        let lines = self.lines();
+        lines.iter().find_map(|line| Some(line.strip_prefix(heading)?.strip_prefix(" ")?.trim().to_owned()))
+    }
+
+    fn endpoint(&self) -> String {
+        self.said("endpoint").expect("it says where it listens")
+    }
+
+    async fn deliver(&self, body: &str) {
+        let request = client().post(self.endpoint()).header("Stripe-Signature", header(body)).body(body.to_owned());
+        assert_eq!(request.send().await.expect("an answer").status(), 200);
+    }
+
+    /// Plays a story with the secret that it named.
+    async fn simulate(&self, story: &str, order: &str) -> Ended {
+        let secret = self.said("secret").expect("it names its secret");
+        let arguments = ["simulate", story, "--order", order, "--url", &self.endpoint()];
+        run(&arguments, &[("CLAWBACK_SIMULATE_SECRET", &secret)]).await
+    }
+
+    /// Waits for the line of an event, and returns what stands behind its id.
+    async fn line_of(&self, event_id: &str) -> String {
+        let behind = || self.lines().iter().find_map(|line| Some(line.split_once(event_id)?.1.trim().to_owned()));
+        until(event_id, async || behind().is_some()).await;
+        behind().expect("waited for")
+    }
+
+    async fn stop(mut self) {
+        let id = self.child.id().expect("it runs").to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().await.expect("kill runs").success());
+        let ended = timeout(PATIENCE, self.child.wait()).await.expect("it ends in time").expect("a status");
+        assert!(ended.success(), "{ended}");
+    }
+
+    async fn kill(mut self) {
+        self.child.kill().await.expect("it runs");
+    }
+}
+
+fn event(id: &str, kind: &str, object: &serde_json::Value) -> String {
+    json!({ "id": id, "object": "event", "type": kind, "created": 1_785_000_000, "livemode": false,
+            "data": { "object": object } })
+    .to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_event_is_one_line_that_says_what_it_changed() {
+    let dev = Dev::start(&[], &[("STRIPE_WEBHOOK_SECRETS", SECRET)]).await;
+    let story = tell("chargeback-open", "order-7");
+    for event in &story {
+        dev.deliver(&event.body).await;
+        let line = dev.line_of(&event.id).await;
+        let said = match event.r#type.as_str() {
+            "payment_intent.created" => "order-7: pending",
+            "charge.succeeded" => "order-7: pending → paid",
+            "charge.dispute.created" => "order-7: paid → disputed, 5 follow-ups",
+            _ => "no change",
+        };
+        assert_eq!(line, said, "{}", event.r#type);
+    }
+    dev.deliver(&event("evt_ignored", "product.created", &json!({ "id": "prod_1", "object": "product" }))).await;
+    assert!(dev.line_of("evt_ignored").await.starts_with("ignored: "));
+    dev.deliver(&event("evt_failed", "charge.succeeded", &json!({ "id": "ch_1", "object": "charge" }))).await;
+    let failed = dev.line_of("evt_failed").await;
+    assert!(failed.starts_with("failed: ") && failed.contains("amount"), "{failed}");
+    // A line each, and none of the service's own.
+    let after_welcome = dev.lines().into_iter().skip_while(|line| !line.starts_with("Each event")).skip(2);
+    assert_eq!(after_welcome.count(), story.len() + 2, "{:#?}", dev.lines());
+    assert!(!dev.lines().iter().any(|line| line.contains("listening")));
+    dev.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_is_thrown_away_unless_a_folder_is_named() {
+    let folder = Folder::new();
+    let dev = Dev::start(&[], &[("TMPDIR", &folder.inside(""))]).await;
+    assert_eq!(dev.said("data").as_deref(), Some("deleted when you stop; --data DIR keeps it"));
+    assert_eq!(fs::read_dir(&folder.0).expect("our folder").count(), 1);
+    dev.stop().await;
+    assert_eq!(fs::read_dir(&folder.0).expect("our folder").count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_named_folder_keeps_database_and_secret_even_when_it_is_killed() {
+    let folder = Folder::new();
+    let data = folder.inside("data");
+    let dev = Dev::start(&["--data", &data], &[]).await;
+    let secret = dev.said("secret");
+    assert_eq!(dev.said("data"), Some(format!("kept in {data}")));
+    assert_eq!((folder.mode("data"), folder.mode("data/signing-secret")), (0o700, 0o600));
+    assert_eq!(folder.mode("data/database-password"), 0o600);
+    assert_eq!(dev.simulate("paid", "order-1").await.code, Some(0));
+    dev.kill().await;
+
+    let dev = Dev::start(&["--data", &data], &[]).await;
+    assert_eq!(dev.said("secret"), secret);
+    assert_eq!(dev.simulate("paid", "order-2").await.code, Some(0));
+    let url = dev.said("database").expect("it says where its database is");
+    for order in ["order-1", "order-2"] {
+        let there = async || run(&["orders", "show", order], &[("DATABASE_URL", &url)]).await.code == Some(0);
+        until(order, there).await;
+    }
+    dev.stop().await;
+    assert_eq!(folder.mode("data/signing-secret"), 0o600);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_is_in_use_or_holds_something_else_is_refused() {
+    let folder = Folder::new();
+    let data = folder.inside("data");
+    let dev = Dev::start(&["--data", &data], &[]).await;
+    let ports = [("CLAWBACK_LISTEN", "127.0.0.1:0"), ("CLAWBACK_ADMIN_LISTEN", "127.0.0.1:0")];
+    let ended = run(&["dev", "--data", &data], &ports).await;
+    let refusal = format!("clawback: {data} is in use by another clawback dev: stop it, or name another folder\n");
+    assert_eq!((ended.code, ended.stderr), (Some(1), refusal));
+    dev.stop().await;
+
+    fs::create_dir(folder.0.join("photos")).expect("a folder");
+    fs::write(folder.0.join("photos/cat.jpg"), "").expect("a file");
+    let photos = folder.inside("photos");
+    let ended = run(&["dev", "--data", &photos], &ports).await;
+    let refusal = format!("clawback: {photos} holds other files: name a new or empty folder\n");
+    assert_eq!((ended.code, ended.stderr), (Some(1), refusal));
+    assert_eq!(fs::read_dir(&photos).expect("the folder").count(), 1);
+}
