@@ -1,6 +1,6 @@
 # What a newcomer and CI run. Everything else is cargo's own.
 
-.PHONY: help setup build demo test proof run check sdk-check manifests-check image-check startup-check any-user-check setup-check tls-check pooler-check
+.PHONY: help setup build demo test proof run check sdk-check examples-check manifests-check image-check startup-check any-user-check setup-check tls-check pooler-check
 
 LIVES ?= 100000
 LIVES_ON_POSTGRES ?= 2000
@@ -37,6 +37,9 @@ check: ## formatting, lints and documentation, warnings refused
 
 sdk-check: setup ## hold signatures against Stripe's own Node and Python SDKs (installs them for the while)
 	@scripts/sdk-check.sh
+
+examples-check: setup ## run the consumers in examples/ against a service, and type-check the types
+	@scripts/examples-check.sh
 
 manifests-check: ## hold Kubernetes manifests, alert rules and the compose file against schemas and tools
 	@scripts/check-manifests.sh

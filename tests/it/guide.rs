@@ -22,14 +22,15 @@ async fn receiver_with_stories() -> TestApp {
     app
 }
 
-/// The URL of a role that has what `clawback grants ROLE --read --work` prints, and nothing else.
-async fn consumer(db: &Database) -> String {
+/// The name and URL of a role that has what `clawback grants ROLE --read --work` prints, and nothing else.
+pub async fn consumer_role(db: &Database) -> (String, String) {
     let role = format!("consumer_of_{}", db.name);
     let grants = Command::new(env!("CARGO_BIN_EXE_clawback")).args(["grants", &role, "--read", "--work"]).output();
     let grants = String::from_utf8(succeeded(grants.expect("the binary runs")).stdout).expect("statements");
     db.execute(&format!("create role {role} login password 'consumer'; {grants}")).await;
     let (_, address) = db.url.rsplit_once('@').expect("a URL with a password");
-    format!("postgres://{role}:consumer@{address}")
+    let url = format!("postgres://{role}:consumer@{address}");
+    (role, url)
 }
 
 fn succeeded(output: Output) -> Output {
@@ -41,7 +42,7 @@ fn succeeded(output: Output) -> Output {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_psql_session_of_the_guide_runs_and_shows_what_it_says() {
     let app = receiver_with_stories().await;
-    let url = consumer(&app.db).await;
+    let (_, url) = consumer_role(&app.db).await;
     let script = scratch().join("session.sql");
     std::fs::write(&script, block("psql")).expect("the scratch folder can be written");
     let output = Command::new("psql").args(["-X", "-v", "ON_ERROR_STOP=1", &url, "-f"]).arg(&script).output();
@@ -51,40 +52,8 @@ async fn the_psql_session_of_the_guide_runs_and_shows_what_it_says() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_python_consumer_of_the_guide_completes_and_fails_follow_ups() {
-    let Some(python) = python_with_driver() else {
-        assert!(std::env::var_os("CI").is_none(), "CI must have Python with venv");
-        println!("skipped: python3 with venv and a package index is not at hand");
-        return;
-    };
-    let app = receiver_with_stories().await;
-    let script = scratch().join("consumer.py");
-    std::fs::write(&script, block("python")).expect("the scratch folder can be written");
-    let output = Command::new(python).arg(&script).env("DATABASE_URL", consumer(&app.db).await).output();
-    let said = String::from_utf8(succeeded(output.expect("Python runs")).stdout).expect("text");
-    assert!(said.contains("notify_refund/"), "{said}");
-    let count = |condition: &str| format!("select count(*) from clawback_v1.follow_ups where {condition}");
-    assert_ne!(app.db.value(&count("kind = 'notify_refund' and state = 'done'")).await, 0);
-    assert_ne!(app.db.value(&count("kind = 'collect_evidence' and state = 'done'")).await, 0);
-    assert_ne!(app.db.value(&count("kind = 'resolve_failed_refund' and last_error <> ''")).await, 0);
-}
-
 fn scratch() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).to_owned()
-}
-
-/// An environment of its own, made once for all runs.
-fn python_with_driver() -> Option<PathBuf> {
-    let venv = scratch().join("python");
-    let python = venv.join("bin/python");
-    let ran = |command: &mut Command| command.output().is_ok_and(|output| output.status.success());
-    if ran(Command::new(&python).args(["-c", "import psycopg"])) {
-        return Some(python);
-    }
-    let made = ran(Command::new("python3").args(["-m", "venv"]).arg(&venv))
-        && ran(Command::new(&python).args(["-m", "pip", "install", "--quiet", "psycopg[binary]"]));
-    made.then_some(python)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ mod cli;
 mod doctor;
 mod durability;
 mod endpoint;
+mod examples;
 mod faults;
 mod fixtures;
 mod follow_up_rules;
