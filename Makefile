@@ -1,6 +1,6 @@
 # What a newcomer and CI run. Everything else is cargo's own.
 
-.PHONY: help setup build demo test proof run check sdk-check examples-check manifests-check image-check startup-check any-user-check setup-check tls-check pooler-check
+.PHONY: help setup build demo test reference proof run check sdk-check examples-check manifests-check image-check startup-check any-user-check setup-check tls-check pooler-check
 
 LIVES ?= 100000
 LIVES_ON_POSTGRES ?= 2000
@@ -21,6 +21,9 @@ demo: setup ## watch real events arrive, out of order and twice, and what become
 test: setup ## run every test, against a real Postgres
 	# A thousand connections at once take two thousand files: more than a shell allows at first.
 	@ulimit -n "$$(ulimit -Hn)"; cargo test --locked
+
+reference: ## write the generated parts of docs/SQL.md and the TypeScript types anew
+	CLAWBACK_WRITE_REFERENCE=1 cargo test --locked --test it reference::
 
 proof: ## end made-up lives of payments in their truth, in memory and on Postgres: make proof LIVES=1000000
 	LIVES=$(LIVES) DELIVERIES=4 LIVES_ON_POSTGRES=$(LIVES_ON_POSTGRES) cargo test --release --locked --test proof -- \

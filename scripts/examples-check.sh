@@ -26,6 +26,7 @@ prepare_python() {
 prepare_node() {
     { installed node nodejs && installed npm npm; } || return
     npm ci --prefix examples/node --no-audit --no-fund --silent
+    npm run --prefix examples/node --silent typecheck
     CLAWBACK_EXAMPLE_NODE=$(command -v node)
     export CLAWBACK_EXAMPLE_NODE
 }

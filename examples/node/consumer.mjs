@@ -8,7 +8,7 @@ import { hostname } from 'node:os';
 import pg from 'pg';
 import { formatAmount } from './money.mjs';
 
-/** @import { ClaimedFollowUp, FollowUpOf, Order } from './clawback.js' */
+/** @import { FollowUpOf, Order } from './clawback.js' */
 /** @typedef {FollowUpOf<'notify_refund'>} Refund */
 
 const KIND = 'notify_refund';

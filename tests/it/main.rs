@@ -30,6 +30,7 @@ mod people;
 mod privileges;
 mod processing;
 mod proxy;
+mod reference;
 
 mod releases;
 mod replicas;
