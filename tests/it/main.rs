@@ -7,6 +7,7 @@ mod architecture;
 mod binary;
 mod bodies;
 mod cli;
+mod docs;
 mod doctor;
 mod durability;
 mod endpoint;
