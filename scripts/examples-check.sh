@@ -44,6 +44,6 @@ build_with_debians_driver() {
 }
 
 for language in python node go; do
-    "prepare_$language" || left_out "the example in $language, for want of its tools"
+    "prepare_$language" || left_out "the example in $language, because its tools are missing"
 done
 cargo test --locked --test it examples::

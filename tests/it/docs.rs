@@ -123,3 +123,12 @@ fn every_command_in_the_documents_is_one_with_options_it_has() {
     assert!(bad.is_empty(), "{bad:#?}");
     assert!(seen.len() > 10, "{seen:?}");
 }
+
+#[test]
+fn the_changelog_has_an_entry_for_the_version_of_the_package() {
+    let mut notes = Command::new("bash");
+    let notes =
+        notes.arg(root().join("scripts/release-notes.sh")).arg(concat!("v", env!("CARGO_PKG_VERSION"))).output();
+    let notes = notes.expect("bash runs");
+    assert!(notes.status.success(), "{}", String::from_utf8_lossy(&notes.stderr));
+}
