@@ -1,6 +1,6 @@
 # What a newcomer and CI run. Everything else is cargo's own.
 
-.PHONY: help setup build demo test proof run check sdk-check manifests-check image-check startup-check any-user-check setup-check tls-check pooler-check
+.PHONY: help setup build demo test reference proof run check sdk-check examples-check workflows-check manifests-check image-check startup-check any-user-check setup-check tls-check pooler-check
 
 LIVES ?= 100000
 LIVES_ON_POSTGRES ?= 2000
@@ -14,7 +14,7 @@ setup: ## install Postgres from the system's packages, if there is none
 build: ## build the binary
 	cargo build --release --locked
 
-demo: setup ## watch real events arrive, out of order and twice, and what becomes of the orders
+demo: setup ## deliver real events, out of order and twice, and print the resulting orders
 	@cargo build --release --locked
 	@cargo run --release --locked --quiet -- demo
 
@@ -22,38 +22,47 @@ test: setup ## run every test, against a real Postgres
 	# A thousand connections at once take two thousand files: more than a shell allows at first.
 	@ulimit -n "$$(ulimit -Hn)"; cargo test --locked
 
-proof: ## end made-up lives of payments in their truth, in memory and on Postgres: make proof LIVES=1000000
+reference: ## write the generated parts of docs/SQL.md and the TypeScript types
+	CLAWBACK_WRITE_REFERENCE=1 cargo test --locked --test it reference::
+
+proof: ## property-test against an independent oracle, in memory and on Postgres: make proof LIVES=1000000
 	LIVES=$(LIVES) DELIVERIES=4 LIVES_ON_POSTGRES=$(LIVES_ON_POSTGRES) cargo test --release --locked --test proof -- \
 		--nocapture --test-threads=1 the_end_is_the_truth
 
-run: setup ## stay up on a private Postgres, for `stripe listen --forward-to`
+run: setup ## run the service on a private Postgres, for `stripe listen --forward-to`
 	@cargo build --release --locked
 	@cargo run --release --locked --quiet -- dev
 
-check: ## formatting, lints and documentation, warnings refused
+check: ## check formatting, lints and documentation; warnings are errors
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
 
-sdk-check: setup ## hold signatures against Stripe's own Node and Python SDKs (installs them for the while)
+sdk-check: setup ## compare signatures with Stripe's Node and Python SDKs (installs them temporarily)
 	@scripts/sdk-check.sh
 
-manifests-check: ## hold Kubernetes manifests, alert rules and the compose file against schemas and tools
+examples-check: setup ## run the consumers in examples/ against a service, and type-check the types
+	@scripts/examples-check.sh
+
+workflows-check: ## lint the workflows in .github (they have not run yet)
+	@scripts/workflows-check.sh
+
+manifests-check: ## validate Kubernetes manifests, alert rules and the compose file
 	@scripts/check-manifests.sh
 
-startup-check: setup ## measure the time from the start of the process to ready
+startup-check: setup ## measure the time from process start to ready
 	@scripts/startup-time.sh
 
 image-check: setup ## build the image without a container engine and run it (root, buildah)
 	@scripts/prove-image.sh
 
-any-user-check: setup ## run demo and test as an ordinary user, in a fresh clone (root)
+any-user-check: setup ## run demo and tests as an ordinary user, in a fresh clone (root)
 	@scripts/prove-any-user.sh
 
 setup-check: ## set up a fresh Debian that has no Postgres (root, debootstrap)
 	@scripts/prove-setup.sh
 
-tls-check: setup ## show which settings encrypt the way to the database, and which check whom they reach (openssl)
+tls-check: setup ## check which sslmode encrypts, and which verifies the server (openssl)
 	@scripts/prove-tls.sh
 
 pooler-check: setup ## run two replicas through PgBouncer in transaction mode (PgBouncer 1.21 or newer)

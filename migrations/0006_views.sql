@@ -1,7 +1,7 @@
 -- Schema clawback_v1: how services read and act. A promise of stability: columns are appended, never
 -- dropped or retyped. Views call only built-in functions.
 --
--- A comment on a column says what its name alone does not: shown by \d+ in psql.
+-- Every column has a comment: docs/SQL.md is generated from them (see tests/it/reference.rs), and \d+ in psql shows them.
 
 -- Money ------------------------------------------------------------------------------------------
 
@@ -11,17 +11,20 @@ select o.order_id, nullif(o.account, '') as account, o.livemode, nullif(o.curren
        o.evidence_due_by, o.updated_at
 from clawback.orders o;
 comment on view clawback_v1.orders is
-    'One row per order, account, mode and currency: what was paid, what went back, what is contested. hold: do not ship. amount_paid is null while no charge or intent was seen.';
-comment on column clawback_v1.orders.account is 'Connected account; null for the platform''s own.';
-comment on column clawback_v1.orders.livemode is 'Live mode or test mode: filter on it in every query.';
-comment on column clawback_v1.orders.currency is 'Lower-case ISO code; null while not known. One row per currency: amounts of two do not add up.';
-comment on column clawback_v1.orders.state is 'The first that fits: disputed, inquiry, charged_back, partially_charged_back, refunded, partially_refunded, paid, authorized, canceled, failed, pending, unknown.';
-comment on column clawback_v1.orders.amount_paid is 'Captured, in minor units; null while no charge or intent was seen. Compare it with what the order costs.';
-comment on column clawback_v1.orders.amount_refunded is 'Went back or is on its way. Falls again when a refund fails.';
-comment on column clawback_v1.orders.amount_disputed is 'In open chargebacks.';
-comment on column clawback_v1.orders.amount_lost is 'Gone for good in disputes.';
-comment on column clawback_v1.orders.hold is 'Do not ship: a dispute is open, a fraud warning actionable, or a review open.';
-comment on column clawback_v1.orders.evidence_due_by is 'The nearest deadline for evidence that is awaited.';
+    'One row per order, account, mode and currency: what was paid, refunded, disputed and lost, and whether to hold the shipment.';
+comment on column clawback_v1.orders.order_id is 'Your reference for the order.';
+comment on column clawback_v1.orders.account is 'Connected account; null for the platform account.';
+comment on column clawback_v1.orders.livemode is 'true in live mode, false in test mode. Filter on it in every query.';
+comment on column clawback_v1.orders.currency is 'Lower-case ISO code; null while it is not known. An order in two currencies has two rows.';
+comment on column clawback_v1.orders.state is 'The first that applies: disputed, inquiry, charged_back, partially_charged_back, refunded, partially_refunded, paid, authorized, canceled, failed, pending, unknown.';
+comment on column clawback_v1.orders.amount_paid is 'Captured, in minor units; null until a charge or PaymentIntent was seen. paid does not mean paid in full: compare it with the price of the order.';
+comment on column clawback_v1.orders.amount_refunded is 'Refunded, in minor units, pending refunds included. Decreases when a refund fails or is canceled.';
+comment on column clawback_v1.orders.amount_disputed is 'In open chargebacks, in minor units.';
+comment on column clawback_v1.orders.amount_lost is 'Lost in closed disputes, in minor units.';
+comment on column clawback_v1.orders.hold is 'Do not ship: a dispute is open, a fraud warning is actionable, or a review is open.';
+comment on column clawback_v1.orders.open_disputes is 'Number of open disputes, inquiries included.';
+comment on column clawback_v1.orders.evidence_due_by is 'Nearest deadline of a dispute that awaits evidence; null when none does.';
+comment on column clawback_v1.orders.updated_at is 'When a column of this row last changed.';
 
 create view clawback_v1.payments as
 select p.payment_id, p.order_id, p.charge_id, nullif(p.account, '') as account, p.livemode, p.payment_method,
@@ -30,20 +33,25 @@ select p.payment_id, p.order_id, p.charge_id, nullif(p.account, '') as account, 
 from clawback.payments p
 where not p.orphan;
 comment on view clawback_v1.payments is
-    'One row per payment intent, or per charge that has none. order_id is null while the payment is unlinked; charge_id is the captured charge, else the newest.';
-comment on column clawback_v1.payments.amount_paid is 'Captured, in minor units; null while no charge or intent was seen.';
-comment on column clawback_v1.payments.amount_refunded is 'Went back or is on its way, in minor units. Falls again when a refund fails.';
+    'One row per PaymentIntent, or per charge without one.';
+comment on column clawback_v1.payments.payment_id is 'ID of the PaymentIntent, or of the charge where there is none.';
+comment on column clawback_v1.payments.order_id is 'From link_payment, else from the metadata of the PaymentIntent, the charge or the Checkout Session, else client_reference_id; null while the payment is unlinked.';
+comment on column clawback_v1.payments.charge_id is 'The captured charge, else the newest; null while there is none.';
+comment on column clawback_v1.payments.account is 'Connected account; null for the platform account.';
+comment on column clawback_v1.payments.livemode is 'true in live mode, false in test mode. Filter on it in every query.';
+comment on column clawback_v1.payments.payment_method is 'Stripe''s type of payment method, such as card or klarna, of that charge.';
+comment on column clawback_v1.payments.failure_code is 'Stripe''s code for why that charge failed.';
+comment on column clawback_v1.payments.cancellation_reason is 'Stripe''s reason why the PaymentIntent was canceled.';
+comment on column clawback_v1.payments.currency is 'Lower-case ISO code; null while it is not known.';
+comment on column clawback_v1.payments.amount is 'Requested, in minor units; null while it is not known.';
+comment on column clawback_v1.payments.amount_paid is 'Captured, in minor units; null until a charge or PaymentIntent was seen.';
+comment on column clawback_v1.payments.amount_refunded is 'Refunded, in minor units, pending refunds included. Decreases when a refund fails or is canceled.';
 comment on column clawback_v1.payments.amount_disputed is 'In open chargebacks, in minor units.';
-comment on column clawback_v1.payments.amount_lost is 'Gone for good in disputes, in minor units.';
-comment on column clawback_v1.payments.account is 'Connected account; null for the platform''s own.';
-comment on column clawback_v1.payments.livemode is 'Live mode or test mode: filter on it in every query.';
-comment on column clawback_v1.payments.payment_id is 'The payment intent''s id; the charge''s where it has none.';
-comment on column clawback_v1.payments.order_id is 'By link_payment, else metadata of intent, charge, session, else client_reference_id; null while unlinked.';
-comment on column clawback_v1.payments.charge_id is 'The captured charge, else the newest.';
-comment on column clawback_v1.payments.payment_method is 'Stripe''s type, such as card or klarna, of the charge that charge_id names.';
-comment on column clawback_v1.payments.failure_code is 'Why the charge that charge_id names failed, in Stripe''s word.';
-comment on column clawback_v1.payments.cancellation_reason is 'Why the intent was canceled, in Stripe''s word.';
-comment on column clawback_v1.payments.amount is 'What was asked for.';
+comment on column clawback_v1.payments.amount_lost is 'Lost in closed disputes, in minor units.';
+comment on column clawback_v1.payments.state is 'As in orders, for this payment alone.';
+comment on column clawback_v1.payments.hold is 'Do not ship: a dispute is open, a fraud warning is actionable, or a review is open.';
+comment on column clawback_v1.payments.evidence_due_by is 'Nearest deadline of a dispute that awaits evidence; null when none does.';
+comment on column clawback_v1.payments.updated_at is 'When a column of this row last changed.';
 
 create view clawback_v1.refunds as
 select r.refund_id, case when p.orphan then null else p.payment_id end as payment_id, p.order_id, r.charge_id,
@@ -53,17 +61,27 @@ select r.refund_id, case when p.orphan then null else p.payment_id end as paymen
 from clawback.refunds r
 join clawback.payments p on p.payment_id = r.payment_id;
 comment on view clawback_v1.refunds is
-    'One row per refund, in Stripe''s status. A succeeded refund can fail weeks later. request_key is ours; null for a refund made elsewhere.';
-comment on column clawback_v1.refunds.account is 'Connected account; null for the platform''s own.';
-comment on column clawback_v1.refunds.livemode is 'Live mode or test mode: filter on it in every query.';
-comment on column clawback_v1.refunds.status is 'Stripe''s word: pending, requires_action, succeeded, failed, canceled, or one not known yet.';
-comment on column clawback_v1.refunds.is_release is 'It gives back no captured money: an authorization, or the rest of one, was let go. Not in amount_refunded.';
-comment on column clawback_v1.refunds.destination_type is 'Where the money goes, in Stripe''s word: card and so on.';
-comment on column clawback_v1.refunds.reference is 'By which the buyer''s bank finds the refund: an ARN or the like.';
-comment on column clawback_v1.refunds.reference_status is 'pending, available or unavailable, in Stripe''s word.';
-comment on column clawback_v1.refunds.pending_reason is 'What a pending refund waits for, in Stripe''s word.';
-comment on column clawback_v1.refunds.request_key is 'The key of our own request; null for a refund made elsewhere.';
-comment on column clawback_v1.refunds.metadata is 'The merchant''s own fields, as Stripe has them.';
+    'One row per refund. A succeeded refund can still fail weeks later.';
+comment on column clawback_v1.refunds.refund_id is 'Stripe''s ID.';
+comment on column clawback_v1.refunds.payment_id is 'The payment it belongs to, as in payments; null while no charge or PaymentIntent names one.';
+comment on column clawback_v1.refunds.order_id is 'The order the payment is for; null while it is unlinked.';
+comment on column clawback_v1.refunds.charge_id is 'The charge it belongs to; null while it is not known.';
+comment on column clawback_v1.refunds.account is 'Connected account; null for the platform account.';
+comment on column clawback_v1.refunds.livemode is 'true in live mode, false in test mode. Filter on it in every query.';
+comment on column clawback_v1.refunds.amount is 'Refunded, in minor units.';
+comment on column clawback_v1.refunds.currency is 'Lower-case ISO code of the amounts.';
+comment on column clawback_v1.refunds.status is 'Stripe''s status: pending, requires_action, succeeded, failed or canceled; a status Stripe adds later is shown as it is.';
+comment on column clawback_v1.refunds.reason is 'Stripe''s reason, such as requested_by_customer.';
+comment on column clawback_v1.refunds.failure_reason is 'Stripe''s reason why the refund failed.';
+comment on column clawback_v1.refunds.is_release is 'An authorization, or the rest of one, was released: no captured money was refunded. Not counted in amount_refunded.';
+comment on column clawback_v1.refunds.destination_type is 'Where the money goes: Stripe''s type, such as card.';
+comment on column clawback_v1.refunds.reference is 'Reference by which the customer''s bank finds the refund, such as an ARN.';
+comment on column clawback_v1.refunds.reference_status is 'Stripe''s status of the reference: pending, available or unavailable.';
+comment on column clawback_v1.refunds.pending_reason is 'Stripe''s reason why the refund is pending.';
+comment on column clawback_v1.refunds.request_key is 'Key of the request that created the refund through Clawback; null for a refund created elsewhere.';
+comment on column clawback_v1.refunds.metadata is 'The refund''s metadata at Stripe.';
+comment on column clawback_v1.refunds.created_at is 'When it was created at Stripe.';
+comment on column clawback_v1.refunds.updated_at is 'When a column of this row last changed.';
 
 create view clawback_v1.disputes as
 select d.dispute_id, case when p.orphan then null else p.payment_id end as payment_id, p.order_id, d.charge_id,
@@ -76,25 +94,37 @@ select d.dispute_id, case when p.orphan then null else p.payment_id end as payme
 from clawback.disputes d
 join clawback.payments p on p.payment_id = d.payment_id;
 comment on view clawback_v1.disputes is
-    'One row per dispute. status is Stripe''s word; outcome is null while it is open. amount_withdrawn, amount_reinstated and fee come from balance transactions, in settlement_currency.';
-comment on column clawback_v1.disputes.past_due is 'The last submission was late, in Stripe''s word.';
-comment on column clawback_v1.disputes.account is 'Connected account; null for the platform''s own.';
-comment on column clawback_v1.disputes.livemode is 'Live mode or test mode: filter on it in every query.';
-comment on column clawback_v1.disputes.payment_method is 'Stripe''s word: card, klarna and so on; null where it does not say.';
-comment on column clawback_v1.disputes.can_respond is 'Evidence is awaited and taken. false: by status, deadline or method it is not.';
-comment on column clawback_v1.disputes.amount_lost is 'Gone for good, in currency; 0 while it is open.';
-comment on column clawback_v1.disputes.status is 'Stripe''s word.';
-comment on column clawback_v1.disputes.phase is 'inquiry, chargeback, appeal, compliance or prevention. An inquiry that escalates enters a new phase, and so does an appeal.';
-comment on column clawback_v1.disputes.outcome is 'won, lost, warning_closed or prevented; null while open. A lost one can still be won.';
-comment on column clawback_v1.disputes.evidence_due_by is 'Null: not known, or no response is allowed.';
-comment on column clawback_v1.disputes.has_evidence is 'Evidence is staged, which is not the same as submitted.';
-comment on column clawback_v1.disputes.submission_count is 'How often evidence was submitted. Normally once is all.';
-comment on column clawback_v1.disputes.intended_submission_method is 'Who is to answer at the deadline, in Stripe''s word.';
-comment on column clawback_v1.disputes.submission_method is 'Who answered, in Stripe''s word.';
-comment on column clawback_v1.disputes.enhanced_eligibility is 'For which of the networks'' programmes the evidence qualifies, as Stripe has it.';
-comment on column clawback_v1.disputes.amount_withdrawn is 'Taken from the balance, positive, in settlement_currency.';
-comment on column clawback_v1.disputes.amount_reinstated is 'Given back to the balance, in settlement_currency. Can be more than 0 on a lost dispute.';
-comment on column clawback_v1.disputes.fee is 'In settlement_currency.';
+    'One row per dispute, from inquiry to appeal.';
+comment on column clawback_v1.disputes.dispute_id is 'Stripe''s ID.';
+comment on column clawback_v1.disputes.payment_id is 'The payment it belongs to, as in payments; null while no charge or PaymentIntent names one.';
+comment on column clawback_v1.disputes.order_id is 'The order the payment is for; null while it is unlinked.';
+comment on column clawback_v1.disputes.charge_id is 'The charge it belongs to; null while it is not known.';
+comment on column clawback_v1.disputes.account is 'Connected account; null for the platform account.';
+comment on column clawback_v1.disputes.livemode is 'true in live mode, false in test mode. Filter on it in every query.';
+comment on column clawback_v1.disputes.payment_method is 'Stripe''s type of payment method, such as card or klarna; null where Stripe does not name it.';
+comment on column clawback_v1.disputes.can_respond is 'Evidence is awaited and accepted: false when the status, the deadline or the payment method rules it out.';
+comment on column clawback_v1.disputes.amount is 'Disputed, in minor units.';
+comment on column clawback_v1.disputes.amount_lost is 'Lost, in minor units of currency; 0 while the dispute is open.';
+comment on column clawback_v1.disputes.currency is 'Lower-case ISO code of the amounts.';
+comment on column clawback_v1.disputes.reason is 'Stripe''s reason, such as fraudulent or product_not_received.';
+comment on column clawback_v1.disputes.network_reason_code is 'Reason code of the card network.';
+comment on column clawback_v1.disputes.status is 'Stripe''s status, such as needs_response, under_review, won or lost.';
+comment on column clawback_v1.disputes.phase is 'inquiry, chargeback, appeal, compliance or prevention. An inquiry that becomes a chargeback enters a new phase, and so does an appeal.';
+comment on column clawback_v1.disputes.outcome is 'won, lost, warning_closed or prevented; null while it is open. A lost dispute can still be won later.';
+comment on column clawback_v1.disputes.evidence_due_by is 'Deadline for evidence; null when it is not known or no response is allowed.';
+comment on column clawback_v1.disputes.has_evidence is 'Evidence is staged. It is not necessarily submitted.';
+comment on column clawback_v1.disputes.past_due is 'Stripe says that the last submission came after the deadline.';
+comment on column clawback_v1.disputes.submission_count is 'How often evidence was submitted. Normally it can be submitted once.';
+comment on column clawback_v1.disputes.intended_submission_method is 'Stripe''s word for how the response will be submitted at the deadline, such as prefer_manual.';
+comment on column clawback_v1.disputes.submission_method is 'Stripe''s word for how the response was submitted, such as manual.';
+comment on column clawback_v1.disputes.enhanced_eligibility is 'Network programmes for which the evidence qualifies, as Stripe shows them.';
+comment on column clawback_v1.disputes.is_charge_refundable is 'Stripe says that the charge can still be refunded.';
+comment on column clawback_v1.disputes.amount_withdrawn is 'Withdrawn from the balance, as a positive amount in minor units of settlement_currency.';
+comment on column clawback_v1.disputes.amount_reinstated is 'Returned to the balance, in minor units of settlement_currency. Can be above 0 for a lost dispute.';
+comment on column clawback_v1.disputes.fee is 'Dispute fees, in minor units of settlement_currency.';
+comment on column clawback_v1.disputes.settlement_currency is 'Lower-case ISO code of the balance; null while no money has moved.';
+comment on column clawback_v1.disputes.created_at is 'When it was created at Stripe.';
+comment on column clawback_v1.disputes.updated_at is 'When a column of this row last changed.';
 
 create view clawback_v1.fraud_warnings as
 select w.warning_id, case when p.orphan then null else p.payment_id end as payment_id, p.order_id, w.charge_id,
@@ -102,10 +132,16 @@ select w.warning_id, case when p.orphan then null else p.payment_id end as payme
 from clawback.fraud_warnings w
 join clawback.payments p on p.payment_id = w.payment_id;
 comment on view clawback_v1.fraud_warnings is
-    'One row per early fraud warning. actionable: neither disputed nor fully refunded yet, so that a refund can still prevent a dispute.';
-comment on column clawback_v1.fraud_warnings.actionable is 'Stripe''s word, and neither a dispute nor a full refund of its charge is known since: a refund can still prevent a dispute.';
-comment on column clawback_v1.fraud_warnings.account is 'Connected account; null for the platform''s own.';
-comment on column clawback_v1.fraud_warnings.livemode is 'Live mode or test mode: filter on it in every query.';
+    'One row per early fraud warning.';
+comment on column clawback_v1.fraud_warnings.warning_id is 'Stripe''s ID.';
+comment on column clawback_v1.fraud_warnings.payment_id is 'The payment it belongs to, as in payments; null while no charge or PaymentIntent names one.';
+comment on column clawback_v1.fraud_warnings.order_id is 'The order the payment is for; null while it is unlinked.';
+comment on column clawback_v1.fraud_warnings.charge_id is 'The charge it belongs to; null while it is not known.';
+comment on column clawback_v1.fraud_warnings.account is 'Connected account; null for the platform account.';
+comment on column clawback_v1.fraud_warnings.livemode is 'true in live mode, false in test mode. Filter on it in every query.';
+comment on column clawback_v1.fraud_warnings.fraud_type is 'Stripe''s type of fraud, such as made_with_stolen_card.';
+comment on column clawback_v1.fraud_warnings.actionable is 'A refund can still prevent a dispute: Stripe says so, the charge has neither a dispute nor a full refund since, and nobody dismissed the warning.';
+comment on column clawback_v1.fraud_warnings.created_at is 'When it was created at Stripe.';
 
 create view clawback_v1.reviews as
 select r.review_id, case when p.orphan then null else p.payment_id end as payment_id, p.order_id, r.charge_id,
@@ -113,10 +149,17 @@ select r.review_id, case when p.orphan then null else p.payment_id end as paymen
 from clawback.reviews r
 join clawback.payments p on p.payment_id = r.payment_id;
 comment on view clawback_v1.reviews is
-    'One row per Radar review. While one is open, nothing is shipped. The reasons are Stripe''s words.';
-comment on column clawback_v1.reviews.account is 'Connected account; null for the platform''s own.';
-comment on column clawback_v1.reviews.livemode is 'Live mode or test mode: filter on it in every query.';
-comment on column clawback_v1.reviews.open is 'Nobody decided yet: do not ship.';
+    'One row per Radar review. Do not ship while it is open.';
+comment on column clawback_v1.reviews.review_id is 'Stripe''s ID.';
+comment on column clawback_v1.reviews.payment_id is 'The payment it belongs to, as in payments; null while no charge or PaymentIntent names one.';
+comment on column clawback_v1.reviews.order_id is 'The order the payment is for; null while it is unlinked.';
+comment on column clawback_v1.reviews.charge_id is 'The charge it belongs to; null while it is not known.';
+comment on column clawback_v1.reviews.account is 'Connected account; null for the platform account.';
+comment on column clawback_v1.reviews.livemode is 'true in live mode, false in test mode. Filter on it in every query.';
+comment on column clawback_v1.reviews.open is 'No decision has been made yet: do not ship.';
+comment on column clawback_v1.reviews.opened_reason is 'Stripe''s reason why it was opened: rule or manual.';
+comment on column clawback_v1.reviews.closed_reason is 'Stripe''s reason why it was closed, such as approved or refunded_as_fraud; null while it is open.';
+comment on column clawback_v1.reviews.created_at is 'When it was created at Stripe.';
 
 create view clawback_v1.order_history as
 select h.id, h.order_id, h.payment_id, nullif(h.account, '') as account, h.livemode,
@@ -125,18 +168,26 @@ select h.id, h.order_id, h.payment_id, nullif(h.account, '') as account, h.livem
        h.event_created_at, h.recorded_at
 from clawback.order_history h;
 comment on view clawback_v1.order_history is
-    'Append-only feed: a row whenever the state, hold, deadline or any amount of an order changes (of a payment while it is unlinked), with all of them as they are after it. One entry per order_id, account, livemode and currency, or per payment_id while unlinked. Ids are given in commit order: keep the last one you read and ask for `where id > $last order by id`.';
-comment on column clawback_v1.order_history.account is 'Connected account; null for the platform''s own.';
-comment on column clawback_v1.order_history.livemode is 'Live mode or test mode: filter on it in every query.';
-comment on column clawback_v1.order_history.amount_paid is 'In minor units, as it is after this row.';
-comment on column clawback_v1.order_history.amount_refunded is 'In minor units, as it is after this row.';
-comment on column clawback_v1.order_history.amount_disputed is 'In minor units, as it is after this row.';
-comment on column clawback_v1.order_history.amount_lost is 'In minor units, as it is after this row.';
-comment on column clawback_v1.order_history.id is 'In commit order: a safe cursor.';
-comment on column clawback_v1.order_history.order_id is 'Null while the payment was unlinked.';
-comment on column clawback_v1.order_history.from_state is 'Null: the entry begins. Equal to to_state: only amounts, hold or deadline changed.';
-comment on column clawback_v1.order_history.to_state is 'Null: the entry is no more (linked, merged or moved), and its amounts are 0. This row comes before the one that takes it over.';
-comment on column clawback_v1.order_history.event_created_at is 'When it happened, as Stripe says; rows are in order of arrival.';
+    'Append-only change feed of orders: a row whenever the state, hold, deadline, number of open disputes or any amount changes, with all values after the change. Payments have rows of their own while they are unlinked. Keep the last ID you read and select rows with a greater ID.';
+comment on column clawback_v1.order_history.id is 'Assigned in commit order, so it is a safe cursor.';
+comment on column clawback_v1.order_history.order_id is 'The order; null for a payment that was unlinked at that time.';
+comment on column clawback_v1.order_history.payment_id is 'The unlinked payment; null in rows of an order.';
+comment on column clawback_v1.order_history.account is 'Connected account; null for the platform account.';
+comment on column clawback_v1.order_history.livemode is 'true in live mode, false in test mode. Filter on it in every query.';
+comment on column clawback_v1.order_history.currency is 'Lower-case ISO code; null while it is not known.';
+comment on column clawback_v1.order_history.from_state is 'State before; null in the first row. Equal to to_state when only other values changed.';
+comment on column clawback_v1.order_history.to_state is 'State after; null when the order or payment no longer has a row of its own (it was linked, merged or moved). Its amounts are then 0, and the row that takes over follows.';
+comment on column clawback_v1.order_history.amount_paid is 'As in orders, after the change.';
+comment on column clawback_v1.order_history.amount_refunded is 'As in orders, after the change.';
+comment on column clawback_v1.order_history.amount_disputed is 'As in orders, after the change.';
+comment on column clawback_v1.order_history.amount_lost is 'As in orders, after the change.';
+comment on column clawback_v1.order_history.hold is 'As in orders, after the change.';
+comment on column clawback_v1.order_history.open_disputes is 'As in orders, after the change.';
+comment on column clawback_v1.order_history.evidence_due_by is 'As in orders, after the change.';
+comment on column clawback_v1.order_history.event_id is 'The event that caused the change; null when none did, as after a rebuild.';
+comment on column clawback_v1.order_history.event_type is 'Type of that event.';
+comment on column clawback_v1.order_history.event_created_at is 'When that event was created at Stripe. Rows are in order of arrival, which can differ.';
+comment on column clawback_v1.order_history.recorded_at is 'When the row was written.';
 
 -- The ledger -------------------------------------------------------------------------------------
 
@@ -156,12 +207,20 @@ union all
  where not exists (select from clawback.events e where e.event_id = u.event_id offset 0)
  order by u.received_at desc);
 comment on view clawback_v1.events is
-    'The ledger: every event acknowledged. state: pending, processed (last_error names what was passed over), ignored (nothing here reads it; last_error says why) or failed (last_error names the field).';
-comment on column clawback_v1.events.account is 'Connected account; null for the platform''s own.';
-comment on column clawback_v1.events.livemode is 'Live mode or test mode: filter on it in every query.';
-comment on column clawback_v1.events.created_at is 'When it happened, as Stripe says. No safe order.';
-comment on column clawback_v1.events.received_at is 'When it was stored. No safe order either: page by nothing here.';
-comment on column clawback_v1.events.last_error is 'Why it was ignored or failed; names the field that cannot be read. Of a processed event: ''passed over: '' and the fields that could not be read and were taken as absent.';
+    'One row per acknowledged event. It stays for ever.';
+comment on column clawback_v1.events.event_id is 'Stripe''s ID.';
+comment on column clawback_v1.events.type is 'Stripe''s event type, such as charge.refunded.';
+comment on column clawback_v1.events.api_version is 'Stripe API version of the event.';
+comment on column clawback_v1.events.account is 'Connected account; null for the platform account.';
+comment on column clawback_v1.events.livemode is 'true in live mode, false in test mode. Filter on it in every query.';
+comment on column clawback_v1.events.object_id is 'ID of the object in the event.';
+comment on column clawback_v1.events.payment_id is 'The payment the event belongs to; null while it is not processed or belongs to none.';
+comment on column clawback_v1.events.created_at is 'When the event was created at Stripe. Not a safe cursor: events arrive out of order.';
+comment on column clawback_v1.events.received_at is 'When it was stored. Not a safe cursor either: commits overtake each other.';
+comment on column clawback_v1.events.state is 'pending, processed, ignored (no object that Clawback reads, or livemode does not match the signing secret) or failed.';
+comment on column clawback_v1.events.attempts is 'Attempts to process it, since it arrived or was last replayed.';
+comment on column clawback_v1.events.last_error is 'Why it was ignored or failed, with the name of the field that cannot be read. For a processed event: the fields that could not be read and were treated as absent.';
+comment on column clawback_v1.events.processed_at is 'When it was processed, ignored or marked as failed; null while it is pending.';
 
 create view clawback_v1.event_payloads as
 select b.event_id,
@@ -171,7 +230,9 @@ from (select event_id, payload from clawback.event_payloads
       select u.event_id, u.payload from clawback.unvouched_events u
       where not exists (select from clawback.events e where e.event_id = u.event_id)) b;
 comment on view clawback_v1.event_payloads is
-    'The body of each event as received, client secrets masked. Holds personal data: granted apart.';
+    'The body of each event as received, with client secrets masked. Contains personal data: granted by --payloads only.';
+comment on column clawback_v1.event_payloads.event_id is 'As in events.';
+comment on column clawback_v1.event_payloads.payload is 'The JSON body, as text.';
 
 -- Work -------------------------------------------------------------------------------------------
 
@@ -183,29 +244,45 @@ select f.id, f.kind, f.subject, f.round, f.key, f.order_id,
 from clawback.follow_ups f
 left join clawback.payments p on p.payment_id = f.payment_id;
 comment on view clawback_v1.follow_ups is
-    'What is to be done: one row per kind, subject and round, for ever. wanted follows the state of the payment; cancelled means wanted no longer, dead that all attempts failed.';
-comment on column clawback_v1.follow_ups.state is 'ready, leased, done, cancelled (wanted no longer), dead (all attempts failed), discarded (by a person, or what came about before the service was to ask).';
-comment on column clawback_v1.follow_ups.kind is 'What is to be done. stripe_… are the service''s own.';
-comment on column clawback_v1.follow_ups.subject is 'The id of what it is about: a refund, dispute, charge, payment, warning or review.';
-comment on column clawback_v1.follow_ups.round is 'Tells apart several askings about one subject: a dispute''s phase (with mark and due date for a warning), a charge''s refunded total.';
-comment on column clawback_v1.follow_ups.key is 'kind/subject/round as they first were, for ever: an idempotency key for what acts outside.';
-comment on column clawback_v1.follow_ups.account is 'Connected account; null for the platform''s own.';
-comment on column clawback_v1.follow_ups.livemode is 'Live mode or test mode: filter on it in every query.';
-comment on column clawback_v1.follow_ups.wanted is 'Whether the state of the payment asks for it now.';
-comment on column clawback_v1.follow_ups.run_at is 'Not to be claimed before.';
-comment on column clawback_v1.follow_ups.due_at is 'To be done before.';
-comment on column clawback_v1.follow_ups.consumer is 'Who claimed it last; holds it until leased_until.';
-comment on column clawback_v1.follow_ups.result is 'What its consumer left when it was completed; at most 16 kB, no personal data.';
+    'What is to be done: one row per kind, subject and round, kept for ever.';
+comment on column clawback_v1.follow_ups.id is 'Pass it to the functions, with the lease token of the claim.';
+comment on column clawback_v1.follow_ups.kind is 'What is to be done, such as notify_refund. Kinds that begin with stripe_ are reserved for Clawback.';
+comment on column clawback_v1.follow_ups.subject is 'ID of the object it is about: a refund, dispute, charge, payment, warning or review.';
+comment on column clawback_v1.follow_ups.round is 'Tells follow-ups of one kind and subject apart: the phase of a dispute (with mark and date for a warning), the refunded total of a charge; else empty.';
+comment on column clawback_v1.follow_ups.key is 'kind/subject/round as first created. Never changes: use it as the idempotency key of calls to other systems.';
+comment on column clawback_v1.follow_ups.order_id is 'The order the payment is for; null while it is unlinked.';
+comment on column clawback_v1.follow_ups.payment_id is 'The payment it belongs to, as in payments; null while no charge or PaymentIntent names one.';
+comment on column clawback_v1.follow_ups.account is 'Connected account; null for the platform account.';
+comment on column clawback_v1.follow_ups.livemode is 'true in live mode, false in test mode. Filter on it in every query.';
+comment on column clawback_v1.follow_ups.payload is 'What a consumer needs to know. Its fields depend on the kind and subject; amounts are in minor units.';
+comment on column clawback_v1.follow_ups.state is 'ready, leased, done, cancelled (no longer wanted), dead (attempts used up, or given up by a consumer), or discarded (by a person, or because it happened before the first start or a rebuild).';
+comment on column clawback_v1.follow_ups.wanted is 'Whether the state of the payment still asks for it.';
+comment on column clawback_v1.follow_ups.run_at is 'Earliest time at which it can be claimed.';
+comment on column clawback_v1.follow_ups.due_at is 'Deadline; null when there is none.';
+comment on column clawback_v1.follow_ups.attempts is 'Claims so far. A snooze is not counted.';
+comment on column clawback_v1.follow_ups.max_attempts is 'After this many failed attempts it is dead.';
+comment on column clawback_v1.follow_ups.consumer is 'Who claimed it last.';
+comment on column clawback_v1.follow_ups.leased_until is 'When the lease expires; null unless it is leased.';
+comment on column clawback_v1.follow_ups.result is 'What the consumer passed to complete_follow_up: at most 16 kB, no personal data.';
+comment on column clawback_v1.follow_ups.last_error is 'Error of the last failed attempt, or why it was discarded on creation.';
+comment on column clawback_v1.follow_ups.created_at is 'When it was created.';
+comment on column clawback_v1.follow_ups.finished_at is 'When it became done, cancelled, dead or discarded.';
 
 create view clawback_v1.actions as
 select a.id, a.at, a.actor, a.role, a.via, a.action, a.subject_kind, a.subject, a.reason, a.detail
 from clawback.actions a;
 comment on view clawback_v1.actions is
-    'Append-only: who replayed, requeued, discarded, linked or dismissed what, and why. Written in the transaction that did it.';
-comment on column clawback_v1.actions.actor is 'The person, where the owner''s role says who it is; else the role.';
+    'Append-only audit log: who replayed, requeued, discarded, linked or dismissed what, and why. Written in the transaction of the action.';
+comment on column clawback_v1.actions.id is 'Ascending.';
+comment on column clawback_v1.actions.at is 'When.';
+comment on column clawback_v1.actions.actor is 'The person, as named by the owner''s role; else the database role.';
 comment on column clawback_v1.actions.role is 'The database role that was logged in.';
 comment on column clawback_v1.actions.via is 'console, cli or sql.';
-comment on column clawback_v1.actions.detail is 'What else there is to know; a name that was claimed and not believed.';
+comment on column clawback_v1.actions.action is 'replay, requeue, discard, link or dismiss.';
+comment on column clawback_v1.actions.subject_kind is 'event, follow_up, payment or fraud_warning.';
+comment on column clawback_v1.actions.subject is 'ID of what was acted on.';
+comment on column clawback_v1.actions.reason is 'Why, in that person''s words.';
+comment on column clawback_v1.actions.detail is 'Further details, such as the state before.';
 
 -- Personal data ----------------------------------------------------------------------------------
 
@@ -221,8 +298,8 @@ join clawback.people w on w.object_id = o.object_id
 where not p.orphan
 group by p.payment_id;
 comment on view clawback_v1.payment_people is
-    'Who paid: personal data, for those who may see it. One row per payment of which somebody is known.';
-comment on column clawback_v1.payment_people.payment_id is 'The payment, as in payments.';
-comment on column clawback_v1.payment_people.customer_id is 'Stripe''s customer, as last seen.';
-comment on column clawback_v1.payment_people.email is 'E-mail address, as last seen.';
-comment on column clawback_v1.payment_people.name is 'Name, as last seen.';
+    'Who paid, as last seen: one row per payment with a known person. Personal data: granted by --payloads only.';
+comment on column clawback_v1.payment_people.payment_id is 'As in payments.';
+comment on column clawback_v1.payment_people.customer_id is 'Stripe''s customer ID.';
+comment on column clawback_v1.payment_people.email is 'E-mail address.';
+comment on column clawback_v1.payment_people.name is 'Name.';

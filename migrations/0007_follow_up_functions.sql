@@ -1,4 +1,4 @@
--- Follow-ups, for the services that work them off: claim some, commit, work, then end each lease.
+-- Functions for consumers of follow-ups: claim some, commit, work, then end each lease.
 --
 -- Functions run with the owner's rights, fix their search_path, qualify every name, and nobody may execute them before
 -- `clawback grants` says so. Their arguments and results never change.
@@ -22,7 +22,7 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
     order by c.run_at, c.id
 $$;
 comment on function clawback_v1.claim_follow_ups(text, text[], integer, interval, boolean) is
-    'Leases up to max_count (1 to 1000) ready follow-ups of these kinds to consumer for lease (1 second to 1 hour); of live or test mode only with livemode. What others hold is skipped; an expired lease counts as an attempt and is handed out again. Commit, work, then complete or fail each with its lease_token.';
+    'Leases up to max_count (1 to 1000, default 10) ready follow-ups of these kinds to consumer, for lease (1 second to 1 hour, default 60 seconds); of live or test mode only when livemode is given. Skips what other consumers hold. An expired lease counts as an attempt, and the follow-up becomes ready again. Commit, do the work, then end each lease with its lease_token.';
 
 create function clawback_v1.complete_follow_up(id bigint, lease_token uuid, result jsonb default null) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -45,7 +45,7 @@ begin
 end
 $$;
 comment on function clawback_v1.complete_follow_up(bigint, uuid, jsonb) is
-    'The work is done; result (at most 16 kB, no personal data) is kept beside it. false: the lease was lost, somebody else has or had it. Twice with one token: true, and the first result stays.';
+    'Marks the follow-up as done and keeps result (at most 16 kB of JSON, no personal data). Returns false when the lease was lost: another consumer has it or had it. Calling it again with the same lease_token returns true and keeps the first result.';
 
 create function clawback_v1.fail_follow_up(id bigint, lease_token uuid, error text, retry_in interval default null)
 returns text
@@ -79,7 +79,7 @@ begin
 end
 $$;
 comment on function clawback_v1.fail_follow_up(bigint, uuid, text, interval) is
-    'The work failed. Returns the new state: ready (again after retry_in, else exponential back-off from 5 seconds to an hour), dead after max_attempts, cancelled if wanted no longer; null: the lease was lost.';
+    'Records a failed attempt. Returns the new state: ready (claimable after retry_in, by default after exponential back-off from 5 seconds to 1 hour), dead when the attempts are used up, or cancelled when it is no longer wanted; null when the lease was lost.';
 
 create function clawback_v1.give_up_follow_up(id bigint, lease_token uuid, error text) returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -102,7 +102,7 @@ begin
 end
 $$;
 comment on function clawback_v1.give_up_follow_up(bigint, uuid, text) is
-    'The work cannot succeed, however often it is tried: dead at once, so that a person looks; cancelled if wanted no longer; null: the lease was lost.';
+    'Ends a follow-up that cannot succeed however often it is tried. Returns the new state: dead, so that a person looks at it, or cancelled when it is no longer wanted; null when the lease was lost.';
 
 create function clawback_v1.snooze_follow_up(id bigint, lease_token uuid, until timestamptz) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -131,7 +131,7 @@ begin
 end
 $$;
 comment on function clawback_v1.snooze_follow_up(bigint, uuid, timestamptz) is
-    'Given back until then, at most 90 days ahead and never past due_at, without an attempt counted: for work that waits for a person or another system. false: the lease was lost, or the work is wanted no longer.';
+    'Hands the follow-up back until the given time (at most 90 days ahead, and never past due_at) without counting an attempt: for work that waits for a person or another system. Returns false when the lease was lost or the follow-up is no longer wanted.';
 
 create function clawback_v1.extend_follow_up(id bigint, lease_token uuid, lease interval) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -153,6 +153,6 @@ begin
 end
 $$;
 comment on function clawback_v1.extend_follow_up(bigint, uuid, interval) is
-    'Holds on for lease from now (1 second to 1 hour). false: the lease was lost, or the work is wanted no longer: stop.';
+    'Extends the lease to lease (1 second to 1 hour) from now. Returns false when the lease was lost or the follow-up is no longer wanted: stop working on it.';
 
 revoke all on all functions in schema clawback_v1 from public;

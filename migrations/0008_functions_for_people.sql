@@ -1,5 +1,5 @@
--- For people, through the commands or by themselves: looking something up, deciding, asking again. Who changes
--- something is written down in actions. What 0007 says of functions holds here too.
+-- Functions for operators, called by the commands or directly: look up an ID, link, dismiss, replay, requeue, discard.
+-- Every change is recorded in actions. What 0007 says about functions applies here too.
 
 create function clawback_v1.find(term text)
 returns table (kind text, id text, payment_id text, order_id text, account text, livemode boolean)
@@ -34,7 +34,7 @@ begin
 end
 $$;
 comment on function clawback_v1.find(text) is
-    'What a term is: any Stripe id that was seen, or an order''s reference; exact. kind: payment, charge, refund, dispute, fraud_warning, review, checkout_session, event, order, or object for any other.';
+    'What an ID is and where it belongs: any Stripe ID that was seen, or an order reference; exact match. kind is payment, charge, refund, dispute, fraud_warning, review, checkout_session, event, order, or object for anything else.';
 
 create function clawback_v1.link_payment(payment_id text, order_id text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -68,7 +68,7 @@ begin
 end
 $$;
 comment on function clawback_v1.link_payment(text, text) is
-    'Says which order a payment is for, above all metadata; the latest wins. Enters the ledger as event clawback.linked and shows once that is processed. A payment not seen yet is linked when it is.';
+    'Links a payment to an order. Overrides the metadata; the latest call wins. Recorded as event clawback.linked, and visible once that is processed. A payment that was not seen yet is linked when it is.';
 
 create function clawback_v1.dismiss_warning(warning_id text, reason text) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -93,7 +93,7 @@ begin
 end
 $$;
 comment on function clawback_v1.dismiss_warning(text, text) is
-    'For people: the early fraud warning was looked at, and holds and asks no more. Enters the ledger as event clawback.dismissed and shows once that is processed. false: there is no such warning, or it is not actionable.';
+    'For operators: dismisses an early fraud warning, so that it no longer holds the order or asks for a refund. Recorded as event clawback.dismissed, and visible once that is processed. Returns false when there is no such warning or it is not actionable.';
 
 create function clawback_v1.replay_event(event_id text, reason text) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -123,7 +123,7 @@ begin
 end
 $$;
 comment on function clawback_v1.replay_event(text, text) is
-    'For people: the event is processed again; what was right stays as it is. false: it is not in the ledger, is pending already, or its body was pruned.';
+    'For operators: processes an event again. Rows that are already right do not change. Returns false when the event does not exist, is pending, or has no stored body.';
 
 create function clawback_v1.requeue_follow_up(id bigint, reason text default null, force boolean default false)
 returns boolean
@@ -153,7 +153,7 @@ begin
 end
 $$;
 comment on function clawback_v1.requeue_follow_up(bigint, text, boolean) is
-    'For people: ready again at once, with fresh attempts. What is done or discarded only with force and a reason: whoever works it off acts a second time. false: it does not exist, is leased, wanted no longer, or needs force.';
+    'For operators: makes a follow-up ready at once, with fresh attempts. One that is done or discarded needs force and a reason: its consumer will act a second time. Returns false when it does not exist, is leased, is no longer wanted, or needs force.';
 
 create function clawback_v1.discard_follow_up(id bigint, reason text) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -178,6 +178,6 @@ begin
 end
 $$;
 comment on function clawback_v1.discard_follow_up(bigint, text) is
-    'For people: never to be done, for ever; its last error is kept, and who said so and why is in actions. false: it does not exist, or is done or discarded already.';
+    'For operators: discards a follow-up for good. Its last error is kept; who discarded it and why is in actions. Returns false when it does not exist or is already done or discarded.';
 
 revoke all on all functions in schema clawback_v1 from public;

@@ -82,18 +82,18 @@ compose_file() {
 if unpacked kubectl kubernetes-client kubectl && installed python3 python3 && installed pip3 python3-pip; then
     manifests
 else
-    left_out "Kubernetes manifests, for want of kubectl or of python3 with pip"
+    left_out "Kubernetes manifests, because kubectl or python3 with pip is missing"
 fi
 if unpacked promtool prometheus promtool; then
     alert_rules
     dashboard
 else
-    left_out "alert rules and dashboard, for want of promtool (Debian: prometheus)"
+    left_out "alert rules and dashboard, because promtool is missing (Debian: prometheus)"
 fi
 if docker compose version >/dev/null 2>&1; then
     compose_file docker compose
 elif installed docker-compose docker-compose; then
     compose_file docker-compose
 else
-    left_out "the compose file by docker compose, for want of it"
+    left_out "the compose file, because docker compose is missing"
 fi

@@ -4,6 +4,7 @@
 # CI leaves nothing out: there it fails.
 #
 #   installed PROGRAM PACKAGE…   installs the packages where PROGRAM is missing
+#   install PACKAGE…             installs the packages
 #   unpacked PROGRAM PACKAGE…    unpacks the first that holds PROGRAM beside the build: a server's package
 #                                would start the server
 #   left_out WHAT                says what was not checked
@@ -17,10 +18,14 @@ can_install() {
 
 installed() {
     command -v "$1" >/dev/null && return
+    install "${@:2}"
+}
+
+install() {
     can_install || return
-    echo "installing ${*:2}" >&2
+    echo "installing $*" >&2
     { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends "${@:2}"; } >/dev/null
+        apt-get install -y -qq --no-install-recommends "$@"; } >/dev/null
 }
 
 unpacked() {

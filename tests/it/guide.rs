@@ -1,17 +1,35 @@
-//! Promise: what the guide shows works as it is written there, for a role with the grants it names.
+//! Promise: what the README and the guide show works as it is written there, with the rights that they name.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use crate::harness::{Database, TestApp};
 
+const README: &str = include_str!("../../README.md");
 const GUIDE: &str = include_str!("../../docs/GUIDE.md");
 
-/// The code block under a `<!-- test: name -->` line.
-fn block(name: &str) -> &'static str {
-    let (_, rest) = GUIDE.split_once(&format!("<!-- test: {name} -->\n")).expect("the guide has the marked block");
-    let (_, rest) = rest.split_once('\n').expect("a fence opens");
-    rest.split_once("\n```").expect("the fence closes").0
+/// All code under `<!-- test: name -->` lines of a page.
+fn blocks(page: &str, name: &str) -> String {
+    let mark = format!("<!-- test: {name} -->\n");
+    let marked = page.split(&mark).skip(1);
+    let blocks: Vec<_> = marked
+        .map(|rest| {
+            let (_, rest) = rest.split_once('\n').expect("a fence opens");
+            rest.split_once("\n```").expect("the fence closes").0
+        })
+        .collect();
+    assert!(!blocks.is_empty(), "no block is marked with {name}");
+    blocks.join("\n")
+}
+
+/// A shell that finds the binary, and has no environment but this.
+fn bash(script: &str, environment: &[(&str, &str)]) -> Command {
+    let binaries = Path::new(env!("CARGO_BIN_EXE_clawback")).parent().expect("a folder");
+    let path = format!("{}:{}", binaries.display(), std::env::var("PATH").expect("a path"));
+    let mut command = Command::new("bash");
+    command.args(["-euo", "pipefail", "-c", script]).env_clear().env("PATH", path).envs(environment.iter().copied());
+    command
 }
 
 async fn receiver_with_stories() -> TestApp {
@@ -22,14 +40,15 @@ async fn receiver_with_stories() -> TestApp {
     app
 }
 
-/// The URL of a role that has what `clawback grants ROLE --read --work` prints, and nothing else.
-async fn consumer(db: &Database) -> String {
+/// The name and URL of a role that has what `clawback grants ROLE --read --work` prints, and nothing else.
+pub async fn consumer_role(db: &Database) -> (String, String) {
     let role = format!("consumer_of_{}", db.name);
     let grants = Command::new(env!("CARGO_BIN_EXE_clawback")).args(["grants", &role, "--read", "--work"]).output();
     let grants = String::from_utf8(succeeded(grants.expect("the binary runs")).stdout).expect("statements");
     db.execute(&format!("create role {role} login password 'consumer'; {grants}")).await;
     let (_, address) = db.url.rsplit_once('@').expect("a URL with a password");
-    format!("postgres://{role}:consumer@{address}")
+    let url = format!("postgres://{role}:consumer@{address}");
+    (role, url)
 }
 
 fn succeeded(output: Output) -> Output {
@@ -41,9 +60,9 @@ fn succeeded(output: Output) -> Output {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_psql_session_of_the_guide_runs_and_shows_what_it_says() {
     let app = receiver_with_stories().await;
-    let url = consumer(&app.db).await;
+    let (_, url) = consumer_role(&app.db).await;
     let script = scratch().join("session.sql");
-    std::fs::write(&script, block("psql")).expect("the scratch folder can be written");
+    std::fs::write(&script, blocks(GUIDE, "psql")).expect("the scratch folder can be written");
     let output = Command::new("psql").args(["-X", "-v", "ON_ERROR_STOP=1", &url, "-f"]).arg(&script).output();
     let shown = String::from_utf8(succeeded(output.expect("psql runs")).stdout).expect("text");
     for word in ["partially_refunded", "disputed", "chargeback", "charged_back", "collect_evidence"] {
@@ -51,40 +70,8 @@ async fn the_psql_session_of_the_guide_runs_and_shows_what_it_says() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_python_consumer_of_the_guide_completes_and_fails_follow_ups() {
-    let Some(python) = python_with_driver() else {
-        assert!(std::env::var_os("CI").is_none(), "CI must have Python with venv");
-        println!("skipped: python3 with venv and a package index is not at hand");
-        return;
-    };
-    let app = receiver_with_stories().await;
-    let script = scratch().join("consumer.py");
-    std::fs::write(&script, block("python")).expect("the scratch folder can be written");
-    let output = Command::new(python).arg(&script).env("DATABASE_URL", consumer(&app.db).await).output();
-    let said = String::from_utf8(succeeded(output.expect("Python runs")).stdout).expect("text");
-    assert!(said.contains("notify_refund/"), "{said}");
-    let count = |condition: &str| format!("select count(*) from clawback_v1.follow_ups where {condition}");
-    assert_ne!(app.db.value(&count("kind = 'notify_refund' and state = 'done'")).await, 0);
-    assert_ne!(app.db.value(&count("kind = 'collect_evidence' and state = 'done'")).await, 0);
-    assert_ne!(app.db.value(&count("kind = 'resolve_failed_refund' and last_error <> ''")).await, 0);
-}
-
 fn scratch() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).to_owned()
-}
-
-/// An environment of its own, made once for all runs.
-fn python_with_driver() -> Option<PathBuf> {
-    let venv = scratch().join("python");
-    let python = venv.join("bin/python");
-    let ran = |command: &mut Command| command.output().is_ok_and(|output| output.status.success());
-    if ran(Command::new(&python).args(["-c", "import psycopg"])) {
-        return Some(python);
-    }
-    let made = ran(Command::new("python3").args(["-m", "venv"]).arg(&venv))
-        && ran(Command::new(&python).args(["-m", "pip", "install", "--quiet", "psycopg[binary]"]));
-    made.then_some(python)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,49 +92,51 @@ async fn a_services_own_write_and_the_completion_of_a_follow_up_share_one_transa
     assert_eq!(app.db.value(&done).await, "1 done");
 }
 
-/// The pages that people read, with their text.
-fn pages() -> Vec<(PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let docs = std::fs::read_dir(root.join("docs")).expect("docs").map(|entry| entry.expect("an entry").path());
-    let own = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| root.join(name));
-    let pages = docs.chain(own).filter(|path| path.extension().is_some_and(|extension| extension == "md"));
-    pages.map(|path| (path.clone(), std::fs::read_to_string(path).expect("a page"))).collect()
-}
-
-#[test]
-fn every_link_of_the_documents_leads_to_a_file() {
-    let mut dead = Vec::new();
-    for (path, text) in pages() {
-        // Not what looks like a link in code.
-        let text: String = text.split("```").step_by(2).collect();
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let file = target.split('#').next().unwrap_or_default();
-            let is_here = !target.contains("://") && !file.is_empty();
-            if is_here && !path.parent().expect("a folder").join(file).exists() {
-                dead.push(format!("{}: {target}", path.display()));
-            }
-        }
-    }
-    assert!(dead.is_empty(), "{dead:#?}");
+#[tokio::test(flavor = "multi_thread")]
+async fn the_endpoint_of_the_readme_takes_the_payment_that_the_readme_sends() {
+    let db = Database::migrated().await;
+    let serve = blocks(README, "serve")
+        .replace("postgres://clawback:password@localhost/clawback", &format!("'{}'", db.url))
+        .replace("whsec_…", "whsec_of_the_endpoint,test:whsec_trial")
+        .replace("clawback serve", "exec clawback serve");
+    // Ports of its own, on loopback only.
+    let here = [("CLAWBACK_LISTEN", "127.0.0.1:0"), ("CLAWBACK_ADMIN_LISTEN", "127.0.0.1:0")];
+    let mut service = bash(&serve, &here).stdout(Stdio::piped()).spawn().expect("bash runs");
+    let mut log = BufReader::new(service.stdout.take().expect("a pipe")).lines();
+    let listening = log.find_map(|line| line.ok().filter(|line| line.contains("listening on"))).expect("it listens");
+    let listening: serde_json::Value = serde_json::from_str(&listening).expect("a line of JSON");
+    let address = listening["public"].as_str().expect("an address");
+    // Its log has to be read on, or it would stop to write.
+    let rest = std::thread::spawn(move || log.for_each(drop));
+    let simulate = blocks(README, "simulate").replace("127.0.0.1:8080", address);
+    succeeded(bash(&simulate, &[]).output().expect("bash runs"));
+    db.settle().await;
+    assert_eq!(db.value("select state from clawback_v1.orders where order_id = 'my-first-order'").await, "disputed");
+    let stopped = Command::new("kill").args(["-TERM", &service.id().to_string()]).status().expect("kill runs");
+    assert!(stopped.success() && service.wait().expect("it is waited for").success());
+    rest.join().expect("no panic");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_view_and_function_stands_on_the_page_of_the_interface() {
-    let page = include_str!("../../docs/SQL.md");
+async fn the_grants_of_the_guide_go_through_psql() {
     let db = Database::migrated().await;
-    let named = "select relname as name from pg_class where relnamespace = 'clawback_v1'::regnamespace
-                 union select proname from pg_proc where pronamespace = 'clawback_v1'::regnamespace";
-    let missing: Vec<String> = (db.rows(named).await.iter())
-        .map(|row| row["name"].as_str().expect("a name").to_owned())
-        .filter(|name| !page.contains(&format!("`{name}")))
-        .collect();
-    assert!(missing.is_empty(), "{missing:?}");
+    db.execute("create role billing_of_the_guide").await;
+    let grants = blocks(GUIDE, "grants").replace("billing", "billing_of_the_guide");
+    succeeded(bash(&grants, &[("DATABASE_URL", &db.url)]).output().expect("bash runs"));
+    let may = "select has_function_privilege('billing_of_the_guide', 'clawback_v1.find(text)', 'execute')";
+    assert_eq!(db.value(may).await, true);
 }
 
-#[test]
-fn every_kind_of_follow_up_stands_on_the_page_of_the_interface() {
-    let page = include_str!("../../docs/SQL.md");
-    let missing: Vec<_> =
-        clawback::domain::kinds().into_iter().filter(|kind| !page.contains(&format!("`{kind}`"))).collect();
-    assert!(missing.is_empty(), "{missing:?}");
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_installs_beside_the_tables_of_an_application_with_the_rights_of_the_guide() {
+    let db = Database::empty().await;
+    db.execute("create table orders (id bigint primary key)").await;
+    let rights = blocks(GUIDE, "beside").replace("database shop", &format!("database {}", db.name));
+    db.execute(&rights.replace("role clawback", "role clawback_beside").replace("to clawback;", "to clawback_beside;"))
+        .await;
+    let (_, address) = db.url.rsplit_once('@').expect("a URL with a password");
+    let url = format!("postgres://clawback_beside:change%20me@{address}");
+    succeeded(bash("clawback migrate", &[("DATABASE_URL", &url)]).output().expect("bash runs"));
+    assert_eq!(db.value("select count(*) from clawback_v1.orders").await, 0);
+    assert_eq!(db.value("select count(*) from public.orders").await, 0);
 }

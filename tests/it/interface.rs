@@ -17,7 +17,7 @@ const CONSTANT: [(&str, &str, &str); 3] = [
 ];
 
 /// Every story in several accounts, modes and currencies, and what no story tells.
-async fn lively() -> TestApp {
+pub async fn lively() -> TestApp {
     let mut db = Database::migrated().await;
     db.expect_errors(&["no_poison"]);
     let app = TestApp::start_on(db, |_| {}).await;
@@ -44,6 +44,9 @@ async fn lively() -> TestApp {
     };
     let waits =
         |reason: &str| json!({ "charge": "ch_late", "amount": 1, "status": "pending", "pending_reason": reason });
+    let inquiry = json!({ "charge": "ch_inquiry", "status": "warning_needs_response",
+        "payment_method_details": { "type": "klarna" } });
+    let lost = json!({ "charge": "ch_part", "amount": 4_000, "status": "lost" });
     // In a batch of its own, so that something that was wanted is not any more.
     app.see(&[event("evt_first", 1, &dispute("dp_over", json!({ "charge": "ch_late" })))]).await;
     app.see(&[event("evt_over", 2, &dispute("dp_over", json!({ "charge": "ch_late", "status": "lost" })))]).await;
@@ -59,6 +62,11 @@ async fn lively() -> TestApp {
         event("evt_review", 2, &review("prv_late", json!({ "charge": "ch_late", "opened_reason": "manual" }))),
         event("evt_warning", 2, &warning("issfr_1", json!({ "charge": "ch_late" }))),
         event("evt_unreadable", 3, &charge("ch_2", json!({ "amount": -1 }))),
+        event("evt_inquiry", 4, &dispute("dp_inquiry", inquiry)),
+        event("evt_part", 4, &charge("ch_part", json!({}))),
+        event("evt_part_lost", 4, &dispute("dp_part", lost)),
+        event("evt_part_warning", 4, &warning("issfr_part", json!({ "charge": "ch_part", "actionable": false }))),
+        event("evt_total", 4, &charge("ch_total", json!({ "amount_refunded": 2_500 }))),
         event("evt_unknown", 4, &json!({ "id": "po_1", "object": "payout" })),
     ])
     .await;

@@ -1,0 +1,203 @@
+//! Promise: the consumers in `examples/` do what their pages say, woken by notifications, and stop when asked.
+//!
+//! `make examples-check` brings what they need and names each by a variable. Without its variable, an example is
+//! skipped; the script sees to it that CI has all of them.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use clawback::dev::stories::Cast;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::bodies::{charge, dispute, event};
+use crate::guide::consumer_role;
+use crate::harness::{PATIENCE, TestApp, tell_with, until};
+
+/// No poll comes within a test: only a notification wakes a consumer for what is ready after its start.
+const NEVER: &str = "86400";
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
+}
+
+/// The program of an example, or none where `make examples-check` did not prepare it.
+fn prepared(variable: &str) -> Option<String> {
+    let program = std::env::var(variable).ok();
+    if program.is_none() {
+        println!("skipped: make examples-check runs this");
+    }
+    program
+}
+
+/// A consumer that runs until it is asked to stop.
+struct Consumer(Child);
+
+impl Consumer {
+    fn start(command: &mut Command) -> Self {
+        Self(command.stdin(Stdio::null()).kill_on_drop(true).spawn().expect("the example starts"))
+    }
+
+    async fn stop(mut self) {
+        let id = self.0.id().expect("it still runs").to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().await.expect("kill runs").success());
+        let ended = timeout(PATIENCE, self.0.wait()).await.expect("it stops in time").expect("it is waited for");
+        assert!(ended.success(), "{ended}");
+    }
+}
+
+/// Waits until a consumer has made its first claim, which each does after it listens.
+async fn listening(app: &TestApp) {
+    let claimed = "select exists (select from pg_stat_activity
+                   where datname = current_database() and usename like 'consumer_of_%' and query ~ 'claim_follow_ups')";
+    app.db.until(claimed).await;
+}
+
+fn count(condition: &str) -> String {
+    format!("select count(*) from clawback_v1.follow_ups where {condition}")
+}
+
+async fn all_done(app: &TestApp, kinds: &str, expected: u32) {
+    app.db.until(&format!("select ({}) = {expected}", count(&format!("kind in ({kinds}) and state = 'done'")))).await;
+}
+
+/// The bookkeeping consumer, with its table, which refuses one order.
+async fn bookkeeping(app: &TestApp, python: String) -> Command {
+    app.db.execute(&std::fs::read_to_string(folder("python").join("schema.sql")).expect("the schema")).await;
+    let (role, url) = consumer_role(&app.db).await;
+    let grants = format!(
+        "grant usage on schema bookkeeping to {role}; grant insert on bookkeeping.entries to {role};
+         alter table bookkeeping.entries add constraint refused check (order_id <> 'order-refused')"
+    );
+    app.db.execute(&grants).await;
+    let mut command = Command::new(python);
+    command.arg(folder("python").join("consumer.py")).env("DATABASE_URL", url).env("POLL_SECONDS", NEVER);
+    command
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_python_example_books_disputes_together_with_their_follow_ups() {
+    let Some(python) = prepared("CLAWBACK_EXAMPLE_PYTHON") else { return };
+    let app = TestApp::start().await;
+    app.live("chargeback-lost", "order-lost").await;
+    let mut command = bookkeeping(&app, python).await;
+    let consumer = Consumer::start(&mut command);
+    let kinds = "'record_dispute_lost', 'record_dispute_won'";
+    all_done(&app, kinds, 1).await;
+    app.live("chargeback-won", "order-won").await;
+    all_done(&app, kinds, 2).await;
+    let entries = "select order_id, account, amount, currency from bookkeeping.entries order by order_id";
+    let booked = [
+        json!({ "order_id": "order-lost", "account": "dispute_losses", "amount": 12_000, "currency": "eur" }),
+        json!({ "order_id": "order-won", "account": "dispute_recoveries", "amount": 12_000, "currency": "eur" }),
+    ];
+    assert_eq!(app.db.rows(entries).await, booked);
+    consumer.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_python_example_hands_back_what_it_cannot_book() {
+    let Some(python) = prepared("CLAWBACK_EXAMPLE_PYTHON") else { return };
+    let mut app = TestApp::start().await;
+    app.db.expect_errors(&["refused"]);
+    app.live("chargeback-lost", "order-refused").await;
+    let mut command = bookkeeping(&app, python).await;
+    let consumer = Consumer::start(&mut command);
+    let failed = "kind = 'record_dispute_lost' and state = 'ready' and attempts = 1 and last_error like '%refused%'";
+    app.db.until(&format!("select exists ({})", count(failed).replace("count(*)", ""))).await;
+    assert_eq!(app.db.value("select count(*) from bookkeeping.entries").await, 0);
+    consumer.stop().await;
+}
+
+/// What a mail provider got: the idempotency key, and the mail.
+type Mails = Arc<Mutex<Vec<(String, Value)>>>;
+
+/// A mail provider that is overloaded at the first request.
+async fn mail_provider() -> (String, Mails) {
+    async fn receive(State(mails): State<Mails>, headers: HeaderMap, body: axum::Json<Value>) -> StatusCode {
+        let key = headers["idempotency-key"].to_str().expect("a key").to_owned();
+        let mut mails = mails.lock().expect("no panic before");
+        mails.push((key, body.0));
+        if mails.len() == 1 { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
+    }
+    let mails = Mails::default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let router = Router::new().route("/", post(receive)).with_state(mails.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, mails)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_node_example_mails_each_refund_and_repeats_a_failed_one_with_the_same_key() {
+    let Some(node) = prepared("CLAWBACK_EXAMPLE_NODE") else { return };
+    let app = TestApp::start().await;
+    let (mail_url, mails) = mail_provider().await;
+    let (_, url) = consumer_role(&app.db).await;
+    let mut command = Command::new(node);
+    command.arg(folder("node").join("consumer.mjs"));
+    command.env("DATABASE_URL", url).env("MAIL_URL", mail_url).env("POLL_SECONDS", NEVER);
+    let consumer = Consumer::start(&mut command);
+    listening(&app).await;
+    app.live("partial-refund", "order-euro").await;
+    app.db.until(&format!("select ({}) = 1", count("kind = 'notify_refund' and last_error like '%503%'"))).await;
+    // A person asks for it again, instead of waiting for the back-off.
+    app.db.execute("select clawback_v1.requeue_follow_up(id) from clawback_v1.follow_ups where last_error <> ''").await;
+    all_done(&app, "'notify_refund'", 1).await;
+    let yen = Cast { currency: "jpy".to_owned(), ..Cast::new("order-yen", 0) };
+    app.deliver_all(&tell_with("partial-refund", yen)).await;
+    app.db.settle().await;
+    all_done(&app, "'notify_refund'", 2).await;
+    consumer.stop().await;
+    let mails = mails.lock().expect("no panic");
+    let told =
+        |order: &str, amount: &str| json!({ "order_id": order, "refunded": amount, "refunded_in_total": amount });
+    let sent: Vec<_> = mails.iter().map(|(_, mail)| mail.clone()).collect();
+    let euro = told("order-euro", "48.00 EUR");
+    assert_eq!(sent, [euro.clone(), euro, told("order-yen", "4800 JPY")]);
+    assert_eq!(mails[0].0, mails[1].0, "the same key");
+    assert_ne!(mails[1].0, mails[2].0, "another refund");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_go_example_bundles_evidence_snoozes_what_has_none_and_gives_up_what_has_no_order() {
+    let Some(program) = prepared("CLAWBACK_EXAMPLE_GO") else { return };
+    let app = TestApp::start().await;
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&app.db.name);
+    let (documents, evidence) = (scratch.join("documents"), scratch.join("evidence"));
+    // An earlier run may have left it.
+    drop(std::fs::remove_dir_all(&scratch));
+    std::fs::create_dir_all(documents.join("order-kept")).expect("a folder");
+    std::fs::create_dir_all(&evidence).expect("a folder");
+    std::fs::write(documents.join("order-kept/receipt.txt"), "12.00").expect("a document");
+    let (_, url) = consumer_role(&app.db).await;
+    let mut command = Command::new(program);
+    command.env("DATABASE_URL", format!("{url}?sslmode=disable")).env("POLL", format!("{NEVER}s"));
+    command.env("DOCUMENTS_DIR", &documents).env("EVIDENCE_DIR", &evidence);
+    let consumer = Consumer::start(&mut command);
+    listening(&app).await;
+    app.live("chargeback-open", "order-kept").await;
+    app.live("chargeback-open", "order-without-documents").await;
+    let unlinked = dispute("dp_unlinked", json!({ "charge": "ch_unlinked" }));
+    app.see(&[event("evt_1", 1, &charge("ch_unlinked", json!({}))), event("evt_2", 2, &unlinked)]).await;
+    let state = "select coalesce(order_id, '-') || ' ' || state || ' ' || attempts as told
+                 from clawback_v1.follow_ups where kind = 'collect_evidence' order by 1";
+    let expected = ["- dead 1", "order-kept done 1", "order-without-documents ready 0"];
+    until("every follow-up is looked at", async || {
+        app.db.rows(state).await == expected.map(|told| json!({ "told": told }))
+    })
+    .await;
+    consumer.stop().await;
+    let result = app.db.value("select result from clawback_v1.follow_ups where state = 'done'").await;
+    assert_eq!(result["documents"], 1);
+    let archive = std::fs::read(evidence.join(result["file"].as_str().expect("a file"))).expect("an archive");
+    assert!(archive.starts_with(b"PK"), "a zip archive");
+    assert_eq!(std::fs::read_dir(evidence).expect("a folder").count(), 1, "no draft is left");
+}
