@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::database::forbidden;
 use crate::store::{migrations, settings};
-use crate::terminal::causes::causes;
+use crate::terminal::error_chain::error_chain;
 
 /// How often a migration is tried that gets no lock, about three seconds each time.
 const TRIES: u32 = 20;
@@ -62,12 +62,15 @@ pub(crate) fn place(database: &PgConnectOptions) -> String {
 pub(crate) fn why(error: &MigrateError) -> String {
     match error {
         MigrateError::Execute(error) if forbidden(error) => {
-            format!("{}: connect as the owner of schema clawback; `clawback doctor` tells who that is", causes(error))
+            format!(
+                "{}: connect as the owner of schema clawback; `clawback doctor` tells who that is",
+                error_chain(error)
+            )
         }
-        MigrateError::Execute(error) => causes(error),
-        MigrateError::ExecuteMigration(error, version) => format!("migration {version}: {}", causes(error)),
+        MigrateError::Execute(error) => error_chain(error),
+        MigrateError::ExecuteMigration(error, version) => format!("migration {version}: {}", error_chain(error)),
         MigrateError::VersionMismatch(version) => altered(&[*version]),
-        error => causes(error),
+        error => error_chain(error),
     }
 }
 

@@ -24,7 +24,7 @@ use crate::intake::{BodyBudget, Intake};
 use crate::processor::{self, Processor};
 use crate::store::{migrations, settings};
 use crate::stripe::signature::Secrets;
-use crate::terminal::causes::causes;
+use crate::terminal::error_chain::error_chain;
 
 /// All bodies in memory at once, in bytes.
 const BODIES: usize = 64 << 20;
@@ -149,7 +149,7 @@ impl Service {
             let why = match self.begin().await {
                 Ok(key) if key == self.order_key => return Ok(()),
                 Ok(key) => return Err(other_key(&key, &self.order_key).into()),
-                Err(error) => causes(&error),
+                Err(error) => error_chain(&error),
             };
             if told != why {
                 tracing::warn!("processing cannot begin on {place} yet: {why}; it is tried again");

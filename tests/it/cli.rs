@@ -276,8 +276,7 @@ async fn an_error_of_the_database_is_told_once() {
     let mut db = Database::empty().await;
     db.expect_errors(&["does not exist"]);
     let ended = run(&["events", "list"], &[("DATABASE_URL", &db.url)]).await;
-    let said = "clawback: relation \"clawback_v1.events\" does not exist: \
-                the database is behind this binary: run `clawback migrate`\n";
+    let said = "clawback: the database is not migrated to the schema of this version: run `clawback migrate`\n";
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(1), said));
 }
 

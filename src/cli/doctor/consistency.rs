@@ -1,4 +1,4 @@
-//! Whether everything stored is what it is derived from.
+//! Whether every stored payment and order is what its facts derive to, and amounts add up.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,28 +6,32 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use super::{Finding, good, warning, wrong};
+use super::{Finding, Report, good, warning, wrong};
 use crate::app::database::answer;
 use crate::domain::{Derived, Facts, Marks, Wanted, derive_with};
-use crate::store::conservation::{self, StoredPayment};
+use crate::store::consistency::{self, StoredPayment};
+use crate::terminal::count;
 
-pub(super) async fn look(conn: &mut PgConnection, marks: &Marks, findings: &mut Vec<Finding>) -> sqlx::Result<()> {
-    findings.extend(derived_again(conn, marks).await?);
-    let orders = answer(conservation::orders_that_do_not_add_up(conn)).await?;
-    findings.push(named("orders", "orders whose sums are not those of their payments", &orders));
-    findings.push(above_paid(&answer(conservation::refunded_above_paid(conn)).await?));
-    findings.push(pruned(answer(conservation::pruned(conn)).await?));
+pub(super) async fn look(conn: &mut PgConnection, marks: &Marks, report: &mut Report) -> sqlx::Result<()> {
+    let derived = derived_again(conn, marks, report).await?;
+    report.extend(derived);
+    let orders = answer(consistency::orders_that_do_not_add_up(conn)).await?;
+    report.push(named("orders", "order", "whose amounts are not the sums of their payments", &orders));
+    report.push(above_paid(&answer(consistency::refunded_above_paid(conn)).await?));
+    report.push(pruned(answer(consistency::pruned(conn)).await?));
     Ok(())
 }
 
 /// Derives every payment from its facts, with all that belongs to it, and compares.
-async fn derived_again(conn: &mut PgConnection, marks: &Marks) -> sqlx::Result<[Finding; 4]> {
+async fn derived_again(conn: &mut PgConnection, marks: &Marks, report: &Report) -> sqlx::Result<[Finding; 4]> {
     let (mut unreadable, mut differing, mut objects, mut disputed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut last = String::new();
+    let (mut last, mut checked) = (String::new(), 0);
     loop {
-        let payments = answer(conservation::payments_after(conn, &last)).await?;
+        let payments = answer(consistency::payments_after(conn, &last)).await?;
         let Some(end) = payments.last() else { break };
         last.clone_from(&end.payment_id);
+        checked += payments.len();
+        report.progress.show(&format!("{checked} payments checked"));
         for stored in payments {
             let Ok(facts) = Facts::deserialize(&stored.facts) else {
                 unreadable.push(stored.payment_id);
@@ -44,11 +48,10 @@ async fn derived_again(conn: &mut PgConnection, marks: &Marks) -> sqlx::Result<[
     // One that stands at another payment than its own differs for both.
     objects.sort();
     objects.dedup();
-    let what = "refunds, disputes, fraud warnings, reviews and follow-ups that are not what their payments' facts say";
     Ok([
         damaged(&unreadable),
-        named("conservation", "payments that their facts do not add up to", &differing),
-        named("objects", what, &objects),
+        named("consistency", "payment", "whose row differs from what its facts derive to", &differing),
+        named("objects", "object", "that differ from what the facts of their payment derive to", &objects),
         unseen_disputes(&disputed),
     ])
 }
@@ -93,43 +96,49 @@ fn shows(row: &Value, derived: &Value) -> bool {
     row.as_object().is_some_and(|row| row.iter().all(|(column, value)| derived[column] == *value))
 }
 
-fn named(check: &'static str, what: &str, ids: &[String]) -> Finding {
+fn named(check: &'static str, one: &str, that: &str, ids: &[String]) -> Finding {
     match ids {
-        [] => good(check, format!("no {what}")),
+        [] => good(check, format!("no {one}s {that}")),
         ids => wrong(
             check,
             format!(
-                "{} {what}: {}. Run `clawback rebuild --all`; if that does not mend it, report it",
-                ids.len(),
+                "{} {that}: {}. Run `clawback rebuild --all`; if that does not help, report it",
+                many(ids, one),
                 ids.join(", ")
             ),
         ),
     }
 }
 
-/// Right for a while when a charge is seen before its dispute; for long it means that disputes are not sent.
+fn many(ids: &[String], one: &str) -> String {
+    count(i64::try_from(ids.len()).unwrap_or(i64::MAX), one)
+}
+
+/// Normal for a while when a charge arrives before its dispute; for long it means that disputes are not sent.
 fn unseen_disputes(charges: &[String]) -> Finding {
     match charges {
-        [] => good("disputes", "no charge is disputed without a dispute that was seen"),
+        [] => good("disputes", "no disputed charges whose dispute was not received"),
         charges => warning(
             "disputes",
             format!(
-                "{} charges are disputed, and their disputes were not seen: {}. \
-                 Is the endpoint subscribed to charge.dispute.*?",
-                charges.len(),
+                "{} disputed, but the dispute was not received: {}. Is the endpoint subscribed to charge.dispute.*?",
+                many(charges, "charge"),
                 charges.join(", ")
             ),
         ),
     }
 }
 
-/// Nothing is wrong with them, but with what a release may find out about them.
-fn pruned(count: i64) -> Finding {
-    match count {
-        0 => good("bodies", "every payment has the bodies of all its events"),
-        count => good(
+/// Nothing is wrong with them, unless a release finds out that it misread a removed body.
+fn pruned(payments: i64) -> Finding {
+    match payments {
+        0 => good("bodies", "the bodies of all events are stored"),
+        payments => good(
             "bodies",
-            format!("{count} payments lack a body that was removed: no rebuild can take back what was misread of it"),
+            format!(
+                "{} with removed event bodies: no rebuild can correct what was misread of those",
+                count(payments, "payment")
+            ),
         ),
     }
 }
@@ -137,23 +146,23 @@ fn pruned(count: i64) -> Finding {
 /// Damaged, or written by a newer release.
 fn damaged(ids: &[String]) -> Finding {
     match ids {
-        [] => good("documents", "what was seen of each payment can be read"),
+        [] => good("documents", "the stored facts of every payment can be read"),
         ids => wrong(
             "documents",
-            format!("what was seen of {} payments cannot be read. Run `clawback rebuild {}`", ids.len(), ids.join(" ")),
+            format!("{} with unreadable stored facts. Run `clawback rebuild {}`", many(ids, "payment"), ids.join(" ")),
         ),
     }
 }
 
-/// Right for a while when a refund is seen before its charge; for long it means that charges are not sent.
+/// Normal for a while when a refund arrives before its charge; for long it means that charges are not sent.
 fn above_paid(ids: &[String]) -> Finding {
     match ids {
-        [] => good("money", "no payment has more refunded than paid"),
+        [] => good("money", "no payments with more refunded than paid"),
         ids => warning(
             "money",
             format!(
-                "{} payments have more refunded than paid: {}. Is the endpoint subscribed to charge.* and payment_intent.*?",
-                ids.len(),
+                "{} with more refunded than paid: {}. Is the endpoint subscribed to charge.* and payment_intent.*?",
+                many(ids, "payment"),
                 ids.join(", ")
             ),
         ),
