@@ -35,7 +35,7 @@ enum Command {
     /// Deliver scenarios of signed events to a private receiver and print the resulting states
     Demo(demo::Demo),
     /// Run pending migrations
-    Migrate(config::Database),
+    Migrate(migrate::Migrate),
     /// Send the signed events of a scenario to a receiver
     Simulate(simulate::Simulate),
     /// Print a Stripe-Signature header for a body

@@ -165,14 +165,12 @@ fn read(file: &Path) -> Result<SecretString, Misconfigured> {
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "it must be an IP address and a port, such as 0.0.0.0:8080".to_owned())
+    text.parse().map_err(|_| "expected an IP address and a port, such as 0.0.0.0:8080".to_owned())
 }
 
 fn order_key(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
-        return Err(
-            "CLAWBACK_ORDER_KEY must name the metadata key of your order reference, such as order_id".to_owned()
-        );
+        return Err("it must name the metadata key of your order reference, such as order_id".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -187,10 +185,7 @@ pub(crate) fn evidence_marks(text: &str) -> Result<Marks, String> {
         Some(marks) if marks.iter().map(|(_, seconds)| seconds).collect::<HashSet<_>>().len() == marks.len() => {
             Ok(Marks::new(marks))
         }
-        _ => {
-            Err("CLAWBACK_EVIDENCE_MARKS must be different durations of a minute to a year, such as 7d,72h,24h"
-                .to_owned())
-        }
+        _ => Err("expected different durations between a minute and a year, such as 7d,72h,24h".to_owned()),
     }
 }
 
@@ -198,16 +193,16 @@ pub(crate) fn tolerance(text: &str) -> Result<Duration, String> {
     let given = if text.bytes().all(|b| b.is_ascii_digit()) { format!("{text}s") } else { text.to_owned() };
     match given.parse::<humantime::Duration>() {
         Ok(duration) if duration.as_secs() >= 1 => Ok(duration.into()),
-        Ok(_) => Err("CLAWBACK_TOLERANCE must be at least 1s: 0 would accept any age".to_owned()),
-        Err(_) => Err("CLAWBACK_TOLERANCE must be a duration such as 300s or 5m".to_owned()),
+        Ok(_) => Err("it must be at least 1s: 0 would accept any age".to_owned()),
+        Err(_) => Err("expected a duration such as 300s or 5m".to_owned()),
     }
 }
 
 fn max_body(text: &str) -> Result<usize, String> {
     match text.parse::<bytesize::ByteSize>().map(|size| usize::try_from(size.as_u64()).unwrap_or(usize::MAX)) {
         Ok(size) if (1024..=64 << 20).contains(&size) => Ok(size),
-        Ok(_) => Err("CLAWBACK_MAX_BODY must be between 1KiB and 64MiB".to_owned()),
-        Err(_) => Err("CLAWBACK_MAX_BODY must be a size such as 1MiB".to_owned()),
+        Ok(_) => Err("it must be between 1KiB and 64MiB".to_owned()),
+        Err(_) => Err("expected a size such as 1MiB".to_owned()),
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) async fn reach(options: &PgConnectOptions) -> anyhow::Result<PgConnec
 }
 
 /// Why it cannot be reached, and what to check.
-fn unreachable(error: &sqlx::Error) -> String {
+pub(crate) fn unreachable(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Io(cause) if cause.kind() == ErrorKind::ConnectionRefused => {
             "connection refused: check that Postgres is running there, and the host and port in DATABASE_URL".to_owned()

@@ -7,7 +7,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use tokio::time::sleep;
 
-use super::database::forbidden;
+use super::database::{forbidden, unreachable};
 use crate::store::{migrations, settings};
 use crate::terminal::error_chain::error_chain;
 
@@ -67,6 +67,7 @@ pub(crate) fn why(error: &MigrateError) -> String {
                 error_chain(error)
             )
         }
+        MigrateError::Execute(error @ sqlx::Error::Io(_)) => unreachable(error),
         MigrateError::Execute(error) => error_chain(error),
         MigrateError::ExecuteMigration(error, version) => format!("migration {version}: {}", error_chain(error)),
         MigrateError::VersionMismatch(version) => altered(&[*version]),
@@ -74,12 +75,13 @@ pub(crate) fn why(error: &MigrateError) -> String {
     }
 }
 
-/// What to do about migrations that were applied in another wording.
+/// What to do about applied migrations whose checksums are not those of this binary.
 pub(crate) fn altered(versions: &[i64]) -> String {
     let versions: Vec<String> = versions.iter().map(i64::to_string).collect();
     format!(
-        "migration {} was applied in another wording than this binary has: run the release that this database was \
-         made by, or report it",
+        "checksum mismatch of migration{} {}: not the text that this binary has. Run the release that migrated this \
+         database, or report it",
+        if versions.len() == 1 { "" } else { "s" },
         versions.join(", ")
     )
 }

@@ -1,6 +1,7 @@
 //! The text of a story: tables for people. Reads nothing; [`crate::store::queries::story`] does.
 
 use super::columns::{EVENTS, ORDERS, PAYMENTS};
+use crate::domain::BalanceMove;
 use crate::store::queries::{HistoryEntry, Statement, StatementLine, Story, Total};
 use crate::terminal::table::{self, Cell, Column, column, if_any, if_mixed};
 use crate::terminal::{Screen, count, escaped};
@@ -21,7 +22,8 @@ const LINES: &[Column<Row>] = &[
     if_any("refunded", |row| Cell::some_money(row.line.adds.refunded, &row.currency)),
     if_any("disputed", |row| Cell::some_money(row.line.adds.disputed, &row.currency)),
     if_any("lost", |row| Cell::some_money(row.line.adds.lost, &row.currency)),
-    if_any("balance", |row| Cell::optional(&row.line.balance)),
+    if_any("balance", |row| moved(row, |balance| balance.amount)),
+    if_any("fee", |row| moved(row, |balance| balance.fee)),
     if_any("follow-up", |row| row.line.follow_up.map_or(Cell::Nothing, Cell::Number)),
     if_mixed("payment", |row| filled(&row.line.payment_id)),
 ];
@@ -98,6 +100,14 @@ fn total(adds: Total, payment_id: String) -> StatementLine {
         payment_id,
         follow_up: None,
     }
+}
+
+/// An amount of what moved on the balance.
+fn moved(row: &Row, amount: fn(&BalanceMove) -> i64) -> Cell {
+    row.line
+        .balance
+        .as_ref()
+        .map_or(Cell::Nothing, |balance| Cell::some_money(amount(balance), &Some(balance.currency.clone())))
 }
 
 fn filled(text: &str) -> Cell {

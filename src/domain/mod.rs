@@ -43,5 +43,5 @@ pub use snapshot::{
     BalanceEntry, Charge, Dispute, Intent, Latest, Person, Refund, Rendering, Review, Scope, Session, Shown, Stamp,
     Submissions, Warning,
 };
-pub use statement::{Line, statement};
+pub use statement::{BalanceMove, Line, statement};
 pub use wanted::{RunAt, Wanted, kinds};

@@ -1,6 +1,6 @@
 //! Rows as a table that fits the terminal. A command names its columns; which of them are worth showing is decided here.
 
-use comfy_table::{Attribute, CellAlignment, Color, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use time::OffsetDateTime;
 
 use super::{Screen, escaped, money};
@@ -134,42 +134,66 @@ pub(crate) fn section<T>(screen: &Screen, heading: &str, columns: &[Column<T>], 
 
 /// Pairs of a name and a value, one a line, for one thing with many fields. What is not there is left out.
 pub(crate) fn fields<T>(screen: &Screen, columns: &[Column<T>], row: &T) -> String {
-    let cells = columns.iter().map(|column| (column.name, (column.cell)(row)));
-    let pairs: Vec<_> = cells.filter(|(_, cell)| *cell != Cell::Nothing).collect();
-    let width = pairs.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    pairs
-        .iter()
-        .map(|(name, cell)| format!("{:width$}  {}\n", format!("{name}:"), cell.shown(screen), width = width + 1))
-        .collect()
+    let pairs: Vec<_> = columns.iter().map(|column| (column.name, (column.cell)(row))).collect();
+    card(screen, &pairs.iter().map(|(name, cell)| (*name, cell)).collect::<Vec<_>>())
 }
 
+fn card(screen: &Screen, pairs: &[(&str, &Cell)]) -> String {
+    let pairs: Vec<_> = pairs.iter().filter(|(_, cell)| **cell != Cell::Nothing).collect();
+    let width = pairs.iter().map(|(name, _)| name.len() + 1).max().unwrap_or(0);
+    let line = |(name, cell): &&(&str, &Cell)| format!("{:width$}  {}\n", format!("{name}:"), cell.shown(screen));
+    pairs.iter().map(line).collect()
+}
+
+/// Columns side by side, or where they do not fit one row below the other.
 fn drawn(screen: &Screen, columns: &[(&str, Vec<Cell>)]) -> String {
+    let needed: usize = columns.iter().map(|(name, cells)| narrowest(screen, name, cells) + GAP).sum();
+    let height = columns.first().map_or(0, |(_, cells)| cells.len());
+    let row = |row: usize| columns.iter().map(|(name, cells)| (*name, &cells[row])).collect::<Vec<_>>();
+    if screen.width.is_some_and(|width| needed > usize::from(width) + GAP) {
+        return (0..height).map(|at| card(screen, &row(at))).collect::<Vec<_>>().join("\n");
+    }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).style_text_only();
-    if let Some(width) = screen.width {
-        table.set_width(width).set_content_arrangement(ContentArrangement::Dynamic);
-    }
     if screen.colour {
-        table.enforce_styling();
+        table.enforce_styling()
     } else {
-        table.force_no_tty();
-    }
+        table.force_no_tty()
+    };
     let heading = |name: &str| comfy_table::Cell::new(name.to_uppercase()).add_attribute(Attribute::Dim);
     table.set_header(columns.iter().map(|(name, _)| heading(name)));
-    let height = columns.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
-    for row in 0..height {
-        table.add_row(columns.iter().map(|(_, cells)| painted(screen, &cells[row])));
+    for at in 0..height {
+        table.add_row(row(at).into_iter().map(|(_, cell)| painted(screen, cell)));
     }
-    for (place, (_, cells)) in columns.iter().enumerate() {
-        let is_number = |cell: &Cell| matches!(cell, Cell::Number(_) | Cell::Money(..));
-        if let Some(column) = table.column_mut(place) {
-            column.set_padding((0, 2));
-            if cells.iter().any(is_number) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
+    if let Some(width) = screen.width {
+        // The gap after the last column is empty.
+        table.set_width(width.saturating_add(2)).set_content_arrangement(ContentArrangement::Dynamic);
+    }
+    for (drawn, (name, cells)) in table.column_iter_mut().zip(columns) {
+        align(drawn, narrowest(screen, name, cells), cells);
     }
     table.trim_fmt() + "\n"
+}
+
+/// Between two columns.
+const GAP: usize = 2;
+
+/// How narrow a column can be without breaking a word, an amount or a time.
+fn narrowest(screen: &Screen, name: &str, cells: &[Cell]) -> usize {
+    let longest_word = |text: String| text.split(' ').map(|word| word.chars().count()).max().unwrap_or(0);
+    let width = |cell: &Cell| match cell {
+        Cell::Text(_) | Cell::State(_) => longest_word(cell.shown(screen)),
+        Cell::Nothing | Cell::Number(_) | Cell::Money(..) | Cell::Time(_) => cell.shown(screen).chars().count(),
+    };
+    cells.iter().map(width).chain([name.len()]).max().unwrap_or(0)
+}
+
+fn align(column: &mut comfy_table::Column, narrowest: usize, cells: &[Cell]) {
+    let padded = u16::try_from(narrowest + GAP).unwrap_or(u16::MAX);
+    column.set_padding((0, 2)).set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(padded)));
+    if cells.iter().any(|cell| matches!(cell, Cell::Number(_) | Cell::Money(..))) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
 }
 
 fn painted(screen: &Screen, cell: &Cell) -> comfy_table::Cell {
@@ -197,4 +221,79 @@ fn colour(word: &str) -> Option<Color> {
 /// How wide the terminal is; none when standard output is none.
 pub(crate) fn terminal_width() -> Option<u16> {
     Table::new().width()
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    struct Row(&'static str, &'static str, i64, &'static str, Option<OffsetDateTime>, bool);
+
+    const COLUMNS: &[Column<Row>] = &[
+        if_mixed("mode", |row| Cell::mode(row.5)),
+        column("order", |row| Cell::text(row.0)),
+        column("state", |row| Cell::state(row.1)),
+        column("paid", |row| Cell::money(Some(row.2), &Some(row.3.to_owned()))),
+        if_any("lost", |row| Cell::some_money(0, &Some(row.3.to_owned()))),
+        if_any("due", |row| Cell::time(row.4)),
+        column("error", |_| Cell::text("the mail server did not answer")),
+    ];
+
+    fn table(screen: &Screen, is_live: bool) -> String {
+        let due = datetime!(2026-11-27 15:00 UTC);
+        let rows =
+            [Row("o-1", "paid", 1_200, "eur", None, false), Row("o-2", "disputed", 5, "jpy", Some(due), is_live)];
+        render(screen, COLUMNS, &rows)
+    }
+
+    #[test]
+    fn a_table_is_as_wide_as_it_needs_where_nothing_limits_it() {
+        insta::assert_snapshot!(table(&Screen::default(), false), @r"
+        test mode
+
+        ORDER  STATE          PAID  DUE                   ERROR
+        o-1    paid      12.00 EUR  –                     the mail server did not answer
+        o-2    disputed      5 JPY  2026-11-27 15:00:00Z  the mail server did not answer
+        ");
+    }
+
+    #[test]
+    fn a_table_on_a_terminal_fits_and_has_relative_times() {
+        let now = Some(datetime!(2026-11-25 15:00 UTC));
+        insta::assert_snapshot!(table(&Screen { width: Some(60), colour: false, now }, true), @r"
+        MODE       ORDER  STATE          PAID  DUE    ERROR
+        test mode  o-1    paid      12.00 EUR  –      the mail
+                                                      server did not
+                                                      answer
+        live mode  o-2    disputed      5 JPY  in 2d  the mail
+                                                      server did not
+                                                      answer
+        ");
+    }
+
+    #[test]
+    fn rows_that_do_not_fit_side_by_side_stand_below_each_other() {
+        insta::assert_snapshot!(table(&Screen { width: Some(30), ..Screen::default() }, false), @r"
+        test mode
+
+        order:  o-1
+        state:  paid
+        paid:   12.00 EUR
+        error:  the mail server did not answer
+
+        order:  o-2
+        state:  disputed
+        paid:   5 JPY
+        due:    2026-11-27 15:00:00Z
+        error:  the mail server did not answer
+        ");
+    }
+
+    #[test]
+    fn a_bad_state_is_red_where_colour_may_be_used() {
+        let text = table(&Screen { colour: true, ..Screen::default() }, false);
+        assert!(text.contains("\u{1b}[38;5;9mdisputed"), "{text:?}");
+    }
 }

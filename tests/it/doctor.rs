@@ -184,7 +184,7 @@ async fn what_services_use_is_there_and_the_migrations_are_those_of_this_binary(
     .await;
     let found = findings(&db.url).await;
     assert!(
-        found.len() == 1 && found[0].starts_with("migrations: migration 2, 5 was applied in another"),
+        found.len() == 1 && found[0].starts_with("migrations: checksum mismatch of migrations 2, 5:"),
         "{found:#?}"
     );
 }

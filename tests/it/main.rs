@@ -25,6 +25,7 @@ mod news;
 mod operators;
 mod order_state;
 mod order_story;
+mod output;
 mod people;
 mod privileges;
 mod processing;

@@ -9,7 +9,7 @@ use super::{
     Event, EventFilter, FollowUp, FollowUpFilter, HistoryEntry, Order, OrderFilter, Page, Payment, PaymentFilter,
 };
 use super::{events, find, follow_ups, history, orders, payments};
-use crate::domain::{self, Facts, Line, derive};
+use crate::domain::{self, BalanceMove, Facts, Line, derive};
 
 /// Everything known about one reference or Stripe id.
 #[derive(Debug, Default, Serialize)]
@@ -74,8 +74,8 @@ pub struct StatementLine {
     /// What it adds to the totals.
     #[serde(flatten)]
     pub adds: Total,
-    /// What moved on the balance, with its fee and currency.
-    pub balance: Option<String>,
+    /// What moved on the balance.
+    pub balance: Option<BalanceMove>,
     /// The payment it is part of.
     pub payment_id: String,
     /// The follow-up that the line is about; none for any other line.
