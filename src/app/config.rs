@@ -46,13 +46,13 @@ pub struct Database {
 #[derive(Clone, Debug, Args)]
 pub struct Signing {
     /// One or more whsec_… secrets, separated by commas or white space; live:whsec_… and test:whsec_…
-    /// vouch for events of that mode only
+    /// accept only events of that mode
     #[arg(long, env = "STRIPE_WEBHOOK_SECRETS", hide_env_values = true)]
     pub webhook_secrets: Option<SecretString>,
     /// A file that holds them
     #[arg(long, env = "STRIPE_WEBHOOK_SECRETS_FILE")]
     pub webhook_secrets_file: Option<PathBuf>,
-    /// The same as --webhook-secrets, for those who have one
+    /// The same as --webhook-secrets, for a single secret
     #[arg(long, env = "STRIPE_WEBHOOK_SECRET", hide_env_values = true)]
     pub webhook_secret: Option<SecretString>,
     /// A file that holds it
@@ -87,23 +87,23 @@ pub struct Serve {
     /// Metadata key that holds the merchant's order reference
     #[arg(long, env = "CLAWBACK_ORDER_KEY", default_value = "order_id", value_parser = order_key)]
     pub order_key: String,
-    /// The key is meant to be another than the service had before: every payment is rebuilt
+    /// Confirm that the order key differs from before: every payment is rebuilt
     #[arg(long, env = "CLAWBACK_ORDER_KEY_CHANGED", default_value_t = false, action = clap::ArgAction::Set,
           num_args = 0..=1, default_missing_value = "true")]
     pub order_key_changed: bool,
-    /// How long before the deadline for evidence somebody is warned
+    /// How long before the deadline for evidence reminders are enqueued
     #[arg(long, env = "CLAWBACK_EVIDENCE_MARKS", default_value = "7d,72h,24h", value_parser = evidence_marks)]
     pub evidence_marks: Marks,
-    /// How old a signature may be, and how far in the future
+    /// Maximum age of a signature, and how far in the future it may be
     #[arg(long, env = "CLAWBACK_TOLERANCE", default_value = "300s", value_parser = tolerance)]
     pub tolerance: Duration,
-    /// Largest body of a request
+    /// Maximum request body size
     #[arg(long, env = "CLAWBACK_MAX_BODY", default_value = "1MiB", value_parser = max_body)]
     pub max_body: usize,
     /// Run pending migrations first
     #[arg(long, env = "CLAWBACK_MIGRATE", default_value_t = true, action = clap::ArgAction::Set)]
     pub migrate: bool,
-    /// How logs are written [default: pretty on a terminal, else json]
+    /// Log format [default: pretty on a terminal, else json]
     #[arg(long, env = "CLAWBACK_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
 }

@@ -1,4 +1,4 @@
-//! What a checker needs to derive everything again and compare. Reads only.
+//! What `doctor` needs to derive everything again and compare. Reads only.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use sqlx::types::Json;
 pub struct StoredPayment {
     /// The payment's id.
     pub payment_id: String,
-    /// What was seen, as it is stored: one damaged document must not hide the others.
+    /// Its facts, as stored: one damaged document must not hide the others.
     pub facts: Value,
     /// Its own row.
     pub row: Value,
@@ -72,8 +72,7 @@ pub async fn payments_after(conn: &mut PgConnection, payment_id: &str) -> sqlx::
     .await
 }
 
-/// Payments of which more went back than was paid. No CHECK can forbid it: a refund may be seen before
-/// its charge.
+/// Payments with more refunded than paid. No CHECK can forbid it: a refund may arrive before its charge.
 pub async fn refunded_above_paid(conn: &mut PgConnection) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!(
         "select payment_id from clawback.payments where amount_refunded > amount_paid order by payment_id"
@@ -82,7 +81,7 @@ pub async fn refunded_above_paid(conn: &mut PgConnection) -> sqlx::Result<Vec<St
     .await
 }
 
-/// Orders whose sums are not those of their payments, and references of payments without an order.
+/// Orders whose amounts are not the sums of their payments, and references of payments without an order.
 pub async fn orders_that_do_not_add_up(conn: &mut PgConnection) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!(
         r#"with sums as (

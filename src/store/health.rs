@@ -1,4 +1,4 @@
-//! What a database says of itself. Not here: whether that is good enough.
+//! The state of a database: server, role, backlog. Not here: whether that is good enough.
 
 use sqlx::PgConnection;
 
@@ -22,7 +22,7 @@ fn is_unknown_table(code: Option<&str>) -> bool {
     code == Some("42P01")
 }
 
-/// What a database says of its server.
+/// The server, and its settings that durability rests on.
 #[derive(Debug)]
 pub struct Server {
     /// As in 150004.
@@ -31,13 +31,13 @@ pub struct Server {
     pub standby: bool,
     /// Its transactions are read-only by setting.
     pub read_only: bool,
-    /// When a commit is answered: `off` is before it is on disk.
+    /// `off`: a commit is acknowledged before it is on disk.
     pub synchronous_commit: String,
     /// Whether writes reach the disk.
     pub fsync: bool,
-    /// Whether a page that a crash tore can be mended.
+    /// Whether a page torn by a crash can be restored.
     pub full_page_writes: bool,
-    /// What this connection is encrypted with; none: it is not.
+    /// The TLS version of this connection; none: it is not encrypted.
     pub tls: Option<String>,
     /// Its clock, in unix seconds.
     pub now: i64,
@@ -68,11 +68,11 @@ pub async fn server(conn: &mut PgConnection) -> Result<Server, sqlx::Error> {
 pub struct Role {
     /// The role this connection acts as.
     pub name: String,
-    /// It may do everything, in every database.
+    /// It is a superuser.
     pub superuser: bool,
     /// The database.
     pub database: String,
-    /// It may make schemas there.
+    /// It may create schemas there.
     pub creates: bool,
     /// Who owns schema `clawback`; none: there is no such schema.
     pub owner: Option<String>,
@@ -144,33 +144,33 @@ pub async fn missing(conn: &mut PgConnection, views: &[&str], functions: &[&str]
     .await
 }
 
-/// Work that waits for a person or for too long.
+/// Work that waits for a person, or has waited for long.
 #[derive(Debug)]
 pub struct Backlog {
     /// Events that could not be processed.
     pub failed: i64,
-    /// Follow-ups whose attempts are used up.
+    /// Dead follow-ups.
     pub dead: i64,
-    /// Payments with money in them that are for no order.
+    /// Payments with money in them that are linked to no order.
     pub unlinked: i64,
-    /// How long the oldest event has been pending, in seconds; none when none is.
+    /// Age of the oldest pending event in seconds; none when none is pending.
     pub pending_seconds: Option<i64>,
 }
 
-/// Events that say something odd of themselves, and hold up nothing.
+/// Events worth a look, which block nothing.
 #[derive(Debug)]
 pub struct Oddities {
-    /// Processed, with something in them passed over.
+    /// Processed, with unreadable fields passed over.
     pub noted: i64,
-    /// The newest of them and what it was, at most three.
+    /// The newest of them with those fields, at most three.
     pub newest: Vec<String>,
-    /// Test events that came under a secret for live ones.
+    /// Test events signed with a secret for live mode.
     pub unvouched_test: i64,
-    /// Live events that came under a secret for test ones.
+    /// Live events signed with a secret for test mode.
     pub unvouched_live: i64,
 }
 
-/// Looks for odd events.
+/// Reads the oddities.
 ///
 /// # Errors
 ///
@@ -194,7 +194,7 @@ pub async fn oddities(conn: &mut PgConnection) -> Result<Oddities, sqlx::Error> 
     .await
 }
 
-/// Looks for work that waits.
+/// Reads the backlog.
 ///
 /// # Errors
 ///

@@ -42,7 +42,10 @@ impl Screen {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let is_terminal = stdout().is_terminal();
         Self {
-            width: variable("COLUMNS").and_then(|columns| columns.parse().ok()).or_else(table::terminal_width),
+            width: variable("COLUMNS")
+                .and_then(|columns| columns.parse().ok())
+                .or_else(table::terminal_width)
+                .filter(|width| *width > 0),
             colour: is_terminal && variable("NO_COLOR").is_none() && variable("TERM").as_deref() != Some("dumb"),
             now: is_terminal.then(OffsetDateTime::now_utc),
         }

@@ -44,7 +44,7 @@ mod tests {
             (500, "isk", "5.00 ISK"),
             (500, "ugx", "5.00 UGX"),
             (1_045, "huf", "10.45 HUF"),
-            (800_00, "twd", "800.00 TWD"),
+            (80_000, "twd", "800.00 TWD"),
             (i64::MIN, "eur", "-92233720368547758.08 EUR"),
         ] {
             assert_eq!(major(minor, Some(currency)), text);

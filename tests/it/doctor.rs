@@ -324,7 +324,7 @@ async fn whoever_else_may_read_private_tables_is_named() {
         .await;
     let (ended, found) = examine(&db.url).await;
     let (level, says) = of(&found, "private tables");
-    assert!(level == "warning" && says.starts_with(&format!("public, {role} may read them")), "{says}");
+    assert!(level == "warning" && says.starts_with(&format!("public, {role} can read them")), "{says}");
     assert!(ended.stderr.starts_with("clawback: 1 of "), "fsync only, a warning is not wrong: {}", ended.stderr);
     db.execute(mend(says)).await;
     assert_eq!(of(&examine(&db.url).await.1, "private tables").0, "good");

@@ -262,6 +262,25 @@ async fn new_events_are_followed_until_the_reader_leaves() {
     assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(0), ""));
 }
 
+/// What a command prints on a terminal, which `script` makes.
+async fn on_a_terminal(command: &str, environment: &[(&str, &str)]) -> String {
+    let line = format!("{} {command}", env!("CARGO_BIN_EXE_clawback"));
+    let mut script = tokio::process::Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]).env_clear().env("PATH", "/usr/bin:/bin").env("TERM", "xterm");
+    let output = script.envs(environment.iter().copied()).stdin(Stdio::null()).output().await.expect("script runs");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminal_gets_colour_unless_it_is_not_wanted_and_relative_times() {
+    let app = world().await;
+    let wide = [("DATABASE_URL", app.db.url.as_str()), ("COLUMNS", "200")];
+    let coloured = on_a_terminal("orders list", &wide).await;
+    assert!(coloured.contains("\u{1b}[") && coloured.contains("s ago"), "{coloured:?}");
+    let plain = on_a_terminal("orders list", &[wide.as_slice(), &[("NO_COLOR", "1")]].concat()).await;
+    assert!(!plain.contains('\u{1b}') && plain.contains("s ago"), "{plain:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn shells_and_man_know_every_command() {
     let script = run(&["completions", "bash"], &[]).await.stdout;

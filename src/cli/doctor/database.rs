@@ -176,43 +176,43 @@ fn migrated(version: Option<i64>, altered: &[i64]) -> Finding {
 }
 
 fn backlog(backlog: &Backlog) -> Vec<Finding> {
-    let failed = match backlog.failed {
-        0 => good("events", "no failed events"),
-        failed => warning(
-            "events",
-            format!(
-                "{} failed: see `clawback events list --state failed`, then `events replay`",
-                count(failed, "event")
-            ),
-        ),
-    };
-    let pending = match backlog.pending_seconds {
+    let processing = match backlog.pending_seconds {
         Some(seconds) if seconds > 60 => {
             warning("processing", format!("the oldest event has been pending for {seconds} s: is the service running?"))
         }
         _ => good("processing", "no event has been pending for long"),
     };
-    let dead = match backlog.dead {
-        0 => good("follow-ups", "no dead follow-ups"),
-        dead => warning(
+    vec![
+        waiting(
+            "events",
+            backlog.failed,
+            "failed event",
+            "`clawback events list --state failed`, then `events replay`",
+        ),
+        processing,
+        waiting(
             "follow-ups",
-            format!(
-                "all attempts at {} failed: see `clawback follow-ups list --state dead`, then requeue or discard",
-                count(dead, "follow-up")
-            ),
+            backlog.dead,
+            "dead follow-up",
+            "`clawback follow-ups list --state dead`, then requeue or discard",
         ),
-    };
-    let unlinked = match backlog.unlinked {
-        0 => good("payments", "every payment with money in it is linked to an order"),
-        unlinked => warning(
+        waiting(
             "payments",
-            format!(
-                "{} not linked to an order: see `clawback payments list --unlinked`, then `payments link`",
-                count(unlinked, "payment")
-            ),
+            backlog.unlinked,
+            "payment not linked to an order",
+            "`clawback payments list --unlinked`, then `payments link`",
         ),
-    };
-    vec![failed, pending, dead, unlinked]
+    ]
+}
+
+/// What waits for a person, and what to run.
+fn waiting(check: &'static str, many: i64, what: &str, see: &str) -> Finding {
+    let (noun, rest) =
+        what.split_once(" not ").map_or((what, String::new()), |(noun, rest)| (noun, format!(" not {rest}")));
+    if many == 0 {
+        return good(check, format!("no {noun}s{rest}"));
+    }
+    warning(check, format!("{}{rest}: see {see}", count(many, noun)))
 }
 
 /// Blocks nothing, but somebody may want to know.
