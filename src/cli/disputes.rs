@@ -12,7 +12,7 @@ use super::list::{self, Listing};
 use crate::app::{config, database};
 use crate::store::queries::{self, Dispute, DisputeFilter};
 use crate::terminal::moment::Moment;
-use crate::terminal::table::{self, Cell, Column, column, if_any, if_mixed};
+use crate::terminal::table::{self, Cell, Column, column, if_any, if_mixed, spare};
 use crate::terminal::{self, Screen};
 
 #[derive(Debug, Args)]
@@ -61,11 +61,11 @@ const COLUMNS: &[Column<Dispute>] = &[
     column("dispute", |dispute| Cell::text(&dispute.dispute_id)),
     if_any("order", |dispute| Cell::optional(&dispute.order_id)),
     column("amount", |dispute| Cell::Money(dispute.amount, Some(dispute.currency.clone()))),
-    if_any("reason", |dispute| Cell::optional(&dispute.reason)),
-    column("phase", |dispute| Cell::text(&dispute.phase)),
     column("status", |dispute| Cell::state(&dispute.status)),
-    if_any("outcome", |dispute| dispute.outcome.clone().map_or(Cell::Nothing, Cell::State)),
     if_any("evidence due", |dispute| Cell::time(dispute.evidence_due_by)),
+    spare(if_any("reason", |dispute| Cell::optional(&dispute.reason))),
+    spare(column("phase", |dispute| Cell::text(&dispute.phase))),
+    spare(if_any("outcome", |dispute| dispute.outcome.clone().map_or(Cell::Nothing, Cell::State))),
 ];
 
 const FIELDS: &[Column<Dispute>] = &[

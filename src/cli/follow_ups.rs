@@ -15,7 +15,7 @@ use crate::app::{config, database};
 use crate::domain;
 use crate::store::queries::{self, FollowUp, FollowUpFilter};
 use crate::terminal::moment::Moment;
-use crate::terminal::table::{self, Cell, Column, column, if_any, if_mixed};
+use crate::terminal::table::{self, Cell, Column, column, if_any, if_mixed, spare};
 use crate::terminal::{self, Screen, count, say};
 
 /// Changed in one transaction: a longer one would block consumers.
@@ -114,11 +114,11 @@ const COLUMNS: &[Column<FollowUp>] = &[
     column("id", |follow_up| Cell::Number(follow_up.id)),
     column("kind", |follow_up| Cell::text(&follow_up.kind)),
     if_any("order", |follow_up| Cell::optional(&follow_up.order_id)),
-    column("subject", |follow_up| Cell::text(&follow_up.subject)),
     column("state", |follow_up| Cell::state(&follow_up.state)),
     column("attempts", |follow_up| Cell::text(format!("{}/{}", follow_up.attempts, follow_up.max_attempts))),
     if_any("due", |follow_up| Cell::time(follow_up.due_at)),
-    column("created", |follow_up| Cell::Time(follow_up.created_at)),
+    spare(column("subject", |follow_up| Cell::text(&follow_up.subject))),
+    spare(column("created", |follow_up| Cell::Time(follow_up.created_at))),
     if_any("error", |follow_up| Cell::optional(&follow_up.last_error)),
 ];
 
@@ -245,7 +245,7 @@ async fn change(conn: &mut PgConnection, which: Which, change: &Change) -> anyho
     let Which { ids, filter, dry_run, actor, json } = which;
     let ids = if ids.is_empty() { matching(conn, filter.into(), change).await? } else { ids };
     if dry_run {
-        return rehearsed(&ids, change, json);
+        return print_dry_run(&ids, change, json);
     }
     let (mut changed, mut refused) = (Vec::new(), Vec::new());
     let actor = actor.name();
@@ -258,7 +258,7 @@ async fn change(conn: &mut PgConnection, which: Which, change: &Change) -> anyho
         tx.commit().await?;
     }
     if !changed.is_empty() || refused.is_empty() {
-        told(&changed, change, json)?;
+        print_changed(&changed, change, json)?;
     }
     ensure!(
         refused.is_empty(),
@@ -277,7 +277,7 @@ async fn matching(conn: &mut PgConnection, filter: FollowUpFilter, change: &Chan
     Ok(found.iter().rev().filter(fits).map(|follow_up| follow_up.id).collect())
 }
 
-fn told(ids: &[i64], change: &Change, json: bool) -> anyhow::Result<()> {
+fn print_changed(ids: &[i64], change: &Change, json: bool) -> anyhow::Result<()> {
     let state = change.state();
     match ids {
         _ if json => terminal::json(&json!({ "ids": ids, "state": state }))?,
@@ -288,7 +288,7 @@ fn told(ids: &[i64], change: &Change, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn rehearsed(ids: &[i64], change: &Change, json: bool) -> anyhow::Result<()> {
+fn print_dry_run(ids: &[i64], change: &Change, json: bool) -> anyhow::Result<()> {
     match ids {
         _ if json => terminal::json(&json!({ "ids": ids, "state": change.state() }))?,
         [] => say!("{NONE}"),

@@ -52,7 +52,7 @@ pub(crate) struct Rebuild {
 
 pub(crate) async fn run(args: Rebuild) -> anyhow::Result<()> {
     let conn = &mut database::connect(&args.database).await?;
-    let done = if args.dry_run { rehearse(conn, &args).await } else { ask(conn, &args).await };
+    let done = if args.dry_run { dry_run(conn, &args).await } else { ask(conn, &args).await };
     done.map_err(explained)
 }
 
@@ -112,7 +112,7 @@ async fn payments_of(conn: &mut PgConnection, id: &str) -> sqlx::Result<Vec<Stri
 }
 
 /// Does it a few payments at a time, as the service would, and rolls each back.
-async fn rehearse(conn: &mut PgConnection, args: &Rebuild) -> anyhow::Result<()> {
+async fn dry_run(conn: &mut PgConnection, args: &Rebuild) -> anyhow::Result<()> {
     let ask_since = since(conn, args).await?;
     let Some(order_key) = settings::order_key(conn).await? else {
         bail!("no service has started on this database yet: there is nothing to rebuild")
@@ -131,7 +131,7 @@ async fn rehearse(conn: &mut PgConnection, args: &Rebuild) -> anyhow::Result<()>
         let Some(end) = payments.last() else { break };
         last.clone_from(end);
         looked_at += payments.len();
-        let part = rehearsed(conn, &payments, &rules, ask_since).await?;
+        let part = dry_run_of(conn, &payments, &rules, ask_since).await?;
         all.changes += part.changes;
         add(&mut all.asked, part.asked);
         add(&mut all.history, part.history);
@@ -161,7 +161,7 @@ fn counted(many: usize, one: &str) -> String {
     count(i64::try_from(many).unwrap_or(i64::MAX), one)
 }
 
-async fn rehearsed(
+async fn dry_run_of(
     conn: &mut PgConnection,
     payments: &[String],
     rules: &Rules,

@@ -7,7 +7,7 @@ use super::list::{self, Listing};
 use crate::app::{config, database};
 use crate::store::queries::{self, Refund, RefundFilter};
 use crate::terminal::moment::Moment;
-use crate::terminal::table::{Cell, Column, column, if_any, if_mixed};
+use crate::terminal::table::{Cell, Column, column, if_any, if_mixed, spare};
 
 #[derive(Debug, Args)]
 pub(crate) struct Refunds {
@@ -43,12 +43,12 @@ const COLUMNS: &[Column<Refund>] = &[
     if_mixed("account", |refund| Cell::optional(&refund.account)),
     column("refund", |refund| Cell::text(&refund.refund_id)),
     if_any("order", |refund| Cell::optional(&refund.order_id)),
-    if_any("payment", |refund| Cell::optional(&refund.payment_id)),
     column("amount", |refund| Cell::Money(refund.amount, Some(refund.currency.clone()))),
     column("status", |refund| Cell::state(&refund.status)),
     if_any("kind", |refund| if refund.is_release { Cell::text("release") } else { Cell::Nothing }),
     if_any("failure", |refund| Cell::optional(&refund.failure_reason)),
     column("created", |refund| Cell::Time(refund.created_at)),
+    spare(if_any("payment", |refund| Cell::optional(&refund.payment_id))),
 ];
 
 pub(crate) async fn run(args: Refunds) -> anyhow::Result<()> {

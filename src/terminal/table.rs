@@ -80,22 +80,29 @@ enum Shown {
 pub(crate) struct Column<T> {
     name: &'static str,
     shown: Shown,
+    is_spare: bool,
     cell: fn(&T) -> Cell,
 }
 
 /// A column that is always shown.
 pub(crate) const fn column<T>(name: &'static str, cell: fn(&T) -> Cell) -> Column<T> {
-    Column { name, shown: Shown::Always, cell }
+    Column { name, shown: Shown::Always, is_spare: false, cell }
 }
 
 /// A column that is left out when no row has something in it.
 pub(crate) const fn if_any<T>(name: &'static str, cell: fn(&T) -> Cell) -> Column<T> {
-    Column { name, shown: Shown::IfAny, cell }
+    Column { name, shown: Shown::IfAny, is_spare: false, cell }
 }
 
 /// A column that becomes a line above the table when all rows agree.
 pub(crate) const fn if_mixed<T>(name: &'static str, cell: fn(&T) -> Cell) -> Column<T> {
-    Column { name, shown: Shown::IfMixed, cell }
+    Column { name, shown: Shown::IfMixed, is_spare: false, cell }
+}
+
+/// The same column, which is left out where the table would not fit otherwise: the rightmost such column first.
+pub(crate) const fn spare<T>(column: Column<T>) -> Column<T> {
+    let Column { name, shown, cell, .. } = column;
+    Column { name, shown, is_spare: true, cell }
 }
 
 /// The table, each line ended. Nothing at all when there are no rows.
@@ -112,11 +119,33 @@ pub(crate) fn render<T>(screen: &Screen, columns: &[Column<T>], rows: &[T]) -> S
             Shown::IfAny if cells.iter().all(|cell| *cell == Cell::Nothing) => {}
             Shown::IfMixed if !differs && cells[0] == Cell::Nothing => {}
             Shown::IfMixed if !differs => common.push(captioned(column.name, &cells[0].shown(screen))),
-            Shown::Always | Shown::IfAny | Shown::IfMixed => shown.push((column.name, cells)),
+            Shown::Always | Shown::IfAny | Shown::IfMixed => shown.push((column, cells)),
         }
     }
+    let hidden = hide_spare(screen, &mut shown);
+    if !hidden.is_empty() {
+        common.push(format!("hidden for lack of width: {}", hidden.join(", ")));
+    }
+    let shown: Vec<_> = shown.into_iter().map(|(column, cells)| (column.name, cells)).collect();
     let caption = if common.is_empty() { String::new() } else { format!("{}\n\n", common.join(", ")) };
     caption + &drawn(screen, &shown)
+}
+
+/// Takes out spare columns until the rest fits, and returns their names.
+fn hide_spare<T>(screen: &Screen, columns: &mut Vec<(&Column<T>, Vec<Cell>)>) -> Vec<&'static str> {
+    let mut hidden = Vec::new();
+    while !fits(screen, columns.iter().map(|(column, cells)| (column.name, cells.as_slice()))) {
+        let Some(spare) = columns.iter().rposition(|(column, _)| column.is_spare) else { break };
+        hidden.push(columns.remove(spare).0.name);
+    }
+    hidden
+}
+
+/// Whether columns fit side by side.
+fn fits<'a>(screen: &Screen, columns: impl Iterator<Item = (&'a str, &'a [Cell])>) -> bool {
+    let needed: usize = columns.map(|(name, cells)| narrowest(screen, name, cells) + GAP).sum();
+    // The gap after the last column is empty.
+    screen.width.is_none_or(|width| needed <= usize::from(width) + GAP)
 }
 
 /// `account acct_1`, but `test mode` as it is.
@@ -147,10 +176,9 @@ fn card(screen: &Screen, pairs: &[(&str, &Cell)]) -> String {
 
 /// Columns side by side, or where they do not fit one row below the other.
 fn drawn(screen: &Screen, columns: &[(&str, Vec<Cell>)]) -> String {
-    let needed: usize = columns.iter().map(|(name, cells)| narrowest(screen, name, cells) + GAP).sum();
     let height = columns.first().map_or(0, |(_, cells)| cells.len());
     let row = |row: usize| columns.iter().map(|(name, cells)| (*name, &cells[row])).collect::<Vec<_>>();
-    if screen.width.is_some_and(|width| needed > usize::from(width) + GAP) {
+    if !fits(screen, columns.iter().map(|(name, cells)| (*name, cells.as_slice()))) {
         return (0..height).map(|at| card(screen, &row(at))).collect::<Vec<_>>().join("\n");
     }
     let mut table = Table::new();
@@ -166,7 +194,6 @@ fn drawn(screen: &Screen, columns: &[(&str, Vec<Cell>)]) -> String {
         table.add_row(row(at).into_iter().map(|(_, cell)| painted(screen, cell)));
     }
     if let Some(width) = screen.width {
-        // The gap after the last column is empty.
         table.set_width(width.saturating_add(2)).set_content_arrangement(ContentArrangement::Dynamic);
     }
     for (drawn, (name, cells)) in table.column_iter_mut().zip(columns) {
@@ -271,6 +298,16 @@ mod tests {
                                                       server did not
                                                       answer
         ");
+    }
+
+    #[test]
+    fn a_spare_column_is_hidden_where_it_does_not_fit_and_that_is_told() {
+        let columns =
+            [column("order", |row: &Row| Cell::text(row.0)), spare(column("state", |row| Cell::state(row.1)))];
+        let rows = [Row("o-1", "partially_refunded", 0, "eur", None, false)];
+        let drawn = |width| render(&Screen { width: Some(width), ..Screen::default() }, &columns, &rows);
+        assert_eq!(drawn(25), "ORDER  STATE\no-1    partially_refunded\n");
+        assert_eq!(drawn(24), "hidden for lack of width: state\n\nORDER\no-1\n");
     }
 
     #[test]

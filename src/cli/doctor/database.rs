@@ -182,37 +182,32 @@ fn backlog(backlog: &Backlog) -> Vec<Finding> {
         }
         _ => good("processing", "no event has been pending for long"),
     };
-    vec![
-        waiting(
-            "events",
-            backlog.failed,
-            "failed event",
-            "`clawback events list --state failed`, then `events replay`",
-        ),
-        processing,
-        waiting(
-            "follow-ups",
-            backlog.dead,
-            "dead follow-up",
-            "`clawback follow-ups list --state dead`, then requeue or discard",
-        ),
-        waiting(
+    let unlinked = match backlog.unlinked {
+        0 => good("payments", "every payment with money in it is linked to an order"),
+        unlinked => warning(
             "payments",
-            backlog.unlinked,
-            "payment not linked to an order",
-            "`clawback payments list --unlinked`, then `payments link`",
+            format!(
+                "{} not linked to an order: see `clawback payments list --unlinked`, then `payments link`",
+                count(unlinked, "payment")
+            ),
         ),
+    };
+    let events = "`clawback events list --state failed`, then `events replay`";
+    let follow_ups = "`clawback follow-ups list --state dead`, then requeue or discard";
+    vec![
+        waiting("events", backlog.failed, "failed event", events),
+        processing,
+        waiting("follow-ups", backlog.dead, "dead follow-up", follow_ups),
+        unlinked,
     ]
 }
 
 /// What waits for a person, and what to run.
-fn waiting(check: &'static str, many: i64, what: &str, see: &str) -> Finding {
-    let (noun, rest) =
-        what.split_once(" not ").map_or((what, String::new()), |(noun, rest)| (noun, format!(" not {rest}")));
-    if many == 0 {
-        return good(check, format!("no {noun}s{rest}"));
+fn waiting(check: &'static str, many: i64, one: &str, see: &str) -> Finding {
+    match many {
+        0 => good(check, format!("no {one}s")),
+        many => warning(check, format!("{}: see {see}", count(many, one))),
     }
-    warning(check, format!("{}{rest}: see {see}", count(many, noun)))
 }
 
 /// Blocks nothing, but somebody may want to know.

@@ -53,7 +53,7 @@ pub(super) async fn run(conn: &mut PgConnection, args: Replay) -> anyhow::Result
         args.event_ids
     };
     if args.dry_run {
-        return rehearsed(&ids, args.json);
+        return print_dry_run(&ids, args.json);
     }
     let replayed = replay(conn, &ids, args.actor.name().as_deref(), &args.reason.unwrap_or_default()).await?;
     if args.json {
@@ -106,7 +106,7 @@ async fn replay_chunk(
     Ok(replayed)
 }
 
-fn rehearsed(ids: &[String], json: bool) -> anyhow::Result<()> {
+fn print_dry_run(ids: &[String], json: bool) -> anyhow::Result<()> {
     let first: Vec<&str> = ids.iter().map(String::as_str).collect();
     if json {
         terminal::json(&ids)?;
