@@ -15,6 +15,7 @@ use crate::app::{config, database};
 use crate::domain;
 use crate::store::queries::{self, FollowUp, FollowUpFilter};
 use crate::terminal::moment::Moment;
+use crate::terminal::progress::Progress;
 use crate::terminal::table::{self, Cell, Column, column, if_any, if_mixed, spare};
 use crate::terminal::{self, Screen, count, say};
 
@@ -247,7 +248,7 @@ async fn change(conn: &mut PgConnection, which: Which, change: &Change) -> anyho
     if dry_run {
         return print_dry_run(&ids, change, json);
     }
-    let (mut changed, mut refused) = (Vec::new(), Vec::new());
+    let (mut changed, mut refused, progress) = (Vec::new(), Vec::new(), Progress::new());
     let actor = actor.name();
     for chunk in ids.chunks(CHUNK) {
         let mut tx = conn.begin().await?;
@@ -256,7 +257,9 @@ async fn change(conn: &mut PgConnection, which: Which, change: &Change) -> anyho
             if change.apply(&mut tx, *id).await? { changed.push(*id) } else { refused.push(*id) }
         }
         tx.commit().await?;
+        progress.show(&format!("{} of {} are {}", changed.len(), many(&ids), change.state()));
     }
+    drop(progress);
     if !changed.is_empty() || refused.is_empty() {
         print_changed(&changed, change, json)?;
     }

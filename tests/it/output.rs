@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::process::Stdio;
 
 use clawback::dev::stories::Cast;
+use clawback::stripe::signature::{Secret, Secrets, sign};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::binary::run;
-use crate::bodies::{charge, event, refund};
-use crate::harness::{TestApp, story};
+use crate::bodies::{charge, event, event_with, refund};
+use crate::harness::{Database, TestApp, story, unix_now};
 
 /// So far ahead that no deadline passes: 2090-01-01.
 const START: i64 = 3_786_912_000;
@@ -203,6 +204,26 @@ async fn a_failed_event_about_an_id_is_shown_where_no_payment_is_known() {
     assert_eq!((&story["orders"], &story["unprocessed"][0]["event_id"]), (&json!([]), &json!("evt_failed")));
     let text = app.command(&["orders", "show", "ch_failed"]).await.stdout;
     assert!(text.contains("data.object.amount: is negative"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_was_stored_apart_is_shown_with_the_payment_it_is_about() {
+    let secrets = Secrets::parse("live:whsec_live").expect("a secret");
+    let app = TestApp::start_on(Database::migrated().await, |service| service.secrets = secrets).await;
+    app.ready().await;
+    for (id, live) in [("evt_live", true), ("evt_test", false)] {
+        let body = event_with(id, 1, &charge("ch_1", json!({})), json!({ "livemode": live }));
+        let signature = sign(&Secret::from_key("whsec_live"), unix_now(), body.as_bytes());
+        assert_eq!(app.post(&body, &signature).await.status(), 200);
+    }
+    app.db.settle().await;
+    let story = app.json(&["orders", "show", "ch_1"]).await;
+    assert_eq!(story["unlinked"][0]["payment_id"], "ch_1");
+    assert_eq!(story["unprocessed"].as_array().map(Vec::len), Some(1), "{story}");
+    assert_eq!(
+        (&story["unprocessed"][0]["event_id"], &story["unprocessed"][0]["state"]),
+        (&json!("evt_test"), &json!("ignored"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

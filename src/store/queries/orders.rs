@@ -68,7 +68,8 @@ pub struct OrderFilter {
     pub since: Option<OffsetDateTime>,
 }
 
-/// Orders, the last changed first.
+/// Orders, the last changed first. A page begins after the first row of its reference, so that one used in several
+/// accounts, modes or currencies may be listed again, and is never missed.
 pub async fn orders(conn: &mut PgConnection, filter: &OrderFilter, page: &Page) -> sqlx::Result<Vec<Order>> {
     sqlx::query_as!(
         Order,
