@@ -1,6 +1,8 @@
-//! The command line as a whole: what commands there are, and what fails as one line and an exit code.
+//! The command line as a whole: its commands, and failures as one line and an exit code.
 //!
 //! Those of operators are in [`crate::cli`], what never runs in production in [`crate::dev`].
+
+mod usage;
 
 use std::process::ExitCode;
 
@@ -8,12 +10,15 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::runtime::Runtime;
 
-use crate::app::config::{self, first_paragraph};
-use crate::cli::{doctor, events, follow_ups, grants, healthcheck, migrate, orders, payments, rebuild, serve};
+use crate::app::config;
+use crate::cli::{
+    disputes, doctor, events, follow_ups, grants, healthcheck, manual, migrate, orders, payments, rebuild, refunds,
+    serve,
+};
 use crate::dev::{self, demo, sign, simulate};
-use crate::terminal::{self, causes};
+use crate::terminal::{self, error_chain::error_chain};
 
-/// A Stripe webhook receiver for the money that goes back: refunds and disputes.
+/// A Stripe webhook receiver for refunds and disputes
 #[derive(Debug, Parser)]
 #[command(name = "clawback", version)]
 struct Cli {
@@ -23,34 +28,42 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the service: HTTP, event processing
+    /// Run the service: receive webhooks and process events
     Serve(config::Serve),
     /// Run the service on a private local Postgres and print what each event changes
     Dev(dev::serve::Dev),
-    /// Deliver stories of signed events to a private receiver and print what became of them
+    /// Deliver scenarios of signed events to a private receiver and print the resulting states
     Demo(demo::Demo),
     /// Run pending migrations
-    Migrate(config::Database),
-    /// Send the signed events of a payment's life to a receiver
+    Migrate(migrate::Migrate),
+    /// Send the signed events of a scenario to a receiver
     Simulate(simulate::Simulate),
     /// Print a Stripe-Signature header for a body
     Sign(sign::Sign),
-    /// Print the statements that give a role what it needs, and no more
+    /// Print the SQL statements that grant a role what it needs
     Grants(grants::Grants),
-    /// Read the ledger of events, process some again
+    /// List, show, follow and replay events
     Events(events::Events),
-    /// Read the follow-ups, requeue or discard one
+    /// List, show, requeue and discard follow-ups
     FollowUps(follow_ups::FollowUps),
-    /// Show an order's whole story
+    /// List orders, show an order's whole story
     Orders(orders::Orders),
-    /// Ask the service to make payments again from the ledger, as a release with other rules reads it
+    /// Derive payments again from their events, for a release with other rules
     Rebuild(rebuild::Rebuild),
-    /// List payments, say which order one is for
+    /// List payments, link one to an order
     Payments(payments::Payments),
+    /// List refunds
+    Refunds(refunds::Refunds),
+    /// List and show disputes
+    Disputes(disputes::Disputes),
     /// Check everything and say what to do about each finding
     Doctor(doctor::Doctor),
     /// Exit 0 if the service answers: for a container probe
     Healthcheck(healthcheck::Healthcheck),
+    /// Print a completion script for a shell
+    Completions(manual::Completions),
+    /// Write a man page for each command
+    Man(manual::Man),
 }
 
 /// Runs the command that the arguments name. Exit codes: 0 done, 1 failed, 2 wrong arguments or
@@ -59,10 +72,11 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = match parse() {
         Ok(cli) => cli,
-        Err(error) if matches!(error.kind(), ErrorKind::ValueValidation | ErrorKind::InvalidValue) => {
-            return refuse(&first_paragraph(&error.to_string()));
+        // Help and version, or help instead of a missing command: printed as it is.
+        Err(error) if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            error.exit()
         }
-        Err(error) => error.exit(),
+        Err(error) => return refuse(&usage::one_line(&error.to_string())),
     };
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
@@ -72,14 +86,13 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<config::Misconfigured>() => refuse(&format!("{error:#}")),
         Err(error) => {
-            eprintln!("clawback: {}", causes::causes(error.as_ref()));
+            terminal::tell(&error_chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }
 }
 
-/// Runs a command to its end, and leaves threads behind that still wait for something: a name that is being looked up
-/// cannot be interrupted, and would hold up the end of the process.
+/// Runs a command, and leaves blocked threads behind: a DNS lookup cannot be interrupted and would delay the exit.
 fn end<T>(runtime: Runtime, command: impl Future<Output = T>) -> T {
     let done = runtime.block_on(command);
     runtime.shutdown_background();
@@ -90,7 +103,7 @@ fn parse() -> Result<Cli, clap::Error> {
     Cli::from_arg_matches(&without_empty_variables(Cli::command()).try_get_matches()?)
 }
 
-/// An empty variable is as good as none: compose files and charts set them so.
+/// An empty variable counts as unset: compose files and charts set such.
 fn without_empty_variables(command: clap::Command) -> clap::Command {
     let empty = |arg: &clap::Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
     command
@@ -112,13 +125,17 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Orders(args) => orders::run(args).await,
         Command::Rebuild(args) => rebuild::run(args).await,
         Command::Payments(args) => payments::run(args).await,
+        Command::Refunds(args) => refunds::run(args).await,
+        Command::Disputes(args) => disputes::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
         Command::Healthcheck(args) => healthcheck::run(&args).await,
+        Command::Completions(args) => manual::complete(&args, Cli::command()),
+        Command::Man(args) => manual::write(&args, Cli::command()),
     }
 }
 
 fn refuse(reason: &str) -> ExitCode {
-    eprintln!("clawback: {reason}");
+    terminal::tell(reason);
     ExitCode::from(2)
 }
 

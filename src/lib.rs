@@ -151,7 +151,8 @@
 //! **… a story.** One function in `dev/stories/scenarios.rs` and one entry in `dev/stories/catalogue.rs`. `clawback
 //! simulate --list` shows it, and `clawback demo` plays it.
 //!
-//! **… a command.** A file in `cli/` and a variant in `commands.rs`. It reads from `clawback_v1`, as any service would.
+//! **… a command.** A file in `cli/` and a variant in `commands.rs`. What it shows, it reads by [`store::queries`], from
+//! `clawback_v1` as any service would, and names as columns; its JSON is documented in `docs/CLI.md`.
 //!
 //! # Where the next things belong
 //!

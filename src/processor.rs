@@ -19,7 +19,7 @@ use crate::backoff;
 use crate::store::ledger::{self, FinishedEvent, Outcome};
 use crate::store::{follow_ups, health, migrations, rebuilds};
 use crate::telemetry;
-use crate::terminal::causes::causes;
+use crate::terminal::error_chain::error_chain;
 
 /// How often an event is tried alone before it is `failed`.
 pub const MAX_ATTEMPTS: i32 = 6;
@@ -184,7 +184,7 @@ struct Progress {
 impl Progress {
     fn pause(&mut self, error: &sqlx::Error) {
         self.failures += 1;
-        let reason = causes(error);
+        let reason = error_chain(error);
         if self.paused_by.as_ref() != Some(&reason) {
             tracing::warn!(error = reason, "processing paused: database error, retrying: {reason}");
             self.paused_by = Some(reason);

@@ -54,14 +54,14 @@ pub struct Database {
 /// The secrets that events are signed with.
 #[derive(Clone, Debug, Args)]
 pub struct Signing {
-    /// One or more whsec_… secrets, separated by commas or white space; under live:whsec_… and
-    /// test:whsec_… only events of that mode are accepted
+    /// One or more whsec_… secrets, separated by commas or white space; live:whsec_… and test:whsec_…
+    /// accept only events of that mode
     #[arg(long, env = "STRIPE_WEBHOOK_SECRETS", hide_env_values = true)]
     pub webhook_secrets: Option<SecretString>,
     /// A file that contains them
     #[arg(long, env = "STRIPE_WEBHOOK_SECRETS_FILE")]
     pub webhook_secrets_file: Option<PathBuf>,
-    /// A single secret: an alternative name for --webhook-secrets
+    /// The same as --webhook-secrets, for a single secret
     #[arg(long, env = "STRIPE_WEBHOOK_SECRET", hide_env_values = true)]
     pub webhook_secret: Option<SecretString>,
     /// A file that contains it
@@ -96,23 +96,23 @@ pub struct Serve {
     /// Metadata key that holds the merchant's order reference
     #[arg(long, env = "CLAWBACK_ORDER_KEY", default_value = "order_id", value_parser = order_key)]
     pub order_key: String,
-    /// Confirm that the order key changes: every payment is rebuilt
+    /// Confirm that the order key differs from before: every payment is rebuilt
     #[arg(long, env = "CLAWBACK_ORDER_KEY_CHANGED", default_value_t = false, action = clap::ArgAction::Set,
           num_args = 0..=1, default_missing_value = "true")]
     pub order_key_changed: bool,
-    /// How long before an evidence deadline to warn, as a list of durations
+    /// How long before the deadline for evidence reminders are enqueued
     #[arg(long, env = "CLAWBACK_EVIDENCE_MARKS", default_value = "7d,72h,24h", value_parser = evidence_marks)]
     pub evidence_marks: Marks,
-    /// How old a signature may be, and how far in the future
+    /// Maximum age of a signature, and how far in the future it may be
     #[arg(long, env = "CLAWBACK_TOLERANCE", default_value = "300s", value_parser = tolerance)]
     pub tolerance: Duration,
-    /// Maximum size of a request body
+    /// Maximum request body size
     #[arg(long, env = "CLAWBACK_MAX_BODY", default_value = "1MiB", value_parser = max_body)]
     pub max_body: usize,
     /// Run pending migrations first
     #[arg(long, env = "CLAWBACK_MIGRATE", default_value_t = true, action = clap::ArgAction::Set)]
     pub migrate: bool,
-    /// Format of log lines [default: pretty on a terminal, else json]
+    /// Log format [default: pretty on a terminal, else json]
     #[arg(long, env = "CLAWBACK_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
 }
@@ -174,14 +174,12 @@ fn read(file: &Path) -> Result<SecretString, Misconfigured> {
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "it must be an IP address and a port, such as 0.0.0.0:8080".to_owned())
+    text.parse().map_err(|_| "expected an IP address and a port, such as 0.0.0.0:8080".to_owned())
 }
 
 fn order_key(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
-        return Err(
-            "CLAWBACK_ORDER_KEY must name the metadata key of your order reference, such as order_id".to_owned()
-        );
+        return Err("it must name the metadata key of your order reference, such as order_id".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -196,10 +194,7 @@ pub(crate) fn evidence_marks(text: &str) -> Result<Marks, String> {
         Some(marks) if marks.iter().map(|(_, seconds)| seconds).collect::<HashSet<_>>().len() == marks.len() => {
             Ok(Marks::new(marks))
         }
-        _ => {
-            Err("CLAWBACK_EVIDENCE_MARKS must be different durations of a minute to a year, such as 7d,72h,24h"
-                .to_owned())
-        }
+        _ => Err("expected different durations between a minute and a year, such as 7d,72h,24h".to_owned()),
     }
 }
 
@@ -207,16 +202,16 @@ pub(crate) fn tolerance(text: &str) -> Result<Duration, String> {
     let given = if text.bytes().all(|b| b.is_ascii_digit()) { format!("{text}s") } else { text.to_owned() };
     match given.parse::<humantime::Duration>() {
         Ok(duration) if duration.as_secs() >= 1 => Ok(duration.into()),
-        Ok(_) => Err("CLAWBACK_TOLERANCE must be at least 1s: 0 would accept any age".to_owned()),
-        Err(_) => Err("CLAWBACK_TOLERANCE must be a duration such as 300s or 5m".to_owned()),
+        Ok(_) => Err("it must be at least 1s: 0 would accept any age".to_owned()),
+        Err(_) => Err("expected a duration such as 300s or 5m".to_owned()),
     }
 }
 
 fn max_body(text: &str) -> Result<usize, String> {
     match text.parse::<bytesize::ByteSize>().map(|size| usize::try_from(size.as_u64()).unwrap_or(usize::MAX)) {
         Ok(size) if (1024..=64 << 20).contains(&size) => Ok(size),
-        Ok(_) => Err("CLAWBACK_MAX_BODY must be between 1KiB and 64MiB".to_owned()),
-        Err(_) => Err("CLAWBACK_MAX_BODY must be a size such as 1MiB".to_owned()),
+        Ok(_) => Err("it must be between 1KiB and 64MiB".to_owned()),
+        Err(_) => Err("expected a size such as 1MiB".to_owned()),
     }
 }
 

@@ -1,20 +1,20 @@
-//! The database of the commands for people: connected to within seconds, and what it refuses is said with
-//! what mends it.
+//! The database as commands for people reach it: within seconds, or with one sentence that says why not.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::bail;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
 use tokio::time::timeout;
 
 use super::config;
-use crate::terminal::causes::causes;
+use crate::terminal::error_chain::error_chain;
 
 /// A host that drops packets never answers.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// For one answer: a connection that was cut without a word gives none.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// For one answer: a connection that is cut silently gives none.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// `insufficient_privilege`.
 const FORBIDDEN: &str = "42501";
 
@@ -23,20 +23,35 @@ pub(crate) async fn connect(database: &config::Database) -> anyhow::Result<PgCon
     reach(&database.options()?).await
 }
 
-/// The same, with what was read of the settings.
+/// The same, with the settings as they were read.
 pub(crate) async fn reach(options: &PgConnectOptions) -> anyhow::Result<PgConnection> {
-    let (host, port) = (options.get_host(), options.get_port());
-    let connected = timeout(PATIENCE, options.connect()).await.context("no answer within 5 s").and_then(|c| Ok(c?));
-    connected.map_err(|error| {
-        let why = causes(error.as_ref());
-        anyhow::anyhow!("the database on {host}:{port} cannot be reached: {why}. Is it up, and DATABASE_URL right?")
-    })
+    let place = format!("{}:{}", options.get_host(), options.get_port());
+    match timeout(CONNECT_TIMEOUT, options.connect()).await {
+        Ok(Ok(conn)) => Ok(conn),
+        Ok(Err(error)) => bail!("cannot connect to the database at {place}: {}", unreachable(&error)),
+        Err(_) => bail!(
+            "cannot connect to the database at {place}: no answer within {} s: check the host and port in DATABASE_URL, \
+             and any firewall",
+            CONNECT_TIMEOUT.as_secs()
+        ),
+    }
+}
+
+/// Why it cannot be reached, and what to check.
+pub(crate) fn unreachable(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Io(cause) if cause.kind() == ErrorKind::ConnectionRefused => {
+            "connection refused: check that Postgres is running there, and the host and port in DATABASE_URL".to_owned()
+        }
+        sqlx::Error::Io(cause) => format!("{cause}: check the host and port in DATABASE_URL"),
+        error => format!("{}: check DATABASE_URL", error_chain(error)),
+    }
 }
 
 /// Waits for an answer, but not for ever.
 pub(crate) async fn answer<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    let late = |_| sqlx::Error::Protocol(format!("no answer within {} s", ANSWERED_WITHIN.as_secs()));
-    timeout(ANSWERED_WITHIN, asked).await.map_err(late)?
+    let late = |_| sqlx::Error::Protocol(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()));
+    timeout(ANSWER_TIMEOUT, asked).await.map_err(late)?
 }
 
 /// What was asked for; none when this role may not see it.
@@ -50,15 +65,4 @@ pub(crate) fn permitted<T>(answer: sqlx::Result<T>) -> sqlx::Result<Option<T>> {
 /// Whether the role lacks a right.
 pub(crate) fn forbidden(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|refusal| refusal.code().as_deref() == Some(FORBIDDEN))
-}
-
-/// Adds to an error what mends it, where the database's code tells.
-pub(crate) fn mended(error: anyhow::Error) -> anyhow::Error {
-    let refusal = error.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
-    let mend = match refusal.and_then(|refusal| refusal.code()).as_deref() {
-        Some(FORBIDDEN) => "connect as the owner of schema clawback, or give the role what `clawback grants` prints",
-        Some("3F000" | "42P01" | "42703" | "42883") => "the database is behind this binary: run `clawback migrate`",
-        _ => return error,
-    };
-    anyhow::anyhow!("{}: {mend}", causes(error.as_ref()))
 }

@@ -7,9 +7,9 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use tokio::time::sleep;
 
-use super::database::forbidden;
+use super::database::{forbidden, unreachable};
 use crate::store::{migrations, settings};
-use crate::terminal::causes::causes;
+use crate::terminal::error_chain::error_chain;
 
 /// How often a migration that gets no lock is tried, about three seconds each time.
 const TRIES: u32 = 20;
@@ -62,21 +62,26 @@ pub(crate) fn place(database: &PgConnectOptions) -> String {
 pub(crate) fn why(error: &MigrateError) -> String {
     match error {
         MigrateError::Execute(error) if forbidden(error) => {
-            format!("{}: connect as the owner of schema clawback; `clawback doctor` tells who that is", causes(error))
+            format!(
+                "{}: connect as the owner of schema clawback; `clawback doctor` tells who that is",
+                error_chain(error)
+            )
         }
-        MigrateError::Execute(error) => causes(error),
-        MigrateError::ExecuteMigration(error, version) => format!("migration {version}: {}", causes(error)),
+        MigrateError::Execute(error @ sqlx::Error::Io(_)) => unreachable(error),
+        MigrateError::Execute(error) => error_chain(error),
+        MigrateError::ExecuteMigration(error, version) => format!("migration {version}: {}", error_chain(error)),
         MigrateError::VersionMismatch(version) => altered(&[*version]),
-        error => causes(error),
+        error => error_chain(error),
     }
 }
 
-/// What to do about migrations whose checksum differs from the applied one.
+/// What to do about applied migrations whose checksums are not those of this binary.
 pub(crate) fn altered(versions: &[i64]) -> String {
     let versions: Vec<String> = versions.iter().map(i64::to_string).collect();
     format!(
-        "checksum mismatch (migration {}): the database was migrated by a release with other migration files. Run that \
-         release, or report it",
+        "checksum mismatch of migration{} {}: not the text that this binary has. Run the release that migrated this \
+         database, or report it",
+        if versions.len() == 1 { "" } else { "s" },
         versions.join(", ")
     )
 }

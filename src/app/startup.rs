@@ -12,7 +12,7 @@ use super::config::Misconfigured;
 use super::migrate::{migrate, place, why};
 use crate::backoff;
 use crate::store::settings;
-use crate::terminal::causes::causes;
+use crate::terminal::error_chain::error_chain;
 
 /// Runs pending migrations if `run_migrations`, and records the order key.
 ///
@@ -35,7 +35,9 @@ pub(super) async fn prepare(
         match begin(database, order_key, is_change_confirmed).await {
             Ok(known) if known == order_key => return Ok(()),
             Ok(known) => return Err(other_order_key(&known, order_key).into()),
-            Err(error) => retry.wait(format!("cannot start processing on {}: {}", retry.place, causes(&error))).await,
+            Err(error) => {
+                retry.wait(format!("cannot start processing on {}: {}", retry.place, error_chain(&error))).await
+            }
         }
     }
 }

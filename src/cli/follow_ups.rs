@@ -1,16 +1,28 @@
-//! `clawback follow-ups`: what is to be done, and a person's word on it.
+//! `clawback follow-ups`: what is to be done; requeueing and discarding, one by one or in bulk.
 
 use anyhow::{bail, ensure};
-use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Subcommand};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
+use clap::{ArgGroup, Args, Subcommand};
+use serde::Serialize;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
-use super::person::{ACTIONS, Person};
+use super::actor::Actor;
+use super::columns::ACTIONS;
+use super::explain::explained;
+use super::list::{self, Listing};
 use crate::app::{config, database};
-use crate::store::interface;
-use crate::terminal::table;
-use crate::terminal::{self, say};
+use crate::domain;
+use crate::store::queries::{self, FollowUp, FollowUpFilter};
+use crate::terminal::moment::Moment;
+use crate::terminal::progress::Progress;
+use crate::terminal::table::{self, Cell, Column, column, if_any, if_mixed, spare};
+use crate::terminal::{self, Screen, count, say};
+
+/// Changed in one transaction: a longer one would block consumers.
+const CHUNK: usize = 500;
+const NONE: &str = "no matching follow-ups";
+const STATES: [&str; 6] = ["ready", "leased", "done", "cancelled", "dead", "discarded"];
 
 #[derive(Debug, Args)]
 pub(crate) struct FollowUps {
@@ -22,142 +34,279 @@ pub(crate) struct FollowUps {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Follow-ups, the newest first
+    /// List follow-ups, the newest first
     List {
-        /// How far they are
-        #[arg(long, value_parser = ["ready", "leased", "done", "cancelled", "dead", "discarded"])]
-        state: Option<String>,
-        /// Such as notify_refund
-        #[arg(long)]
-        kind: Option<String>,
-        /// The order they are for
-        #[arg(long)]
-        order: Option<String>,
-        /// Most rows to list
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
-        limit: i64,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        filter: Filter,
+        /// Only follow-ups enqueued since: 2h ago, a day, or a time such as 2026-11-25T15:00:00Z
+        #[arg(long, value_parser = Moment::parse)]
+        since: Option<Moment>,
+        #[command(flatten)]
+        list: Listing,
     },
-    /// One follow-up, what goes with it, and who had it done again
+    /// Show one follow-up with its payload, and who requeued or discarded it
     Show {
-        /// Its id
+        /// Follow-up ID
         id: i64,
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Ready again, with fresh attempts; who asked is written down
+    /// Make follow-ups ready again, with fresh attempts; recorded in the audit trail
+    ///
+    /// By ID, or all that `follow-ups list` finds with the same options.
     Requeue {
-        /// Its id
-        id: i64,
-        /// Why
+        #[command(flatten)]
+        which: Which,
+        /// Why, for the audit trail
         #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         reason: Option<String>,
-        /// Also one that is done or discarded: whoever works it off acts a second time
+        /// Also follow-ups that are done or discarded: their consumer acts a second time
         #[arg(long, requires = "reason")]
         force: bool,
-        #[command(flatten)]
-        person: Person,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
     },
-    /// Never to be done; who says so, and why, is written down
+    /// End follow-ups for ever; recorded in the audit trail
+    ///
+    /// By ID, or all that `follow-ups list` finds with the same options.
     Discard {
-        /// Its id
-        id: i64,
-        /// Why
-        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
-        reason: String,
         #[command(flatten)]
-        person: Person,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
+        which: Which,
+        /// Why, for the audit trail
+        #[arg(long, required_unless_present = "dry_run", value_parser = NonEmptyStringValueParser::new())]
+        reason: Option<String>,
     },
 }
+
+/// Which follow-ups are meant. Its name is also that of the group of its options.
+#[derive(Debug, Args)]
+struct Filter {
+    /// Only follow-ups in this state
+    #[arg(long, value_parser = STATES)]
+    state: Option<String>,
+    /// Only follow-ups of this kind
+    #[arg(long, value_parser = PossibleValuesParser::new(domain::kinds()), hide_possible_values = true)]
+    kind: Option<String>,
+    /// Only follow-ups of this order
+    #[arg(long)]
+    order: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true).multiple(true).args(["ids", "state", "kind", "order"]))]
+struct Which {
+    /// Follow-up IDs
+    #[arg(conflicts_with = "Filter")]
+    ids: Vec<i64>,
+    #[command(flatten)]
+    filter: Filter,
+    /// Print which follow-ups match; change nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    actor: Actor,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+const COLUMNS: &[Column<FollowUp>] = &[
+    if_mixed("mode", |follow_up| Cell::mode(follow_up.livemode)),
+    if_mixed("account", |follow_up| Cell::optional(&follow_up.account)),
+    column("id", |follow_up| Cell::Number(follow_up.id)),
+    column("kind", |follow_up| Cell::text(&follow_up.kind)),
+    if_any("order", |follow_up| Cell::optional(&follow_up.order_id)),
+    column("state", |follow_up| Cell::state(&follow_up.state)),
+    column("attempts", |follow_up| Cell::text(format!("{}/{}", follow_up.attempts, follow_up.max_attempts))),
+    if_any("due", |follow_up| Cell::time(follow_up.due_at)),
+    spare(column("subject", |follow_up| Cell::text(&follow_up.subject))),
+    spare(column("created", |follow_up| Cell::Time(follow_up.created_at))),
+    if_any("error", |follow_up| Cell::optional(&follow_up.last_error)),
+];
+
+const FIELDS: &[Column<FollowUp>] = &[
+    column("id", |follow_up| Cell::Number(follow_up.id)),
+    column("kind", |follow_up| Cell::text(&follow_up.kind)),
+    column("mode", |follow_up| Cell::mode(follow_up.livemode)),
+    column("account", |follow_up| Cell::optional(&follow_up.account)),
+    column("order", |follow_up| Cell::optional(&follow_up.order_id)),
+    column("payment", |follow_up| Cell::optional(&follow_up.payment_id)),
+    column("subject", |follow_up| Cell::text(&follow_up.subject)),
+    column("round", |follow_up| Cell::optional(&Some(follow_up.round.clone()).filter(|round| !round.is_empty()))),
+    column("state", |follow_up| Cell::state(&follow_up.state)),
+    column("wanted", |follow_up| Cell::text(if follow_up.wanted { "yes" } else { "no" })),
+    column("attempts", |follow_up| Cell::text(format!("{} of {}", follow_up.attempts, follow_up.max_attempts))),
+    column("consumer", |follow_up| Cell::optional(&follow_up.consumer)),
+    column("leased until", |follow_up| Cell::time(follow_up.leased_until)),
+    column("error", |follow_up| Cell::optional(&follow_up.last_error)),
+    column("result", |follow_up| Cell::optional(&follow_up.result.as_ref().map(ToString::to_string))),
+    column("created", |follow_up| Cell::Time(follow_up.created_at)),
+    column("not before", |follow_up| Cell::Time(follow_up.run_at)),
+    column("due", |follow_up| Cell::time(follow_up.due_at)),
+    column("finished", |follow_up| Cell::time(follow_up.finished_at)),
+    column("payload", |follow_up| Cell::text(follow_up.payload.to_string())),
+];
 
 pub(crate) async fn run(args: FollowUps) -> anyhow::Result<()> {
     let conn = &mut database::connect(&args.database).await?;
-    act(conn, args.action).await.map_err(database::mended)
-}
-
-async fn act(conn: &mut PgConnection, action: Action) -> anyhow::Result<()> {
-    match action {
-        Action::List { state, kind, order, limit, json } => {
-            let (state, kind, order) = (state.as_deref(), kind.as_deref(), order.as_deref());
-            let rows = table::cut(interface::follow_ups(conn, state, kind, order, limit + 1).await?, limit);
-            let columns = ["id", "kind", "subject", "round", "order_id", "state", "attempts", "due_at", "last_error"];
-            table::print(json, &columns, &rows, "no matching follow-ups")
+    let done = match args.action {
+        Action::List { filter, since, list } => {
+            let before = list.before.as_deref().map(number).transpose()?;
+            let filter = FollowUpFilter { since: list::time(since), before, ..filter.into() };
+            follow_ups(conn, &filter, &list).await
         }
         Action::Show { id, json } => show(conn, id, json).await,
-        Action::Requeue { id, reason, force, person, json } => {
-            let mut tx = conn.begin().await?;
-            interface::act_as(&mut tx, person.name().as_deref()).await?;
-            let requeued = interface::requeue(&mut tx, id, reason.as_deref(), force).await?;
-            tx.commit().await?;
-            ensure!(
-                requeued,
-                "follow-up {id} cannot be requeued: it is not there, leased, wanted no longer, or it is done or \
-                 discarded and needs --force; `clawback follow-ups show {id}` tells which"
-            );
-            said(id, "ready", json)
+        Action::Requeue { which, reason, force } => change(conn, which, &Change::Requeue { reason, force }).await,
+        Action::Discard { which, reason } => {
+            change(conn, which, &Change::Discard { reason: reason.unwrap_or_default() }).await
         }
-        Action::Discard { id, reason, person, json } => {
-            let mut tx = conn.begin().await?;
-            interface::act_as(&mut tx, person.name().as_deref()).await?;
-            let discarded = interface::discard(&mut tx, id, &reason).await?;
-            tx.commit().await?;
-            ensure!(
-                discarded,
-                "follow-up {id} cannot be discarded: it is not there, or done or discarded already; \
-                 `clawback follow-ups show {id}` tells which"
-            );
-            said(id, "discarded", json)
-        }
+    };
+    done.map_err(explained)
+}
+
+impl From<Filter> for FollowUpFilter {
+    fn from(Filter { state, kind, order }: Filter) -> Self {
+        Self { state, kind, order_id: order, ..Self::default() }
     }
+}
+
+fn number(text: &str) -> anyhow::Result<i64> {
+    text.parse()
+        .map_err(|_| config::Misconfigured::new("--before must be the ID of a follow-up, a whole number").into())
+}
+
+async fn follow_ups(conn: &mut PgConnection, filter: &FollowUpFilter, list: &Listing) -> anyhow::Result<()> {
+    let rows = queries::follow_ups(conn, filter, list.page().limit).await?;
+    list.print(COLUMNS, rows, |follow_up| follow_up.id.to_string(), NONE)
+}
+
+/// A follow-up with what only some roles may see: null when this one may not.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    follow_up: FollowUp,
+    actions: Option<Vec<queries::Action>>,
 }
 
 async fn show(conn: &mut PgConnection, id: i64, json: bool) -> anyhow::Result<()> {
-    let Some(mut follow_up) = interface::follow_up(conn, id).await? else {
-        bail!("no follow-up {id}: `clawback follow-ups list` shows those that there are")
+    let Some(follow_up) = queries::follow_up(conn, id).await? else {
+        bail!("no follow-up {id}: `clawback follow-ups list` lists them")
     };
-    let actions = interface::actions(conn, "follow_up", &id.to_string()).await;
-    follow_up["actions"] = json!(database::permitted(actions)?);
+    let actions = database::permitted(queries::actions(conn, "follow_up", &id.to_string()).await)?;
     if json {
-        say!("{}", serde_json::to_string_pretty(&follow_up)?);
-        return Ok(());
+        return terminal::json(&Shown { follow_up, actions });
     }
-    let (what, when) = (
-        [
-            "id",
-            "kind",
-            "subject",
-            "round",
-            "order_id",
-            "payment_id",
-            "livemode",
-            "account",
-            "state",
-            "wanted",
-            "attempts",
-        ],
-        ["created_at", "run_at", "due_at", "finished_at", "consumer", "leased_until", "result", "last_error"],
-    );
-    let row = std::slice::from_ref(&follow_up);
-    terminal::print(format_args!("{}\n{}", table::render(&what, row), table::render(&when, row)));
-    terminal::print(format_args!("{}", table::section("Who did what with it", &ACTIONS, &follow_up["actions"])));
-    say!("\n{}", follow_up["payload"]);
+    let screen = Screen::of_stdout();
+    terminal::print(format_args!("{}", table::fields(&screen, FIELDS, &follow_up)));
+    terminal::print(format_args!("{}", table::section(&screen, "Actions", ACTIONS, &actions.unwrap_or_default())));
     Ok(())
 }
 
-fn said(id: i64, state: &str, json: bool) -> anyhow::Result<()> {
-    if json {
-        say!("{}", serde_json::to_string_pretty(&json!({ "id": id, "state": state }))?);
-    } else {
-        say!("follow-up {id} is {state}");
+/// What is to be done with follow-ups.
+enum Change {
+    Requeue { reason: Option<String>, force: bool },
+    Discard { reason: String },
+}
+
+impl Change {
+    /// The state that they have afterwards.
+    fn state(&self) -> &'static str {
+        match self {
+            Self::Requeue { .. } => "ready",
+            Self::Discard { .. } => "discarded",
+        }
+    }
+
+    /// The states that it applies to.
+    fn applies_to(&self, state: &str) -> bool {
+        match self {
+            Self::Requeue { force: true, .. } => ["dead", "ready", "done", "discarded"].contains(&state),
+            Self::Requeue { force: false, .. } => ["dead", "ready"].contains(&state),
+            Self::Discard { .. } => ["ready", "leased", "cancelled", "dead"].contains(&state),
+        }
+    }
+
+    fn refusal(&self) -> &'static str {
+        match self {
+            Self::Requeue { .. } => {
+                "cannot be requeued: not there, leased, no longer wanted, or done or discarded and needs --force"
+            }
+            Self::Discard { .. } => "cannot be discarded: not there, or done or discarded already",
+        }
+    }
+
+    async fn apply(&self, conn: &mut PgConnection, id: i64) -> sqlx::Result<bool> {
+        match self {
+            Self::Requeue { reason, force } => queries::requeue(conn, id, reason.as_deref(), *force).await,
+            Self::Discard { reason } => queries::discard(conn, id, reason).await,
+        }
+    }
+}
+
+async fn change(conn: &mut PgConnection, which: Which, change: &Change) -> anyhow::Result<()> {
+    let Which { ids, filter, dry_run, actor, json } = which;
+    let ids = if ids.is_empty() { matching(conn, filter.into(), change).await? } else { ids };
+    if dry_run {
+        return print_dry_run(&ids, change, json);
+    }
+    let (mut changed, mut refused, progress) = (Vec::new(), Vec::new(), Progress::new());
+    let actor = actor.name();
+    for chunk in ids.chunks(CHUNK) {
+        let mut tx = conn.begin().await?;
+        queries::act_as(&mut tx, actor.as_deref()).await?;
+        for id in chunk {
+            if change.apply(&mut tx, *id).await? { changed.push(*id) } else { refused.push(*id) }
+        }
+        tx.commit().await?;
+        progress.show(&format!("{} of {} are {}", changed.len(), many(&ids), change.state()));
+    }
+    drop(progress);
+    if !changed.is_empty() || refused.is_empty() {
+        print_changed(&changed, change, json)?;
+    }
+    ensure!(
+        refused.is_empty(),
+        "follow-up {} {}; `clawback follow-ups show {}` tells which",
+        named(&refused),
+        change.refusal(),
+        refused[0]
+    );
+    Ok(())
+}
+
+/// The ids of all that match and that the change applies to, the oldest first.
+async fn matching(conn: &mut PgConnection, filter: FollowUpFilter, change: &Change) -> sqlx::Result<Vec<i64>> {
+    let found = queries::follow_ups(conn, &filter, i64::MAX).await?;
+    let fits = |follow_up: &&FollowUp| change.applies_to(&follow_up.state);
+    Ok(found.iter().rev().filter(fits).map(|follow_up| follow_up.id).collect())
+}
+
+fn print_changed(ids: &[i64], change: &Change, json: bool) -> anyhow::Result<()> {
+    let state = change.state();
+    match ids {
+        _ if json => terminal::json(&json!({ "ids": ids, "state": state }))?,
+        [] => say!("{NONE}"),
+        [id] => say!("follow-up {id} is {state}"),
+        ids => say!("{} are {state}", many(ids)),
     }
     Ok(())
+}
+
+fn print_dry_run(ids: &[i64], change: &Change, json: bool) -> anyhow::Result<()> {
+    match ids {
+        _ if json => terminal::json(&json!({ "ids": ids, "state": change.state() }))?,
+        [] => say!("{NONE}"),
+        ids => say!("{} would be {}: {}", many(ids), change.state(), named(ids)),
+    }
+    Ok(())
+}
+
+fn many(ids: &[i64]) -> String {
+    count(i64::try_from(ids.len()).unwrap_or(i64::MAX), "follow-up")
+}
+
+/// The first ten, and how many more there are.
+fn named(ids: &[i64]) -> String {
+    let first: Vec<String> = ids.iter().take(10).map(i64::to_string).collect();
+    let more = if ids.len() > 10 { format!(" and {} more", ids.len() - 10) } else { String::new() };
+    first.join(", ") + &more
 }

@@ -1,4 +1,4 @@
-//! `clawback grants`: what a role needs of `clawback_v1`, as statements to read and run.
+//! `clawback grants`: the statements that give a role what it needs of `clawback_v1`.
 
 use crate::terminal;
 use clap::Args;
@@ -8,13 +8,13 @@ use clap::Args;
 pub(crate) struct Grants {
     /// The database role
     role: String,
-    /// Read every view but the payloads, and find what an id is
+    /// Read every view without personal data, and look up ids
     #[arg(long)]
     read: bool,
-    /// Work off follow-ups, requeue and discard them, link payments, replay events, dismiss warnings
+    /// Complete, requeue and discard follow-ups, link payments, replay events, dismiss fraud warnings
     #[arg(long)]
     work: bool,
-    /// Read the bodies of events, and who paid: personal data
+    /// Read event bodies and who paid: personal data
     #[arg(long)]
     payloads: bool,
 }
@@ -31,7 +31,7 @@ pub(super) const VIEWS: &[&str] = &[
     "follow_ups",
     "actions",
 ];
-/// What only looks.
+/// Only reads.
 const FIND: &str = "find(text)";
 pub(super) const PAYLOADS: &[&str] = &["event_payloads", "payment_people"];
 pub(super) const WORK: &[&str] = &[
@@ -47,6 +47,19 @@ pub(super) const WORK: &[&str] = &[
     "replay_event(text, text)",
     "dismiss_warning(text, text)",
 ];
+
+/// The option that grants the right to a `view`, `function` or `schema` of `clawback_v1`; none when no option does.
+pub(super) fn option_for(kind: &str, name: &str) -> Option<&'static str> {
+    let is_in = |functions: &[&str]| functions.iter().any(|function| function.split('(').next() == Some(name));
+    match kind {
+        "view" if PAYLOADS.contains(&name) => Some("--payloads"),
+        "view" if VIEWS.contains(&name) => Some("--read"),
+        "function" if is_in(WORK) => Some("--work"),
+        "function" if is_in(&[FIND]) => Some("--read"),
+        "schema" if name == "clawback_v1" => Some("--read"),
+        _ => None,
+    }
+}
 
 pub(crate) fn run(args: &Grants) -> anyhow::Result<()> {
     anyhow::ensure!(!args.role.is_empty() && !args.role.contains('\0'), "the role needs a name");

@@ -1,4 +1,4 @@
-//! `clawback healthcheck`: asks the service next door, for a container probe without a shell.
+//! `clawback healthcheck`: asks the service in the same container, for a probe without a shell.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -11,7 +11,7 @@ pub(crate) struct Healthcheck {
     /// Where the service listens
     #[arg(long, env = "CLAWBACK_LISTEN", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
-    /// Ask whether it can take events, not only whether it lives
+    /// Check that it can take events, not only that it is running
     #[arg(long)]
     ready: bool,
 }
@@ -25,7 +25,7 @@ pub(crate) async fn run(args: &Healthcheck) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A service that listens on every address is asked on loopback.
+/// A service that listens on all addresses is asked on loopback.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let address = match listen.ip() {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),

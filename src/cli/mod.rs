@@ -1,13 +1,20 @@
-//! Operators' commands: one file each. They read by what [`crate::store`] offers, and change only by asking.
+//! Operators' commands: one file each. They read through [`crate::store`], and change things only by its functions.
 
+mod actor;
+mod columns;
+pub(crate) mod disputes;
 pub(crate) mod doctor;
 pub(crate) mod events;
+mod explain;
 pub(crate) mod follow_ups;
 pub(crate) mod grants;
 pub(crate) mod healthcheck;
+mod list;
+pub(crate) mod manual;
 pub(crate) mod migrate;
 pub(crate) mod orders;
 pub(crate) mod payments;
-mod person;
 pub(crate) mod rebuild;
+pub(crate) mod refunds;
 pub(crate) mod serve;
+mod story;

@@ -1,15 +1,18 @@
-//! `clawback payments`: which there are, and saying which order one is for.
+//! `clawback payments`: a list, and linking a payment to an order.
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
-use super::person::Person;
+use super::actor::Actor;
+use super::columns::PAYMENTS;
+use super::explain::explained;
+use super::list::{self, Listing};
 use crate::app::{config, database};
-use crate::store::interface;
-use crate::terminal::say;
-use crate::terminal::table;
+use crate::store::queries::{self, PaymentFilter};
+use crate::terminal::moment::Moment;
+use crate::terminal::{self, say};
 
 #[derive(Debug, Args)]
 pub(crate) struct Payments {
@@ -21,29 +24,34 @@ pub(crate) struct Payments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Payments, the last changed first
+    /// List payments, the last changed first
     List {
-        /// Those not linked to an order yet
+        /// Only payments that are linked to no order
         #[arg(long)]
         unlinked: bool,
-        /// Most rows to list
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
-        limit: i64,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
+        /// Only payments of this order
+        #[arg(long, conflicts_with = "unlinked")]
+        order: Option<String>,
+        /// Only payments in this state
+        #[arg(long, value_parser = list::states())]
+        state: Option<String>,
+        /// Only payments that changed since: 2h ago, a day, or a time such as 2026-11-25T15:00:00Z
+        #[arg(long, value_parser = Moment::parse)]
+        since: Option<Moment>,
+        #[command(flatten)]
+        list: Listing,
     },
-    /// Say which order a payment is for: above all metadata, and the latest wins
+    /// Link a payment to an order: overrides any metadata, and the latest link wins
     Link {
-        /// The payment intent, or the charge
+        /// PaymentIntent or charge ID
         #[arg(value_parser = NonEmptyStringValueParser::new())]
         payment_id: String,
-        /// The merchant's reference
+        /// The order reference
         #[arg(value_parser = NonEmptyStringValueParser::new())]
         order_id: String,
         #[command(flatten)]
-        person: Person,
-        /// As JSON
+        actor: Actor,
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
@@ -52,56 +60,44 @@ enum Action {
 pub(crate) async fn run(args: Payments) -> anyhow::Result<()> {
     let conn = &mut database::connect(&args.database).await?;
     let done = match args.action {
-        Action::List { unlinked, limit, json } => list(conn, unlinked, limit, json).await,
-        Action::Link { payment_id, order_id, person, json } => {
-            link(conn, &payment_id, &order_id, person.name().as_deref(), json).await
+        Action::List { unlinked, order, state, since, list } => {
+            let since = list::time(since);
+            let filter = PaymentFilter { unlinked, order_id: order, state, since, payment_ids: None };
+            payments(conn, &filter, &list).await
+        }
+        Action::Link { payment_id, order_id, actor, json } => {
+            link(conn, &payment_id, &order_id, actor.name().as_deref(), json).await
         }
     };
-    done.map_err(database::mended)
+    done.map_err(explained)
 }
 
-async fn list(conn: &mut PgConnection, unlinked: bool, limit: i64, json: bool) -> anyhow::Result<()> {
-    let rows = table::cut(interface::payments(conn, unlinked, limit + 1).await?, limit);
-    let columns = [
-        "payment_id",
-        "order_id",
-        "state",
-        "amount_paid",
-        "amount_refunded",
-        "amount_disputed",
-        "amount_lost",
-        "currency",
-        "livemode",
-        "account",
-        "updated_at",
-    ];
-    table::print(json, &columns, &rows, "no payments found")
+async fn payments(conn: &mut PgConnection, filter: &PaymentFilter, list: &Listing) -> anyhow::Result<()> {
+    let rows = queries::payments(conn, filter, &list.page()).await?;
+    list.print(PAYMENTS, rows, |payment| payment.payment_id.clone(), "no matching payments")
 }
 
 async fn link(
     conn: &mut PgConnection,
     payment_id: &str,
     order_id: &str,
-    person: Option<&str>,
+    actor: Option<&str>,
     json: bool,
 ) -> anyhow::Result<()> {
-    // A role that only works may not look.
-    let known = database::permitted(interface::find(conn, payment_id).await)?.is_none_or(|found| !found.is_empty());
+    // A role with --work only may not look.
+    let known = database::permitted(queries::find(conn, payment_id).await)?.is_none_or(|found| !found.is_empty());
     let mut tx = conn.begin().await?;
-    interface::act_as(&mut tx, person).await?;
-    interface::link_payment(&mut tx, payment_id, order_id).await?;
+    queries::act_as(&mut tx, actor).await?;
+    queries::link_payment(&mut tx, payment_id, order_id).await?;
     tx.commit().await?;
     if json {
-        say!(
-            "{}",
-            serde_json::to_string_pretty(&json!({ "payment_id": payment_id, "order_id": order_id, "known": known }))?
-        );
-    } else if known {
-        say!("payment {payment_id} is for order {order_id} as soon as the service has read it");
+        return terminal::json(&json!({ "payment_id": payment_id, "order_id": order_id, "known": known }));
+    }
+    let (payment, order) = (terminal::escaped(payment_id), terminal::escaped(order_id));
+    if known {
+        say!("payment {payment} will be linked to order {order} as soon as the service has processed the link");
     } else {
-        say!(
-            "no payment {payment_id} was received yet: the link to order {order_id} is kept for when it is. Check the id"
-        );
+        say!("no payment {payment} was received yet: the link to order {order} applies once it is. Check the ID");
     }
     Ok(())
 }

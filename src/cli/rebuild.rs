@@ -1,4 +1,4 @@
-//! `clawback rebuild`: asks the service to make payments again from the events of the ledger.
+//! `clawback rebuild`: asks the service to derive payments again from the events of the ledger.
 //!
 //! Only asks: the service does it, a few payments between two batches of events, by its own rules and settings. So it
 //! does no harm to be interrupted, to be run twice, or to be run by an older binary.
@@ -8,90 +8,120 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use clap::{ArgGroup, Args};
+use serde_json::json;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use tokio::time::sleep;
 
-use super::events::moment;
+use super::explain::explained;
+use super::list;
 use crate::app::{config, database};
 use crate::apply::{self, Rehearsal, Rules};
 use crate::handlers::{self, Reading};
-use crate::store::{interface, rebuilds, settings};
-use crate::terminal::{self, say};
+use crate::store::queries::{self, Page, PaymentFilter};
+use crate::store::{rebuilds, settings};
+use crate::terminal::moment::{self, Moment};
+use crate::terminal::progress::Progress;
+use crate::terminal::{self, count, say};
 
-/// A batch of the service may be at work: so often it is tried again, and so soon.
-const TRIES: usize = 500;
-const SOON: Duration = Duration::from_millis(20);
+/// How often the lock of a batch is tried for, and how long is waited in between.
+const LOCK_TRIES: usize = 500;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("which").required(true).args(["payment_ids", "all"]))]
+#[command(group = ArgGroup::new("which").required(true).args(["ids", "all"]))]
 pub(crate) struct Rebuild {
-    /// Payments, by their ids
-    payment_ids: Vec<String>,
+    /// Payments: by their own ID, an order reference, or any Stripe ID that belongs to them
+    ids: Vec<String>,
     /// Every payment; events that were ignored or failed and can be read now are processed first
     #[arg(long)]
     all: bool,
-    /// What is wanted for the first time and came about before this moment is not asked for but kept as discarded,
-    /// for `follow-ups requeue` to bring back [default: now]
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    ask_since: Option<OffsetDateTime>,
-    /// Say what it would change and ask for, by this binary's rules, and change nothing
+    /// What is wanted for the first time and happened before this time is kept as discarded, for `follow-ups requeue`
+    /// to bring back [default: now]
+    #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
+    ask_since: Option<Moment>,
+    /// Print what would change by the rules of this binary; change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     database: config::Database,
 }
 
 pub(crate) async fn run(args: Rebuild) -> anyhow::Result<()> {
     let conn = &mut database::connect(&args.database).await?;
-    let done = if args.dry_run { rehearse(conn, &args).await } else { ask(conn, &args).await };
-    done.map_err(database::mended)
+    let done = if args.dry_run { dry_run(conn, &args).await } else { ask(conn, &args).await };
+    done.map_err(explained)
 }
 
 async fn ask(conn: &mut PgConnection, args: &Rebuild) -> anyhow::Result<()> {
     let ask_since = since(conn, args).await?;
-    if args.all {
+    let (read, queued) = if args.all {
         let read = read_now(conn).await?;
         rebuilds::ask_all(conn, ask_since).await?;
-        if read > 0 {
-            say!("{read} events that were ignored or failed can be read now and will be processed");
-        }
+        (read, rebuilds::waiting(conn).await?)
     } else {
-        known(conn, &args.payment_ids).await?;
-        rebuilds::ask(conn, &args.payment_ids, Some(ask_since)).await?;
+        let payment_ids = resolved(conn, &args.ids).await?;
+        rebuilds::ask(conn, &payment_ids, Some(ask_since)).await?;
+        (0, i64::try_from(payment_ids.len())?)
+    };
+    if args.json {
+        return terminal::json(&json!({ "queued": queued, "replayed": read }));
     }
-    say!(
-        "{} queued for rebuild: the running service does it beside new events",
-        terminal::count(rebuilds::waiting(conn).await?, "payment")
-    );
+    if read > 0 {
+        say!("{} ignored or failed before can be read now and will be processed", counted(read, "event"));
+    }
+    say!("{} queued for rebuild: the running service does it beside new events", count(queued, "payment"));
     Ok(())
 }
 
 async fn since(conn: &mut PgConnection, args: &Rebuild) -> anyhow::Result<OffsetDateTime> {
-    match args.ask_since {
+    match list::time(args.ask_since) {
         Some(moment) => Ok(moment),
         None => Ok(rebuilds::beginning(conn).await?),
     }
 }
 
-async fn known(conn: &mut PgConnection, payment_ids: &[String]) -> anyhow::Result<()> {
-    let unknown = rebuilds::unknown(conn, payment_ids).await?;
+/// The payments that these ids are or belong to.
+async fn resolved(conn: &mut PgConnection, ids: &[String]) -> anyhow::Result<Vec<String>> {
+    let others = rebuilds::unknown(conn, ids).await?;
+    let mut payment_ids: Vec<String> = ids.iter().filter(|id| !others.contains(id)).cloned().collect();
+    let mut unknown = Vec::new();
+    for id in others {
+        match payments_of(conn, &id).await? {
+            found if found.is_empty() => unknown.push(id),
+            found => payment_ids.extend(found),
+        }
+    }
     ensure!(unknown.is_empty(), "no payment {}: nothing is rebuilt", unknown.join(", "));
-    Ok(())
+    payment_ids.sort();
+    payment_ids.dedup();
+    Ok(payment_ids)
 }
 
-/// Does it a few payments at a time, as the service would, and takes each back.
-async fn rehearse(conn: &mut PgConnection, args: &Rebuild) -> anyhow::Result<()> {
+async fn payments_of(conn: &mut PgConnection, id: &str) -> sqlx::Result<Vec<String>> {
+    let found = queries::find(conn, id).await?;
+    let payment_ids: Vec<String> = found.iter().filter_map(|row| row.payment_id.clone()).collect();
+    let order_id = found.into_iter().find_map(|row| row.order_id).filter(|_| payment_ids.is_empty());
+    let Some(order_id) = order_id else { return Ok(payment_ids) };
+    let filter = PaymentFilter { order_id: Some(order_id), ..PaymentFilter::default() };
+    let payments = queries::payments(conn, &filter, &Page { before: None, limit: i64::MAX }).await?;
+    Ok(payments.into_iter().map(|payment| payment.payment_id).collect())
+}
+
+/// Does it a few payments at a time, as the service would, and rolls each back.
+async fn dry_run(conn: &mut PgConnection, args: &Rebuild) -> anyhow::Result<()> {
     let ask_since = since(conn, args).await?;
     let Some(order_key) = settings::order_key(conn).await? else {
         bail!("no service has started on this database yet: there is nothing to rebuild")
     };
     let rules = Rules::current(&order_key);
-    known(conn, &args.payment_ids).await?;
+    let payment_ids = resolved(conn, &args.ids).await?;
     let mut all = Rehearsal::default();
-    let mut given = args.payment_ids.chunks(10);
-    let (mut last, mut count) = (String::new(), 0);
+    let mut given = payment_ids.chunks(10);
+    let (mut last, mut looked_at, progress) = (String::new(), 0, Progress::new());
     loop {
         let payments = if args.all {
             rebuilds::payments_after(conn, &last).await?
@@ -100,32 +130,50 @@ async fn rehearse(conn: &mut PgConnection, args: &Rebuild) -> anyhow::Result<()>
         };
         let Some(end) = payments.last() else { break };
         last.clone_from(end);
-        count += payments.len();
-        let part = rehearsed(conn, &payments, &rules, ask_since).await?;
+        looked_at += payments.len();
+        let part = dry_run_of(conn, &payments, &rules, ask_since).await?;
         all.changes += part.changes;
         add(&mut all.asked, part.asked);
         add(&mut all.history, part.history);
+        progress.show(&format!("{} checked", counted(looked_at, "payment")));
     }
-    say!("{count} payments looked at; rows of order_history that would be written: {}", all.changes);
-    say!("follow-ups that would be enqueued: {}", counted(&all.asked));
-    let ask_since = ask_since.format(&Rfc3339)?;
-    say!("would be kept as discarded, since it came about before {ask_since}: {}", counted(&all.history));
+    drop(progress);
+    print(args.json, looked_at, &all, ask_since)
+}
+
+fn print(json: bool, looked_at: usize, all: &Rehearsal, ask_since: OffsetDateTime) -> anyhow::Result<()> {
+    if json {
+        return terminal::json(&json!({
+            "payments": looked_at,
+            "history_rows": all.changes,
+            "enqueued": all.asked,
+            "discarded": all.history,
+        }));
+    }
+    say!("{} checked; rows of order_history that would be written: {}", counted(looked_at, "payment"), all.changes);
+    say!("follow-ups that would be enqueued: {}", by_kind(&all.asked));
+    let ask_since = moment::exact(ask_since);
+    say!("follow-ups that would be kept as discarded, from before {ask_since}: {}", by_kind(&all.history));
     Ok(())
 }
 
-async fn rehearsed(
+fn counted(many: usize, one: &str) -> String {
+    count(i64::try_from(many).unwrap_or(i64::MAX), one)
+}
+
+async fn dry_run_of(
     conn: &mut PgConnection,
     payments: &[String],
     rules: &Rules,
     ask_since: OffsetDateTime,
 ) -> anyhow::Result<Rehearsal> {
-    for _ in 0..TRIES {
+    for _ in 0..LOCK_TRIES {
         if let Some(rehearsal) = apply::rehearse(conn, payments, rules, ask_since).await? {
             return Ok(rehearsal);
         }
-        sleep(SOON).await;
+        sleep(LOCK_PAUSE).await;
     }
-    bail!("another batch was at work all the time, or a service with newer rules runs: use its binary")
+    bail!("the service was busy all the time, or one with newer rules is running: use its binary")
 }
 
 fn add(all: &mut BTreeMap<String, usize>, part: BTreeMap<String, usize>) {
@@ -134,12 +182,12 @@ fn add(all: &mut BTreeMap<String, usize>, part: BTreeMap<String, usize>) {
     }
 }
 
-fn counted(kinds: &BTreeMap<String, usize>) -> String {
+fn by_kind(kinds: &BTreeMap<String, usize>) -> String {
     let told: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
     if told.is_empty() { "nothing".to_owned() } else { told.join(", ") }
 }
 
-/// Puts back as pending the events that nothing could read and that a reader understands now. Returns how many.
+/// Replays the ignored and failed events that a handler can read now. Returns how many.
 async fn read_now(conn: &mut PgConnection) -> anyhow::Result<usize> {
     // Whether an event can be read does not depend on the key of the order's reference.
     let can_be_read = |event: &rebuilds::UnreadEvent| {
@@ -151,6 +199,6 @@ async fn read_now(conn: &mut PgConnection) -> anyhow::Result<usize> {
         let Some(end) = events.last() else { return Ok(count) };
         last = end.seq;
         let ids: Vec<String> = events.iter().filter(|e| can_be_read(e)).map(|e| e.event_id.clone()).collect();
-        count += interface::replay(conn, &ids, "can be read now").await?.len();
+        count += queries::replay(conn, &ids, "can be read now").await?.len();
     }
 }

@@ -23,10 +23,10 @@ use crate::app::migrate;
 use crate::app::unix_now;
 use crate::dev::stories::delivery::{Order, plan};
 use crate::dev::stories::{self, Cast, Story, StoryEvent};
-use crate::store::interface;
+use crate::store::queries::{self, Dispute, DisputeFilter, FollowUp, FollowUpFilter, HistoryEntry, OrderFilter, Page};
 use crate::stripe::signature::Secret;
-use crate::terminal::say;
-use crate::terminal::table;
+use crate::terminal::table::{self, Cell, Column, column, if_any};
+use crate::terminal::{Screen, say};
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
@@ -39,6 +39,36 @@ pub(crate) struct Demo {
 const STEP_LIMIT: Duration = Duration::from_secs(30);
 const ORDER_KEY: &str = "order_id";
 const COPIES: NonZeroUsize = NonZeroUsize::new(2).expect("two is not zero");
+
+const ORDERS: &[Column<queries::Order>] = &[
+    column("order_id", |order| Cell::text(&order.order_id)),
+    column("state", |order| Cell::state(&order.state)),
+    column("paid", |order| Cell::money(order.amount_paid, &order.currency)),
+    if_any("refunded", |order| Cell::some_money(order.amount_refunded, &order.currency)),
+    if_any("disputed", |order| Cell::some_money(order.amount_disputed, &order.currency)),
+    if_any("lost", |order| Cell::some_money(order.amount_lost, &order.currency)),
+    if_any("hold", |order| Cell::flag(order.hold, "hold")),
+];
+const DISPUTES: &[Column<Dispute>] = &[
+    column("dispute_id", |dispute| Cell::text(&dispute.dispute_id)),
+    column("order_id", |dispute| Cell::optional(&dispute.order_id)),
+    column("phase", |dispute| Cell::text(&dispute.phase)),
+    column("status", |dispute| Cell::state(&dispute.status)),
+    column("amount", |dispute| Cell::Money(dispute.amount, Some(dispute.currency.clone()))),
+    if_any("evidence_due_by", |dispute| Cell::time(dispute.evidence_due_by)),
+];
+const FOLLOW_UPS: &[Column<FollowUp>] = &[
+    column("kind", |follow_up| Cell::text(&follow_up.kind)),
+    column("order_id", |follow_up| Cell::optional(&follow_up.order_id)),
+    column("subject", |follow_up| Cell::text(&follow_up.subject)),
+    if_any("due_at", |follow_up| Cell::time(follow_up.due_at)),
+];
+const HISTORY: &[Column<HistoryEntry>] = &[
+    if_any("from_state", |entry| entry.from_state.clone().map_or(Cell::Nothing, Cell::State)),
+    column("to_state", |entry| entry.to_state.clone().map_or(Cell::Nothing, Cell::State)),
+    column("event_type", |entry| Cell::optional(&entry.event_type)),
+    column("happened_at", |entry| Cell::time(entry.happened_at)),
+];
 
 pub(crate) async fn run(args: Demo) -> anyhow::Result<()> {
     say!("Starting a private Postgres and the receiver …");
@@ -80,16 +110,16 @@ async fn tell(database: &str, secret: &str, port: u16, args: &Demo) -> anyhow::R
     }
     let mut conn = PgConnection::connect(database).await?;
     processed(&mut conn).await?;
-    for payment_id in interface::unlinked_payments(&mut conn).await? {
+    for payment_id in queries::unlinked_payments(&mut conn).await? {
         say!("{payment_id} names no order: a service says which one it is for …");
-        interface::link_payment(&mut conn, &payment_id, "order-linked-late").await?;
+        queries::link_payment(&mut conn, &payment_id, "order-linked-late").await?;
     }
     processed(&mut conn).await?;
     print(&mut conn, deliveries.len()).await
 }
 
 async fn processed(conn: &mut PgConnection) -> anyhow::Result<()> {
-    let settled = async || Ok(interface::event_counts(conn).await?.iter().all(|(state, _)| state != "pending"));
+    let settled = async || Ok(queries::event_counts(conn).await?.iter().all(|(state, _)| state != "pending"));
     until("every event is processed", settled).await
 }
 
@@ -105,24 +135,21 @@ fn events(seed: u64) -> Vec<StoryEvent> {
 }
 
 async fn print(conn: &mut PgConnection, deliveries: usize) -> anyhow::Result<()> {
-    let counts = interface::event_counts(conn).await?;
+    let counts = queries::event_counts(conn).await?;
     let counted: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
     say!("\n{deliveries} deliveries answered 200; the ledger holds each event once: {}.", counted.join(", "));
-    let orders = interface::orders(conn).await?;
-    say!("\nOrders (clawback_v1.orders), amounts in minor units:\n");
-    let header =
-        ["order_id", "state", "amount_paid", "amount_refunded", "amount_disputed", "amount_lost", "currency", "hold"];
-    say!("{}", table::render(&header, &orders));
+    let (screen, all) = (Screen::of_stdout(), Page { before: None, limit: i64::MAX });
+    let orders = queries::orders(conn, &OrderFilter::default(), &all).await?;
+    say!("\nOrders (clawback_v1.orders), the last changed first:\n");
+    say!("{}", table::render(&screen, ORDERS, &orders));
     say!("Disputes (clawback_v1.disputes), open ones first, the next deadline first:\n");
-    let header = ["dispute_id", "order_id", "phase", "status", "outcome", "amount", "evidence_due_by", "time_left"];
-    say!("{}", table::render(&header, &interface::disputes(conn).await?));
-    say!("Follow-ups that can be claimed now (clawback_v1.follow_ups):\n");
-    let header = ["kind", "order_id", "subject", "due_at"];
-    say!("{}", table::render(&header, &interface::ready_follow_ups(conn).await?));
-    let eventful = interface::most_eventful_order(conn).await?;
+    say!("{}", table::render(&screen, DISPUTES, &queries::disputes(conn, &DisputeFilter::default(), &all).await?));
+    say!("Follow-ups that can be claimed (clawback_v1.follow_ups):\n");
+    let ready = FollowUpFilter { state: Some("ready".to_owned()), ..FollowUpFilter::default() };
+    say!("{}", table::render(&screen, FOLLOW_UPS, &queries::follow_ups(conn, &ready, i64::MAX).await?));
+    let eventful = queries::most_eventful_order(conn).await?;
     say!("How {eventful} came to its state (clawback_v1.order_history), in the order of arrival:\n");
-    let header = ["from_state", "to_state", "event_type", "happened_at"];
-    say!("{}", table::render(&header, &interface::history(conn, &eventful).await?));
+    say!("{}", table::render(&screen, HISTORY, &queries::history(conn, Some(&eventful), &[]).await?));
     say!("Next: make run keeps a receiver up; docs/GUIDE.md says how services read and act.");
     let failed = counts.iter().find(|(state, _)| state == "failed");
     ensure!(failed.is_none() && !orders.is_empty(), "events failed: {counts:?}");

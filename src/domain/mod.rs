@@ -44,4 +44,4 @@ pub use snapshot::{
     BalanceEntry, Charge, Dispute, Intent, Latest, Payer, Refund, Rendering, Review, Scope, Session, Shown, Stamp,
     Submissions, Warning,
 };
-pub use statement::{Line, statement};
+pub use statement::{BalanceMove, Line, statement};

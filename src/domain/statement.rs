@@ -33,8 +33,19 @@ pub struct Line {
     pub disputed: i64,
     /// Adds up to `amount_lost`.
     pub lost: i64,
-    /// What moved on the balance, with its fee and currency.
-    pub balance: Option<String>,
+    /// What moved on the balance.
+    pub balance: Option<BalanceMove>,
+}
+
+/// Money that Stripe took from the balance or gave back, in minor units of its own currency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BalanceMove {
+    /// Negative: taken.
+    pub amount: i64,
+    /// Stripe's fee.
+    pub fee: i64,
+    /// Of both.
+    pub currency: String,
 }
 
 /// The lines of one payment, oldest first; what is not explained by an object comes last.
@@ -125,7 +136,7 @@ fn balance(known: &DisputeFacts) -> impl Iterator<Item = Line> {
         what: "dispute balance",
         id: id.clone(),
         status: if entry.amount < 0 { "withdrawn" } else { "reinstated" }.to_owned(),
-        balance: Some(format!("{} fee {} {}", entry.amount, entry.fee, entry.currency)),
+        balance: Some(BalanceMove { amount: entry.amount, fee: entry.fee, currency: entry.currency.clone() }),
         ..Line::default()
     })
 }

@@ -118,11 +118,11 @@ pub async fn server(conn: &mut PgConnection) -> Result<Server, sqlx::Error> {
 pub struct Role {
     /// The role this connection acts as.
     pub name: String,
-    /// It may do everything, in every database.
+    /// It is a superuser.
     pub superuser: bool,
     /// The database.
     pub database: String,
-    /// It may make schemas there.
+    /// It may create schemas there.
     pub creates: bool,
     /// Who owns schema `clawback`; none: there is no such schema.
     pub owner: Option<String>,
@@ -194,33 +194,33 @@ pub async fn missing(conn: &mut PgConnection, views: &[&str], functions: &[&str]
     .await
 }
 
-/// Work that waits for a person or for too long.
+/// Work that waits for a person, or has waited for long.
 #[derive(Debug)]
 pub struct Backlog {
     /// Events that could not be processed.
     pub failed: i64,
-    /// Follow-ups whose attempts are used up.
+    /// Dead follow-ups.
     pub dead: i64,
-    /// Payments with money in them that are for no order.
+    /// Payments with money in them that are linked to no order.
     pub unlinked: i64,
-    /// How long the oldest event has been pending, in seconds; none when none is.
+    /// Age of the oldest pending event in seconds; none when none is pending.
     pub pending_seconds: Option<i64>,
 }
 
-/// Events that say something odd of themselves, and hold up nothing.
+/// Events worth a look, which block nothing.
 #[derive(Debug)]
 pub struct Oddities {
-    /// Processed, with something in them passed over.
+    /// Processed, with unreadable fields passed over.
     pub noted: i64,
-    /// The newest of them and what it was, at most three.
+    /// The newest of them with those fields, at most three.
     pub newest: Vec<String>,
-    /// Test events that came under a secret for live ones.
+    /// Test events signed with a secret for live mode.
     pub unvouched_test: i64,
-    /// Live events that came under a secret for test ones.
+    /// Live events signed with a secret for test mode.
     pub unvouched_live: i64,
 }
 
-/// Looks for odd events.
+/// Reads the oddities.
 ///
 /// # Errors
 ///
@@ -244,7 +244,7 @@ pub async fn oddities(conn: &mut PgConnection) -> Result<Oddities, sqlx::Error> 
     .await
 }
 
-/// Looks for work that waits.
+/// Reads the backlog.
 ///
 /// # Errors
 ///

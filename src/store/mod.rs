@@ -1,19 +1,19 @@
 //! All SQL, one file for each family of tables. Functions take `&mut PgConnection` and open no transaction:
 //! transactions begin and end in [`crate::apply`], and read-only ones in [`crate::cli`].
 
-pub mod conservation;
+pub mod consistency;
 pub mod feed;
 pub mod follow_ups;
 pub mod gauges;
 pub mod health;
 pub mod inbox;
-pub mod interface;
 pub mod ledger;
 pub mod migrations;
 pub mod objects;
 pub mod orders;
 pub mod payments;
 pub mod people;
+pub mod queries;
 pub mod rebuilds;
 pub mod replays;
 pub mod settings;

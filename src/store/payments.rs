@@ -147,14 +147,6 @@ pub async fn tallies(
     Ok(tallies.collect())
 }
 
-/// The payments of an order with their facts; none where they cannot be read.
-pub async fn of_order(conn: &mut PgConnection, order_id: &str) -> sqlx::Result<Vec<(String, Option<Facts>)>> {
-    let rows = sqlx::query!("select payment_id, facts from clawback.payments where order_id = $1", order_id)
-        .fetch_all(conn)
-        .await?;
-    Ok(rows.into_iter().map(|row| (row.payment_id, serde_json::from_value(row.facts).ok())).collect())
-}
-
 /// Writes the rows that differ from the stored ones.
 pub async fn save(conn: &mut PgConnection, rows: &[PaymentRow<'_>]) -> sqlx::Result<()> {
     sqlx::query!(

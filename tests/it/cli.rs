@@ -21,7 +21,8 @@ const SIGNED: (&str, &str) = ("STRIPE_WEBHOOK_SECRETS", SECRET);
 async fn a_setting_that_is_wrong_is_one_line_that_says_how_to_mend_it() {
     let cases: &[(Environment, &[&str])] = &[
         (&[SIGNED], &["DATABASE_URL is missing", "postgres://"]),
-        (&[], &["DATABASE_URL is missing", "; STRIPE_WEBHOOK_SECRETS is missing"]),
+        (&[], &["DATABASE_URL is missing", "STRIPE_WEBHOOK_SECRETS is missing"]),
+        (&[SOMEWHERE, SIGNED, ("CLAWBACK_EVIDENCE_MARKS", "soon")], &["'--evidence-marks <EVIDENCE_MARKS>': expected"]),
         (&[SIGNED, ("DATABASE_URL", " ")], &["DATABASE_URL is missing"]),
         (&[SIGNED, ("DATABASE_URL", "hidden_password")], &["DATABASE_URL must begin with postgres://"]),
         (&[SIGNED, ("DATABASE_URL", "postgres://u:hidden#1@127.0.0.1/db")], &["DATABASE_URL", "write # as %23"]),
@@ -45,10 +46,10 @@ async fn a_setting_that_is_wrong_is_one_line_that_says_how_to_mend_it() {
         (&[SOMEWHERE, ("STRIPE_WEBHOOK_SECRETS", "live:whsec_…")], &["number 1 is a placeholder", "Dashboard"]),
         (&[SOMEWHERE, ("STRIPE_WEBHOOK_SECRETS_FILE", "/no/such/file")], &["cannot read", "/no/such/file"]),
         (&[SOMEWHERE, ("STRIPE_WEBHOOK_SECRET_FILE", "/no/such/file")], &["cannot read", "/no/such/file"]),
-        (&[SOMEWHERE, SIGNED, ("CLAWBACK_TOLERANCE", "soon")], &["CLAWBACK_TOLERANCE", "such as 300s"]),
-        (&[SOMEWHERE, SIGNED, ("CLAWBACK_TOLERANCE", "0")], &["CLAWBACK_TOLERANCE", "at least 1s"]),
-        (&[SOMEWHERE, SIGNED, ("CLAWBACK_MAX_BODY", "large")], &["CLAWBACK_MAX_BODY", "such as 1MiB"]),
-        (&[SOMEWHERE, SIGNED, ("CLAWBACK_MAX_BODY", "1GiB")], &["CLAWBACK_MAX_BODY", "64MiB"]),
+        (&[SOMEWHERE, SIGNED, ("CLAWBACK_TOLERANCE", "soon")], &["--tolerance", "such as 300s"]),
+        (&[SOMEWHERE, SIGNED, ("CLAWBACK_TOLERANCE", "0")], &["--tolerance", "at least 1s"]),
+        (&[SOMEWHERE, SIGNED, ("CLAWBACK_MAX_BODY", "large")], &["--max-body", "such as 1MiB"]),
+        (&[SOMEWHERE, SIGNED, ("CLAWBACK_MAX_BODY", "1GiB")], &["--max-body", "64MiB"]),
         (&[SOMEWHERE, SIGNED, ("CLAWBACK_LISTEN", "8080")], &["--listen", "0.0.0.0:8080"]),
         (&[SOMEWHERE, SIGNED, ("CLAWBACK_MIGRATE", "perhaps")], &["--migrate", "[possible values: true, false]"]),
         (&[SOMEWHERE, SIGNED, ("CLAWBACK_LOG_FORMAT", "xml")], &["--log-format", "[possible values: json, pretty]"]),
@@ -180,13 +181,13 @@ async fn refusing(reasons: &'static [(&'static str, &'static str)]) -> (u16, Joi
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_migration_that_was_applied_in_another_wording_ends_it() {
+async fn a_migration_with_another_checksum_ends_it() {
     let db = Database::migrated().await;
     db.execute("update clawback.migrations set checksum = 'other' where version = 5").await;
     let ports = [("CLAWBACK_LISTEN", "127.0.0.1:0"), ("CLAWBACK_ADMIN_LISTEN", "127.0.0.1:0")];
     for command in ["serve", "migrate"] {
         let ended = run(&[command], &[ports.as_slice(), &[SIGNED, ("DATABASE_URL", &db.url)]].concat()).await;
-        assert_one_line(&ended, 1, &["checksum mismatch", "migration 5"]);
+        assert_one_line(&ended, 1, &["checksum mismatch of migration 5:"]);
     }
 }
 
@@ -212,8 +213,7 @@ async fn an_error_of_the_database_is_told_once() {
     let mut db = Database::empty().await;
     db.expect_errors(&["does not exist"]);
     let ended = run(&["events", "list"], &[("DATABASE_URL", &db.url)]).await;
-    let said = "clawback: relation \"clawback_v1.events\" does not exist: \
-                the database is behind this binary: run `clawback migrate`\n";
+    let said = "clawback: the database is not migrated to the schema of this version: run `clawback migrate`\n";
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(1), said));
 }
 

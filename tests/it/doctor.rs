@@ -26,14 +26,14 @@ async fn examine(url: &str) -> (Ended, Vec<Value>) {
 fn of<'a>(findings: &'a [Value], check: &str) -> (&'a str, &'a str) {
     let finding = findings.iter().find(|finding| finding["check"] == check);
     let finding = finding.unwrap_or_else(|| panic!("{check} was not looked at: {findings:#?}"));
-    (finding["level"].as_str().expect("a level"), finding["says"].as_str().expect("words"))
+    (finding["level"].as_str().expect("a level"), finding["message"].as_str().expect("words"))
 }
 
 /// The findings that are not good.
 async fn findings(url: &str) -> Vec<String> {
     let (_, findings) = examine(url).await;
     let bad = findings.iter().filter(|f| f["level"] != "good");
-    let bad = bad.map(|f| (f["check"].as_str().unwrap_or(""), f["says"].as_str().unwrap_or("")));
+    let bad = bad.map(|f| (f["check"].as_str().unwrap_or(""), f["message"].as_str().unwrap_or("")));
     bad.filter(|(check, _)| !BY_DESIGN.contains(check)).map(|(check, says)| format!("{check}: {says}")).collect()
 }
 
@@ -64,16 +64,16 @@ async fn the_doctor_finds_nothing_wrong_and_then_what_was_broken() {
         .await;
     let payment_id = app.db.value(one).await;
     let found = findings(&app.db.url).await;
-    assert!(found[0].starts_with("conservation: 1 payments"), "{found:?}");
+    assert!(found[0].starts_with("consistency: 1 payment whose"), "{found:?}");
     assert!(
-        found[0].contains(payment_id.as_str().expect("an id")) && found[1].starts_with("orders: 1 orders"),
+        found[0].contains(payment_id.as_str().expect("an id")) && found[1].starts_with("orders: 1 order whose"),
         "{found:?}"
     );
     let excess = "update clawback.payments set amount_refunded = amount_paid + 1, state = 'refunded'
                   where order_id = 'late-win'";
     app.db.execute(excess).await;
     let found = findings(&app.db.url).await;
-    assert!(found.iter().any(|finding| finding.starts_with("money: 1 payments have more refunded")), "{found:?}");
+    assert!(found.iter().any(|finding| finding.starts_with("money: 1 payment with more refunded")), "{found:?}");
     // What it says to do.
     let environment = [("DATABASE_URL", app.db.url.as_str())];
     let ended =
@@ -99,7 +99,7 @@ async fn what_was_passed_over_and_what_is_kept_apart_is_told() {
         of(&found, "modes"),
         ("good", "no live events with a mismatched secret; 1 test event stored separately")
     );
-    assert_eq!(of(&found, "fields"), ("good", "none was passed over"));
+    assert_eq!(of(&found, "fields"), ("good", "no unreadable fields"));
     for id in ["evt_1", "evt_2", "evt_3", "evt_4"] {
         deliver("whsec_live", id, true, json!({ "paid": 7, "metadata": [] })).await;
     }
@@ -162,9 +162,9 @@ async fn a_disputed_charge_is_named_until_its_dispute_is_seen() {
     .await;
     let said = async || of(&examine(&app.db.url).await.1, "disputes").1.to_owned();
     let says = said().await;
-    assert!(says.starts_with("2 charges are disputed, and their disputes were not seen: ch_1, ch_2."), "{says}");
+    assert!(says.starts_with("2 charges disputed, but the dispute was not received: ch_1, ch_2."), "{says}");
     app.see(&[event("evt_4", 4, &dispute("dp_1", json!({ "charge": "ch_1" })))]).await;
-    assert!(said().await.starts_with("1 charges are disputed, and their disputes were not seen: ch_2."));
+    assert!(said().await.starts_with("1 charge disputed, but the dispute was not received: ch_2."));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,7 +183,10 @@ async fn what_services_use_is_there_and_the_migrations_are_those_of_this_binary(
     )
     .await;
     let found = findings(&db.url).await;
-    assert!(found.len() == 1 && found[0].starts_with("migrations: checksum mismatch (migration 2, 5)"), "{found:#?}");
+    assert!(
+        found.len() == 1 && found[0].starts_with("migrations: checksum mismatch of migrations 2, 5:"),
+        "{found:#?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -242,7 +245,11 @@ async fn every_setting_is_looked_at_even_when_another_is_malformed() {
         assert!(line.is_some_and(|line| line.contains(level)), "{variable} is not in {}", ended.stdout);
     }
     assert!(ended.stdout.contains("number 1 does not begin with `whsec_`"), "{}", ended.stdout);
-    assert!(ended.stdout.contains("127.0.0.1:1 cannot be reached"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("cannot connect to the database at 127.0.0.1:1: connection refused"),
+        "{}",
+        ended.stdout
+    );
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(1), "clawback: 9 of 10 checks found something wrong\n"));
     assert!(!ended.stdout.contains("hidden"), "{}", ended.stdout);
 
@@ -278,7 +285,7 @@ async fn a_role_without_rights_is_told_apart_from_a_database_that_was_never_migr
     assert!(level == "wrong" && says.contains("event_payloads, events") && says.contains("reap_"), "{found:#?}");
     db.execute(mend(says)).await;
     let (_, found) = examine(&url).await;
-    assert_eq!((of(&found, "privileges").0, of(&found, "conservation").0), ("good", "good"));
+    assert_eq!((of(&found, "privileges").0, of(&found, "consistency").0), ("good", "good"));
     // The service itself has enough in that role.
     let app = TestApp::start_on(db, |service| (service.database, service.migrate) = (options(&url), false)).await;
     app.ready().await;
@@ -317,7 +324,7 @@ async fn whoever_else_may_read_private_tables_is_named() {
         .await;
     let (ended, found) = examine(&db.url).await;
     let (level, says) = of(&found, "private tables");
-    assert!(level == "warning" && says.starts_with(&format!("public, {role} may read them")), "{says}");
+    assert!(level == "warning" && says.starts_with(&format!("public, {role} can read them")), "{says}");
     assert!(ended.stderr.starts_with("clawback: 1 of "), "fsync only, a warning is not wrong: {}", ended.stderr);
     db.execute(mend(says)).await;
     assert_eq!(of(&examine(&db.url).await.1, "private tables").0, "good");
@@ -337,8 +344,8 @@ async fn each_setting_on_which_an_answer_rests_is_a_line() {
         db.execute(&format!("set default_transaction_read_only = off; alter database {name} reset {setting}")).await;
     }
     let (_, found) = examine(&db.url).await;
-    assert_eq!(of(&found, "encryption"), ("good", "none, and none is needed: the database is on this machine"));
-    assert!(of(&found, "clock").1.starts_with("this machine's and the database's are 0 s apart"), "{found:#?}");
+    assert_eq!(of(&found, "encryption"), ("good", "none, and none needed: the database is on this machine"));
+    assert!(of(&found, "clock").1.starts_with("this machine's clock and the database's differ by 0 s"), "{found:#?}");
     assert_eq!((check("fsync").await, check("full_page_writes").await), ("wrong".to_owned(), "good".to_owned()));
 }
 
@@ -350,7 +357,7 @@ async fn a_database_that_fails_in_the_middle_is_a_finding_among_the_others() {
     let (ended, found) = examine(&db.url).await;
     assert_eq!((ended.code, of(&found, "migrations").0, of(&found, "secrets").0), (Some(1), "good", "good"));
     let (level, says) = of(&found, "database");
-    assert!(level == "wrong" && says.contains("failed_events") && says.contains("not looked at"), "{says}");
+    assert!(level == "wrong" && says.contains("failed_events") && says.contains("did not run"), "{says}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -366,5 +373,5 @@ async fn a_host_that_never_answers_is_given_up_after_some_seconds() {
     let environment = [("DATABASE_URL", url.as_str()), SIGNED];
     let ended = timeout(Duration::from_secs(30), run(&["events", "list"], &environment)).await;
     let ended = ended.expect("it does not hang");
-    assert!(ended.code == Some(1) && ended.stderr.contains("cannot be reached: no answer within 5 s"), "{ended:?}");
+    assert!(ended.code == Some(1) && ended.stderr.contains("no answer within 5 s"), "{ended:?}");
 }

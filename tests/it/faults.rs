@@ -28,7 +28,7 @@ async fn says(app: &TestApp, check: &str) -> (String, String) {
         serde_json::from_str(&app.attempt(&["doctor", "--json"]).await.stdout).expect("every check in JSON");
     let finding = found.iter().find(|finding| finding["check"] == check).expect(check);
     let text = |field: &str| finding[field].as_str().expect("text").to_owned();
-    (text("level"), text("says"))
+    (text("level"), text("message"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,7 +42,7 @@ async fn a_document_that_cannot_be_read_is_named_with_what_mends_it_and_hides_no
 
         let (level, words) = says(&app, "documents").await;
         assert!(level == "wrong" && words.contains(&format!("`{mend}`")), "{words}");
-        assert_eq!(says(&app, "conservation").await.0, "good", "the others are looked at");
+        assert_eq!(says(&app, "consistency").await.0, "good", "the others are looked at");
         let shown = app.command(&["orders", "show", "o_1"]).await.stdout;
         assert!(shown.contains(&format!("`{mend}`")), "{shown}");
         let story = app.json(&["orders", "show", "o_1"]).await;

@@ -29,6 +29,7 @@ mod night;
 mod operators;
 mod order_state;
 mod order_story;
+mod output;
 mod people;
 mod privileges;
 mod processing;

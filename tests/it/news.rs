@@ -123,7 +123,7 @@ async fn a_dry_run_counts_what_a_rebuild_would_ask_for_and_changes_nothing() {
         .execute("update clawback.orders set amount_refunded = 1, state = 'partially_refunded' where order_id = 'o-1'")
         .await;
     let told = app.command(&["rebuild", "--all", "--dry-run"]).await.stdout;
-    assert!(told.contains("2 payments looked at; rows of order_history that would be written: 1"), "{told}");
+    assert!(told.contains("2 payments checked; rows of order_history that would be written: 1"), "{told}");
     assert!(told.contains("enqueued: 1 collect_evidence, 1 hold_fulfilment, 3 warn_evidence_due\n"), "{told}");
     assert!(told.contains(": 1 cancel_fulfilment, 2 notify_refund\n"), "{told}");
     let left = "select (select count(*) from clawback.follow_ups) + (select count(*) from clawback.rebuilds)";

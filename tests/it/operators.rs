@@ -58,7 +58,7 @@ async fn an_event_shows_who_had_it_processed_again_and_why() {
     let environment = [("DATABASE_URL", app.db.url.as_str()), ("SUDO_USER", "grace"), ("USER", "root")];
     for arguments in [["--by", "ada", "--reason", "first"].as_slice(), &["--reason", "second"]] {
         let ended = run(&[&["events", "replay", "evt_1"], arguments].concat(), &environment).await;
-        assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "1 of 1 events will be processed again\n"));
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "1 of 1 event will be processed again\n"));
         app.db.settle().await;
     }
     // Nobody is logged in, and nobody says who they are.
@@ -70,7 +70,7 @@ async fn an_event_shows_who_had_it_processed_again_and_why() {
     assert_eq!(told, [(&json!("ada"), "first"), (&json!("grace"), "second"), (&json!("clawback"), "third")]);
     assert!(actions.iter().all(|row| row["role"] == "clawback" && row["at"].is_string()), "{shown}");
     let text = app.command(&["events", "show", "evt_1"]).await.stdout;
-    assert!(text.contains("Who had it processed again") && text.contains("grace"), "{text}");
+    assert!(text.contains("Replays") && text.contains("grace"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,7 +153,7 @@ async fn a_list_that_was_cut_says_so_and_a_rehearsal_of_a_replay_changes_nothing
         let cut = app.command(&[list, "list", "--json", "--limit", &(count - 1).to_string()]).await;
         let rows: Vec<Value> = serde_json::from_str(&cut.stdout).expect("JSON");
         assert_eq!((rows.len(), cut.stderr.lines().count()), (count - 1, 1), "{}", cut.stderr);
-        assert!(cut.stderr.contains("there are more") && cut.stderr.contains("--limit"), "{}", cut.stderr);
+        assert!(cut.stderr.contains("more rows: use --before ") && cut.stderr.contains("--limit"), "{}", cut.stderr);
         assert_eq!(app.command(&[list, "list", "--limit", &count.to_string()]).await.stderr, "");
     }
     let all = ["events", "replay", "--dry-run", "--since", "2026-01-01"];
@@ -280,7 +280,7 @@ async fn follow_ups_are_listed_shown_requeued_and_discarded() {
     let listed = app.json(&["follow-ups", "list", "--order", "o_1", "--kind", "collect_evidence"]).await;
     let id = listed[0]["id"].to_string();
     let requeued = app.json(&["follow-ups", "requeue", &id, "--by", "ada"]).await;
-    assert_eq!(requeued, json!({ "id": listed[0]["id"], "state": "ready" }));
+    assert_eq!(requeued, json!({ "ids": [listed[0]["id"]], "state": "ready" }));
     app.command(&["follow-ups", "requeue", &id]).await;
     let discarded = app.command(&["follow-ups", "discard", &id, "--by", "ada", "--reason", "answered by mail"]).await;
     assert_eq!(discarded.stdout, format!("follow-up {id} is discarded\n"));
@@ -295,7 +295,7 @@ async fn follow_ups_are_listed_shown_requeued_and_discarded() {
     assert_eq!(told, [(requeue, ada, &Value::Null), (requeue, clawback, &Value::Null), (discard, ada, mail)]);
     assert!(actions.iter().all(|row| row["role"] == "clawback" && row["via"] == "cli"), "{shown}");
     let text = app.command(&["follow-ups", "show", &id]).await.stdout;
-    assert!(text.contains("Who did what with it") && text.contains("answered by mail"), "{text}");
+    assert!(text.contains("Actions") && text.contains("answered by mail"), "{text}");
 
     let refused = app.attempt(&["follow-ups", "requeue", &id]).await;
     assert!(refused.code == Some(1) && refused.stderr.contains("discarded"), "{}", refused.stderr);

@@ -99,8 +99,7 @@ async fn one_reference_in_several_currencies_modes_and_accounts_is_several_order
         ]
     );
     let text = app.command(&["orders", "show", "o_1"]).await.stdout;
-    for heading in ["units of eur, test mode,", "units of usd, test mode,", "units of eur, live mode, account acct_1,"]
-    {
+    for heading in ["100.00 EUR", "70.00 USD", "5.00 EUR", "test mode\n", "live mode, account acct_1\n"] {
         assert!(text.contains(heading), "{heading} is not in {text}");
     }
 }

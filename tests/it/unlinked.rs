@@ -68,8 +68,12 @@ async fn a_payment_without_an_order_is_told_of_until_it_is_linked() {
     assert_eq!(told().await, 1, "of the declined one nothing was paid");
     let doctor = app.attempt(&["doctor"]).await.stdout;
     assert!(doctor.contains("1 payment not linked to an order: see `clawback payments list --unlinked`"), "{doctor}");
-    let refused = app.attempt(&["orders", "show", "re_2"]).await;
-    assert!(refused.stderr.contains("`clawback payments link ch_2 ORDER`"), "{}", refused.stderr);
+    let shown = app.json(&["orders", "show", "re_2"]).await;
+    let payment = &shown["unlinked"][0];
+    assert_eq!((&payment["payment_id"], &payment["total"]["refunded"]), (&json!("ch_2"), &json!(1)), "{shown}");
+    assert_eq!(shown["history"][0]["to_state"], "paid");
+    let text = app.command(&["orders", "show", "re_2"]).await.stdout;
+    assert!(text.contains("`clawback payments link ch_2 ORDER`") && text.contains("0.01 EUR"), "{text}");
     app.command(&["payments", "link", "ch_2", "o_2", "--by", "ada"]).await;
     app.db.settle().await;
     assert_eq!(told().await, 0);

@@ -162,7 +162,7 @@ async fn of_a_payment_with_a_pruned_body_what_is_stored_is_kept_and_joined() {
     rebuilt(&app).await;
     assert_eq!(state(&app.db).await, right);
     let told = app.attempt(&["doctor"]).await.stdout;
-    assert!(told.contains("3 payments lack a body"), "{told}");
+    assert!(told.contains("3 payments with removed event bodies"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -222,9 +222,9 @@ async fn doctor(db: &Database, lives: &[Life]) -> Vec<String> {
     let findings: Vec<Value> = serde_json::from_str(&ended.stdout).expect("findings");
     let excess: Vec<String> = lives.iter().flat_map(|life| refunded_above_paid(&truth(life))).collect();
     let mut wrong = Vec::new();
-    for check in ["conservation", "objects", "orders", "money"] {
+    for check in ["consistency", "objects", "orders", "money"] {
         let finding = findings.iter().find(|finding| finding["check"] == check).expect(check);
-        let says = finding["says"].as_str().expect("words");
+        let says = finding["message"].as_str().expect("words");
         // An endpoint that saw a charge before its capture, and its refunds after it, can know no better.
         let expected = check == "money" && !excess.is_empty();
         let names_all = excess.iter().all(|id| says.contains(id)) && says.starts_with(&excess.len().to_string());

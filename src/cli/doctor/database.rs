@@ -1,4 +1,4 @@
-//! The database: its server, the rights of the current role, its migrations, and work that waits.
+//! The database: its server, the privileges of the current role, its migrations, and its backlog.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 
-use super::{Finding, good, role, sums, warning, wrong};
+use super::{Finding, Report, consistency, good, role, warning, wrong};
 use crate::app::database::{answer, reach};
 use crate::app::migrate;
 use crate::app::unix_now;
@@ -14,64 +14,60 @@ use crate::cli::grants;
 use crate::domain::Marks;
 use crate::store::health::{self, Access, Backlog, Oddities, Server};
 use crate::store::{migrations, settings};
-use crate::terminal::causes::causes;
 use crate::terminal::count;
+use crate::terminal::error_chain::error_chain;
 
-/// The settings that what is stored must agree with.
+/// The settings that stored data must agree with.
 pub(super) struct Given<'a> {
-    /// How far the clocks may be apart.
+    /// How far the clocks may differ.
     pub tolerance: Duration,
-    /// How long before a deadline somebody is warned.
+    /// How long before a deadline a reminder is enqueued.
     pub marks: &'a Marks,
     /// The metadata key of the order reference.
     pub order_key: &'a str,
 }
 
-pub(super) async fn look(options: &PgConnectOptions, given: &Given<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
+pub(super) async fn look(options: &PgConnectOptions, given: &Given<'_>, report: &mut Report) {
     match reach(options).await {
-        Err(error) => findings.push(wrong("database", error.to_string())),
+        Err(error) => report.push(wrong("database", error.to_string())),
         Ok(mut conn) => {
-            if let Err(error) = all(&mut conn, options, given, &mut findings).await {
-                let says = format!(
-                    "failed while it was looked at: {}. What comes after this was not looked at",
-                    causes(&error)
-                );
-                findings.push(wrong("database", says));
+            if let Err(error) = all(&mut conn, options, given, report).await {
+                let message =
+                    format!("failed during the checks: {}. The remaining checks did not run", error_chain(&error));
+                report.push(wrong("database", message));
             }
         }
     }
-    findings
 }
 
 async fn all(
     conn: &mut PgConnection,
     options: &PgConnectOptions,
     given: &Given<'_>,
-    findings: &mut Vec<Finding>,
+    report: &mut Report,
 ) -> sqlx::Result<()> {
-    let looked_at = answer(health::server(conn)).await?;
-    findings.extend(server(&looked_at));
-    findings.push(encryption(looked_at.tls.as_deref(), options));
-    findings.push(clock(unix_now().abs_diff(looked_at.now), given.tolerance));
+    let found = answer(health::server(conn)).await?;
+    report.extend(server(&found));
+    report.push(encryption(found.tls.as_deref(), options));
+    report.push(clock(unix_now().abs_diff(found.now), given.tolerance));
     let role = answer(health::role(conn)).await?;
-    findings.extend(role::look(&role));
+    report.extend(role::look(&role));
     let schema = match &role.owner {
         None => None,
         Some(_) if role.enters => answer(health::schema_version(conn)).await?,
         Some(_) => {
-            findings.push(warning("migrations", "not for this role to see: mend its privileges first"));
+            report.push(warning("migrations", "this role may not see them: grant its privileges first"));
             return Ok(());
         }
     };
-    findings.push(migrated(schema, &answer(migrations::altered(conn)).await?));
+    report.push(migrated(schema, &answer(migrations::altered(conn)).await?));
     // What follows reads tables that a database further behind does not have, or this role may not read.
     if schema.is_some_and(|version| version >= migrations::required_version()) && role.forbidden.is_empty() {
-        findings.push(interface(&answer(health::missing(conn, &views(), grants::WORK)).await?));
-        findings.extend(backlog(&answer(health::backlog(conn)).await?));
-        findings.extend(oddities(&answer(health::oddities(conn)).await?));
-        findings.push(order_key(answer(settings::order_key(conn)).await?.as_deref(), given.order_key));
-        sums::look(conn, given.marks, findings).await?;
+        report.push(interface(&answer(health::missing(conn, &views(), grants::WORK)).await?));
+        report.extend(backlog(&answer(health::backlog(conn)).await?));
+        report.extend(oddities(&answer(health::oddities(conn)).await?));
+        report.push(order_key(answer(settings::order_key(conn)).await?.as_deref(), given.order_key));
+        consistency::look(conn, given.marks, report).await?;
     }
     Ok(())
 }
@@ -86,7 +82,7 @@ fn order_key(known: Option<&str>, given: &str) -> Finding {
                  refuses to start: set it back to {known}, or start once with --order-key-changed, which rebuilds every payment"
             ),
         ),
-        Some(_) => good("order key", format!("{given}, by which the orders of this database were found")),
+        Some(_) => good("order key", format!("{given}, as the orders of this database were found by")),
         None => good("order key", format!("{given}; no service has started on this database yet")),
     }
 }
@@ -96,9 +92,9 @@ fn server(server: &Server) -> Vec<Finding> {
     let check = |check, fine: bool, good_news: &str, bad_news: &str| {
         if fine { good(check, good_news) } else { wrong(check, bad_news) }
     };
-    let lossy = "off: events are stored durably all the same, but what consumers completed may be undone by a crash: \
+    let lossy = "off: events are stored durably all the same, but a crash may undo what consumers completed: \
                  set it to on for this role and database";
-    let unsafe_disk = "off: set it to on, or a crash of the machine loses events that were acknowledged";
+    let unsafe_disk = "off: set it to on, or a machine crash loses acknowledged events";
     let committed = format!("{}: a commit is on disk before it is answered", server.synchronous_commit);
     vec![
         check("server", server.version >= 140_000, &says, &format!("{says}: 14 or newer is needed")),
@@ -120,7 +116,7 @@ fn full_page_writes(on: bool) -> Finding {
     if on {
         return good("full_page_writes", "on");
     }
-    warning("full_page_writes", "off: set it to on, unless the file system never leaves a page half written")
+    warning("full_page_writes", "off: set it to on, unless the file system guarantees atomic page writes")
 }
 
 fn encryption(tls: Option<&str>, options: &PgConnectOptions) -> Finding {
@@ -129,12 +125,12 @@ fn encryption(tls: Option<&str>, options: &PgConnectOptions) -> Finding {
     match tls {
         Some(version) => good("encryption", version),
         None if near || options.get_socket().is_some() => {
-            good("encryption", "none, and none is needed: the database is on this machine")
+            good("encryption", "none, and none needed: the database is on this machine")
         }
         None => warning(
             "encryption",
             format!(
-                "none on the way to {host}: add sslmode=verify-full to DATABASE_URL, or be sure that nobody is in between"
+                "the connection to {host} is not encrypted: add sslmode=verify-full to DATABASE_URL, unless the network is trusted"
             ),
         ),
     }
@@ -143,11 +139,13 @@ fn encryption(tls: Option<&str>, options: &PgConnectOptions) -> Finding {
 /// The time of a signature is held against this machine's clock; the database's is the second opinion on that.
 fn clock(apart: u64, tolerance: Duration) -> Finding {
     let tolerance = tolerance.as_secs();
-    let says = format!("this machine's and the database's are {apart} s apart, and a signature may be {tolerance} s");
+    let says = format!(
+        "this machine's clock and the database's differ by {apart} s; the signature tolerance is {tolerance} s"
+    );
     if apart <= tolerance {
         return good("clock", says);
     }
-    wrong("clock", format!("{says}: set both by NTP, or signatures are refused"))
+    wrong("clock", format!("{says}: synchronize both by NTP, or signatures are refused"))
 }
 
 fn views() -> Vec<&'static str> {
@@ -159,7 +157,7 @@ fn interface(missing: &[String]) -> Finding {
         return good("interface", "clawback_v1 has every view and function");
     }
     let lacks = missing.join(", ");
-    wrong("interface", format!("clawback_v1 lacks {lacks}: give them their names back, or restore them from a dump"))
+    wrong("interface", format!("clawback_v1 lacks {lacks}: rename them back, or restore them from a dump"))
 }
 
 fn migrated(version: Option<i64>, altered: &[i64]) -> Finding {
@@ -175,34 +173,14 @@ fn migrated(version: Option<i64>, altered: &[i64]) -> Finding {
 }
 
 fn backlog(backlog: &Backlog) -> Vec<Finding> {
-    let failed = match backlog.failed {
-        0 => good("events", "none failed"),
-        failed => warning(
-            "events",
-            format!(
-                "{} failed: see `clawback events list --state failed`, then `events replay`",
-                count(failed, "event")
-            ),
-        ),
-    };
-    let pending = match backlog.pending_seconds {
+    let processing = match backlog.pending_seconds {
         Some(seconds) if seconds > 60 => {
             warning("processing", format!("the oldest event has been pending for {seconds} s: is the service running?"))
         }
-        _ => good("processing", "no event waits for long"),
-    };
-    let dead = match backlog.dead {
-        0 => good("follow-ups", "none is dead"),
-        dead => warning(
-            "follow-ups",
-            format!(
-                "all attempts at {} failed: see `clawback follow-ups list --state dead`, then requeue or discard",
-                count(dead, "follow-up")
-            ),
-        ),
+        _ => good("processing", "no event has been pending for long"),
     };
     let unlinked = match backlog.unlinked {
-        0 => good("payments", "every paid one is for an order"),
+        0 => good("payments", "every payment with money in it is linked to an order"),
         unlinked => warning(
             "payments",
             format!(
@@ -211,13 +189,28 @@ fn backlog(backlog: &Backlog) -> Vec<Finding> {
             ),
         ),
     };
-    vec![failed, pending, dead, unlinked]
+    let events = "`clawback events list --state failed`, then `events replay`";
+    let follow_ups = "`clawback follow-ups list --state dead`, then requeue or discard";
+    vec![
+        waiting("events", backlog.failed, "failed event", events),
+        processing,
+        waiting("follow-ups", backlog.dead, "dead follow-up", follow_ups),
+        unlinked,
+    ]
 }
 
-/// Nothing waits for these, but somebody may want to know.
+/// What waits for a person, and what to run.
+fn waiting(check: &'static str, many: i64, one: &str, see: &str) -> Finding {
+    match many {
+        0 => good(check, format!("no {one}s")),
+        many => warning(check, format!("{}: see {see}", count(many, one))),
+    }
+}
+
+/// Blocks nothing, but somebody may want to know.
 fn oddities(odd: &Oddities) -> [Finding; 2] {
     let noted = match odd.noted {
-        0 => good("fields", "none was passed over"),
+        0 => good("fields", "no unreadable fields"),
         noted => warning(
             "fields",
             format!(
@@ -249,22 +242,23 @@ fn oddities(odd: &Oddities) -> [Finding; 2] {
 mod tests {
     use std::str::FromStr;
 
+    use super::super::Level;
     use super::*;
 
     #[test]
     fn clocks_may_be_apart_as_far_as_a_signature_may_be() {
         let level = |apart| clock(apart, Duration::from_secs(300)).level;
-        assert_eq!([0, 300, 301].map(level), ["good", "good", "wrong"]);
+        assert_eq!([0, 300, 301].map(level), [Level::Good, Level::Good, Level::Wrong]);
     }
 
     #[test]
     fn a_connection_to_another_machine_is_to_be_encrypted() {
         let level =
             |tls: Option<&str>, url: &str| encryption(tls, &PgConnectOptions::from_str(url).expect("a URL")).level;
-        assert_eq!(level(None, "postgres://u@db.example.com/db"), "warning");
-        assert_eq!(level(Some("TLSv1.3"), "postgres://u@db.example.com/db"), "good");
+        assert_eq!(level(None, "postgres://u@db.example.com/db"), Level::Warning);
+        assert_eq!(level(Some("TLSv1.3"), "postgres://u@db.example.com/db"), Level::Good);
         for near in ["localhost", "127.0.0.1", "%2Fvar%2Frun%2Fpostgresql"] {
-            assert_eq!(level(None, &format!("postgres://u@{near}/db")), "good", "{near}");
+            assert_eq!(level(None, &format!("postgres://u@{near}/db")), Level::Good, "{near}");
         }
     }
 }

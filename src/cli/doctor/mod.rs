@@ -1,20 +1,21 @@
-//! `clawback doctor`: checks everything and says of each finding what to do about it.
+//! `clawback doctor`: checks everything and says of each finding what to do about it, as it is found.
 //!
-//! Changes nothing. Exits 1 when something is wrong; a warning is not. What cannot be looked at is a
-//! finding like any other, so that the others are told too.
+//! Changes nothing. Exits 1 when something is wrong; a warning is not. What cannot be checked is a finding like any
+//! other, so that the rest is reported too.
 
+mod consistency;
 mod database;
 mod role;
 mod settings;
-mod sums;
 
 use anyhow::ensure;
 use clap::Args;
 use secrecy::ExposeSecret;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::app::config;
-use crate::terminal::{self, table};
+use crate::terminal::progress::Progress;
+use crate::terminal::{self, Colour, Screen, count, escaped};
 
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
@@ -24,48 +25,104 @@ pub(crate) struct Doctor {
     signing: config::Signing,
     #[command(flatten)]
     others: settings::Unread,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// One thing that was looked at.
+/// How a check turned out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Level {
+    Good,
+    Warning,
+    Wrong,
+}
+
+/// One thing that was checked.
+#[derive(Debug, Serialize)]
 struct Finding {
     check: &'static str,
-    level: &'static str,
-    says: String,
+    level: Level,
+    message: String,
 }
 
-fn good(check: &'static str, says: impl Into<String>) -> Finding {
-    Finding { check, level: "good", says: says.into() }
+fn good(check: &'static str, message: impl Into<String>) -> Finding {
+    Finding { check, level: Level::Good, message: message.into() }
 }
 
-fn warning(check: &'static str, says: impl Into<String>) -> Finding {
-    Finding { check, level: "warning", says: says.into() }
+fn warning(check: &'static str, message: impl Into<String>) -> Finding {
+    Finding { check, level: Level::Warning, message: message.into() }
 }
 
-fn wrong(check: &'static str, says: impl Into<String>) -> Finding {
-    Finding { check, level: "wrong", says: says.into() }
+fn wrong(check: &'static str, message: impl Into<String>) -> Finding {
+    Finding { check, level: Level::Wrong, message: message.into() }
+}
+
+/// A finding as a line: its columns are as wide as the longest names of checks, since the others are not known yet.
+fn line(screen: &Screen, finding: &Finding) -> String {
+    let level = match finding.level {
+        Level::Good => screen.painted("good   ", Colour::Green),
+        Level::Warning => screen.painted("warning", Colour::Yellow),
+        Level::Wrong => screen.painted("wrong  ", Colour::Red),
+    };
+    format!("{level}  {:18}  {}\n", finding.check, escaped(&finding.message))
+}
+
+/// The findings so far; each is printed as it comes, unless all are to be one JSON document.
+struct Report {
+    findings: Vec<Finding>,
+    json: bool,
+    screen: Screen,
+    progress: Progress,
+}
+
+impl Report {
+    fn new(json: bool) -> Self {
+        Self { findings: Vec::new(), json, screen: Screen::of_stdout(), progress: Progress::new() }
+    }
+
+    fn push(&mut self, finding: Finding) {
+        self.progress.clear();
+        if !self.json {
+            terminal::print(format_args!("{}", line(&self.screen, &finding)));
+        }
+        self.findings.push(finding);
+    }
+
+    fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        findings.into_iter().for_each(|finding| self.push(finding));
+    }
+
+    /// Prints what is not printed yet.
+    ///
+    /// # Errors
+    /// When something is wrong.
+    fn finish(self) -> anyhow::Result<()> {
+        if self.json {
+            terminal::json(&self.findings)?;
+        }
+        let wrong = self.findings.iter().filter(|finding| finding.level == Level::Wrong).count();
+        let checks = count(i64::try_from(self.findings.len()).unwrap_or(i64::MAX), "check");
+        ensure!(wrong == 0, "{wrong} of {checks} found something wrong");
+        Ok(())
+    }
 }
 
 pub(crate) async fn run(args: Doctor) -> anyhow::Result<()> {
-    let mut findings = settings::look(&args.others);
-    findings.push(secrets(&args.signing));
+    let mut report = Report::new(args.json);
+    report.extend(settings::look(&args.others));
+    report.push(secrets(&args.signing));
     match args.database.options() {
-        Err(error) => findings.push(wrong("database", error.to_string())),
+        Err(error) => report.push(wrong("database", error.to_string())),
         Ok(options) => {
             let (tolerance, marks) = (settings::tolerance(&args.others), settings::marks(&args.others));
             let order_key = settings::order_key(&args.others);
             let given = database::Given { tolerance, marks: &marks, order_key };
-            findings.extend(database::look(&options, &given).await);
+            database::look(&options, &given, &mut report).await;
         }
     }
-    let rows: Vec<Value> =
-        findings.iter().map(|f| json!({ "check": f.check, "level": f.level, "says": f.says })).collect();
-    table::print(args.json, &["check", "level", "says"], &rows, "nothing was looked at")?;
-    let count = findings.iter().filter(|finding| finding.level == "wrong").count();
-    ensure!(count == 0, "{count} of {} checks found something wrong", findings.len());
-    Ok(())
+    report.finish()
 }
 
 fn secrets(signing: &config::Signing) -> Finding {
@@ -76,14 +133,11 @@ fn secrets(signing: &config::Signing) -> Finding {
     match (signing.secrets(), twice) {
         (Err(error), _) => wrong("secrets", error.to_string()),
         (Ok(_), Some((second, first))) => {
-            warning("secrets", format!("number {second} is the same as number {first}: take one out"))
+            warning("secrets", format!("number {second} is the same as number {first}: remove one"))
         }
         (Ok(_), None) => good(
             "secrets",
-            format!(
-                "{}, well-formed",
-                terminal::count(i64::try_from(keys.len()).unwrap_or(i64::MAX), "signing secret")
-            ),
+            format!("{}, well-formed", count(i64::try_from(keys.len()).unwrap_or(i64::MAX), "signing secret")),
         ),
     }
 }

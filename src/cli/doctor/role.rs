@@ -1,4 +1,4 @@
-//! The role that the service would run as: whose it is, what it may do, and who else can look in.
+//! The role that the service would run as: its ownership, its privileges, and who else can read private tables.
 
 use super::{Finding, good, warning, wrong};
 use crate::store::health::Role;
@@ -16,15 +16,15 @@ fn whose(role: &Role) -> Finding {
     match &role.owner {
         _ if role.superuser => warning(
             "role",
-            format!("{name} is a superuser: more than the service needs. Let an ordinary role own the database"),
+            format!("{name} is a superuser, which the service does not need: let an ordinary role own the database"),
         ),
         None if !role.creates => wrong(
             "role",
             format!(
-                "{name} may not make schemas in database {database}: run `grant create on database {database} to {name}`"
+                "{name} may not create schemas in database {database}: run `grant create on database {database} to {name}`"
             ),
         ),
-        None => good("role", format!("{name} may make schemas in database {database}")),
+        None => good("role", format!("{name} may create schemas in database {database}")),
         Some(owner) if role.owns => good("role", format!("{name} acts for {owner}, who owns schema clawback")),
         Some(owner) => warning(
             "role",
@@ -41,7 +41,7 @@ fn rights(role: &Role) -> Finding {
     let owner = owner.as_deref().unwrap_or_default();
     let lacks = match forbidden.as_slice() {
         _ if !role.enters => "use the schemas clawback and clawback_v1".to_owned(),
-        [] => return good("privileges", format!("{name} can do what the service does")),
+        [] => return good("privileges", format!("{name} has the privileges of the service")),
         parts => format!("use all of schema clawback: {}", parts.join(", ")),
     };
     wrong(
@@ -57,9 +57,9 @@ fn rights(role: &Role) -> Finding {
 
 fn onlookers(role: &Role) -> Finding {
     if role.onlookers.is_empty() {
-        return good("private tables", "nobody else was given them");
+        return good("private tables", "no other role can read them");
     }
     let others = role.onlookers.join(", ");
     let mend = format!("revoke all on all tables in schema clawback from {others}");
-    warning("private tables", format!("{others} may read them: if nobody meant that, run `{mend}`"))
+    warning("private tables", format!("{others} can read them: unless that is intended, run `{mend}`"))
 }

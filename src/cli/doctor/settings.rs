@@ -1,5 +1,4 @@
-//! The settings of `serve`, one by one: a malformed one is a finding, and keeps nothing else from being
-//! looked at.
+//! The settings of `serve`, one by one: a malformed one is a finding, and does not keep the others from being checked.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -51,18 +50,18 @@ pub(super) fn look(settings: &Unread) -> Vec<Finding> {
         settings.0.iter().filter_map(|(arg, value)| Some(wrong("settings", refusal(arg, value)?))).collect();
     findings.extend(same_address(settings));
     if findings.is_empty() {
-        findings.push(good("settings", "all can be read"));
+        findings.push(good("settings", "all valid"));
     }
     findings.extend(log_filter());
     findings
 }
 
-/// How old a signature may be; as without a setting when that cannot be read.
+/// How old a signature may be; the default when the setting is malformed.
 pub(super) fn tolerance(settings: &Unread) -> Duration {
     value(settings, "tolerance").and_then(|text| config::tolerance(text).ok()).unwrap_or(Duration::from_secs(300))
 }
 
-/// When somebody is warned of a deadline; as without a setting when that cannot be read.
+/// The reminders before a deadline; the default when the setting is malformed.
 pub(super) fn marks(settings: &Unread) -> Marks {
     value(settings, "evidence_marks").and_then(|text| config::evidence_marks(text).ok()).unwrap_or_default()
 }
@@ -82,7 +81,7 @@ fn same_address(settings: &Unread) -> Option<Finding> {
     let one = public.ip() == private.ip() || public.ip().is_unspecified() || private.ip().is_unspecified();
     let says = format!("CLAWBACK_LISTEN and CLAWBACK_ADMIN_LISTEN are both on port {}", public.port());
     (one && public.port() == private.port() && public.port() != 0)
-        .then(|| wrong("settings", format!("{says}: give metrics another")))
+        .then(|| wrong("settings", format!("{says}: choose another port for metrics")))
 }
 
 /// What `serve` would say to this value.
@@ -98,5 +97,5 @@ fn refusal(arg: &Arg, value: &OsString) -> Option<String> {
 /// The service starts without it.
 fn log_filter() -> Option<Finding> {
     let error = EnvFilter::try_new(std::env::var("RUST_LOG").ok()?).err()?;
-    Some(warning("settings", format!("RUST_LOG: {error}: it is not used; set it to a filter such as info")))
+    Some(warning("settings", format!("RUST_LOG: {error}: it is ignored; set it to a filter such as info")))
 }

@@ -1,0 +1,132 @@
+//! `clawback disputes`: a list by deadline, and one dispute with all that is known of it.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use clap::{Args, Subcommand};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use super::explain::explained;
+use super::list::{self, Listing};
+use crate::app::{config, database};
+use crate::store::queries::{self, Dispute, DisputeFilter};
+use crate::terminal::moment::Moment;
+use crate::terminal::table::{self, Cell, Column, column, if_any, if_mixed, spare};
+use crate::terminal::{self, Screen};
+
+#[derive(Debug, Args)]
+pub(crate) struct Disputes {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    database: config::Database,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List disputes: open ones first, the nearest deadline first
+    List {
+        /// Only open disputes whose deadline is within this time, such as 7d, or has passed
+        #[arg(long, value_name = "DURATION", value_parser = duration)]
+        due: Option<Duration>,
+        /// Only disputes without an outcome
+        #[arg(long)]
+        open: bool,
+        /// Only disputes in this status of Stripe's, such as needs_response
+        #[arg(long)]
+        status: Option<String>,
+        /// Only disputes of this order
+        #[arg(long)]
+        order: Option<String>,
+        /// Only disputes opened since: 2h ago, a day, or a time such as 2026-11-25T15:00:00Z
+        #[arg(long, value_parser = Moment::parse)]
+        since: Option<Moment>,
+        #[command(flatten)]
+        list: Listing,
+    },
+    /// Show one dispute
+    Show {
+        /// Dispute ID
+        dispute_id: String,
+        /// Print JSON: amounts in minor units, times as RFC 3339
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+const COLUMNS: &[Column<Dispute>] = &[
+    if_mixed("mode", |dispute| Cell::mode(dispute.livemode)),
+    if_mixed("account", |dispute| Cell::optional(&dispute.account)),
+    column("dispute", |dispute| Cell::text(&dispute.dispute_id)),
+    if_any("order", |dispute| Cell::optional(&dispute.order_id)),
+    column("amount", |dispute| Cell::Money(dispute.amount, Some(dispute.currency.clone()))),
+    column("status", |dispute| Cell::state(&dispute.status)),
+    if_any("evidence due", |dispute| Cell::time(dispute.evidence_due_by)),
+    spare(if_any("reason", |dispute| Cell::optional(&dispute.reason))),
+    spare(column("phase", |dispute| Cell::text(&dispute.phase))),
+    spare(if_any("outcome", |dispute| dispute.outcome.clone().map_or(Cell::Nothing, Cell::State))),
+];
+
+const FIELDS: &[Column<Dispute>] = &[
+    column("dispute", |dispute| Cell::text(&dispute.dispute_id)),
+    column("mode", |dispute| Cell::mode(dispute.livemode)),
+    column("account", |dispute| Cell::optional(&dispute.account)),
+    column("order", |dispute| Cell::optional(&dispute.order_id)),
+    column("payment", |dispute| Cell::optional(&dispute.payment_id)),
+    column("charge", |dispute| Cell::optional(&dispute.charge_id)),
+    column("payment method", |dispute| Cell::optional(&dispute.payment_method)),
+    column("amount", |dispute| Cell::Money(dispute.amount, Some(dispute.currency.clone()))),
+    column("reason", |dispute| Cell::optional(&dispute.reason)),
+    column("network reason code", |dispute| Cell::optional(&dispute.network_reason_code)),
+    column("phase", |dispute| Cell::text(&dispute.phase)),
+    column("status", |dispute| Cell::state(&dispute.status)),
+    column("outcome", |dispute| dispute.outcome.clone().map_or(Cell::text("open"), Cell::State)),
+    column("evidence due", |dispute| Cell::time(dispute.evidence_due_by)),
+    column("can respond", |dispute| Cell::text(if dispute.can_respond { "yes" } else { "no" })),
+    column("evidence", |dispute| if dispute.has_evidence { Cell::text("staged") } else { Cell::Nothing }),
+    column("submissions", |dispute| Cell::Number(dispute.submission_count)),
+    column("submitted by", |dispute| Cell::optional(&dispute.submission_method)),
+    column("lost", |dispute| Cell::some_money(dispute.amount_lost, &Some(dispute.currency.clone()))),
+    column("withdrawn", |dispute| Cell::some_money(dispute.amount_withdrawn, &dispute.settlement_currency)),
+    column("reinstated", |dispute| Cell::some_money(dispute.amount_reinstated, &dispute.settlement_currency)),
+    column("fee", |dispute| Cell::some_money(dispute.fee, &dispute.settlement_currency)),
+    column("opened", |dispute| Cell::Time(dispute.created_at)),
+    column("changed", |dispute| Cell::Time(dispute.updated_at)),
+];
+
+pub(crate) async fn run(args: Disputes) -> anyhow::Result<()> {
+    let conn = &mut database::connect(&args.database).await?;
+    let done = match args.action {
+        Action::List { due, open, status, order, since, list } => {
+            let due_before = due.map(|due| OffsetDateTime::now_utc() + due);
+            let since = list::time(since);
+            let filter = DisputeFilter { open, status, due_before, order_id: order, since, dispute_id: None };
+            disputes(conn, &filter, &list).await
+        }
+        Action::Show { dispute_id, json } => show(conn, &dispute_id, json).await,
+    };
+    done.map_err(explained)
+}
+
+async fn disputes(conn: &mut PgConnection, filter: &DisputeFilter, list: &Listing) -> anyhow::Result<()> {
+    let rows = queries::disputes(conn, filter, &list.page()).await?;
+    list.print(COLUMNS, rows, |dispute| dispute.dispute_id.clone(), "no matching disputes")
+}
+
+async fn show(conn: &mut PgConnection, dispute_id: &str, json: bool) -> anyhow::Result<()> {
+    let Some(dispute) = queries::dispute(conn, dispute_id).await? else {
+        bail!("no dispute {dispute_id}: `clawback disputes list` lists those that were received")
+    };
+    if json {
+        return terminal::json(&dispute);
+    }
+    terminal::print(format_args!("{}", table::fields(&Screen::of_stdout(), FIELDS, &dispute)));
+    Ok(())
+}
+
+/// At most a century, so that a deadline stays a date.
+fn duration(text: &str) -> Result<Duration, String> {
+    let given = text.parse::<humantime::Duration>().ok().filter(|given| given.as_secs() < 100 * 365 * 86_400);
+    given.map(Duration::from).ok_or_else(|| "expected a duration such as 7d or 12h".to_owned())
+}

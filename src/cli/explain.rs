@@ -1,0 +1,57 @@
+//! What a database error means for whoever runs a command, and what to do about it.
+
+use super::grants;
+use crate::terminal::error_chain::error_chain;
+
+/// Adds what to do where the error tells; otherwise the error as it is.
+pub(super) fn explained(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref::<sqlx::Error>() {
+        Some(sqlx::Error::Database(refusal)) => match refusal.code().as_deref() {
+            Some("42501") => {
+                let remedy = remedy(refusal.message());
+                anyhow::anyhow!("{}: {remedy}", error_chain(error.as_ref()))
+            }
+            // An unknown schema, table, column or function.
+            Some("3F000" | "42P01" | "42703" | "42883") => {
+                anyhow::anyhow!("the database is not migrated to the schema of this version: run `clawback migrate`")
+            }
+            _ => error,
+        },
+        Some(sqlx::Error::Io(cause)) => anyhow::anyhow!("lost the connection to the database: {cause}"),
+        Some(_) | None => error,
+    }
+}
+
+/// What gives the right that a role lacks. The database names what it refused last in its message, as in `permission
+/// denied for view orders`.
+fn remedy(message: &str) -> String {
+    const OWNER: &str = "connect as the owner of schema clawback";
+    let mut words = message.rsplit(' ');
+    let (name, kind) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    match grants::option_for(kind, name) {
+        Some(option) => format!("run what `clawback grants ROLE {option}` prints for this role, or {OWNER}"),
+        None => OWNER.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::remedy;
+
+    #[test]
+    fn a_refusal_names_the_option_that_grants_the_right() {
+        for (message, option) in [
+            ("permission denied for view orders", Some("--read")),
+            ("permission denied for schema clawback_v1", Some("--read")),
+            ("permission denied for function find", Some("--read")),
+            ("permission denied for view event_payloads", Some("--payloads")),
+            ("permission denied for function requeue_follow_up", Some("--work")),
+            ("permission denied for table orders", None),
+            ("permission denied for schema clawback", None),
+        ] {
+            let remedy = remedy(message);
+            let said = ["--read", "--payloads", "--work"].into_iter().find(|option| remedy.contains(option));
+            assert_eq!((said, remedy.contains("connect as the owner of schema clawback")), (option, true), "{message}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Who did what, and saying who acts.
+
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+/// What somebody did.
+#[derive(Debug, Serialize)]
+pub struct Action {
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// `replay`, `requeue`, `discard`, `link` or `dismiss`.
+    pub action: String,
+    /// The person, or the role where nobody said.
+    pub actor: String,
+    /// The database role.
+    pub role: String,
+    /// `console`, `cli` or `sql`.
+    pub via: String,
+    /// Why, if a reason was given.
+    pub reason: Option<String>,
+    /// What else is known of it.
+    pub detail: Value,
+}
+
+/// Records for the rest of this transaction who acts, and that a command is used.
+pub async fn act_as(conn: &mut PgConnection, actor: Option<&str>) -> sqlx::Result<()> {
+    sqlx::query!(
+        "select set_config('clawback.actor', coalesce($1, ''), true), set_config('clawback.via', 'cli', true) as via",
+        actor
+    )
+    .fetch_one(conn)
+    .await
+    .map(drop)
+}
+
+/// What was done with one `event`, `follow_up`, `payment` or `fraud_warning`, oldest first.
+pub async fn actions(conn: &mut PgConnection, subject_kind: &str, subject: &str) -> sqlx::Result<Vec<Action>> {
+    sqlx::query_as!(
+        Action,
+        r#"select at as "at!", action as "action!", actor as "actor!", role as "role!", via as "via!", reason,
+                  detail as "detail!"
+           from clawback_v1.actions
+           where subject_kind = $1 and subject = $2
+           order by id"#,
+        subject_kind,
+        subject
+    )
+    .fetch_all(conn)
+    .await
+}

@@ -1,0 +1,36 @@
+//! What people look at, read through `clawback_v1` as any service would, and what they ask for through its functions.
+//!
+//! One file for each family of tables. Rows are plain structs: money in minor units, times as RFC 3339 in JSON. Not here:
+//! how any of it is shown.
+
+mod actions;
+mod disputes;
+mod events;
+mod follow_ups;
+mod orders;
+mod payments;
+mod refunds;
+mod story;
+
+pub use actions::{Action, act_as, actions};
+pub use disputes::{Dispute, DisputeFilter, dispute, disputes};
+pub use events::{
+    EVENTS_AT_ONCE, Event, EventFilter, event, event_counts, events, events_since, objects_of_order, payload, replay,
+};
+pub use follow_ups::{FollowUp, FollowUpFilter, discard, follow_up, follow_ups, requeue};
+pub use orders::{HistoryEntry, Order, OrderFilter, history, most_eventful_order, orders, recent_order_ids};
+pub use payments::{Found, Payment, PaymentFilter, find, link_payment, payments, unlinked_payments};
+pub use refunds::{Refund, RefundFilter, refunds};
+pub use story::{Statement, StatementLine, Story, Total, story};
+
+/// Begins a transaction in which everything is read as of one moment.
+pub const SNAPSHOT: &str = "begin isolation level repeatable read read only";
+
+/// Which part of a list is read.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The last id of the page before; none: the first page.
+    pub before: Option<String>,
+    /// At most so many rows.
+    pub limit: i64,
+}

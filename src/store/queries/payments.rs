@@ -1,0 +1,130 @@
+//! Payments, what an id belongs to, and linking a payment to an order.
+
+use serde::Serialize;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use super::Page;
+
+/// One payment intent, or one charge that has none.
+#[derive(Clone, Debug, Serialize)]
+pub struct Payment {
+    /// The intent's id, or the charge's.
+    pub payment_id: String,
+    /// None while it is unlinked.
+    pub order_id: Option<String>,
+    /// The captured charge, else the newest.
+    pub charge_id: Option<String>,
+    /// The connected account; none for the platform's own.
+    pub account: Option<String>,
+    /// Live or test mode.
+    pub livemode: bool,
+    /// Stripe's type, such as `card`.
+    pub payment_method: Option<String>,
+    /// Why the charge failed, in Stripe's word.
+    pub failure_code: Option<String>,
+    /// Why the intent was canceled, in Stripe's word.
+    pub cancellation_reason: Option<String>,
+    /// Lower-case ISO code; none while not known.
+    pub currency: Option<String>,
+    /// What was asked for.
+    pub amount: Option<i64>,
+    /// None until a charge or an intent was seen.
+    pub amount_paid: Option<i64>,
+    /// Refunded, or on its way.
+    pub amount_refunded: i64,
+    /// In open chargebacks.
+    pub amount_disputed: i64,
+    /// Lost in disputes.
+    pub amount_lost: i64,
+    /// The first state that fits.
+    pub state: String,
+    /// Do not ship.
+    pub hold: bool,
+    /// The nearest deadline for evidence.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub evidence_due_by: Option<OffsetDateTime>,
+    /// When the row changed last.
+    #[serde(with = "time::serde::rfc3339")]
+    pub updated_at: OffsetDateTime,
+}
+
+/// Which payments are meant; none of a field: all.
+#[derive(Clone, Debug, Default)]
+pub struct PaymentFilter {
+    /// Linked to no order yet.
+    pub unlinked: bool,
+    /// Of this order.
+    pub order_id: Option<String>,
+    /// In this state.
+    pub state: Option<String>,
+    /// Changed then or later.
+    pub since: Option<OffsetDateTime>,
+    /// These only.
+    pub payment_ids: Option<Vec<String>>,
+}
+
+/// Payments, the last changed first.
+pub async fn payments(conn: &mut PgConnection, filter: &PaymentFilter, page: &Page) -> sqlx::Result<Vec<Payment>> {
+    sqlx::query_as!(
+        Payment,
+        r#"select p.payment_id as "payment_id!", p.order_id, p.charge_id, p.account, p.livemode as "livemode!",
+                  p.payment_method, p.failure_code, p.cancellation_reason, p.currency, p.amount, p.amount_paid,
+                  p.amount_refunded as "amount_refunded!", p.amount_disputed as "amount_disputed!",
+                  p.amount_lost as "amount_lost!", p.state as "state!", p.hold as "hold!", p.evidence_due_by,
+                  p.updated_at as "updated_at!"
+           from clawback_v1.payments p
+           where (not $1 or p.order_id is null) and ($2::text is null or p.order_id = $2)
+               and ($3::text is null or p.state = $3) and ($4::timestamptz is null or p.updated_at >= $4)
+               and ($5::text[] is null or p.payment_id = any($5))
+               and ($6::text is null or p.updated_at < (select b.updated_at from clawback_v1.payments b
+                                                         where b.payment_id = $6)
+                   or p.payment_id > $6 and p.updated_at = (select b.updated_at from clawback_v1.payments b
+                                                            where b.payment_id = $6))
+           order by p.updated_at desc, p.payment_id
+           limit $7"#,
+        filter.unlinked,
+        filter.order_id,
+        filter.state,
+        filter.since,
+        filter.payment_ids.as_deref(),
+        page.before,
+        page.limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// What an id or a reference belongs to.
+#[derive(Debug)]
+pub struct Found {
+    /// The payment it is part of.
+    pub payment_id: Option<String>,
+    /// The order of that payment.
+    pub order_id: Option<String>,
+}
+
+/// Looks up any Stripe id that was seen, or an order's reference. Empty: never seen.
+pub async fn find(conn: &mut PgConnection, term: &str) -> sqlx::Result<Vec<Found>> {
+    sqlx::query_as!(
+        Found,
+        r#"select distinct payment_id, order_id from clawback_v1.find($1) order by order_id, payment_id"#,
+        term
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// The ids of payments that are linked to no order yet.
+pub async fn unlinked_payments(conn: &mut PgConnection) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!(
+        r#"select payment_id as "payment_id!" from clawback_v1.payments where order_id is null order by payment_id"#
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Links a payment to an order. Shows once the service has processed it.
+pub async fn link_payment(conn: &mut PgConnection, payment_id: &str, order_id: &str) -> sqlx::Result<()> {
+    sqlx::query!("select clawback_v1.link_payment($1, $2)", payment_id, order_id).execute(conn).await.map(drop)
+}
