@@ -31,16 +31,16 @@ mod tests;
 /// process can still clean up after this one was killed.
 const SUPERVISOR: &str = include_str!("local_postgres/supervisor.sh");
 
-/// A suite runs many tests at once, each with a pool of its own; Postgres' default of 100 is used up.
+/// A test suite runs many tests at once, each with a pool of its own: more than Postgres' default of 100.
 const MAX_CONNECTIONS: u16 = 300;
 
-/// Making and starting a server takes 0.6–2.8 s; the rest is for machines under load.
+/// Creating and starting a server takes 0.6–2.8 s; the rest is for machines under load.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// How long a server whose owner was killed may take to end.
 const GONE_WITHIN: Duration = Duration::from_secs(15);
 
-/// A port found free can be taken by somebody else before the server binds it.
+/// A port that was free can be taken by another process before the server binds it.
 const PORT_ATTEMPTS: usize = 5;
 
 /// A running private Postgres.
@@ -89,7 +89,7 @@ impl Options {
     }
 }
 
-/// Why there is no server. Each message says what was tried and what mends it.
+/// Why no server was started. Each message says what was tried and how to fix it.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// No folder of the search has both `initdb` and `postgres`.
@@ -104,9 +104,9 @@ pub enum StartError {
     /// A server that was started in a kept folder before has not ended yet.
     #[error("a Postgres still runs in {}: wait until it has ended, or stop it", .0.display())]
     StillRunning(PathBuf),
-    /// Running as root, for which Postgres refuses to run, and there is nobody else to run it.
+    /// Postgres refuses to run as root, and there is no other user to run it.
     #[error(
-        "Postgres does not run as root, and /etc/passwd has neither `postgres` nor `nobody` to run \
+        "Postgres does not run as root, and /etc/passwd has no user `postgres` or `nobody` to run \
          it: run this as an ordinary user, or `useradd --system postgres`"
     )]
     NoUser,
@@ -131,7 +131,7 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
-    /// No loopback port could be had.
+    /// No loopback port was free.
     #[error("could not find a free port on 127.0.0.1")]
     Port(#[source] io::Error),
     /// The server ended before it was ready.
@@ -149,7 +149,7 @@ pub enum StartError {
 }
 
 impl LocalPostgres {
-    /// Makes and starts a server, and returns once it answers: within 1–3 s, at most 30.
+    /// Creates and starts a server, and returns once it answers: after 1–3 s, at most 30.
     ///
     /// # Errors
     ///

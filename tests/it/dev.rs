@@ -7,13 +7,14 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
+use clawback::store::feed;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::binary::{Ended, run};
-use crate::harness::{PATIENCE, SECRET, client, header, tell, until};
+use crate::harness::{PATIENCE, SECRET, TestApp, client, header, tell, until};
 
 /// What the test's own environment says about Postgres.
 fn environment() -> Vec<(&'static str, String)> {
@@ -208,4 +209,23 @@ async fn a_folder_that_is_in_use_or_holds_something_else_is_refused() {
     let refusal = format!("clawback: {photos} holds other files: name a new or empty folder\n");
     assert_eq!((ended.code, ended.stderr), (Some(1), refusal));
     assert_eq!(fs::read_dir(&photos).expect("the folder").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn follow_ups_of_a_batch_count_for_the_last_event_that_changed_something() {
+    let app = TestApp::start().await;
+    let story = tell("chargeback-open", "order-7");
+    let held = app.db.hold_batches().await;
+    app.deliver_all(&story).await;
+    let mut conn = app.db.pool.acquire().await.expect("a connection");
+    let since = feed::now(&mut conn).await.expect("a time");
+    held.rollback().await.expect("the lock ends");
+    app.db.settle().await;
+    let processed = feed::processed_since(&mut conn, since).await.expect("rows");
+    let ids: Vec<_> = processed.iter().map(|event| &event.event_id).collect();
+    assert_eq!(ids, story.iter().map(|event| &event.id).collect::<Vec<_>>());
+    let counted = processed.iter().filter(|event| event.follow_ups > 0);
+    let counted: Vec<_> = counted.map(|event| (event.event_type.as_str(), event.follow_ups)).collect();
+    assert_eq!(counted, [("charge.dispute.created", 5)]);
+    assert!(feed::processed_since(&mut conn, processed[0].at).await.expect("rows").is_empty());
 }
