@@ -216,38 +216,11 @@ impl LocalPostgres {
         let broken = |source| StartError::Folder { folder: folder.to_path_buf(), source };
         let (output, log) = home.open_log().map_err(broken)?;
         until_free(&output, folder).await?;
-        let started = Self::spawn_in(&home, options, bin, port, output);
-        let (supervisor, password) = started.inspect_err(|_| home.remove_rest())?;
-        Ok(Self { supervisor, home, log, port, password })
-    }
-
-    fn spawn_in(
-        home: &Home,
-        options: &Options,
-        bin: &Path,
-        port: u16,
-        output: File,
-    ) -> Result<(Child, String), StartError> {
-        let folder = home.path();
-        let broken = |source| StartError::Folder { folder: folder.to_path_buf(), source };
         let password = home.password().map_err(broken)?;
-        let account = Account::for_owner_of(&home.own_file())?;
-        account.take_over(folder).map_err(broken)?;
-
-        let mut command = account.command(folder, Path::new("/bin/sh"));
-        command.args(["-c", SUPERVISOR, "clawback-postgres"]).arg(folder).arg(bin).env("CLAWBACK_KEEP", home.keep());
-        command.args(server_arguments(port, options.durability));
-        command.stdin(Stdio::piped()).stderr(output.try_clone().map_err(broken)?).stdout(output);
-        let mut supervisor = command.spawn().map_err(|source| StartError::Unreachable {
-            user: account.name().to_owned(),
-            folder: folder.to_path_buf(),
-            source,
-        })?;
-        if let Some(stdin) = &mut supervisor.stdin {
-            // It fails only if the supervisor has ended: `until_ready` finds that, and the reason.
-            let _ = writeln!(stdin, "{password}");
-        }
-        Ok((supervisor, password))
+        let mut arguments = vec![bin.as_os_str().to_owned()];
+        arguments.extend(server_arguments(port, options.durability).into_iter().map(OsString::from));
+        let supervisor = supervise(&home, &arguments, output, &password).inspect_err(|_| home.remove_rest())?;
+        Ok(Self { supervisor, home, log, port, password })
     }
 
     async fn until_ready(&mut self) -> Result<(), StartError> {
@@ -298,6 +271,29 @@ impl LocalPostgres {
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
+}
+
+/// Starts the supervisor, which makes the database if there is none, and runs the server.
+fn supervise(home: &Home, arguments: &[OsString], output: File, password: &str) -> Result<Child, StartError> {
+    let folder = home.path();
+    let broken = |source| StartError::Folder { folder: folder.to_path_buf(), source };
+    let account = Account::for_owner_of(&home.own_file())?;
+    account.take_over(folder).map_err(broken)?;
+
+    let mut command = account.command(folder, Path::new("/bin/sh"));
+    command.args(["-c", SUPERVISOR, "clawback-postgres"]).arg(folder).args(arguments);
+    command.env("CLAWBACK_KEEP", home.keep());
+    command.stdin(Stdio::piped()).stderr(output.try_clone().map_err(broken)?).stdout(output);
+    let mut supervisor = command.spawn().map_err(|source| StartError::Unreachable {
+        user: account.name().to_owned(),
+        folder: folder.to_path_buf(),
+        source,
+    })?;
+    if let Some(stdin) = &mut supervisor.stdin {
+        // It fails only if the supervisor has ended: `until_ready` finds that, and the reason.
+        let _ = writeln!(stdin, "{password}");
+    }
+    Ok(supervisor)
 }
 
 fn server_arguments(port: u16, durability: Durability) -> Vec<String> {

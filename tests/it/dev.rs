@@ -17,15 +17,15 @@ use crate::binary::{Ended, run};
 use crate::harness::{PATIENCE, SECRET, TestApp, client, header, tell, until};
 
 /// What the test's own environment says about Postgres.
-fn environment() -> Vec<(&'static str, String)> {
+pub fn environment() -> Vec<(&'static str, String)> {
     ["PATH", "PG_BIN"].into_iter().filter_map(|name| Some((name, std::env::var(name).ok()?))).collect()
 }
 
 /// A folder of a test's own, which the user that runs Postgres can enter.
-struct Folder(PathBuf);
+pub struct Folder(pub PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub fn new() -> Self {
         static FOLDERS: AtomicU32 = AtomicU32::new(0);
         let name = format!("clawback-dev-{}-{}", std::process::id(), FOLDERS.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);
@@ -34,7 +34,7 @@ impl Folder {
         Self(folder)
     }
 
-    fn inside(&self, name: &str) -> String {
+    pub fn inside(&self, name: &str) -> String {
         self.0.join(name).display().to_string()
     }
 
