@@ -111,7 +111,7 @@ async fn tell(database: &str, secret: &str, port: u16, args: &Demo) -> anyhow::R
     let mut conn = PgConnection::connect(database).await?;
     processed(&mut conn).await?;
     for payment_id in queries::unlinked_payments(&mut conn).await? {
-        say!("{payment_id} names no order: a service says which one it is for …");
+        say!("{payment_id} has no order reference. Linking it to order-linked-late, as a service would …");
         queries::link_payment(&mut conn, &payment_id, "order-linked-late").await?;
     }
     processed(&mut conn).await?;
@@ -123,7 +123,7 @@ async fn processed(conn: &mut PgConnection) -> anyhow::Result<()> {
     until("every event is processed", settled).await
 }
 
-/// Every story, ending now, each for an order of its own name; and one whose order nobody named.
+/// Every story, ending now, each for an order named after it; and one without an order reference.
 fn events(seed: u64) -> Vec<StoryEvent> {
     let now = unix_now();
     let tell = |story: &Story, order_key: &str| {
@@ -137,7 +137,7 @@ fn events(seed: u64) -> Vec<StoryEvent> {
 async fn print(conn: &mut PgConnection, deliveries: usize) -> anyhow::Result<()> {
     let counts = queries::event_counts(conn).await?;
     let counted: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
-    say!("\n{deliveries} deliveries answered 200; the ledger holds each event once: {}.", counted.join(", "));
+    say!("\nAll {deliveries} deliveries were answered with 200. Each event is stored once: {}.", counted.join(", "));
     let (screen, all) = (Screen::of_stdout(), Page { before: None, limit: i64::MAX });
     let orders = queries::orders(conn, &OrderFilter::default(), &all).await?;
     say!("\nOrders (clawback_v1.orders), the last changed first:\n");
@@ -148,9 +148,9 @@ async fn print(conn: &mut PgConnection, deliveries: usize) -> anyhow::Result<()>
     let ready = FollowUpFilter { state: Some("ready".to_owned()), ..FollowUpFilter::default() };
     say!("{}", table::render(&screen, FOLLOW_UPS, &queries::follow_ups(conn, &ready, i64::MAX).await?));
     let eventful = queries::most_eventful_order(conn).await?;
-    say!("How {eventful} came to its state (clawback_v1.order_history), in the order of arrival:\n");
+    say!("History of {eventful} (clawback_v1.order_history), in the order of arrival:\n");
     say!("{}", table::render(&screen, HISTORY, &queries::history(conn, Some(&eventful), &[]).await?));
-    say!("Next: make run keeps a receiver up; docs/GUIDE.md says how services read and act.");
+    say!("Next: clawback dev runs a receiver and prints what each event changes; docs/GUIDE.md is for services.");
     let failed = counts.iter().find(|(state, _)| state == "failed");
     ensure!(failed.is_none() && !orders.is_empty(), "events failed: {counts:?}");
     Ok(())
@@ -167,12 +167,12 @@ fn start(database: &str, secret: &str, port: u16) -> anyhow::Result<Child> {
     for inherited in ["CLAWBACK_MIGRATE", "CLAWBACK_TOLERANCE", "CLAWBACK_MAX_BODY", "CLAWBACK_EVIDENCE_MARKS"] {
         command.env_remove(inherited);
     }
-    // Its log would run through the tables; what goes wrong is seen by the answers.
+    // Its log would be printed between the tables; what goes wrong shows in its answers.
     command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
     command.spawn().context("cannot start the receiver")
 }
 
-/// Asks it to drain, and waits.
+/// Asks the receiver to drain, and waits until it has ended.
 async fn stop(service: &mut Child) -> anyhow::Result<()> {
     let id = service.id().context("the receiver ended by itself")?;
     let asked = Command::new("kill").arg(id.to_string()).status().await?;

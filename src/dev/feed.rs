@@ -11,7 +11,7 @@ use time::macros::format_description;
 use crate::store::feed::{self, Change, Processed};
 use crate::terminal::{count, say};
 
-/// An event can become visible later than another that was stored after it: by much less than this.
+/// A batch becomes visible when it commits, with the time at which it began: never so much later.
 const LATE: Duration = Duration::from_secs(10);
 
 /// The lines printed so far, and a connection to read what is new.

@@ -31,16 +31,16 @@ mod tests;
 /// process can still clean up after this one was killed.
 const SUPERVISOR: &str = include_str!("local_postgres/supervisor.sh");
 
-/// A suite runs many tests at once, each with a pool of its own; Postgres' default of 100 is used up.
+/// A test suite runs many tests at once, each with a pool of its own: more than Postgres' default of 100.
 const MAX_CONNECTIONS: u16 = 300;
 
-/// Making and starting a server takes 0.6–2.8 s; the rest is for machines under load.
+/// Creating and starting a server takes 0.6–2.8 s; the rest is for machines under load.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// How long a server whose owner was killed may take to end.
 const GONE_WITHIN: Duration = Duration::from_secs(15);
 
-/// A port found free can be taken by somebody else before the server binds it.
+/// A port that was free can be taken by another process before the server binds it.
 const PORT_ATTEMPTS: usize = 5;
 
 /// A running private Postgres.
@@ -89,7 +89,7 @@ impl Options {
     }
 }
 
-/// Why there is no server. Each message says what was tried and what mends it.
+/// Why no server was started. Each message says what was tried and how to fix it.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// No folder of the search has both `initdb` and `postgres`.
@@ -104,9 +104,9 @@ pub enum StartError {
     /// A server that was started in a kept folder before has not ended yet.
     #[error("a Postgres still runs in {}: wait until it has ended, or stop it", .0.display())]
     StillRunning(PathBuf),
-    /// Running as root, for which Postgres refuses to run, and there is nobody else to run it.
+    /// Postgres refuses to run as root, and there is no other user to run it.
     #[error(
-        "Postgres does not run as root, and /etc/passwd has neither `postgres` nor `nobody` to run \
+        "Postgres does not run as root, and /etc/passwd has no user `postgres` or `nobody` to run \
          it: run this as an ordinary user, or `useradd --system postgres`"
     )]
     NoUser,
@@ -131,7 +131,7 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
-    /// No loopback port could be had.
+    /// No loopback port was free.
     #[error("could not find a free port on 127.0.0.1")]
     Port(#[source] io::Error),
     /// The server ended before it was ready.
@@ -149,7 +149,7 @@ pub enum StartError {
 }
 
 impl LocalPostgres {
-    /// Makes and starts a server, and returns once it answers: within 1–3 s, at most 30.
+    /// Creates and starts a server, and returns once it answers: after 1–3 s, at most 30.
     ///
     /// # Errors
     ///
@@ -216,38 +216,11 @@ impl LocalPostgres {
         let broken = |source| StartError::Folder { folder: folder.to_path_buf(), source };
         let (output, log) = home.open_log().map_err(broken)?;
         until_free(&output, folder).await?;
-        let started = Self::spawn_in(&home, options, bin, port, output);
-        let (supervisor, password) = started.inspect_err(|_| home.remove_rest())?;
-        Ok(Self { supervisor, home, log, port, password })
-    }
-
-    fn spawn_in(
-        home: &Home,
-        options: &Options,
-        bin: &Path,
-        port: u16,
-        output: File,
-    ) -> Result<(Child, String), StartError> {
-        let folder = home.path();
-        let broken = |source| StartError::Folder { folder: folder.to_path_buf(), source };
         let password = home.password().map_err(broken)?;
-        let account = Account::for_owner_of(&home.own_file())?;
-        account.take_over(folder).map_err(broken)?;
-
-        let mut command = account.command(folder, Path::new("/bin/sh"));
-        command.args(["-c", SUPERVISOR, "clawback-postgres"]).arg(folder).arg(bin).env("CLAWBACK_KEEP", home.keep());
-        command.args(server_arguments(port, options.durability));
-        command.stdin(Stdio::piped()).stderr(output.try_clone().map_err(broken)?).stdout(output);
-        let mut supervisor = command.spawn().map_err(|source| StartError::Unreachable {
-            user: account.name().to_owned(),
-            folder: folder.to_path_buf(),
-            source,
-        })?;
-        if let Some(stdin) = &mut supervisor.stdin {
-            // It fails only if the supervisor has ended: `until_ready` finds that, and the reason.
-            let _ = writeln!(stdin, "{password}");
-        }
-        Ok((supervisor, password))
+        let mut arguments = vec![bin.as_os_str().to_owned()];
+        arguments.extend(server_arguments(port, options.durability).into_iter().map(OsString::from));
+        let supervisor = supervise(&home, &arguments, output, &password).inspect_err(|_| home.remove_rest())?;
+        Ok(Self { supervisor, home, log, port, password })
     }
 
     async fn until_ready(&mut self) -> Result<(), StartError> {
@@ -298,6 +271,29 @@ impl LocalPostgres {
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
+}
+
+/// Starts the supervisor, which makes the database if there is none, and runs the server.
+fn supervise(home: &Home, arguments: &[OsString], output: File, password: &str) -> Result<Child, StartError> {
+    let folder = home.path();
+    let broken = |source| StartError::Folder { folder: folder.to_path_buf(), source };
+    let account = Account::for_owner_of(&home.own_file())?;
+    account.take_over(folder).map_err(broken)?;
+
+    let mut command = account.command(folder, Path::new("/bin/sh"));
+    command.args(["-c", SUPERVISOR, "clawback-postgres"]).arg(folder).args(arguments);
+    command.env("CLAWBACK_KEEP", home.keep());
+    command.stdin(Stdio::piped()).stderr(output.try_clone().map_err(broken)?).stdout(output);
+    let mut supervisor = command.spawn().map_err(|source| StartError::Unreachable {
+        user: account.name().to_owned(),
+        folder: folder.to_path_buf(),
+        source,
+    })?;
+    if let Some(stdin) = &mut supervisor.stdin {
+        // It fails only if the supervisor has ended: `until_ready` finds that, and the reason.
+        let _ = writeln!(stdin, "{password}");
+    }
+    Ok(supervisor)
 }
 
 fn server_arguments(port: u16, durability: Durability) -> Vec<String> {

@@ -26,12 +26,18 @@ const LOG: &str = "warn";
 const POLL: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Args)]
+#[command(
+    mut_arg("database_url", |arg| arg.hide(true)),
+    mut_arg("database_url_file", |arg| arg.hide(true)),
+    mut_arg("migrate", |arg| arg.hide(true))
+)]
 pub(crate) struct Dev {
-    #[command(flatten)]
-    serve: config::Serve,
-    /// Keep the database and the signing secret in this folder [default: throw them away]
+    /// Keep the database and the signing secret in this folder [default: delete them at the end]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Those of the database are not used: it is private.
+    #[command(flatten)]
+    serve: config::Serve,
 }
 
 pub(crate) async fn run(args: Dev) -> anyhow::Result<()> {

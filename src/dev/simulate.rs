@@ -67,7 +67,7 @@ pub(crate) struct Simulate {
 pub(crate) async fn run(args: Simulate) -> anyhow::Result<()> {
     let Some(story) = args.scenario.filter(|_| !args.list) else {
         for story in stories::all() {
-            say!("{:<32} {}", story.name, story.about);
+            say!("{:<34} {}", story.name, story.about);
         }
         return Ok(());
     };

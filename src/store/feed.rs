@@ -48,27 +48,33 @@ pub async fn processed_since(conn: &mut PgConnection, since: OffsetDateTime) -> 
     sqlx::query_as!(
         Processed,
         // One batch is one transaction, so all that it wrote has the same time.
-        r#"with lately as (
-               select e.*, l.seq,
-                      (select coalesce(jsonb_agg(jsonb_build_object('of', coalesce(h.order_id, h.payment_id),
-                                                                    'from', h.from_state, 'to', h.to_state)
-                                                 order by h.id), '[]')
-                       from clawback_v1.order_history h
-                       where h.event_id = e.event_id and h.recorded_at = e.processed_at) as changes
+        r#"with changed as (
+               select event_id, recorded_at,
+                      jsonb_agg(jsonb_build_object('of', coalesce(order_id, payment_id), 'from', from_state,
+                                                   'to', to_state) order by id) as changes
+               from clawback_v1.order_history
+               where recorded_at > $1
+               group by event_id, recorded_at
+           ), added as (
+               select payment_id, created_at, count(*) as follow_ups
+               from clawback_v1.follow_ups
+               where created_at > $1
+               group by payment_id, created_at
+           ), lately as (
+               select e.*, c.changes, l.seq,
+                      row_number() over (partition by e.payment_id, e.processed_at
+                                         order by c.changes is not null desc, l.seq desc) = 1 as counts
                from clawback_v1.events e
                left join clawback.events l on l.event_id = e.event_id
+               left join changed c on c.event_id = e.event_id and c.recorded_at = e.processed_at
                where e.processed_at > $1
-           ), counted as (
-               select l.*, row_number() over (partition by l.payment_id, l.processed_at
-                                              order by l.changes <> '[]' desc, l.seq desc) = 1 as counts
-               from lately l
            )
-           select event_id as "event_id!", type as "event_type!", state as "state!", last_error as reason,
-                  processed_at as "at!", changes as "changes!: Json<Vec<Change>>",
-                  (select count(*) from clawback_v1.follow_ups f
-                   where counts and f.payment_id = c.payment_id and f.created_at = c.processed_at) as "follow_ups!"
-           from counted c
-           order by processed_at, seq"#,
+           select e.event_id as "event_id!", e.type as "event_type!", e.state as "state!", e.last_error as reason,
+                  e.processed_at as "at!", coalesce(e.changes, '[]') as "changes!: Json<Vec<Change>>",
+                  coalesce(a.follow_ups, 0) as "follow_ups!"
+           from lately e
+           left join added a on e.counts and a.payment_id = e.payment_id and a.created_at = e.processed_at
+           order by e.processed_at, e.seq"#,
         since
     )
     .fetch_all(conn)

@@ -7,24 +7,26 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
+use clawback::store::feed;
 use serde_json::json;
+use time::OffsetDateTime;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::binary::{Ended, run};
-use crate::harness::{PATIENCE, SECRET, client, header, tell, until};
+use crate::harness::{PATIENCE, SECRET, TestApp, client, header, tell, until};
 
 /// What the test's own environment says about Postgres.
-fn environment() -> Vec<(&'static str, String)> {
+pub fn environment() -> Vec<(&'static str, String)> {
     ["PATH", "PG_BIN"].into_iter().filter_map(|name| Some((name, std::env::var(name).ok()?))).collect()
 }
 
 /// A folder of a test's own, which the user that runs Postgres can enter.
-struct Folder(PathBuf);
+pub struct Folder(pub PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub fn new() -> Self {
         static FOLDERS: AtomicU32 = AtomicU32::new(0);
         let name = format!("clawback-dev-{}-{}", std::process::id(), FOLDERS.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);
@@ -33,7 +35,7 @@ impl Folder {
         Self(folder)
     }
 
-    fn inside(&self, name: &str) -> String {
+    pub fn inside(&self, name: &str) -> String {
         self.0.join(name).display().to_string()
     }
 
@@ -82,6 +84,11 @@ impl Dev {
         self.lines.lock().expect("no panic").clone()
     }
 
+    /// The lines of events: those that begin with a time such as `08:09:21Z`.
+    fn event_lines(&self) -> Vec<String> {
+        self.lines().into_iter().filter(|line| line.get(8..11) == Some("Z  ")).collect()
+    }
+
     /// What the welcome says under this heading.
     fn said(&self, heading: &str) -> Option<String> {
         let lines = self.lines();
@@ -106,7 +113,7 @@ impl Dev {
 
     /// Waits for the line of an event, and returns what stands behind its id.
     async fn line_of(&self, event_id: &str) -> String {
-        let behind = || self.lines().iter().find_map(|line| Some(line.split_once(event_id)?.1.trim().to_owned()));
+        let behind = || self.event_lines().iter().find_map(|line| Some(line.split_once(event_id)?.1.trim().to_owned()));
         until(event_id, async || behind().is_some()).await;
         behind().expect("waited for")
     }
@@ -149,10 +156,8 @@ async fn each_event_is_one_line_that_says_what_it_changed() {
     dev.deliver(&event("evt_failed", "charge.succeeded", &json!({ "id": "ch_1", "object": "charge" }))).await;
     let failed = dev.line_of("evt_failed").await;
     assert!(failed.starts_with("failed: ") && failed.contains("amount"), "{failed}");
-    // A line each, and none of the service's own.
-    let after_welcome = dev.lines().into_iter().skip_while(|line| !line.starts_with("Each event")).skip(2);
-    assert_eq!(after_welcome.count(), story.len() + 2, "{:#?}", dev.lines());
-    assert!(!dev.lines().iter().any(|line| line.contains("listening")));
+    assert_eq!(dev.event_lines().len(), story.len() + 2, "{:#?}", dev.lines());
+    assert!(!dev.lines().iter().any(|line| line.contains("\"INFO\"")), "the service's log drowns them");
     dev.stop().await;
 }
 
@@ -208,4 +213,22 @@ async fn a_folder_that_is_in_use_or_holds_something_else_is_refused() {
     let refusal = format!("clawback: {photos} holds other files: name a new or empty folder\n");
     assert_eq!((ended.code, ended.stderr), (Some(1), refusal));
     assert_eq!(fs::read_dir(&photos).expect("the folder").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn follow_ups_of_a_batch_count_for_the_last_event_that_changed_something() {
+    let app = TestApp::start().await;
+    let story = tell("chargeback-open", "order-7");
+    let held = app.db.hold_batches().await;
+    app.deliver_all(&story).await;
+    let mut conn = app.db.pool.acquire().await.expect("a connection");
+    held.rollback().await.expect("the lock ends");
+    app.db.settle().await;
+    let processed = feed::processed_since(&mut conn, OffsetDateTime::UNIX_EPOCH).await.expect("rows");
+    let ids: Vec<_> = processed.iter().map(|event| &event.event_id).collect();
+    assert_eq!(ids, story.iter().map(|event| &event.id).collect::<Vec<_>>());
+    let counted = processed.iter().filter(|event| event.follow_ups > 0);
+    let counted: Vec<_> = counted.map(|event| (event.event_type.as_str(), event.follow_ups)).collect();
+    assert_eq!(counted, [("charge.dispute.created", 5)]);
+    assert!(feed::processed_since(&mut conn, processed[0].at).await.expect("rows").is_empty());
 }

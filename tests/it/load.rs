@@ -1,5 +1,5 @@
-//! Many connections that deliver events without a pause: each again until it is acknowledged, wherever
-//! the service is by then, as Stripe would.
+//! Load: many connections that deliver events without a pause. As Stripe does, each event is sent again until it is
+//! acknowledged, to wherever the service is by then.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::harness::{header, unix_now, until};
 
-/// Where the events go; none while there is nobody.
+/// Where the events go; none while no service runs.
 type Target = Option<SocketAddr>;
 
 pub struct Load {
@@ -37,17 +37,17 @@ impl Load {
         self.target.send_replace(target);
     }
 
-    /// So many events were acknowledged by now.
+    /// How many events were acknowledged so far.
     pub fn acknowledged(&self) -> usize {
         self.acknowledged.load(Ordering::Relaxed)
     }
 
     pub async fn until_acknowledged(&self, count: usize) {
-        until("enough is acknowledged", async || self.acknowledged() >= count).await;
+        until("enough events are acknowledged", async || self.acknowledged() >= count).await;
     }
 
-    /// Ends the load; the ids of all events that were acknowledged. What is under way then is answered,
-    /// or lost with its connection.
+    /// Ends the load, and returns the ids of all events that were acknowledged. A delivery in progress is finished, or
+    /// lost with its connection.
     pub async fn end(self) -> Vec<String> {
         drop(self.target);
         self.senders.join_all().await.concat()
@@ -57,7 +57,7 @@ impl Load {
 async fn send(number: usize, mut target: watch::Receiver<Target>, count: Arc<AtomicUsize>) -> Vec<String> {
     let mut ids = Vec::new();
     let mut connection = None;
-    // Ends when the load does: an event that was not acknowledged then is nobody's promise.
+    // Ends when the load does. Nothing was promised about an event that is not acknowledged by then.
     while target.has_changed().is_ok() {
         let id = format!("evt_load_{number}_{}", ids.len());
         let request = request(&event(&id));
@@ -82,7 +82,7 @@ async fn acknowledged(
     if connection.is_none() {
         let Ok(address) = target.wait_for(Option::is_some).await.map(|address| *address) else { return false };
         let Ok(stream) = TcpStream::connect(address.expect("waited for")).await else {
-            // Gone: until somebody says where it is now.
+            // The service is gone: wait until the test says where it is now.
             drop(target.changed().await);
             return false;
         };

@@ -7,6 +7,7 @@ mod architecture;
 mod binary;
 mod bodies;
 mod cli;
+mod demo;
 mod dev;
 mod docs;
 mod doctor;

@@ -1,11 +1,11 @@
-//! Every story, ours and the samples', in every order: each has one end, and a person can read it.
+//! Every story and every sample ends in the same state, whatever the order of its events.
 //!
-//! In memory, as in `memory.rs`. Here everything is compared that is kept, after each batch, and nothing
-//! tells what is right but the page of ends that somebody agreed with.
+//! In memory, as in `memory.rs`. Here all rows are compared after each batch. Which end is right only the reviewed
+//! snapshot says.
 //!
-//! Tables are a function of what they were and of the batch that comes. So where two ways have brought the
-//! same events and the tables are alike, what follows needs to be tried once only: that is how every order
-//! of nine events can be tried at all.
+//! The tables after a batch are a function of the tables before it and of the batch. So where two orders have delivered
+//! the same events and the tables are equal, the rest needs to be tried only once: this is how every order of nine
+//! events can be tried at all.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
@@ -20,20 +20,20 @@ use crate::samples;
 use crate::table::{self, Rows};
 use crate::tables::{ReadEvent, Tables};
 
-/// When our stories begin. That of the service on Postgres is the same.
+/// When our stories begin. The tests on Postgres use the same time.
 const START: i64 = 1_785_000_000;
-/// The most events that come in every order, one by one.
+/// Up to so many events are delivered in every order, one by one.
 const EVERY_ORDER: usize = 9;
-/// The most events that come in every order in one batch too: there are 720.
+/// Up to so many events are delivered in every order in one batch too: that is 720 orders.
 const EVERY_ORDER_AT_ONCE: usize = 6;
-/// How many halves of a longer story are tried, and in how many orders each, and the other half after it.
+/// For a longer story: how many halves are tried, and in how many orders each half.
 const HALVES: usize = 16;
 const ORDERS_OF_A_HALF: usize = 8;
-/// In how many orders the whole comes besides.
+/// In how many random orders each story is delivered as well.
 const SHUFFLES: usize = 50;
 
 #[test]
-fn every_story_has_one_end_in_whatever_order_it_arrives() {
+fn every_story_ends_in_one_state_whatever_the_order() {
     let ours = stories::all().iter().map(|story| {
         let told = story.tell(&Cast::new(story.name, START));
         let events = told.into_iter().map(|e| Event { id: e.id, kind: e.r#type, created: e.created, body: e.body });
@@ -44,7 +44,7 @@ fn every_story_has_one_end_in_whatever_order_it_arrives() {
 }
 
 #[test]
-fn every_sample_story_has_one_end_in_whatever_order_it_arrives() {
+fn every_sample_ends_in_one_state_whatever_the_order() {
     let Some(folder) = samples::folder() else { return };
     let told = samples::stories(&folder).into_iter().map(|(name, bodies)| (name, bodies.into_iter().map(event)));
     let page = page(told.map(|(name, events)| (name, events.collect())).collect());
@@ -92,13 +92,13 @@ fn block(name: &str, events: &[Event]) -> String {
     format!("\n{name}: {} events, {orders} orders\n{}", events.len(), table::lines(rows(tried.end())))
 }
 
-/// What was tried of a story so far. A set of events is a number with a bit for each.
+/// What was tried of a story so far. A set of events is a number with one bit for each event.
 struct Tried<'a> {
     name: &'a str,
     events: &'a [ReadEvent],
-    /// The tables after each set of events, however they came.
+    /// The tables after each set of events, whatever the order.
     after: HashMap<u32, Tables>,
-    /// What came after what.
+    /// The sets and the batches that were delivered after them.
     batches: HashSet<(u32, Vec<usize>)>,
 }
 
@@ -107,7 +107,7 @@ impl<'a> Tried<'a> {
         Self { name, events, after: [(0, Tables::default())].into(), batches: HashSet::new() }
     }
 
-    /// Tries all there is to try; returns the number of orders.
+    /// Tries all orders that this file promises, and returns their number.
     fn all(&mut self) -> usize {
         let count = self.events.len();
         let in_order: Vec<usize> = (0..count).collect();
@@ -130,7 +130,7 @@ impl<'a> Tried<'a> {
         2 + SHUFFLES + HALVES * ORDERS_OF_A_HALF * ORDERS_OF_A_HALF
     }
 
-    /// Each event comes after each set of others: so all orders are tried.
+    /// Delivers each event after each set of others: so all orders are tried.
     fn every_order(&mut self) {
         for seen in 0..1 << self.events.len() {
             for place in (0..self.events.len()).filter(|place| seen & (1 << place) == 0) {
@@ -146,8 +146,8 @@ impl<'a> Tried<'a> {
         self.way(0, &some_batches(order, &mut dice));
     }
 
-    /// One half in several orders, and the other half after it in as many: where they meet all that is kept
-    /// is alike, so each order of the one is tried with each of the other.
+    /// One half in several orders, then the other half in as many. Between the two the tables are equal, so each order
+    /// of one half is tried with each of the other.
     fn halves(&mut self, seed: u64) {
         let mut dice = Dice(!seed);
         let mut places: Vec<usize> = (0..self.events.len()).collect();
@@ -159,12 +159,12 @@ impl<'a> Tried<'a> {
         }
     }
 
-    /// Delivers one batch after another; returns what was seen then.
+    /// Delivers one batch after another, and returns the set of events delivered by then.
     fn way(&mut self, seen: u32, batches: &[Vec<usize>]) -> u32 {
         batches.iter().fold(seen, |seen, batch| self.batch(seen, batch))
     }
 
-    /// Delivers a batch after a set of events; returns what was seen then.
+    /// Delivers a batch after a set of events, and returns the set of events delivered by then.
     fn batch(&mut self, seen: u32, batch: &[usize]) -> u32 {
         let now = batch.iter().fold(seen, |seen, place| seen | 1 << place);
         if self.batches.insert((seen, batch.to_vec())) {
@@ -186,7 +186,7 @@ impl<'a> Tried<'a> {
     }
 }
 
-/// Every order of so many places.
+/// Every order of that many places.
 fn orders(count: usize) -> Vec<Vec<usize>> {
     let with = |order: &Vec<usize>, at: usize, place: usize| {
         let mut order = order.clone();
@@ -198,7 +198,7 @@ fn orders(count: usize) -> Vec<Vec<usize>> {
     })
 }
 
-/// So many places shuffled, one in six of them twice.
+/// The places shuffled, one in six of them twice.
 fn shuffled(places: &[usize], dice: &mut Dice) -> Vec<usize> {
     let mut order = places.to_vec();
     order.extend(places.iter().filter(|_| dice.roll(6) == 0));
@@ -210,7 +210,7 @@ fn shuffle(places: &mut [usize], dice: &mut Dice) {
     (1..places.len()).rev().for_each(|n| places.swap(n, dice.roll(n + 1)));
 }
 
-/// One by one, cut by chance, or mostly all at once.
+/// One by one, cut at random, or in most cases all at once.
 fn some_batches(order: Vec<usize>, dice: &mut Dice) -> Vec<Vec<usize>> {
     match dice.roll(5) {
         0 => cut(&order, |_| true),
@@ -219,7 +219,7 @@ fn some_batches(order: Vec<usize>, dice: &mut Dice) -> Vec<Vec<usize>> {
     }
 }
 
-/// In batches: a new one begins where it is said.
+/// Batches, of which a new one begins where `begins` says so.
 fn cut(order: &[usize], mut begins: impl FnMut(usize) -> bool) -> Vec<Vec<usize>> {
     let mut batches: Vec<Vec<usize>> = Vec::new();
     for place in order {
@@ -247,16 +247,15 @@ fn rows(end: &Tables) -> Rows {
     }
 }
 
-/// The lines in which two ends differ.
+/// The lines in which two states differ.
 fn difference(one: &Tables, other: &Tables) -> String {
     let (one, other) = (format!("{one:#?}"), format!("{other:#?}"));
     let lines = one.lines().zip(other.lines()).filter(|(one, other)| one != other).take(20);
     lines.map(|(one, other)| format!("{one}\n  and before {other}\n")).collect()
 }
 
-/// What tries every order must know every order.
 #[test]
-fn every_order_is_known() {
+fn orders_returns_every_order() {
     let mut all = orders(4);
     all.sort();
     all.dedup();

@@ -1,4 +1,4 @@
-//! Who runs the server. Postgres refuses to run as root, so root has to lend it to somebody else.
+//! The user that runs the server. Postgres refuses to run as root, so root runs it as another user.
 
 use std::fs;
 use std::io;
@@ -9,11 +9,11 @@ use std::process::Command;
 
 use super::StartError;
 
-/// Who runs the server.
+/// The user that runs the server.
 pub(super) enum Account {
-    /// Whoever runs this.
+    /// The user that runs this process.
     Own,
-    /// Somebody else, since this runs as root.
+    /// Another user, since this process runs as root.
     Other { name: String, uid: u32, gid: u32 },
 }
 

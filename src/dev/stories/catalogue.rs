@@ -7,17 +7,17 @@ pub(super) const CATALOGUE: &[Story] = &[
     Story { name: "partial-refund", about: "paid, then part of it refunded", script: scenarios::partial_refund },
     Story {
         name: "full-refund",
-        about: "paid, then refunded in two parts, the bank's reference following",
+        about: "paid, then refunded in two parts; the bank's reference follows",
         script: scenarios::full_refund,
     },
     Story {
         name: "refund-pending",
-        about: "a refund that waits for balance and goes through days later",
+        about: "a refund that waits for balance and succeeds days later",
         script: scenarios::refund_pending,
     },
     Story {
         name: "refund-fails-later",
-        about: "a refund that succeeded and is sent back by the bank five days later",
+        about: "a refund that succeeded and is returned by the bank five days later",
         script: scenarios::refund_fails_later,
     },
     Story {
@@ -33,7 +33,7 @@ pub(super) const CATALOGUE: &[Story] = &[
     Story { name: "chargeback-lost", about: "a chargeback, answered and lost", script: scenarios::chargeback_lost },
     Story {
         name: "late-win",
-        about: "a lost chargeback that the bank decides anew, weeks later",
+        about: "a lost chargeback that the bank reverses weeks later",
         script: scenarios::late_win,
     },
     Story {
@@ -43,10 +43,10 @@ pub(super) const CATALOGUE: &[Story] = &[
     },
     Story {
         name: "inquiry-closed",
-        about: "a bank's inquiry, answered and closed without a chargeback",
+        about: "an inquiry, answered and closed without a chargeback",
         script: scenarios::inquiry_closed,
     },
-    Story { name: "inquiry-open", about: "a bank's inquiry that waits for an answer", script: scenarios::inquiry_open },
+    Story { name: "inquiry-open", about: "an inquiry that waits for an answer", script: scenarios::inquiry_open },
     Story {
         name: "inquiry-escalated",
         about: "an answered inquiry that becomes a chargeback and waits for evidence again",
@@ -54,12 +54,12 @@ pub(super) const CATALOGUE: &[Story] = &[
     },
     Story {
         name: "prevented",
-        about: "a case that a prevention product settles before it is a chargeback",
+        about: "a dispute that a prevention product settles before it becomes a chargeback",
         script: scenarios::prevented,
     },
     Story {
         name: "unchallengeable",
-        about: "a chargeback that allows no answer: opened and lost at once",
+        about: "a chargeback that cannot be answered: opened and lost at once",
         script: scenarios::unchallengeable,
     },
     Story {
@@ -84,11 +84,11 @@ pub(super) const CATALOGUE: &[Story] = &[
     },
     Story {
         name: "review-approved",
-        about: "a review that found the payment good",
+        about: "a payment held for review and approved",
         script: scenarios::review_approved,
     },
-    Story { name: "authorized", about: "a hold on the card that nobody captured yet", script: scenarios::authorized },
-    Story { name: "void", about: "a hold that the merchant gives up", script: scenarios::void },
+    Story { name: "authorized", about: "an authorization that is not captured yet", script: scenarios::authorized },
+    Story { name: "void", about: "an authorization that the merchant cancels", script: scenarios::void },
     Story {
         name: "void-before-2025",
         about: "the same in an API version before 2025-03-31: Stripe shows it as refunded",
@@ -96,7 +96,7 @@ pub(super) const CATALOGUE: &[Story] = &[
     },
     Story {
         name: "partial-capture",
-        about: "a hold of which part is captured, and the rest let go",
+        about: "an authorization of which part is captured and the rest released",
         script: scenarios::partial_capture,
     },
     Story {
@@ -105,7 +105,11 @@ pub(super) const CATALOGUE: &[Story] = &[
         script: scenarios::partial_capture_before_2025,
     },
     Story { name: "payment-failed", about: "a declined card", script: scenarios::payment_failed },
-    Story { name: "payment-pending", about: "a bank debit on its way", script: scenarios::payment_pending },
+    Story {
+        name: "payment-pending",
+        about: "a bank debit that is still processing",
+        script: scenarios::payment_pending,
+    },
     Story {
         name: "chargeback-open",
         about: "a chargeback that waits for evidence",
@@ -113,7 +117,7 @@ pub(super) const CATALOGUE: &[Story] = &[
     },
     Story {
         name: "dispute-under-review",
-        about: "a chargeback, answered, that the bank is looking at",
+        about: "a chargeback, answered and under review by the bank",
         script: scenarios::dispute_under_review,
     },
     Story {
@@ -123,7 +127,7 @@ pub(super) const CATALOGUE: &[Story] = &[
     },
     Story {
         name: "authorization-expired",
-        about: "a hold that runs out after seven days",
+        about: "an authorization that expires after seven days",
         script: scenarios::authorization_expired,
     },
     Story {
@@ -131,10 +135,10 @@ pub(super) const CATALOGUE: &[Story] = &[
         about: "the same in an API version before 2025-03-31: Stripe shows it as refunded",
         script: scenarios::authorization_expired_before_2025,
     },
-    Story { name: "debit-settled", about: "a bank debit that arrives days later", script: scenarios::debit_settled },
+    Story { name: "debit-settled", about: "a bank debit that settles days later", script: scenarios::debit_settled },
     Story {
         name: "debit-returned",
-        about: "a bank debit that the bank refuses days later",
+        about: "a bank debit that the bank returns days later",
         script: scenarios::debit_returned,
     },
     Story {
@@ -144,17 +148,17 @@ pub(super) const CATALOGUE: &[Story] = &[
     },
     Story {
         name: "refund-second-try",
-        about: "declined twice, paid, partly refunded; the bank sends the refund back and it is made again",
+        about: "declined twice, paid, partly refunded; the bank returns the refund, and it is made again",
         script: long_scenarios::refund_second_try,
     },
     Story {
         name: "inquiry-late-win",
-        about: "an inquiry, answered, that becomes a chargeback, answered, lost and decided anew",
+        about: "an inquiry, answered, that becomes a chargeback, answered, lost and later reversed",
         script: long_scenarios::inquiry_late_win,
     },
     Story {
         name: "captured-part-lost-part",
-        about: "part of a hold captured, part of that refunded, the rest lost in a dispute over all of it",
+        about: "part of an authorization captured, part of that refunded, the rest lost in a dispute over all of it",
         script: long_scenarios::captured_part_lost_part,
     },
     Story {
@@ -179,7 +183,7 @@ pub(super) const CATALOGUE: &[Story] = &[
     },
     Story {
         name: "prevented-reopened",
-        about: "a prevented case that becomes a chargeback after all, answered and lost",
+        about: "a prevented dispute that becomes a chargeback after all, answered and lost",
         script: long_scenarios::prevented_reopened,
     },
 ];
