@@ -18,7 +18,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::bodies::{charge, dispute, event};
-use crate::guide::consumer_role;
+use crate::guide::{README, blocks, consumer_role};
 use crate::harness::{PATIENCE, TestApp, tell_with, until};
 
 /// No poll comes within a test: only a notification wakes a consumer for what is ready after its start.
@@ -164,6 +164,31 @@ async fn the_node_example_mails_each_refund_and_repeats_a_failed_one_with_the_sa
     assert_eq!(sent, [euro.clone(), euro, told("order-yen", "4800 JPY")]);
     assert_eq!(mails[0].0, mails[1].0, "the same key");
     assert_ne!(mails[1].0, mails[2].0, "another refund");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lines_of_the_readme_mail_a_refund_from_node() {
+    let Some(node) = prepared("CLAWBACK_EXAMPLE_NODE") else { return };
+    let app = TestApp::start().await;
+    app.live("partial-refund", "order-1").await;
+    let (_, url) = consumer_role(&app.db).await;
+    let script = format!(
+        "const pg = require({driver:?});
+         const sendMail = async (order, refund, {{ idempotencyKey }}) =>
+             console.log(order, refund.amount, idempotencyKey.split('/')[0]);
+         (async () => {{
+             const db = new pg.Client({url:?});
+             await db.connect();
+             {lines}
+             await db.end();
+         }})();",
+        driver = folder("node").join("node_modules/pg"),
+        lines = blocks(README, "js"),
+    );
+    let output = Command::new(node).args(["-e", &script]).output().await.expect("Node runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "order-1 4800 notify_refund\n");
+    all_done(&app, "'notify_refund'", 1).await;
 }
 
 /// The evidence consumer, with its folders of documents and of archives.
