@@ -1,25 +1,25 @@
--- The ledger: every event that was acknowledged, its exact body, and the work it still asks for. Tables apart, since
--- they live differently: `events` is small and kept long, bodies are large and pruned by age, pending work is inserted
--- by intake and deleted by the processor.
+-- The ledger: every acknowledged event, its exact body, and pending work. Separate tables, because their rows live
+-- differently: `events` is small and kept long, bodies are large and may be pruned by age, pending work is inserted by
+-- intake and deleted by the processor.
 
--- Private tables, and what services see of them: 0006 and the files after it.
+-- `clawback` holds private tables, `clawback_v1` the interface for services: 0006 and later files.
 create schema if not exists clawback;
 create schema if not exists clawback_v1;
 revoke all on schema clawback, clawback_v1 from public;
 
-comment on schema clawback is 'Clawback: private tables. Read and act through clawback_v1.';
-comment on schema clawback_v1 is 'Clawback: the interface for services. Views to read, functions to act. Money is in minor units.';
+comment on schema clawback is 'Clawback: private tables. Use clawback_v1 instead.';
+comment on schema clawback_v1 is 'Clawback: the interface for services. Views to read, functions to act. Amounts are in minor units.';
 
 create table clawback.events (
     event_id     text        not null,
-    -- The order received. Not the order committed: never page by it.
+    -- Order of receipt. Not the order of commit: never use it as a cursor.
     seq          bigint      generated always as identity,
     type         text        not null,
     api_version  text,
     account      text,
     livemode     boolean,
     object_id    text,
-    -- No foreign key: it may name a payment that has become part of another.
+    -- No foreign key: the payment may have been merged into another.
     payment_id   text,
     created_at   timestamptz,
     received_at  timestamptz not null default now(),
@@ -33,20 +33,20 @@ create table clawback.events (
     constraint events_state check (state in ('pending', 'processed', 'ignored', 'failed')),
     constraint events_processed_at check ((state = 'pending') = (processed_at is null)),
     constraint events_attempts check (attempts >= 0),
-    -- What an operator needs to act: why.
+    -- An operator must know why.
     constraint events_reason check (state not in ('ignored', 'failed') or last_error is not null)
 ) with (fillfactor = 80);
--- Each row is updated once, when it is processed. No index holds a column that changes, and pages
--- keep a fifth free, so that the update stays on its page and touches no index.
+-- Each row is updated once, when it is processed. No index contains a column that changes, and pages keep a fifth free,
+-- so the update stays on its page and touches no index (HOT).
 
--- The last received first.
+-- For lists, newest first.
 create index events_received on clawback.events (received_at desc);
--- Finds the events of a payment: about 5 µs an event at intake, against reading the whole ledger.
+-- Finds the events of a payment without reading the whole ledger; costs about 5 µs per event at intake.
 create index events_object on clawback.events (object_id) where object_id is not null;
 
 create table clawback.event_payloads (
     event_id text not null,
-    -- The body exactly as it was signed: jsonb would refuse \u0000, reorder keys and cost twice the time.
+    -- The body exactly as signed: jsonb would refuse \u0000, reorder keys and take twice as long.
     payload  text not null,
     constraint event_payloads_pkey primary key (event_id),
     constraint event_payloads_event_fkey foreign key (event_id) references clawback.events (event_id)
@@ -60,27 +60,26 @@ exception when feature_not_supported then
 end
 $$;
 
--- No foreign key to events, which each row of a burst would pay for: rows come here by the statement that stores
--- their event.
+-- No foreign key to events, which would cost time for each row: the statement that stores an event inserts its row here.
 create table clawback.pending_events (
     seq      bigint      not null,
     event_id text        not null,
     -- When it was queued; a replay queues an old event again.
     since    timestamptz not null default now(),
-    -- Later than now while a failed attempt backs off.
+    -- In the future while a failed attempt backs off.
     run_at   timestamptz not null default now(),
-    -- It was processed before, and counts while it waits to be processed again.
+    -- True for a replay of a processed event: it still counts when facts are made from the ledger.
     counted  boolean     not null default false,
     constraint pending_events_pkey primary key (seq),
     constraint pending_events_event_key unique (event_id)
 ) with (
-    -- A queue: as many rows die as are born, so it is swept long before the default twenty per cent.
+    -- A queue: every row is deleted soon, so vacuum runs long before the default of 20 %.
     autovacuum_vacuum_scale_factor = 0.0,
     autovacuum_vacuum_threshold = 1000,
     autovacuum_vacuum_cost_delay = 0
 );
 
--- Events in state failed, apart: an index on events.state would make every update of an event touch it.
+-- The failed events, in a table of their own: an index on events.state would be touched by every update of an event.
 create table clawback.failed_events (
     event_id  text        not null,
     failed_at timestamptz not null default now(),
@@ -88,12 +87,12 @@ create table clawback.failed_events (
     constraint failed_events_event_fkey foreign key (event_id) references clawback.events (event_id)
 );
 
--- Who asked for an event to be processed again, and why.
+-- Who replayed an event, and why.
 create table clawback.replays (
     id           bigint      generated always as identity,
     event_id     text        not null,
     requested_by text        not null default session_user,
-    -- Several people share one role, so a person's own name stands beside the role's.
+    -- The person's name, because several people may share a role.
     person       text,
     reason       text        not null,
     requested_at timestamptz not null default now(),
@@ -104,9 +103,9 @@ create table clawback.replays (
 );
 create index replays_event on clawback.replays (event_id);
 
--- Events that are rightly signed, but of the other mode than their secret vouches for: Stripe sends test events to live
--- Connect endpoints by design. Kept apart, so that they take no id from the same event that comes rightly vouched, and
--- no replay or rebuild reads them.
+-- Correctly signed events whose livemode does not match the mode of their signing secret: Stripe sends test events to live
+-- Connect endpoints by design. Stored separately, so that the same event is processed when it arrives with a matching
+-- secret, and no replay or rebuild reads them.
 create table clawback.unvouched_events (
     event_id    text        not null,
     type        text        not null,
@@ -120,6 +119,6 @@ create table clawback.unvouched_events (
     constraint unvouched_events_pkey primary key (event_id),
     constraint unvouched_events_event_id_length check (octet_length(event_id) between 1 and 255)
 );
--- As those of events: they are listed together.
+-- As in events: both are listed together.
 create index unvouched_events_received on clawback.unvouched_events (received_at desc);
 create index unvouched_events_object on clawback.unvouched_events (object_id) where object_id is not null;

@@ -1,14 +1,13 @@
--- What the events add up to. `payments.facts` is the truth derived from the ledger: the best snapshot
--- of each Stripe object of one payment, in our own words. Everything else here is derived from it by
--- the pure core, and can be derived again and compared.
+-- The state derived from the events. `payments.facts` holds the latest snapshot of each Stripe object of one payment, in
+-- our own format. Everything else here is derived from it by the pure core, and can be derived again and compared.
 --
--- An empty string stands for "none" where a column is part of a key: the platform's own account, a
--- currency not known yet. The public views show null.
+-- An empty string means "none" in columns that are part of a key: the platform account, an unknown currency. The public
+-- views show null.
 --
--- Constraints hold what the core promises of its rows: whoever breaks a promise, by a mistake here or by hand, is
--- refused and named. No CHECK can say that refunded is at most paid: a refund may be seen before its charge
--- (`clawback doctor` lists such payments). Where a state is checked against money, amounts are added as numeric: two
--- of 64 bits may exceed 64 bits. While a dispute is open: hold, and only then is money in dispute and evidence awaited.
+-- Constraints state the core's invariants about its rows, so a bug or a manual update that violates one is refused by
+-- name. No CHECK can say that refunded is at most paid: a refund may be seen before its charge
+-- (`clawback doctor` lists such payments). Where a state is checked against money, amounts are added as numeric: the
+-- sum of two bigints may overflow. While a dispute is open, hold is true; only then can money be disputed and evidence awaited.
 
 create table clawback.orders (
     order_id        text        not null,
@@ -69,19 +68,19 @@ create table clawback.payments (
     hold                boolean     not null,
     open_disputes       integer     not null,
     evidence_due_by     timestamptz,
-    -- Nobody but the core reads inside.
+    -- Read by the core only.
     facts               jsonb       not null,
-    -- The version of the rules that made the facts; those of another version are made again from the ledger before
-    -- anything is added to them.
+    -- The version of the rules that derived the facts. Facts of another version are derived again from the ledger before
+    -- anything is merged into them.
     rules               integer     not null default 0,
-    -- The body of one of its events is gone: what was misread of it cannot be retracted any more.
+    -- The body of one of its events was pruned, so a mistake in reading it can no longer be corrected.
     pruned              boolean     not null default false,
     updated_at          timestamptz not null default now(),
     constraint payments_pkey primary key (payment_id),
-    -- A linked payment has its order. Looked at when a batch commits: releases differ in the order in which they write.
+    -- A linked payment has a row in orders. Deferred: releases differ in the order in which they write.
     constraint payments_order_fkey foreign key (order_id, account, livemode, currency)
         references clawback.orders (order_id, account, livemode, currency) deferrable initially deferred,
-    -- An object that names no payment is for no order.
+    -- An object that references no payment belongs to no order.
     constraint payments_orphan check (not orphan or order_id is null),
     constraint payments_currency check (currency ~ '^([a-z]{3})?$'),
     constraint payments_state check (state in ('disputed', 'inquiry', 'charged_back', 'partially_charged_back',
@@ -106,17 +105,17 @@ create table clawback.payments (
 create index payments_order on clawback.payments (order_id) where order_id is not null;
 create index payments_unlinked on clawback.payments (payment_id)
     where order_id is null and not orphan and amount_paid is distinct from 0;
--- The last changed first: all, and those that are for no order yet.
+-- For lists, last changed first: all payments, and unlinked ones.
 create index payments_changed on clawback.payments (updated_at desc, payment_id) where not orphan;
 create index payments_unlinked_changed on clawback.payments (updated_at desc, payment_id)
     where order_id is null and not orphan;
 create index payments_evidence_due on clawback.payments (evidence_due_by) where evidence_due_by is not null;
 
--- Which payment an object of Stripe's belongs to now: charges, intents, refunds, disputes, sessions.
+-- The payment that each Stripe object belongs to now: charges, PaymentIntents, refunds, disputes, sessions.
 create table clawback.payment_objects (
     object_id  text not null,
     payment_id text not null,
-    -- In Stripe's word; objects that a payment only names stand here too.
+    -- Stripe's type of object. Objects that were only referenced, not seen, are here too.
     kind       text,
     constraint payment_objects_pkey primary key (object_id),
     constraint payment_objects_payment_fkey foreign key (payment_id) references clawback.payments (payment_id)
@@ -125,7 +124,7 @@ create index payment_objects_payment on clawback.payment_objects (payment_id);
 
 create table clawback.refunds (
     refund_id        text        not null,
-    -- The payment's row; a refund that names neither charge nor intent has one of its own.
+    -- The payment's row; a refund that references neither charge nor PaymentIntent has one of its own.
     payment_id       text        not null,
     charge_id        text,
     amount           bigint      not null,
@@ -222,8 +221,8 @@ create table clawback.reviews (
 );
 create index reviews_payment on clawback.reviews (payment_id);
 
--- Who paid, apart from everything else, since it is personal data. By object: where it belongs says payment_objects,
--- so that nothing moves when payments merge.
+-- Who paid. Separate from everything else, because it is personal data. Keyed by object, not by payment, so that no row
+-- changes when payments merge: payment_objects says where an object belongs.
 create table clawback.people (
     object_id   text   not null,
     seen_at     bigint not null,
@@ -234,13 +233,13 @@ create table clawback.people (
     constraint people_pkey primary key (object_id)
 );
 
--- A complete feed: a row whenever the state, the hold, the deadline or any amount changes, with all of them as they
--- are afterwards. A mirror kept from it alone is never wrong.
+-- A complete change feed: a row whenever the state, the hold, the deadline or any amount changes, with all values after
+-- the change. A consumer can keep an exact copy of the orders from it alone.
 --
--- Append-only. Only the processor writes it, one batch at a time, and its sequence caches nothing, so
--- ids are given in commit order: `where id > $last` never skips a row.
+-- Append-only. Only the processor writes it, one batch at a time, and its sequence caches nothing, so IDs are assigned in
+-- commit order: `where id > $last` never skips a row.
 --
--- No foreign key to events, which it outlives.
+-- No foreign key to events, so that events can be deleted.
 create table clawback.order_history (
     id               bigint      generated always as identity (cache 1),
     order_id         text,
@@ -257,7 +256,7 @@ create table clawback.order_history (
     hold             boolean     not null default false,
     open_disputes    integer     not null default 0,
     evidence_due_by  timestamptz,
-    -- A row of a rebuild has no event.
+    -- Null for a rebuild.
     event_id         text,
     event_type       text        not null,
     event_created_at timestamptz,

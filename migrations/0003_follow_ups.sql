@@ -1,5 +1,5 @@
--- Follow-ups: what somebody has to do now, wanted by the state of a payment and worked off by consumers. What consumers
--- call stands in 0007; here is the table, and what those functions share.
+-- Follow-ups: work that the state of a payment asks for and consumers do. This file has the table and what the functions
+-- for consumers share; the functions are in 0007.
 
 create table clawback.follow_ups (
     id           bigint      generated always as identity,
@@ -8,7 +8,7 @@ create table clawback.follow_ups (
     round        text        not null,
     key          text        not null,
     order_id     text,
-    -- The payment's row, as in `refunds`; none for work that is about no payment.
+    -- The payment's row, as in `refunds`; null for work that is not about a payment.
     payment_id   text,
     account      text,
     livemode     boolean     not null default false,
@@ -16,7 +16,7 @@ create table clawback.follow_ups (
     state        text        not null default 'ready',
     wanted       boolean     not null default true,
     run_at       timestamptz not null,
-    -- A consumer or a person said when: new facts do not move it.
+    -- A consumer or an operator chose run_at: new facts do not change it.
     rescheduled  boolean     not null default false,
     due_at       timestamptz,
     attempts     integer     not null default 0,
@@ -29,9 +29,9 @@ create table clawback.follow_ups (
     created_at   timestamptz not null default now(),
     finished_at  timestamptz,
     constraint follow_ups_pkey primary key (id),
-    -- For ever: nothing is ever asked for twice.
+    -- Kept for ever, so that nothing is asked for twice.
     constraint follow_ups_once unique (kind, subject, round),
-    -- A payment that becomes part of another takes its follow-ups along: looked at when a batch commits.
+    -- Deferred: a payment that is merged into another takes its follow-ups along.
     constraint follow_ups_payment_fkey foreign key (payment_id)
         references clawback.payments (payment_id) deferrable initially deferred,
     constraint follow_ups_names check (kind <> '' and subject <> ''),
@@ -51,7 +51,7 @@ create index follow_ups_ended on clawback.follow_ups (state, id) where state in 
 create index follow_ups_order on clawback.follow_ups (order_id) where order_id is not null;
 create index follow_ups_payment on clawback.follow_ups (payment_id);
 
--- Once, when a follow-up begins: when payments become one its subject may change, its key does not.
+-- Sets the key once, on insert: when payments merge, the subject may change, but the key does not.
 create function clawback.begin_follow_up() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -70,7 +70,7 @@ revoke all on function clawback.begin_follow_up() from public;
 create trigger follow_ups_begin before insert on clawback.follow_ups
     for each row execute function clawback.begin_follow_up();
 
--- An expired lease counts as an attempt: the row is ready again, or dead, or cancelled if unwanted.
+-- An expired lease counts as an attempt: the row becomes ready, dead, or cancelled if it is no longer wanted.
 create function clawback.reap_follow_ups() returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -98,12 +98,12 @@ end
 $$;
 revoke all on function clawback.reap_follow_ups() from public;
 
--- Claims for clawback_v1.claim_follow_ups, whose name it gives in its errors.
+-- The body of clawback_v1.claim_follow_ups; its errors name that function.
 create function clawback.lease_follow_ups(
     for_consumer text, of_kinds text[], at_most integer, for_time interval, of_mode boolean
 ) returns setof clawback.follow_ups
 language plpgsql security definer set search_path = pg_catalog, pg_temp
--- A generic plan does not know the limit and sorts the whole queue: 150 claims a second instead of 2,000.
+-- A generic plan does not know the limit and sorts the whole queue: 150 claims per second instead of 2,000.
 set plan_cache_mode = force_custom_plan as $$
 declare
     wanted_kind text;
@@ -127,12 +127,12 @@ begin
         raise exception 'claim_follow_ups: lease must be between 1 second and 1 hour' using errcode = '22023';
     end if;
 
-    -- A statement of its own: "ready or expired" in one condition would read the whole table.
+    -- A separate statement: "ready or expired" in one condition would read the whole table.
     perform clawback.reap_follow_ups();
 
     return query
-    -- Kind by kind and mode by mode, so that each is read from its own part of the index, in order, and no further
-    -- than needed.
+    -- Kind by kind and mode by mode, so that each is read from its own range of the index, in order, and only as far as
+    -- needed.
     with due as (
         select r.id
         from (select distinct k from unnest(of_kinds) as u (k)) kinds
@@ -159,8 +159,8 @@ end
 $$;
 revoke all on function clawback.lease_follow_ups(text, text[], integer, interval, boolean) from public;
 
--- The row a consumer speaks of, locked; null when there is none, so that its lease was lost. Refuses the
--- service's own kinds.
+-- The row that a consumer names, locked; null when there is none, which counts as a lost lease. Refuses kinds that are
+-- reserved for the service.
 create function clawback.follow_up_for_consumer(id bigint) returns clawback.follow_ups
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare

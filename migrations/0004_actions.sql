@@ -1,5 +1,4 @@
--- What people do: one table of who did what, that the functions write themselves, in the transaction of what they do;
--- and the way in for events of our own.
+-- The audit log, written by the functions in the transaction of the action; and the function that records events of our own.
 
 create table clawback.actions (
     id           bigint      generated always as identity,
@@ -27,8 +26,8 @@ revoke all on function clawback.refuse_to_forget() from public;
 create trigger actions_append_only before update or delete or truncate on clawback.actions
     for each statement execute function clawback.refuse_to_forget();
 
--- A person's name is believed only from the owner's role, which the commands and the console use: several people
--- share it. Whoever else claims one is written down under the role's name, with the claim beside it.
+-- A person's name is accepted only from the owner's role, which the commands and the console use for several people. For
+-- any other role, the actor is the role, and the claimed name is kept in detail.
 create function clawback.record_action(action text, subject_kind text, subject text, reason text, detail jsonb)
 returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -50,7 +49,8 @@ end
 $$;
 revoke all on function clawback.record_action(text, text, text, text, jsonb) from public;
 
--- An event of our own: what somebody says is an input like Stripe's, so that the ledger stays the whole truth.
+-- Records an event of our own. What an operator says is an input like Stripe's events, so that everything can be derived
+-- from the ledger.
 create function clawback.enter_event(type text, object jsonb, account text, livemode boolean) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare

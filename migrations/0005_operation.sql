@@ -1,17 +1,17 @@
--- What keeps the service right over starts, releases and removed bodies.
+-- What the service remembers across starts, releases and the removal of bodies.
 
--- One row, made by the first start of the service.
+-- One row, created by the first start of the service.
 create table clawback.settings (
     is_only   boolean     not null default true,
-    -- What is newly wanted for a cause before it is history; null: nothing is.
+    -- Follow-ups whose cause is older are created as discarded; null: none are.
     ask_since timestamptz,
-    -- The metadata key of the merchant's order reference; null until a service started.
+    -- The metadata key of the order reference; null before the first start.
     order_key text,
     constraint settings_pkey primary key (is_only),
     constraint settings_only check (is_only)
 );
 
--- Processors at work and the rules that they follow: an older one stands by while a newer one lives.
+-- The running processors and the version of their rules: older ones pause while a newer one runs.
 create table clawback.processors (
     processor_id uuid        not null,
     rules        integer     not null,
@@ -19,19 +19,19 @@ create table clawback.processors (
     constraint processors_pkey primary key (processor_id)
 );
 
--- Payments that somebody asked to be made again from the ledger. The processor takes a few at a time.
+-- Payments to be derived again from the ledger. The processor takes a few at a time.
 create table clawback.rebuilds (
     payment_id text        not null,
     asked_at   timestamptz not null default now(),
-    -- What is newly wanted for a cause before it is history; null: nothing is.
+    -- Follow-ups whose cause is older are created as discarded; null: none are.
     ask_since  timestamptz,
-    -- Later than now while one that failed backs off.
+    -- In the future while a failed attempt backs off.
     run_at     timestamptz not null default now(),
     last_error text,
     constraint rebuilds_pkey primary key (payment_id)
 );
 
--- Whoever removes bodies, and in the same transaction.
+-- Marks payments whose bodies are deleted, in the same transaction, whoever deletes them.
 create function clawback.bodies_removed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare

@@ -1,5 +1,5 @@
--- Schema clawback_v1: how services read and act. A promise of stability: columns are appended, never
--- dropped or retyped. Views call only built-in functions.
+-- Schema clawback_v1: how services read and act. It is stable: columns are appended, never dropped or retyped. Views
+-- call only built-in functions.
 --
 -- Every column has a comment: docs/SQL.md is generated from them (see tests/it/reference.rs), and \d+ in psql shows them.
 
@@ -171,7 +171,7 @@ comment on view clawback_v1.order_history is
     'Append-only change feed of orders: a row whenever the state, hold, deadline, number of open disputes or any amount changes, with all values after the change. Payments have rows of their own while they are unlinked. Keep the last ID you read and select rows with a greater ID.';
 comment on column clawback_v1.order_history.id is 'Assigned in commit order, so it is a safe cursor.';
 comment on column clawback_v1.order_history.order_id is 'The order; null for a payment that was unlinked at that time.';
-comment on column clawback_v1.order_history.payment_id is 'The unlinked payment; null in rows of an order.';
+comment on column clawback_v1.order_history.payment_id is 'The payment whose change caused the row. While order_id is null, the row is about this payment.';
 comment on column clawback_v1.order_history.account is 'Connected account; null for the platform account.';
 comment on column clawback_v1.order_history.livemode is 'true in live mode, false in test mode. Filter on it in every query.';
 comment on column clawback_v1.order_history.currency is 'Lower-case ISO code; null while it is not known.';
@@ -184,18 +184,18 @@ comment on column clawback_v1.order_history.amount_lost is 'As in orders, after 
 comment on column clawback_v1.order_history.hold is 'As in orders, after the change.';
 comment on column clawback_v1.order_history.open_disputes is 'As in orders, after the change.';
 comment on column clawback_v1.order_history.evidence_due_by is 'As in orders, after the change.';
-comment on column clawback_v1.order_history.event_id is 'The event that caused the change; null when none did, as after a rebuild.';
-comment on column clawback_v1.order_history.event_type is 'Type of that event.';
+comment on column clawback_v1.order_history.event_id is 'The event that caused the change; null after a rebuild.';
+comment on column clawback_v1.order_history.event_type is 'Type of that event; clawback.rebuilt after a rebuild.';
 comment on column clawback_v1.order_history.event_created_at is 'When that event was created at Stripe. Rows are in order of arrival, which can differ.';
 comment on column clawback_v1.order_history.recorded_at is 'When the row was written.';
 
 -- The ledger -------------------------------------------------------------------------------------
 
--- Each branch comes in the order of an index: only so can the newest be taken without sorting the whole ledger.
--- `offset 0` keeps the look-up on the index, where a join would read all events.
+-- Each branch is ordered by an index, so that the newest events can be read without sorting the whole ledger. `offset 0`
+-- keeps the subquery an index look-up; as a join it would read all events.
 create view clawback_v1.events as
 select e.event_id, e.type, e.api_version, e.account, e.livemode, e.object_id,
-       -- A charge that turned out to belong to an intent: its earlier events are the intent's now.
+       -- When a charge turns out to belong to a PaymentIntent, its earlier events belong to the PaymentIntent too.
        coalesce((select o.payment_id from clawback.payment_objects o where o.object_id = e.payment_id), e.payment_id)
            as payment_id,
        e.created_at, e.received_at, e.state, e.attempts, e.last_error, e.processed_at
@@ -207,7 +207,7 @@ union all
  where not exists (select from clawback.events e where e.event_id = u.event_id offset 0)
  order by u.received_at desc);
 comment on view clawback_v1.events is
-    'One row per acknowledged event. It stays for ever.';
+    'One row per acknowledged event.';
 comment on column clawback_v1.events.event_id is 'Stripe''s ID.';
 comment on column clawback_v1.events.type is 'Stripe''s event type, such as charge.refunded.';
 comment on column clawback_v1.events.api_version is 'Stripe API version of the event.';

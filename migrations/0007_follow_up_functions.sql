@@ -1,9 +1,9 @@
 -- Functions for consumers of follow-ups: claim some, commit, work, then end each lease.
 --
--- Functions run with the owner's rights, fix their search_path, qualify every name, and nobody may execute them before
--- `clawback grants` says so. Their arguments and results never change.
+-- Functions run with the owner's rights, fix their search_path and qualify every name. Nobody may execute them without
+-- a grant. Their arguments and results never change.
 
--- In SQL, since plpgsql allows no argument and result column of one name; so by position.
+-- In SQL, because plpgsql does not allow an argument and a result column of the same name; hence $1 to $5.
 create function clawback_v1.claim_follow_ups(
     consumer text, kinds text[], max_count integer default 10, lease interval default '60 seconds',
     livemode boolean default null
@@ -14,7 +14,7 @@ create function clawback_v1.claim_follow_ups(
 )
 language sql security definer set search_path = pg_catalog, pg_temp as $$
     select c.id, c.kind, c.subject, c.round, c.key, c.order_id,
-           -- Neither a join nor `exists`, which could read all payments for a few rows.
+           -- Not a join or `exists`, which might read all payments for a few rows.
            case when (select p.orphan from clawback.payments p where p.payment_id = c.payment_id) is not true
                then c.payment_id end,
            c.account, c.livemode, c.payload, c.attempts, c.max_attempts, c.due_at, c.lease_token, c.leased_until
@@ -64,7 +64,7 @@ begin
     next_state := case when not held.wanted then 'cancelled'
                        when held.attempts >= held.max_attempts then 'dead'
                        else 'ready' end;
-    -- 5 s, 10 s, 20 s … an hour at most, a quarter either way so that a crowd does not come back at once.
+    -- 5 s, 10 s, 20 s … 1 hour at most, with 25 % jitter so that many do not retry at once.
     delay := coalesce(fail_follow_up.retry_in,
         least(interval '1 hour', interval '5 seconds' * power(2, least(held.attempts - 1, 20))) * (0.75 + random() / 2));
     update clawback.follow_ups f
@@ -120,7 +120,7 @@ begin
     set state = case when held.wanted then 'ready' else 'cancelled' end,
         finished_at = case when not held.wanted then moment end,
         attempts = held.attempts - 1,
-        -- A deadline that is past already holds nothing up.
+        -- A deadline in the past is ignored.
         run_at = case when held.wanted then greatest(moment, least(snooze_follow_up.until,
             case when held.due_at > moment then held.due_at end)) else f.run_at end,
         rescheduled = held.wanted,

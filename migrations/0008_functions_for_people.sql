@@ -26,7 +26,7 @@ begin
     left join clawback.payments p on p.payment_id = coalesce(h.payment_id, e.payment_id)
     where e.event_id = find.term
     union all
-    -- Of an object that nothing here reads, all that is known is that there were events.
+    -- Of an object that Clawback does not read, only its events are known.
     select distinct 'object', e.object_id, null::text, null::text, e.account, e.livemode
     from clawback.events e
     where e.object_id = find.term
@@ -49,7 +49,7 @@ begin
     if coalesce(link_payment.order_id, '') = '' or octet_length(link_payment.order_id) > 2000 then
         raise exception 'link_payment: order_id must have 1 to 2000 bytes' using errcode = '22023';
     end if;
-    -- The payment may not have been seen yet; then it is linked as soon as it is.
+    -- A payment that was not seen yet is linked when it is.
     select o.payment_id, o.kind into owner, owned_kind
     from clawback.payment_objects o
     where o.object_id = link_payment.payment_id;

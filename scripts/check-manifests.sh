@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# Holds what is deployed against schemas and tools: Kubernetes manifests, as kustomize renders them, against
-# the API's own schemas; alert rules, their tests and the dashboard's queries by promtool; the compose file
-# by docker compose. The validator of the manifests is brought from its package registry, the tools by
-# scripts/tools.sh.
+# Validates what is deployed: Kubernetes manifests, as kustomize renders them, against the schemas of the API; alert
+# rules, their tests and the dashboard's queries with promtool; the compose file with docker compose. The validator of
+# manifests comes from its package registry, the other tools through scripts/tools.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/tools.sh
 . scripts/tools.sh
 
-# The oldest and the newest Kubernetes that is looked at.
+# The oldest and the newest Kubernetes checked.
 read -r -a versions <<<"${KUBERNETES_VERSIONS:-1.30.0 1.37.0}"
 validator='kubernetes-validate==1.37.0'
 secrets=(POSTGRES_PASSWORD CLAWBACK_ROLE_PASSWORD STRIPE_WEBHOOK_SECRETS)
@@ -32,7 +31,7 @@ manifests() {
     the_same namespace 's/^  namespace: //p'
 }
 
-# The service and the job that migrates for it are of one release and meet one secret.
+# The service and its migration job use one image, one namespace and one secret.
 the_same() {
     local service job
     service=$(sed -n "$2" "$scratch/service.yaml" | sort -u)
@@ -59,7 +58,7 @@ dashboard() {
     promtool check rules --lint=none "$scratch/dashboard.yml"
 }
 
-# Whole with all secrets, refused when any of them is missing.
+# Valid with all secrets, refused when any of them is missing.
 compose_file() {
     local given missing
     echo "$*, version $("$@" version --short)"

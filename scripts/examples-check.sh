@@ -33,7 +33,7 @@ prepare_node() {
 
 prepare_go() {
     installed go golang-go || return
-    (cd examples/go && { go build -o "$folder/evidence" . 2>/dev/null || build_with_debians_driver; }) || return
+    (cd examples/go && { timeout 300 go build -o "$folder/evidence" . 2>/dev/null || build_with_debians_driver; }) || return
     export CLAWBACK_EXAMPLE_GO=$folder/evidence
 }
 

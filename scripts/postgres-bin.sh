@@ -19,7 +19,7 @@ newest_first() {
     done | sort -rn | cut -d ' ' -f 2-
 }
 
-# A folder asked for by name is the only one looked into.
+# A folder given in PG_BIN is the only one searched.
 if [ -n "${PG_BIN:-}" ]; then
     use_if_complete "$PG_BIN"
     exit 1

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs `make demo` and `make test` as an ordinary user, in a fresh clone of what is committed and with a
-# CARGO_HOME of its own. As root, since only root can become somebody else. Sample events and the contract,
-# which are kept beside the repository, are not in a clone: the tests of them are no part of it.
+# Runs `make demo` and `make test` as an ordinary user, in a fresh clone of what is committed and with a CARGO_HOME of its
+# own. Needs root, to switch users. Tests of sample events and of the contract, which are not in the repository, are
+# skipped.
 #
-#   ANY_USER=nobody                  who
-#   ANY_USER_CARGO_HOME=FOLDER       that user's, if there is one already; else an empty one is made
+#   ANY_USER=nobody                  the user
+#   ANY_USER_CARGO_HOME=FOLDER       an existing one of that user; otherwise an empty one is created
 #   ANY_USER_TARGET=FOLDER           compiled dependencies to start from, copied; of use when they were
 #                                    compiled with a CARGO_HOME of the same path
 set -euo pipefail
@@ -29,7 +29,7 @@ if [[ -n ${ANY_USER_TARGET:-} ]]; then
 fi
 chown -R "$user:$group" "$scratch/home" "$scratch/clawback" "$cargo_home"
 
-# A toolchain in root's home cannot be reached.
+# The user cannot read a toolchain in root's home.
 if ! as_user test -x "$rust/bin/cargo"; then
     mkdir "$scratch/rust"
     cp -a "$rust/bin" "$rust/lib" "$scratch/rust/"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds the image without a container engine and runs what came out of it: as uid 65532, on a read-only
-# root file system, against a Postgres outside. As root on Debian, with buildah.
+# Builds the image without a container engine and runs its contents: as uid 65532, on a read-only root file system,
+# against a Postgres outside. Needs root on Debian, and buildah.
 #
-# The base image is pulled when it can be. Else a stand-in is made here, of Debian's packages by debootstrap
-# and of this machine's Rust, under a name of its own; the last line says which of them it was.
+# Pulls the base image if it can. Otherwise it builds a stand-in from Debian's packages (debootstrap) and this machine's
+# Rust, under a different name; the last line says which was used.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/scratch-postgres.sh
@@ -35,7 +35,7 @@ make_stand_in() {
     local rust made=$scratch/base
     rust=$(rustc --print sysroot)
     debootstrap --variant=minbase --include=ca-certificates,gcc,libc6-dev bookworm "$made" >/dev/null
-    # The authorities that this machine trusts, so that crates are fetched as they are from here.
+    # The CAs that this machine trusts, so that crates can be fetched as from here.
     cp -L /etc/ssl/certs/ca-certificates.crt "$made/etc/ssl/certs/"
     mkdir -p "$made/usr/local/rust" "$made/usr/local/cargo/bin"
     cp -a "$rust/bin" "$rust/lib" "$made/usr/local/rust/"
@@ -66,7 +66,7 @@ of_image() {
     buildah inspect --type image --format "{{$1}}" "$image"
 }
 
-# What an engine would be told; the rest of this script does the same by hand.
+# The command for a container engine; the rest of this script does the same by hand.
 configuration() {
     local label='index .Docker.Config.Labels "org.opencontainers.image'
     expect "user of the image" 65532:65532 "$(of_image .Docker.Config.User)"
@@ -77,7 +77,7 @@ configuration() {
     expect "label revision" "$(git rev-parse --short HEAD)" "$(of_image "$label.revision\"")"
 }
 
-# What a container engine would do: the root file system read-only, the image's own user, no privileges.
+# As a container engine would: a read-only root file system, the image's user, no privileges.
 in_image() {
     exec chroot --userspec=65532:65532 "$root" /clawback "$@"
 }

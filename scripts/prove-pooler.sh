@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs two replicas through PgBouncer in transaction mode, on fewer server connections than they hold, and
+# Runs two replicas through PgBouncer in transaction mode, on fewer server connections than they have, and
 # delivers stories to both. Needs pgbouncer 1.21 or newer; PGBOUNCER names the command, which is to run as
 # an ordinary user.
 set -euo pipefail
@@ -12,7 +12,7 @@ scratch=$(mktemp -d "${TMPDIR:-/tmp}/clawback-pooler-XXXXXXXX")
 running=()
 cleanup() {
     local process
-    # All are told before any is waited for: a pooler may wait until its clients are gone.
+    # Signal all before waiting for any: a pooler may wait until its clients are gone.
     for process in ${running[@]+"${running[@]}"}; do
         kill -TERM "$process" 2>/dev/null || true
     done
@@ -27,7 +27,7 @@ trap cleanup EXIT
 start_pooler() {
     local server=${DATABASE_URL##*:}
     port=$(free_port)
-    # Fewer connections than the replicas hold: each transaction may find itself on another one.
+    # Fewer connections than the replicas have: each transaction may run on a different one.
     cat >"$scratch/pgbouncer.ini" <<INI
 [databases]
 clawback = host=127.0.0.1 port=${server%%/*} dbname=clawback password=scratch

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Shows, in a fresh Debian without Postgres, that scripts/setup.sh installs it and leaves no server running
-# and no cluster behind. As root on Debian, with debootstrap; a few hundred megabytes, gone afterwards.
+# Checks, in a fresh Debian without Postgres, that scripts/setup.sh installs it and leaves no server running and no
+# cluster behind. Needs root on Debian, and debootstrap; uses a few hundred megabytes and removes them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,11 +15,11 @@ debootstrap --variant=minbase "$suite" "$tree" >"$scratch/debootstrap.log" || {
 }
 mkdir "$tree/clawback"
 cp -R scripts Makefile "$tree/clawback/"
-# Rust is beside the point here: setup.sh only asks whether there is a cargo.
+# No Rust is needed: setup.sh only checks that cargo exists.
 printf '#!/bin/sh\n' >"$tree/usr/local/bin/cargo"
 chmod +x "$tree/usr/local/bin/cargo"
 
-# Its own process ids: what is still running at the end is seen, and ends with it.
+# A PID namespace: what still runs at the end is visible, and ends with it.
 unshare --mount --pid --fork --kill-child chroot "$tree" /bin/sh -eu <<'INSIDE'
 mount -t proc proc /proc
 cd /clawback
@@ -31,7 +31,7 @@ fail() {
 
 ! scripts/postgres-bin.sh >/dev/null || fail 'there is a Postgres before anything was installed'
 
-# Neither root nor sudo: one line that names the command, and no more.
+# Without root and sudo: one line that names the command, and nothing else.
 if said=$(setpriv --reuid nobody --regid nogroup --clear-groups scripts/setup.sh 2>&1); then
     fail 'setup without rights and without Postgres succeeds'
 fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Shows which settings of the database's URL encrypt, and which check whom they reach: against a Postgres
-# whose certificate is signed by an authority made here. Needs openssl.
+# Checks which sslmode encrypts and which verifies the server, against a Postgres whose certificate is signed by a CA
+# created here. Needs openssl.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/scratch-postgres.sh
@@ -23,7 +23,7 @@ authority() {
     openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj "/CN=$1" -keyout "$scratch/$1.key" -out "$scratch/$1.pem"
 } 2>/dev/null
 
-# For the name localhost, and no address.
+# Valid for the name localhost, not for an IP address.
 certificate() {
     openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout "$data/server.key" -out "$scratch/server.csr"
     openssl x509 -req -in "$scratch/server.csr" -CA "$scratch/ours.pem" -CAkey "$scratch/ours.key" -CAcreateserial \
@@ -32,7 +32,7 @@ certificate() {
     [[ $(id -u) -ne 0 ]] || chown "$owner" "$data/server.key" "$data/server.crt"
 } 2>/dev/null
 
-# The service's role comes encrypted, or not at all.
+# The service's role must connect with TLS.
 encrypt() {
     local tries
     sed -i '1i hostnossl all clawback all reject' "$data/pg_hba.conf"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# For other scripts to source: a Postgres of their own on loopback, with the service's role and database
-# made as docker-compose.yml makes them, and a service on a port that is free.
+# Sourced by other scripts: a private Postgres on loopback, with the service's role and database as docker-compose.yml
+# creates them, and a free port for a service.
 #
 #   start_postgres FOLDER    sets DATABASE_URL and ADMIN_URL
 #   stop_postgres            stops it; the folder is the caller's
@@ -8,7 +8,7 @@
 
 free_port() {
     local port
-    # Below those that outgoing connections take, which nobody answers on and nobody can bind.
+    # Below the range of outgoing connections, whose ports look free but cannot be bound.
     while port=$((10000 + RANDOM % 20000)); do
         (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
     done

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Holds signatures against Stripe's official SDKs, both ways: what they sign the running service
-# accepts, what `clawback sign` signs they accept, and what one refuses the other refuses, but for
-# timestamps in the future. Prints each case; fails when one is not as expected.
+# Compares signatures with Stripe's official SDKs, in both directions: the running service accepts what they sign, they
+# accept what `clawback sign` signs, and both refuse the same, except for timestamps in the future. Prints each case;
+# fails when one is not as expected.
 #
-# Needs node with npm, python3 with pip, and their package registries; nothing of it stays.
+# Needs node with npm, python3 with pip, and their package registries. Removes what it installs.
 # STRIPE_NODE and STRIPE_PYTHON name other versions of the SDKs than those below.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -34,10 +34,10 @@ secret() {
     printf 'whsec_%s' "$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')"
 }
 
-# A service of its own, on a private Postgres and a port that is free.
+# A service on a private Postgres and a free port.
 start_service() {
     local tries
-    # Made here: the service may take a moment to be started, and its log is read at once.
+    # Created here, because the log is read before the service may have written to it.
     : >"$scratch/service.log"
     STRIPE_WEBHOOK_SECRETS=$FIRST,$SECOND CLAWBACK_LISTEN=127.0.0.1:0 CLAWBACK_ADMIN_LISTEN=127.0.0.1:0 \
         CLAWBACK_LOG_FORMAT=json "$CLAWBACK" dev >"$scratch/service.log" 2>&1 &
@@ -66,7 +66,7 @@ if ! { installed node nodejs && installed npm npm && installed python3 python3 &
     exit 1
 fi
 
-# What the caller set is about another service.
+# The caller's settings are for another service.
 unset STRIPE_WEBHOOK_SECRET STRIPE_WEBHOOK_SECRET_FILE STRIPE_WEBHOOK_SECRETS_FILE DATABASE_URL CLAWBACK_TOLERANCE
 
 cargo build --release --locked --quiet

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Sees to it that what `make` needs is there: cargo, and the programs of a Postgres server, which it
-# installs from the system's packages. Says nothing when there is nothing to do.
+# Checks that what `make` needs is there: cargo, and the programs of a Postgres server, which it installs from the
+# system's packages. Prints nothing when there is nothing to do.
 set -eu
 
 create_cluster_conf=/etc/postgresql-common/createcluster.conf
@@ -10,16 +10,15 @@ give_up() {
     exit 1
 }
 
-# Debian's package would make a cluster and leave it running on port 5432, unless it is told
-# beforehand. The last of several settings counts, so what the file says otherwise stays.
-# It takes a program to go before each command, sudo, or none.
+# Debian's package creates a cluster and starts it on port 5432, unless configured beforehand. The last of several
+# settings counts, so the rest of the file stays in force. Arguments: a prefix for each command, such as sudo.
 keep_port_5432_free() {
     grep -qs '^create_main_cluster *= *false' "$create_cluster_conf" && return
     "$@" mkdir -p "${create_cluster_conf%/*}"
     echo 'create_main_cluster = false' | "$@" tee -a "$create_cluster_conf" >/dev/null
 }
 
-# `confold`: the file above was not there or was changed, about which dpkg would ask.
+# `confold`: dpkg would otherwise ask about the file above.
 install_with_apt() {
     echo 'setup: no Postgres found, installing the package postgresql' >&2
     keep_port_5432_free "$@"
@@ -49,7 +48,7 @@ if ! ./postgres-bin.sh >/dev/null; then
         give_up 'Postgres is installed but still not found: set PG_BIN to the folder of initdb and postgres'
 fi
 
-# Not behind sudo, which hides a user's own cargo and builds nothing.
+# Not under sudo, which hides a user's own cargo and builds nothing.
 if [ -z "${SUDO_USER:-}" ] && ! command -v cargo >/dev/null; then
     give_up 'no cargo found: install Rust (https://www.rust-lang.org/tools/install) or add ~/.cargo/bin to PATH'
 fi

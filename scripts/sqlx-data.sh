@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# The data in .sqlx/, by which `query!` builds without a database.
+# The data in .sqlx/, which lets `query!` compile without a database.
 #
-#   scripts/sqlx-data.sh write   makes it anew from the migrations and the queries in the code
-#   scripts/sqlx-data.sh check   fails when it is not what `write` would make
+#   scripts/sqlx-data.sh write   writes it from the migrations and the queries in the code
+#   scripts/sqlx-data.sh check   fails when it differs from what `write` would write
 #
-# Brings its own Postgres, without a port, and takes it away again. Needs `psql` beside the server.
+# Starts its own Postgres, without a port, and removes it afterwards. Needs `psql`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 target=${CARGO_TARGET_DIR:-target}
 [[ $target == /* ]] || target=$PWD/$target
-# A build of its own, since it has to forget each time what it compiled: only that is written.
+# A separate build, compiled from scratch each time: data is written only for what is compiled.
 build=$target/sqlx-data
 made=$build/queries
 log=$build/postgres.log
 
-# Held open on descriptor 3 for as long as the server is to live; see the supervisor.
+# Held open on descriptor 3 while the server should run; see the supervisor.
 start_postgres() {
     local as_owner=() owner
     folder=$(mktemp -d "${TMPDIR:-/tmp}/clawback-XXXXXXXX")
@@ -58,7 +58,7 @@ until_ready() {
     exit 1
 }
 
-# Each migration in a transaction of its own, as sqlx does, unless it says that it has none.
+# Each migration in its own transaction, as sqlx does, unless it opts out.
 migrate() {
     local migration transaction
     for migration in migrations/*.sql; do

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# How long the service takes from the start of its process to the first 200 of /readyz, on a migrated
+# Measures the time from process start to the first 200 of /readyz, on a migrated
 # database: scripts/startup-time.sh [RUNS]. Prints each run and the median, in milliseconds.
 set -euo pipefail
 cd "$(dirname "$0")/.."

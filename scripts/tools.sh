@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# For other scripts to source: programs that a check needs and this machine may not have. Where the caller
-# is root on Debian they are brought from its packages; elsewhere the check is left out and says so.
-# CI leaves nothing out: there it fails.
+# Sourced by other scripts: programs that a check needs and this machine may not have. As root on Debian they are
+# installed from its packages; elsewhere the check is skipped with a message. In CI a skipped check fails.
 #
 #   installed PROGRAM PACKAGE…   installs the packages where PROGRAM is missing
 #   install PACKAGE…             installs the packages
-#   unpacked PROGRAM PACKAGE…    unpacks the first that holds PROGRAM beside the build: a server's package
+#   unpacked PROGRAM PACKAGE…    unpacks the first with PROGRAM under target/: installing a server's package
 #                                would start the server
 #   left_out WHAT                says what was not checked
 
@@ -39,7 +38,7 @@ unpacked() {
     command -v "$1" >/dev/null
 }
 
-# As root: the folder may be out of reach for the user that downloads otherwise.
+# As root: apt's own user may not be able to write to the folder.
 unpack() {
     mkdir -p "$tools"
     (cd "$tools" && apt-get update -qq && apt-get download -qq -o APT::Sandbox::User=root "$1" >/dev/null &&

@@ -33,8 +33,9 @@ if ! { installed python3 python3 python3-venv && installed shellcheck shellcheck
 fi
 python3 -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check "${linters[@]}"
-"$venv/bin/zizmor" --offline --no-progress --persona pedantic .github/workflows
+"$venv/bin/zizmor" --offline --no-progress --persona pedantic .github
 "$venv/bin/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
+"$venv/bin/check-jsonschema" --builtin-schema vendor.dependabot .github/dependabot.yml
 scripts=$(mktemp -d "${TMPDIR:-/tmp}/clawback-workflows-XXXXXXXX")
 trap 'rm -rf "$scripts"' EXIT
 extract_scripts .github/workflows/*.yml "$scripts"

@@ -23,7 +23,6 @@ const (
 	kind      = "collect_evidence"
 	channel   = "clawback_follow_ups"
 	batch     = 1 // long work: claim only what is begun at once
-	lease     = time.Minute
 	snoozeFor = 15 * time.Minute
 )
 
@@ -47,6 +46,10 @@ func run(ctx context.Context) error {
 	poll, err := time.ParseDuration(env("POLL", "10s"))
 	if err != nil {
 		return fmt.Errorf("POLL: %w", err)
+	}
+	lease, err := time.ParseDuration(env("LEASE", "1m"))
+	if err != nil {
+		return fmt.Errorf("LEASE: %w", err)
 	}
 	url := env("DATABASE_URL", "")
 	db, err := sql.Open("postgres", url)

@@ -232,7 +232,7 @@ export interface OrderChange {
   id: string;
   /** The order; null for a payment that was unlinked at that time. */
   order_id: string | null;
-  /** The unlinked payment; null in rows of an order. */
+  /** The payment whose change caused the row. While order_id is null, the row is about this payment. */
   payment_id: string | null;
   /** Connected account; null for the platform account. */
   account: string | null;
@@ -258,9 +258,9 @@ export interface OrderChange {
   open_disputes: number;
   /** As in orders, after the change. */
   evidence_due_by: Date | null;
-  /** The event that caused the change; null when none did, as after a rebuild. */
+  /** The event that caused the change; null after a rebuild. */
   event_id: string | null;
-  /** Type of that event. */
+  /** Type of that event; clawback.rebuilt after a rebuild. */
   event_type: string;
   /** When that event was created at Stripe. Rows are in order of arrival, which can differ. */
   event_created_at: Date | null;
@@ -268,7 +268,7 @@ export interface OrderChange {
   recorded_at: Date;
 }
 
-/** One row per acknowledged event. It stays for ever. */
+/** One row per acknowledged event. */
 export interface Event {
   /** Stripe's ID. */
   event_id: string;

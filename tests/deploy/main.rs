@@ -1,5 +1,5 @@
 //! What is deployed, read as data: image, compose file, Kubernetes manifests, systemd unit, alert rules,
-//! dashboard, and the page on metrics. Held against the binary's own help and its list of metrics.
+//! dashboard, and the page on metrics. Compared with the binary's own help and its list of metrics.
 //!
 //! Not here: whether tools accept them (`scripts/check-manifests.sh`), and whether the image works
 //! (`scripts/prove-image.sh`).

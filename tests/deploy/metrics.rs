@@ -94,7 +94,7 @@ fn refusals_and_outcomes_are_counted_from_zero_before_any_event_comes() {
 }
 
 #[test]
-fn the_first_scrape_of_a_service_whose_database_is_away_says_what_it_knows_of_itself() {
+fn the_first_scrape_of_a_service_whose_database_is_down_says_what_it_knows_of_itself() {
     let scrape = Service::start().scrape();
     let series: BTreeSet<_> = scrape.iter().filter_map(|line| line.split([' ', '{']).next()).collect();
     for name in names(&[Kind::Gauge]) {
@@ -146,7 +146,7 @@ fn alerts_name_only_metrics_that_are_there_and_say_what_happened() {
 }
 
 #[test]
-fn whatever_refuses_every_delivery_for_what_it_is_wakes_somebody() {
+fn what_refuses_every_delivery_pages() {
     let page = text(PAGE);
     let rows = page.lines().filter(|line| line.starts_with("| 400 |") || line.starts_with("| 408, 413 |"));
     let expected: BTreeSet<_> = rows.filter_map(|row| row.split('|').nth(2)).flat_map(in_backticks).collect();
@@ -158,7 +158,7 @@ fn whatever_refuses_every_delivery_for_what_it_is_wakes_somebody() {
 }
 
 #[test]
-fn the_page_on_deployment_names_every_alert_that_wakes_somebody_and_no_other() {
+fn the_page_on_deployment_names_every_alert_that_pages_and_no_other() {
     let page = text("docs/DEPLOY.md");
     let row = page.lines().find(|line| line.starts_with("| critical: ")).expect("the row is there");
     let rules = rules();
@@ -180,7 +180,7 @@ fn every_alert_is_tried() {
 }
 
 #[test]
-fn whatever_the_database_says_of_the_work_can_raise_an_alarm() {
+fn every_gauge_of_the_database_can_fire_an_alert() {
     let rules = rules();
     let expressions = rules.iter().filter_map(|rule| rule["expr"].as_str());
     let alarming: BTreeSet<_> = expressions.flat_map(metrics_named_in).collect();

@@ -27,21 +27,39 @@ fn pages() -> Vec<(PathBuf, String)> {
     folders.into_iter().flat_map(markdown_in).map(|path| (path.clone(), read(path))).collect()
 }
 
+/// The anchors of a page: its headings as GitHub turns them into links.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let heading = |line: &str| line.starts_with('#').then(|| line.trim_start_matches('#').trim().to_lowercase());
+    let slug = |heading: String| {
+        let kept = heading.chars().filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
+        kept.collect::<String>().replace(' ', "-")
+    };
+    page.lines().filter_map(heading).map(slug).collect()
+}
+
+/// Why a link of a page leads nowhere; none if it leads somewhere, or elsewhere.
+fn dead(page: &Path, text: &str, target: &str) -> Option<String> {
+    let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+    if target.contains("://") {
+        return None;
+    }
+    let path = page.parent().expect("a folder").join(file);
+    let there = file.is_empty() || path.exists();
+    let known =
+        anchor.is_empty() || anchors(&if file.is_empty() { text.to_owned() } else { read(&path) }).contains(anchor);
+    (!there || !known).then(|| format!("{}: {target}", page.display()))
+}
+
 #[test]
-fn every_link_of_the_documents_leads_to_a_file() {
-    let mut dead = Vec::new();
+fn every_link_of_the_documents_leads_to_a_file_and_a_heading() {
+    let mut bad = Vec::new();
     for (path, text) in pages() {
         // Not what looks like a link in code.
-        let text: String = text.split("```").step_by(2).collect();
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let file = target.split('#').next().unwrap_or_default();
-            let is_here = !target.contains("://") && !file.is_empty();
-            if is_here && !path.parent().expect("a folder").join(file).exists() {
-                dead.push(format!("{}: {target}", path.display()));
-            }
-        }
+        let prose: String = text.split("```").step_by(2).collect();
+        let targets = prose.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        bad.extend(targets.filter_map(|target| dead(&path, &text, target)));
     }
-    assert!(dead.is_empty(), "{dead:#?}");
+    assert!(bad.is_empty(), "{bad:#?}");
 }
 
 #[test]
@@ -103,9 +121,10 @@ fn commands_in(text: &str) -> Vec<Vec<String>> {
         let words = words.map(|word| match word.as_str() {
             "ID" => "1".to_owned(),
             "SCENARIO" | "STORY" => "paid".to_owned(),
+            "COMMAND" => "serve".to_owned(),
             _ => word,
         });
-        words.take_while(|word| !["|", "&&", "#"].contains(&word.as_str())).collect::<Vec<_>>()
+        words.take_while(|word| !["|", "&&", "#", ">"].contains(&word.as_str())).collect::<Vec<_>>()
     });
     words.filter(|words| words.len() > 1 && words[0] == "clawback").map(|words| words[1..].to_vec()).collect()
 }

@@ -18,7 +18,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::bodies::{charge, dispute, event};
-use crate::guide::consumer_role;
+use crate::guide::{README, blocks, consumer_role};
 use crate::harness::{PATIENCE, TestApp, tell_with, until};
 
 /// No poll comes within a test: only a notification wakes a consumer for what is ready after its start.
@@ -167,20 +167,72 @@ async fn the_node_example_mails_each_refund_and_repeats_a_failed_one_with_the_sa
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_go_example_bundles_evidence_snoozes_what_has_none_and_gives_up_what_has_no_order() {
-    let Some(program) = prepared("CLAWBACK_EXAMPLE_GO") else { return };
+async fn the_lines_of_the_readme_mail_a_refund_from_node() {
+    let Some(node) = prepared("CLAWBACK_EXAMPLE_NODE") else { return };
     let app = TestApp::start().await;
+    app.live("partial-refund", "order-1").await;
+    let (_, url) = consumer_role(&app.db).await;
+    let script = format!(
+        "const pg = require({driver:?});
+         const sendMail = async (order, refund, {{ idempotencyKey }}) =>
+             console.log(order, refund.amount, idempotencyKey.split('/')[0]);
+         (async () => {{
+             const db = new pg.Client({url:?});
+             await db.connect();
+             {lines}
+             await db.end();
+         }})();",
+        driver = folder("node").join("node_modules/pg"),
+        lines = blocks(README, "js"),
+    );
+    let output = Command::new(node).args(["-e", &script]).output().await.expect("Node runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "order-1 4800 notify_refund\n");
+    all_done(&app, "'notify_refund'", 1).await;
+}
+
+/// The evidence consumer, with its folders of documents and of archives.
+async fn evidence(app: &TestApp, program: String) -> (Command, PathBuf, PathBuf) {
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&app.db.name);
     let (documents, evidence) = (scratch.join("documents"), scratch.join("evidence"));
     // An earlier run may have left it.
     drop(std::fs::remove_dir_all(&scratch));
     std::fs::create_dir_all(documents.join("order-kept")).expect("a folder");
     std::fs::create_dir_all(&evidence).expect("a folder");
-    std::fs::write(documents.join("order-kept/receipt.txt"), "12.00").expect("a document");
     let (_, url) = consumer_role(&app.db).await;
     let mut command = Command::new(program);
     command.env("DATABASE_URL", format!("{url}?sslmode=disable")).env("POLL", format!("{NEVER}s"));
     command.env("DOCUMENTS_DIR", &documents).env("EVIDENCE_DIR", &evidence);
+    (command, documents, evidence)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_go_example_extends_its_lease_while_it_works() {
+    let Some(program) = prepared("CLAWBACK_EXAMPLE_GO") else { return };
+    let app = TestApp::start().await;
+    let (mut command, documents, _) = evidence(&app, program).await;
+    // Reading it takes until somebody writes to it.
+    let slow = documents.join("order-kept/slow");
+    assert!(Command::new("mkfifo").arg(&slow).status().await.expect("mkfifo runs").success());
+    let consumer = Consumer::start(command.env("LEASE", "1s"));
+    listening(&app).await;
+    app.live("chargeback-open", "order-kept").await;
+    let row = "clawback_v1.follow_ups where kind = 'collect_evidence'";
+    app.db.until(&format!("select state = 'leased' from {row}")).await;
+    let first = app.db.value(&format!("select leased_until from {row}")).await;
+    let first = first.as_str().expect("a time");
+    app.db.until(&format!("select leased_until > '{first}'::timestamptz + interval '1 second' from {row}")).await;
+    std::fs::write(&slow, "a letter").expect("the reader waits");
+    app.db.until(&format!("select state = 'done' and attempts = 1 from {row}")).await;
+    consumer.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_go_example_bundles_evidence_snoozes_what_has_none_and_gives_up_what_has_no_order() {
+    let Some(program) = prepared("CLAWBACK_EXAMPLE_GO") else { return };
+    let app = TestApp::start().await;
+    let (mut command, documents, evidence) = evidence(&app, program).await;
+    std::fs::write(documents.join("order-kept/receipt.txt"), "12.00").expect("a document");
     let consumer = Consumer::start(&mut command);
     listening(&app).await;
     app.live("chargeback-open", "order-kept").await;

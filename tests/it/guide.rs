@@ -6,11 +6,11 @@ use std::process::{Command, Output, Stdio};
 
 use crate::harness::{Database, TestApp};
 
-const README: &str = include_str!("../../README.md");
+pub const README: &str = include_str!("../../README.md");
 const GUIDE: &str = include_str!("../../docs/GUIDE.md");
 
 /// All code under `<!-- test: name -->` lines of a page.
-fn blocks(page: &str, name: &str) -> String {
+pub fn blocks(page: &str, name: &str) -> String {
     let mark = format!("<!-- test: {name} -->\n");
     let marked = page.split(&mark).skip(1);
     let blocks: Vec<_> = marked
