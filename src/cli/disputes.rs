@@ -63,9 +63,9 @@ const COLUMNS: &[Column<Dispute>] = &[
     column("amount", |dispute| Cell::Money(dispute.amount, Some(dispute.currency.clone()))),
     column("status", |dispute| Cell::state(&dispute.status)),
     if_any("evidence due", |dispute| Cell::time(dispute.evidence_due_by)),
-    spare(if_any("reason", |dispute| Cell::optional(&dispute.reason))),
-    spare(column("phase", |dispute| Cell::text(&dispute.phase))),
-    spare(if_any("outcome", |dispute| dispute.outcome.clone().map_or(Cell::Nothing, Cell::State))),
+    spare("reason", |dispute| Cell::optional(&dispute.reason)),
+    spare("phase", |dispute| Cell::text(&dispute.phase)),
+    spare("outcome", |dispute| dispute.outcome.clone().map_or(Cell::Nothing, Cell::State)),
 ];
 
 const FIELDS: &[Column<Dispute>] = &[
