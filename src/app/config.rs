@@ -1,6 +1,6 @@
 //! Configuration: flags, each with an environment variable, and secrets from files.
 //!
-//! What is missing or malformed is a [`Misconfigured`]: one line that says what, and how to mend it.
+//! What is missing or malformed is a [`Misconfigured`]: one line that says what, and how to fix it.
 //! It names no secret.
 
 mod url;
@@ -204,10 +204,4 @@ fn max_body(text: &str) -> Result<usize, String> {
         Ok(_) => Err("it must be between 1KiB and 64MiB".to_owned()),
         Err(_) => Err("expected a size such as 1MiB".to_owned()),
     }
-}
-
-/// On one line. What follows it are hints for a terminal.
-pub(crate) fn first_paragraph(text: &str) -> String {
-    let lines: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
-    lines.join(" ").trim_start_matches("error: ").to_owned()
 }

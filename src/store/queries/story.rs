@@ -162,7 +162,7 @@ async fn unprocessed(conn: &mut PgConnection, term: &str, payment_ids: &[String]
     Ok(found)
 }
 
-/// The lines of one payment, with what its order is told apart by.
+/// The lines of one payment, and the key of its order.
 struct PaymentLines {
     payment_id: String,
     order: Option<domain::OrderKey>,
