@@ -315,6 +315,25 @@ async fn shells_and_man_know_every_command() {
     std::fs::remove_dir_all(folder).expect("it is there");
 }
 
+/// As they are written, but for where their output goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_the_page_run() {
+    let app = world().await;
+    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_clawback"));
+    let folder = std::env::temp_dir().join(format!("clawback-page-{}", uuid::Uuid::new_v4().simple()));
+    let commands: Vec<&str> = DOCUMENT.lines().filter(|line| line.starts_with("clawback ")).collect();
+    assert!(commands.len() >= 4, "{commands:?}");
+    for command in commands {
+        let command = command.split(" > ").next().unwrap_or_default();
+        let command = command.replace("/usr/local/share/man/man1", folder.to_str().expect("UTF-8"));
+        let mut shell = tokio::process::Command::new("/bin/sh");
+        shell.args(["-c", &command]).env_clear().env("PATH", binary.parent().expect("a folder"));
+        let output = shell.env("DATABASE_URL", &app.db.url).output().await.expect("a shell");
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    std::fs::remove_dir_all(folder).expect("man pages are there");
+}
+
 #[test]
 fn an_unwritable_standard_error_is_no_crash() {
     let full = std::fs::File::options().write(true).open("/dev/full").expect("a full device");
