@@ -61,9 +61,9 @@ pub(super) fn text(screen: &Screen, asked: &str, story: &Story) -> String {
 fn heading(asked: &str, story: &Story) -> String {
     match (&story.order_id, story.unlinked.as_slice()) {
         (Some(order_id), _) => format!("Order {}\n", escaped(order_id)),
-        (None, []) => format!("{}: no payment is known of it\n", escaped(asked)),
+        (None, []) => format!("{} was received, but the payment it belongs to is not known\n", escaped(asked)),
         (None, unlinked) => {
-            let first = &unlinked[0].subject.payment_id;
+            let first = escaped(&unlinked[0].subject.payment_id);
             let count = count(i64::try_from(unlinked.len()).unwrap_or(i64::MAX), "payment");
             format!("{count} not linked to an order: run `clawback payments link {first} ORDER` to link it\n")
         }
@@ -72,6 +72,7 @@ fn heading(asked: &str, story: &Story) -> String {
 
 /// Says why the statement lacks the lines of a payment.
 fn missing(payment_id: &str) -> String {
+    let payment_id = escaped(payment_id);
     format!(
         "\nPayment {payment_id} is missing from the statement: its stored facts cannot be read. \
          Run `clawback rebuild {payment_id}`\n"

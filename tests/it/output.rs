@@ -204,6 +204,9 @@ async fn a_failed_event_about_an_id_is_shown_where_no_payment_is_known() {
     assert_eq!((&story["orders"], &story["unprocessed"][0]["event_id"]), (&json!([]), &json!("evt_failed")));
     let text = app.command(&["orders", "show", "ch_failed"]).await.stdout;
     assert!(text.contains("data.object.amount: is negative"), "{text}");
+    app.see(&[event("evt_orphan", 4, &refund("re_orphan", json!({})))]).await;
+    let text = app.command(&["orders", "show", "re_orphan"]).await.stdout;
+    assert_eq!(text, "re_orphan was received, but the payment it belongs to is not known\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]
