@@ -36,28 +36,28 @@ enum Command {
     Demo(demo::Demo),
     /// Run pending migrations
     Migrate(migrate::Migrate),
-    /// Send the signed events of a scenario to a receiver
-    Simulate(simulate::Simulate),
-    /// Print a Stripe-Signature header for a body
-    Sign(sign::Sign),
-    /// Print the SQL statements that grant a role what it needs
-    Grants(grants::Grants),
-    /// List, show, follow and replay events
-    Events(events::Events),
-    /// List, show, requeue and discard follow-ups
-    FollowUps(follow_ups::FollowUps),
+    /// Check everything and say what to do about each finding
+    Doctor(doctor::Doctor),
     /// List orders, show an order's whole story
     Orders(orders::Orders),
-    /// Derive payments again from their events, for a release with other rules
-    Rebuild(rebuild::Rebuild),
     /// List payments, link one to an order
     Payments(payments::Payments),
     /// List refunds
     Refunds(refunds::Refunds),
     /// List and show disputes
     Disputes(disputes::Disputes),
-    /// Check everything and say what to do about each finding
-    Doctor(doctor::Doctor),
+    /// List, show, follow and replay events
+    Events(events::Events),
+    /// List, show, requeue and discard follow-ups
+    FollowUps(follow_ups::FollowUps),
+    /// Derive payments again from their events, for a release with other rules
+    Rebuild(rebuild::Rebuild),
+    /// Print the SQL statements that grant a role what it needs
+    Grants(grants::Grants),
+    /// Send the signed events of a scenario to a receiver
+    Simulate(simulate::Simulate),
+    /// Print a Stripe-Signature header for a body
+    Sign(sign::Sign),
     /// Exit 0 if the service answers: for a container probe
     Healthcheck(healthcheck::Healthcheck),
     /// Print a completion script for a shell
@@ -117,17 +117,17 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Dev(args) => dev::serve::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Migrate(args) => migrate::run(args).await,
-        Command::Simulate(args) => simulate::run(args).await,
-        Command::Sign(args) => sign::run(&args),
-        Command::Grants(args) => grants::run(&args),
-        Command::Events(args) => events::run(args).await,
-        Command::FollowUps(args) => follow_ups::run(args).await,
+        Command::Doctor(args) => doctor::run(args).await,
         Command::Orders(args) => orders::run(args).await,
-        Command::Rebuild(args) => rebuild::run(args).await,
         Command::Payments(args) => payments::run(args).await,
         Command::Refunds(args) => refunds::run(args).await,
         Command::Disputes(args) => disputes::run(args).await,
-        Command::Doctor(args) => doctor::run(args).await,
+        Command::Events(args) => events::run(args).await,
+        Command::FollowUps(args) => follow_ups::run(args).await,
+        Command::Rebuild(args) => rebuild::run(args).await,
+        Command::Grants(args) => grants::run(&args),
+        Command::Simulate(args) => simulate::run(args).await,
+        Command::Sign(args) => sign::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args).await,
         Command::Completions(args) => manual::complete(&args, Cli::command()),
         Command::Man(args) => manual::write(&args, Cli::command()),

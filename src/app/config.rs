@@ -214,9 +214,3 @@ fn max_body(text: &str) -> Result<usize, String> {
         Err(_) => Err("expected a size such as 1MiB".to_owned()),
     }
 }
-
-/// The first paragraph on one line; the rest are hints for a terminal.
-pub(crate) fn first_paragraph(text: &str) -> String {
-    let lines: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
-    lines.join(" ").trim_start_matches("error: ").to_owned()
-}

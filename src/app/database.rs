@@ -25,7 +25,7 @@ pub(crate) async fn connect(database: &config::Database) -> anyhow::Result<PgCon
 
 /// The same, with the settings as they were read.
 pub(crate) async fn reach(options: &PgConnectOptions) -> anyhow::Result<PgConnection> {
-    let place = format!("{}:{}", options.get_host(), options.get_port());
+    let place = place(options);
     match timeout(CONNECT_TIMEOUT, options.connect()).await {
         Ok(Ok(conn)) => Ok(conn),
         Ok(Err(error)) => bail!("cannot connect to the database at {place}: {}", unreachable(&error)),
@@ -34,6 +34,14 @@ pub(crate) async fn reach(options: &PgConnectOptions) -> anyhow::Result<PgConnec
              and any firewall",
             CONNECT_TIMEOUT.as_secs()
         ),
+    }
+}
+
+/// Host and port, or the folder of its socket.
+pub(crate) fn place(options: &PgConnectOptions) -> String {
+    match options.get_socket() {
+        Some(folder) => folder.display().to_string(),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
     }
 }
 

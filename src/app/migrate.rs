@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use tokio::time::sleep;
 
+pub(crate) use super::database::place;
 use super::database::{forbidden, unreachable};
 use crate::store::{migrations, settings};
 use crate::terminal::error_chain::error_chain;
@@ -51,11 +52,6 @@ pub async fn for_stories(database: &PgConnectOptions) -> Result<(), MigrateError
     let mut conn = database.connect().await?;
     settings::ask_for_everything(&mut conn).await?;
     Ok(conn.close().await?)
-}
-
-/// Host and port.
-pub(crate) fn place(database: &PgConnectOptions) -> String {
-    format!("{}:{}", database.get_host(), database.get_port())
 }
 
 /// Why migrations could not run, and what to do.

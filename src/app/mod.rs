@@ -17,6 +17,13 @@ pub(crate) use service::{asked_to_stop, bind};
 
 use std::time::SystemTime;
 
+use time::OffsetDateTime;
+
+/// The clock.
+pub(crate) fn now() -> OffsetDateTime {
+    SystemTime::now().into()
+}
+
 /// The clock, in unix seconds.
 pub(crate) fn unix_now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -14,7 +14,7 @@ pub(super) const ORDERS: &[Column<Order>] = &[
     if_any("lost", |order| Cell::some_money(order.amount_lost, &order.currency)),
     if_any("hold", |order| Cell::flag(order.hold, "hold")),
     if_any("evidence due", |order| Cell::time(order.evidence_due_by)),
-    spare(column("changed", |order| Cell::Time(order.updated_at))),
+    spare("changed", |order| Cell::Time(order.updated_at)),
 ];
 
 pub(super) const PAYMENTS: &[Column<Payment>] = &[
@@ -28,8 +28,8 @@ pub(super) const PAYMENTS: &[Column<Payment>] = &[
     if_any("disputed", |payment| Cell::some_money(payment.amount_disputed, &payment.currency)),
     if_any("lost", |payment| Cell::some_money(payment.amount_lost, &payment.currency)),
     if_any("hold", |payment| Cell::flag(payment.hold, "hold")),
-    spare(if_any("failure", |payment| Cell::optional(&payment.failure_code))),
-    spare(column("changed", |payment| Cell::Time(payment.updated_at))),
+    spare("failure", |payment| Cell::optional(&payment.failure_code)),
+    spare("changed", |payment| Cell::Time(payment.updated_at)),
 ];
 
 pub(super) const EVENTS: &[Column<Event>] = &[
@@ -38,8 +38,8 @@ pub(super) const EVENTS: &[Column<Event>] = &[
     column("event", |event| Cell::text(&event.event_id)),
     column("type", |event| Cell::text(&event.event_type)),
     column("state", |event| Cell::state(&event.state)),
-    spare(column("received", |event| Cell::Time(event.received_at))),
-    spare(if_any("object", |event| Cell::optional(&event.object_id))),
+    spare("received", |event| Cell::Time(event.received_at)),
+    spare("object", |event| Cell::optional(&event.object_id)),
     if_any("error", |event| Cell::optional(&event.last_error)),
 ];
 

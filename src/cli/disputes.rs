@@ -5,11 +5,10 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::{Args, Subcommand};
 use sqlx::PgConnection;
-use time::OffsetDateTime;
 
 use super::explain::explained;
 use super::list::{self, Listing};
-use crate::app::{config, database};
+use crate::app::{config, database, now};
 use crate::store::queries::{self, Dispute, DisputeFilter};
 use crate::terminal::moment::Moment;
 use crate::terminal::table::{self, Cell, Column, column, if_any, if_mixed, spare};
@@ -63,9 +62,9 @@ const COLUMNS: &[Column<Dispute>] = &[
     column("amount", |dispute| Cell::Money(dispute.amount, Some(dispute.currency.clone()))),
     column("status", |dispute| Cell::state(&dispute.status)),
     if_any("evidence due", |dispute| Cell::time(dispute.evidence_due_by)),
-    spare(if_any("reason", |dispute| Cell::optional(&dispute.reason))),
-    spare(column("phase", |dispute| Cell::text(&dispute.phase))),
-    spare(if_any("outcome", |dispute| dispute.outcome.clone().map_or(Cell::Nothing, Cell::State))),
+    spare("reason", |dispute| Cell::optional(&dispute.reason)),
+    spare("phase", |dispute| Cell::text(&dispute.phase)),
+    spare("outcome", |dispute| dispute.outcome.clone().map_or(Cell::Nothing, Cell::State)),
 ];
 
 const FIELDS: &[Column<Dispute>] = &[
@@ -99,7 +98,7 @@ pub(crate) async fn run(args: Disputes) -> anyhow::Result<()> {
     let conn = &mut database::connect(&args.database).await?;
     let done = match args.action {
         Action::List { due, open, status, order, since, list } => {
-            let due_before = due.map(|due| OffsetDateTime::now_utc() + due);
+            let due_before = due.map(|due| now() + due);
             let since = list::time(since);
             let filter = DisputeFilter { open, status, due_before, order_id: order, since, dispute_id: None };
             disputes(conn, &filter, &list).await

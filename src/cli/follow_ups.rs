@@ -84,7 +84,7 @@ struct Filter {
     #[arg(long, value_parser = STATES)]
     state: Option<String>,
     /// Only follow-ups of this kind
-    #[arg(long, value_parser = PossibleValuesParser::new(domain::kinds()), hide_possible_values = true)]
+    #[arg(long, value_parser = PossibleValuesParser::new(domain::kinds()))]
     kind: Option<String>,
     /// Only follow-ups of this order
     #[arg(long)]
@@ -118,8 +118,8 @@ const COLUMNS: &[Column<FollowUp>] = &[
     column("state", |follow_up| Cell::state(&follow_up.state)),
     column("attempts", |follow_up| Cell::text(format!("{}/{}", follow_up.attempts, follow_up.max_attempts))),
     if_any("due", |follow_up| Cell::time(follow_up.due_at)),
-    spare(column("subject", |follow_up| Cell::text(&follow_up.subject))),
-    spare(column("created", |follow_up| Cell::Time(follow_up.created_at))),
+    spare("subject", |follow_up| Cell::text(&follow_up.subject)),
+    spare("created", |follow_up| Cell::Time(follow_up.created_at)),
     if_any("error", |follow_up| Cell::optional(&follow_up.last_error)),
 ];
 

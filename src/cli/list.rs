@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use crate::app::now;
 use crate::domain::State;
 use crate::store::queries::Page;
 use crate::terminal::moment::Moment;
@@ -57,7 +58,7 @@ impl Listing {
 
 /// A time that was given, as a time.
 pub(super) fn time(given: Option<Moment>) -> Option<OffsetDateTime> {
-    given.map(|moment| moment.before(OffsetDateTime::now_utc()))
+    given.map(|moment| moment.before(now()))
 }
 
 /// The words of the states of orders and payments.

@@ -183,8 +183,8 @@ fn add(all: &mut BTreeMap<String, usize>, part: BTreeMap<String, usize>) {
 }
 
 fn by_kind(kinds: &BTreeMap<String, usize>) -> String {
-    let told: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    if told.is_empty() { "nothing".to_owned() } else { told.join(", ") }
+    let counts: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }
 }
 
 /// Replays the ignored and failed events that a handler can read now. Returns how many.

@@ -48,7 +48,7 @@ const COLUMNS: &[Column<Refund>] = &[
     if_any("kind", |refund| if refund.is_release { Cell::text("release") } else { Cell::Nothing }),
     if_any("failure", |refund| Cell::optional(&refund.failure_reason)),
     column("created", |refund| Cell::Time(refund.created_at)),
-    spare(if_any("payment", |refund| Cell::optional(&refund.payment_id))),
+    spare("payment", |refund| Cell::optional(&refund.payment_id)),
 ];
 
 pub(crate) async fn run(args: Refunds) -> anyhow::Result<()> {

@@ -15,21 +15,21 @@ struct Row {
 const LINES: &[Column<Row>] = &[
     if_any("at", |row| Cell::time(row.line.at)),
     column("what", |row| Cell::text(&row.line.what)),
-    spare(if_any("id", |row| filled(&row.line.id))),
+    spare("id", |row| filled(&row.line.id)),
     if_any("status", |row| if row.line.status.is_empty() { Cell::Nothing } else { Cell::state(&row.line.status) }),
-    spare(if_any("amount", |row| Cell::money(row.line.amount, &row.line.currency))),
+    spare("amount", |row| Cell::money(row.line.amount, &row.line.currency)),
     if_any("paid", |row| Cell::some_money(row.line.adds.paid, &row.currency)),
     if_any("refunded", |row| Cell::some_money(row.line.adds.refunded, &row.currency)),
     if_any("disputed", |row| Cell::some_money(row.line.adds.disputed, &row.currency)),
     if_any("lost", |row| Cell::some_money(row.line.adds.lost, &row.currency)),
     if_any("balance", |row| moved(row, |balance| balance.amount)),
-    spare(if_any("fee", |row| moved(row, |balance| balance.fee))),
-    spare(if_any("follow-up", |row| row.line.follow_up.map_or(Cell::Nothing, Cell::Number))),
+    spare("fee", |row| moved(row, |balance| balance.fee)),
+    spare("follow-up", |row| row.line.follow_up.map_or(Cell::Nothing, Cell::Number)),
     if_mixed("payment", |row| filled(&row.line.payment_id)),
 ];
 
 const HISTORY: &[Column<HistoryEntry>] = &[
-    spare(column("recorded", |entry| Cell::Time(entry.recorded_at))),
+    spare("recorded", |entry| Cell::Time(entry.recorded_at)),
     if_any("from", |entry| entry.from_state.clone().map_or(Cell::Nothing, Cell::State)),
     column("to", |entry| entry.to_state.clone().map_or(Cell::Nothing, Cell::State)),
     if_any("paid", |entry| Cell::money(entry.amount_paid, &entry.currency)),
@@ -37,8 +37,8 @@ const HISTORY: &[Column<HistoryEntry>] = &[
     if_any("disputed", |entry| Cell::some_money(entry.amount_disputed, &entry.currency)),
     if_any("lost", |entry| Cell::some_money(entry.amount_lost, &entry.currency)),
     if_any("hold", |entry| Cell::flag(entry.hold, "hold")),
-    spare(if_any("event", |entry| Cell::optional(&entry.event_type))),
-    spare(if_any("happened", |entry| Cell::time(entry.happened_at))),
+    spare("event", |entry| Cell::optional(&entry.event_type)),
+    spare("happened", |entry| Cell::time(entry.happened_at)),
 ];
 
 /// Everything, under the reference or id that was asked for.
@@ -61,9 +61,9 @@ pub(super) fn text(screen: &Screen, asked: &str, story: &Story) -> String {
 fn heading(asked: &str, story: &Story) -> String {
     match (&story.order_id, story.unlinked.as_slice()) {
         (Some(order_id), _) => format!("Order {}\n", escaped(order_id)),
-        (None, []) => format!("{}: no payment is known of it\n", escaped(asked)),
+        (None, []) => format!("{} was received, but the payment it belongs to is not known\n", escaped(asked)),
         (None, unlinked) => {
-            let first = &unlinked[0].subject.payment_id;
+            let first = escaped(&unlinked[0].subject.payment_id);
             let count = count(i64::try_from(unlinked.len()).unwrap_or(i64::MAX), "payment");
             format!("{count} not linked to an order: run `clawback payments link {first} ORDER` to link it\n")
         }
@@ -72,6 +72,7 @@ fn heading(asked: &str, story: &Story) -> String {
 
 /// Says why the statement lacks the lines of a payment.
 fn missing(payment_id: &str) -> String {
+    let payment_id = escaped(payment_id);
     format!(
         "\nPayment {payment_id} is missing from the statement: its stored facts cannot be read. \
          Run `clawback rebuild {payment_id}`\n"

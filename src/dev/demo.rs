@@ -25,7 +25,7 @@ use crate::dev::stories::delivery::{Order, plan};
 use crate::dev::stories::{self, Cast, Story, StoryEvent};
 use crate::store::queries::{self, Dispute, DisputeFilter, FollowUp, FollowUpFilter, HistoryEntry, OrderFilter, Page};
 use crate::stripe::signature::Secret;
-use crate::terminal::table::{self, Cell, Column, column, if_any};
+use crate::terminal::table::{self, Cell, Column, column, if_any, spare};
 use crate::terminal::{Screen, say};
 
 #[derive(Debug, Args)]
@@ -52,10 +52,10 @@ const ORDERS: &[Column<queries::Order>] = &[
 const DISPUTES: &[Column<Dispute>] = &[
     column("dispute_id", |dispute| Cell::text(&dispute.dispute_id)),
     column("order_id", |dispute| Cell::optional(&dispute.order_id)),
-    column("phase", |dispute| Cell::text(&dispute.phase)),
     column("status", |dispute| Cell::state(&dispute.status)),
     column("amount", |dispute| Cell::Money(dispute.amount, Some(dispute.currency.clone()))),
     if_any("evidence_due_by", |dispute| Cell::time(dispute.evidence_due_by)),
+    spare("phase", |dispute| Cell::text(&dispute.phase)),
 ];
 const FOLLOW_UPS: &[Column<FollowUp>] = &[
     column("kind", |follow_up| Cell::text(&follow_up.kind)),
@@ -139,14 +139,18 @@ async fn print(conn: &mut PgConnection, deliveries: usize) -> anyhow::Result<()>
     let counted: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
     say!("\nAll {deliveries} deliveries were answered with 200. Each event is stored once: {}.", counted.join(", "));
     let (screen, all) = (Screen::of_stdout(), Page { before: None, limit: i64::MAX });
-    let orders = queries::orders(conn, &OrderFilter::default(), &all).await?;
-    say!("\nOrders (clawback_v1.orders), the last changed first:\n");
+    let mut orders = queries::orders(conn, &OrderFilter::default(), &all).await?;
+    orders.sort_by_key(queries::Order::key);
+    say!("\nOrders (clawback_v1.orders):\n");
     say!("{}", table::render(&screen, ORDERS, &orders));
     say!("Disputes (clawback_v1.disputes), open ones first, the next deadline first:\n");
     say!("{}", table::render(&screen, DISPUTES, &queries::disputes(conn, &DisputeFilter::default(), &all).await?));
-    say!("Follow-ups that can be claimed (clawback_v1.follow_ups):\n");
+    say!("Follow-ups that can be claimed now (clawback_v1.follow_ups):\n");
     let ready = FollowUpFilter { state: Some("ready".to_owned()), ..FollowUpFilter::default() };
-    say!("{}", table::render(&screen, FOLLOW_UPS, &queries::follow_ups(conn, &ready, i64::MAX).await?));
+    let mut follow_ups = queries::follow_ups(conn, &ready, i64::MAX).await?;
+    follow_ups.retain(|follow_up| follow_up.run_at.unix_timestamp() <= unix_now());
+    follow_ups.sort_by(|a, b| (&a.kind, &a.order_id, &a.subject).cmp(&(&b.kind, &b.order_id, &b.subject)));
+    say!("{}", table::render(&screen, FOLLOW_UPS, &follow_ups));
     let eventful = queries::most_eventful_order(conn).await?;
     say!("History of {eventful} (clawback_v1.order_history), in the order of arrival:\n");
     say!("{}", table::render(&screen, HISTORY, &queries::history(conn, Some(&eventful), &[]).await?));

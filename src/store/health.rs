@@ -210,7 +210,7 @@ pub struct Backlog {
 /// Events worth a look, which block nothing.
 #[derive(Debug)]
 pub struct Oddities {
-    /// Processed, with unreadable fields passed over.
+    /// Processed, with unreadable fields.
     pub noted: i64,
     /// The newest of them with those fields, at most three.
     pub newest: Vec<String>,

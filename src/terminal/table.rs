@@ -94,15 +94,14 @@ pub(crate) const fn if_any<T>(name: &'static str, cell: fn(&T) -> Cell) -> Colum
     Column { name, shown: Shown::IfAny, is_spare: false, cell }
 }
 
+/// A column that is left out too where the table would not fit otherwise: the rightmost such column first.
+pub(crate) const fn spare<T>(name: &'static str, cell: fn(&T) -> Cell) -> Column<T> {
+    Column { name, shown: Shown::IfAny, is_spare: true, cell }
+}
+
 /// A column that becomes a line above the table when all rows agree.
 pub(crate) const fn if_mixed<T>(name: &'static str, cell: fn(&T) -> Cell) -> Column<T> {
     Column { name, shown: Shown::IfMixed, is_spare: false, cell }
-}
-
-/// The same column, which is left out where the table would not fit otherwise: the rightmost such column first.
-pub(crate) const fn spare<T>(column: Column<T>) -> Column<T> {
-    let Column { name, shown, cell, .. } = column;
-    Column { name, shown, is_spare: true, cell }
 }
 
 /// The table, each line ended. Nothing at all when there are no rows.
@@ -302,8 +301,7 @@ mod tests {
 
     #[test]
     fn a_spare_column_is_hidden_where_it_does_not_fit_and_that_is_told() {
-        let columns =
-            [column("order", |row: &Row| Cell::text(row.0)), spare(column("state", |row| Cell::state(row.1)))];
+        let columns = [column("order", |row: &Row| Cell::text(row.0)), spare("state", |row| Cell::state(row.1))];
         let rows = [Row("o-1", "partially_refunded", 0, "eur", None, false)];
         let drawn = |width| render(&Screen { width: Some(width), ..Screen::default() }, &columns, &rows);
         assert_eq!(drawn(25), "ORDER  STATE\no-1    partially_refunded\n");

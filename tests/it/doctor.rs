@@ -1,9 +1,11 @@
 //! Promise: the doctor looks at everything, tells of each finding what mends it, and that mends it.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use clawback::stripe::signature::{Secret, Secrets, sign};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;
 
 use crate::binary::{Ended, run};
@@ -370,8 +372,19 @@ async fn a_host_that_never_answers_is_given_up_after_some_seconds() {
     let url = format!("{before}:{}/{database}", proxy.port);
     let (_, found) = timeout(Duration::from_secs(30), examine(&url)).await.expect("it does not hang");
     assert!(of(&found, "database").1.contains("no answer within 5 s"), "{found:#?}");
+    assert!(prints_while_it_waits(&url).await, "findings are printed as they are found");
     let environment = [("DATABASE_URL", url.as_str()), SIGNED];
     let ended = timeout(Duration::from_secs(30), run(&["events", "list"], &environment)).await;
     let ended = ended.expect("it does not hang");
     assert!(ended.code == Some(1) && ended.stderr.contains("no answer within 5 s"), "{ended:?}");
+}
+
+/// Whether the doctor prints its first finding while it still waits for the database.
+async fn prints_while_it_waits(url: &str) -> bool {
+    let mut doctor = tokio::process::Command::new(env!("CARGO_BIN_EXE_clawback"));
+    doctor.arg("doctor").env_clear().env("DATABASE_URL", url).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = doctor.spawn().expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let first = lines.next_line().await.expect("UTF-8").expect("a line");
+    first.contains("settings") && child.try_wait().expect("a child").is_none()
 }

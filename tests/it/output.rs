@@ -204,6 +204,9 @@ async fn a_failed_event_about_an_id_is_shown_where_no_payment_is_known() {
     assert_eq!((&story["orders"], &story["unprocessed"][0]["event_id"]), (&json!([]), &json!("evt_failed")));
     let text = app.command(&["orders", "show", "ch_failed"]).await.stdout;
     assert!(text.contains("data.object.amount: is negative"), "{text}");
+    app.see(&[event("evt_orphan", 4, &refund("re_orphan", json!({})))]).await;
+    let text = app.command(&["orders", "show", "re_orphan"]).await.stdout;
+    assert_eq!(text, "re_orphan was received, but the payment it belongs to is not known\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -313,6 +316,25 @@ async fn shells_and_man_know_every_command() {
         assert!(folder.join(page).exists(), "{page}: {}", ended.stdout);
     }
     std::fs::remove_dir_all(folder).expect("it is there");
+}
+
+/// As they are written, but for where their output goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_the_page_run() {
+    let app = world().await;
+    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_clawback"));
+    let folder = std::env::temp_dir().join(format!("clawback-page-{}", uuid::Uuid::new_v4().simple()));
+    let commands: Vec<&str> = DOCUMENT.lines().filter(|line| line.starts_with("clawback ")).collect();
+    assert!(commands.len() >= 4, "{commands:?}");
+    for command in commands {
+        let command = command.split(" > ").next().unwrap_or_default();
+        let command = command.replace("/usr/local/share/man/man1", folder.to_str().expect("UTF-8"));
+        let mut shell = tokio::process::Command::new("/bin/sh");
+        shell.args(["-c", &command]).env_clear().env("PATH", binary.parent().expect("a folder"));
+        let output = shell.env("DATABASE_URL", &app.db.url).output().await.expect("a shell");
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    std::fs::remove_dir_all(folder).expect("man pages are there");
 }
 
 #[test]

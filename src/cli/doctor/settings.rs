@@ -9,7 +9,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use tracing_subscriber::EnvFilter;
 
 use super::{Finding, good, warning, wrong};
-use crate::app::config::{self, first_paragraph};
+use crate::app::config;
 use crate::domain::Marks;
 
 /// The settings of `serve` that are not text in the first place, as they were given.
@@ -98,4 +98,10 @@ fn refusal(arg: &Arg, value: &OsString) -> Option<String> {
 fn log_filter() -> Option<Finding> {
     let error = EnvFilter::try_new(std::env::var("RUST_LOG").ok()?).err()?;
     Some(warning("settings", format!("RUST_LOG: {error}: it is ignored; set it to a filter such as info")))
+}
+
+/// The first paragraph of an error, on one line: what follows are hints for a terminal.
+fn first_paragraph(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    lines.join(" ").trim_start_matches("error: ").to_owned()
 }

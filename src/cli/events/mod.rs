@@ -56,7 +56,7 @@ struct Filter {
     /// Only events in this state
     #[arg(long, value_parser = ["pending", "processed", "ignored", "failed"])]
     state: Option<String>,
-    /// Only processed events of which unreadable fields were passed over
+    /// Only processed events with unreadable fields, which were ignored
     #[arg(long, conflicts_with = "state")]
     noted: bool,
     /// Only events of this type, such as charge.refunded

@@ -13,7 +13,7 @@ use super::super::actor::Actor;
 use super::Filter;
 use crate::store::{queries, replays};
 use crate::terminal::progress::Progress;
-use crate::terminal::{self, count, say};
+use crate::terminal::{self, count, escaped, say};
 
 /// Replayed in one transaction: a longer one would block the service's own work.
 const CHUNK: usize = 500;
@@ -113,7 +113,7 @@ fn print_dry_run(ids: &[String], json: bool) -> anyhow::Result<()> {
     } else if ids.is_empty() {
         say!("{NONE}");
     } else {
-        say!("{} would be processed again: {}", events(ids.len()), named(&first));
+        say!("{} would be processed again: {}", events(ids.len()), escaped(&named(&first)));
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use tokio::signal::ctrl_c;
 use tokio::time::sleep;
 
+use crate::app::now;
 use crate::store::queries::{self, Event, EventFilter, Page};
 use crate::terminal::{self, escaped, moment, say};
 
@@ -31,7 +32,7 @@ pub(super) struct Tail {
 }
 
 pub(super) async fn run(conn: &mut PgConnection, args: &Tail) -> anyhow::Result<()> {
-    let mut seen = Seen::since(OffsetDateTime::now_utc());
+    let mut seen = Seen::since(now());
     drop(seen.news(queries::events_since(conn, seen.from).await?));
     let page = Page { before: None, limit: args.limit };
     let latest = queries::events(conn, &EventFilter::default(), &page).await?;

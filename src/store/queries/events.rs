@@ -34,7 +34,7 @@ pub struct Event {
     pub state: String,
     /// How often it was processed.
     pub attempts: i32,
-    /// Why it failed or was ignored, or what was passed over.
+    /// Why it failed or was ignored, or which fields were unreadable.
     pub last_error: Option<String>,
     /// When it was processed.
     #[serde(with = "time::serde::rfc3339::option")]
@@ -46,7 +46,7 @@ pub struct Event {
 pub struct EventFilter {
     /// With this id.
     pub event_id: Option<String>,
-    /// Processed, with a field passed over.
+    /// Processed, with unreadable fields.
     pub noted: bool,
     /// `pending`, `processed`, `ignored` or `failed`.
     pub state: Option<String>,

@@ -40,7 +40,7 @@ pub struct FollowUp {
     pub due_at: Option<OffsetDateTime>,
     /// How often it was tried.
     pub attempts: i32,
-    /// After so many it is dead.
+    /// It is dead when they are used up.
     pub max_attempts: i32,
     /// Who claimed it last.
     pub consumer: Option<String>,
@@ -76,7 +76,7 @@ pub struct FollowUpFilter {
     pub before: Option<i64>,
 }
 
-/// Follow-ups, the newest first, at most so many.
+/// Follow-ups, the newest first.
 pub async fn follow_ups(conn: &mut PgConnection, filter: &FollowUpFilter, limit: i64) -> sqlx::Result<Vec<FollowUp>> {
     sqlx::query_as!(
         FollowUp,

@@ -31,6 +31,6 @@ pub const SNAPSHOT: &str = "begin isolation level repeatable read read only";
 pub struct Page {
     /// The last id of the page before; none: the first page.
     pub before: Option<String>,
-    /// At most so many rows.
+    /// Maximum rows.
     pub limit: i64,
 }

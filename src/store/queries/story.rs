@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::{
-    Event, EventFilter, FollowUp, FollowUpFilter, HistoryEntry, Order, OrderFilter, Page, Payment, PaymentFilter,
+    Event, EventFilter, FollowUp, FollowUpFilter, Found, HistoryEntry, Order, OrderFilter, Page, Payment, PaymentFilter,
 };
 use super::{events, find, follow_ups, history, orders, payments};
 use crate::domain::{self, BalanceMove, Facts, Line, derive};
@@ -84,62 +84,75 @@ pub struct StatementLine {
 
 const ALL: Page = Page { before: None, limit: i64::MAX };
 
-/// The story of an order's reference or of any Stripe id that was seen; none when nothing is known of it.
+/// The story of an order's reference or of any Stripe id; none when neither was ever received.
 ///
 /// Runs several queries: begin a transaction with [`super::SNAPSHOT`], or a line may lack its sum.
 pub async fn story(conn: &mut PgConnection, term: &str) -> sqlx::Result<Option<Story>> {
     let found = find(conn, term).await?;
-    let order_id = found.iter().find_map(|row| row.order_id.clone());
-    let unlinked: Vec<String> = match order_id {
-        Some(_) => Vec::new(),
-        None => found.iter().filter_map(|row| row.payment_id.clone()).collect(),
-    };
-    let facts = facts(conn, order_id.as_deref(), &unlinked).await?;
-    let payment_ids: Vec<String> = facts.iter().map(|(id, _)| id.clone()).collect();
-    let follow_ups = follow_ups_of(conn, order_id.as_deref(), &payment_ids).await?;
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let scope = Scope::of(found);
+    let facts = facts(conn, &scope).await?;
+    let follow_ups = follow_ups_of(conn, &scope).await?;
     let lines: Vec<_> = facts.iter().filter_map(|(id, facts)| Some(lines(id, facts.as_ref()?, &follow_ups))).collect();
-    let order_filter = OrderFilter { order_id: order_id.clone(), ..OrderFilter::default() };
-    let payment_filter = PaymentFilter { payment_ids: Some(unlinked.clone()), ..PaymentFilter::default() };
-    let mut orders = if order_id.is_some() { orders(conn, &order_filter, &ALL).await? } else { Vec::new() };
-    orders.sort_by_key(Order::key);
-    let story = Story {
-        orders: orders.into_iter().map(|order| of_order(order, &lines)).collect(),
-        unlinked: payments(conn, &payment_filter, &ALL).await?.into_iter().map(|p| of_payment(p, &lines)).collect(),
-        history: history(conn, order_id.as_deref(), &unlinked).await?,
+    let payment_ids: Vec<String> = facts.iter().map(|(id, _)| id.clone()).collect();
+    Ok(Some(Story {
+        orders: orders_of(conn, &scope).await?.into_iter().map(|order| of_order(order, &lines)).collect(),
+        unlinked: unlinked(conn, &scope).await?.into_iter().map(|payment| of_payment(payment, &lines)).collect(),
+        history: history(conn, scope.order_id.as_deref(), &scope.unlinked).await?,
         unreadable: facts.into_iter().filter(|(_, facts)| facts.is_none()).map(|(id, _)| id).collect(),
         unprocessed: unprocessed(conn, term, &payment_ids).await?,
         follow_ups,
-        order_id,
-    };
-    let is_known = !story.orders.is_empty() || !story.unlinked.is_empty() || !story.unprocessed.is_empty();
-    Ok(is_known.then_some(story))
+        order_id: scope.order_id,
+    }))
 }
 
-/// What was seen of each payment; none when it cannot be read.
-async fn facts(
-    conn: &mut PgConnection,
-    order_id: Option<&str>,
-    payment_ids: &[String],
-) -> sqlx::Result<Vec<(String, Option<Facts>)>> {
+/// What a story is about: an order, else payments that are linked to none.
+struct Scope {
+    order_id: Option<String>,
+    unlinked: Vec<String>,
+}
+
+impl Scope {
+    fn of(found: Vec<Found>) -> Self {
+        match found.iter().find_map(|row| row.order_id.clone()) {
+            Some(order_id) => Self { order_id: Some(order_id), unlinked: Vec::new() },
+            None => Self { order_id: None, unlinked: found.into_iter().filter_map(|row| row.payment_id).collect() },
+        }
+    }
+}
+
+/// The facts of each payment; none when they cannot be read.
+async fn facts(conn: &mut PgConnection, scope: &Scope) -> sqlx::Result<Vec<(String, Option<Facts>)>> {
     let rows = sqlx::query!(
         "select payment_id, facts from clawback.payments
          where order_id = $1 or payment_id = any($2)
          order by payment_id",
-        order_id,
-        payment_ids
+        scope.order_id,
+        &scope.unlinked
     );
     let rows = rows.fetch_all(conn).await?;
     Ok(rows.into_iter().map(|row| (row.payment_id, serde_json::from_value(row.facts).ok())).collect())
 }
 
-async fn follow_ups_of(
-    conn: &mut PgConnection,
-    order_id: Option<&str>,
-    payment_ids: &[String],
-) -> sqlx::Result<Vec<FollowUp>> {
+async fn orders_of(conn: &mut PgConnection, scope: &Scope) -> sqlx::Result<Vec<Order>> {
+    let Some(order_id) = scope.order_id.clone() else { return Ok(Vec::new()) };
+    let filter = OrderFilter { order_id: Some(order_id), ..OrderFilter::default() };
+    let mut orders = orders(conn, &filter, &ALL).await?;
+    orders.sort_by_key(Order::key);
+    Ok(orders)
+}
+
+async fn unlinked(conn: &mut PgConnection, scope: &Scope) -> sqlx::Result<Vec<Payment>> {
+    let filter = PaymentFilter { payment_ids: Some(scope.unlinked.clone()), ..PaymentFilter::default() };
+    payments(conn, &filter, &ALL).await
+}
+
+async fn follow_ups_of(conn: &mut PgConnection, scope: &Scope) -> sqlx::Result<Vec<FollowUp>> {
     let filter = FollowUpFilter {
-        order_id: order_id.map(str::to_owned),
-        payment_ids: order_id.is_none().then(|| payment_ids.to_vec()),
+        order_id: scope.order_id.clone(),
+        payment_ids: scope.order_id.is_none().then(|| scope.unlinked.clone()),
         ..FollowUpFilter::default()
     };
     follow_ups(conn, &filter, i64::MAX).await
@@ -162,7 +175,7 @@ async fn unprocessed(conn: &mut PgConnection, term: &str, payment_ids: &[String]
     Ok(found)
 }
 
-/// The lines of one payment, with what its order is told apart by.
+/// The lines of one payment, and the key of its order.
 struct PaymentLines {
     payment_id: String,
     order: Option<domain::OrderKey>,
