@@ -76,7 +76,7 @@ pub fn main() -> ExitCode {
         Err(error) if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             error.exit()
         }
-        Err(error) => return refuse(&usage::one_line(&error.to_string())),
+        Err(error) => return refuse(&by_variable(usage::one_line(&error.to_string()), Cli::command())),
     };
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
@@ -109,6 +109,18 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
     command
         .mut_args(|arg| if empty(&arg) { arg.env(None::<&'static str>) } else { arg })
         .mut_subcommands(without_empty_variables)
+}
+
+/// Names the environment variable where a value came from it: who set it may not know the option.
+fn by_variable(line: String, mut command: clap::Command) -> String {
+    command.build();
+    let is_set = |arg: &&clap::Arg| arg.get_env().and_then(std::env::var_os).is_some();
+    let set = command.get_subcommands().flat_map(clap::Command::get_arguments).filter(is_set);
+    set.fold(line, |line, arg| {
+        let (variable, option) = (arg.get_env().unwrap_or_default().display(), arg.get_long().unwrap_or_default());
+        let is_given = std::env::args().any(|given| given.starts_with(&format!("--{option}")));
+        if is_given { line } else { line.replace(&format!("'{arg}'"), &format!("{variable} (--{option})")) }
+    })
 }
 
 async fn run(command: Command) -> anyhow::Result<()> {

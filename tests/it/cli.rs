@@ -22,7 +22,10 @@ async fn a_setting_that_is_wrong_is_one_line_that_says_how_to_mend_it() {
     let cases: &[(Environment, &[&str])] = &[
         (&[SIGNED], &["DATABASE_URL is missing", "postgres://"]),
         (&[], &["DATABASE_URL is missing", "STRIPE_WEBHOOK_SECRETS is missing"]),
-        (&[SOMEWHERE, SIGNED, ("CLAWBACK_EVIDENCE_MARKS", "soon")], &["'--evidence-marks <EVIDENCE_MARKS>': expected"]),
+        (
+            &[SOMEWHERE, SIGNED, ("CLAWBACK_EVIDENCE_MARKS", "soon")],
+            &["CLAWBACK_EVIDENCE_MARKS (--evidence-marks): expected"],
+        ),
         (&[SIGNED, ("DATABASE_URL", " ")], &["DATABASE_URL is missing"]),
         (&[SIGNED, ("DATABASE_URL", "hidden_password")], &["DATABASE_URL must begin with postgres://"]),
         (&[SIGNED, ("DATABASE_URL", "postgres://u:hidden#1@127.0.0.1/db")], &["DATABASE_URL", "write # as %23"]),
@@ -46,7 +49,7 @@ async fn a_setting_that_is_wrong_is_one_line_that_says_how_to_mend_it() {
         (&[SOMEWHERE, ("STRIPE_WEBHOOK_SECRETS", "live:whsec_…")], &["number 1 is a placeholder", "Dashboard"]),
         (&[SOMEWHERE, ("STRIPE_WEBHOOK_SECRETS_FILE", "/no/such/file")], &["cannot read", "/no/such/file"]),
         (&[SOMEWHERE, ("STRIPE_WEBHOOK_SECRET_FILE", "/no/such/file")], &["cannot read", "/no/such/file"]),
-        (&[SOMEWHERE, SIGNED, ("CLAWBACK_TOLERANCE", "soon")], &["--tolerance", "such as 300s"]),
+        (&[SOMEWHERE, SIGNED, ("CLAWBACK_TOLERANCE", "soon")], &["CLAWBACK_TOLERANCE (--tolerance)", "such as 300s"]),
         (&[SOMEWHERE, SIGNED, ("CLAWBACK_TOLERANCE", "0")], &["--tolerance", "at least 1s"]),
         (&[SOMEWHERE, SIGNED, ("CLAWBACK_MAX_BODY", "large")], &["--max-body", "such as 1MiB"]),
         (&[SOMEWHERE, SIGNED, ("CLAWBACK_MAX_BODY", "1GiB")], &["--max-body", "64MiB"]),
