@@ -37,6 +37,7 @@ mod processing;
 mod proxy;
 mod reference;
 mod releases;
+mod replays;
 mod replicas;
 #[path = "../proof/samples.rs"]
 mod samples;
