@@ -8,7 +8,8 @@ use super::facts::{DisputeFacts, Facts};
 use super::money::sum;
 use super::snapshot::{Charge, Intent, Scope};
 
-/// The state of a payment or an order. The variants are tried in this order, and the first that fits applies. See docs/SQL.md, "States".
+/// The state of a payment or an order. The variants are tried in this order, and the first that fits applies.
+/// See docs/SQL.md, "States".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {

@@ -1,7 +1,7 @@
 //! Refunds that return no captured money: of a released authorization, or of the uncaptured rest of one.
 //!
-//! Stripe has shown what a capture releases in two ways (DESIGN 2.2, "The released rest of a partial capture";
-//! docs.stripe.com/changelog/basil/2025-03-31/remove-refund-from-partial-capture-and-payment-cancellation-flow). Which
+//! Stripe has shown what a capture releases in two ways; see
+//! docs.stripe.com/changelog/basil/2025-03-31/remove-refund-from-partial-capture-and-payment-cancellation-flow. Which
 //! one applies is read from the charge itself. Refunds of captured money are in `money.rs`.
 
 use std::collections::BTreeSet;
@@ -103,7 +103,7 @@ impl Facts {
         })
     }
 
-    /// How the rest of a charge is shown, by the first evidence that decides it (DESIGN 2.2).
+    /// How the rest of a charge is shown, by the first evidence that decides it.
     fn rendering(&self, charge_id: &str, charge: &Charge, rest: Rest) -> Rendering {
         let facts = &self.charges[charge_id];
         let by_version = || facts.rendering.as_ref().map_or(Rendering::Old, |latest| latest.value);

@@ -76,7 +76,7 @@ pub struct Charge {
 }
 
 /// How Stripe shows the rest of an authorization that a capture released. The version of the request that captured
-/// decides, not that of the event (DESIGN 2.2).
+/// decides, not that of the event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rendering {

@@ -29,30 +29,30 @@ async fn an_event_that_cannot_be_read_fails_alone_and_names_the_field() {
     let broken = |changes: Value| charge("ch_bad", changes);
     let bodies = [
         (event("evt_negative", 1, &broken(json!({ "amount": -1 }))), "data.object.amount: is negative"),
-        (
-            event("evt_fraction", 1, &broken(json!({ "amount": 10.5 }))),
-            "data.object.amount: is not a whole number of 64 bits",
-        ),
+        (event("evt_fraction", 1, &broken(json!({ "amount": 10.5 }))), "data.object.amount: is not a 64-bit integer"),
         (
             raw("evt_huge", &broken(json!({ "amount_refunded": "N" })), "N", "9223372036854775808"),
-            "data.object.amount_refunded: is not a whole number of 64 bits",
+            "data.object.amount_refunded: is not a 64-bit integer",
         ),
         (
             event("evt_text", 1, &broken(json!({ "amount_captured": "12" }))),
-            "data.object.amount_captured: is not a whole number of 64 bits",
+            "data.object.amount_captured: is not a 64-bit integer",
         ),
         (event("evt_no_amount", 1, &broken(json!({ "amount": null }))), "data.object.amount: is missing"),
         (event("evt_no_id", 1, &broken(json!({ "id": null }))), "data.object.id: is missing"),
         (event("evt_no_currency", 1, &broken(json!({ "currency": "" }))), "data.object.currency: is missing"),
         (
             event("evt_currency", 1, &broken(json!({ "currency": "euro" }))),
-            "data.object.currency: is not a currency of three letters",
+            "data.object.currency: is not a three-letter currency code",
         ),
         (
             event("evt_long_id", 1, &broken(json!({ "id": "x".repeat(256) }))),
             "data.object.id: is longer than 255 bytes",
         ),
-        (event("evt_nul", 1, &broken(json!({ "status": "succ\0eeded" }))), "data.object.status: holds a NUL character"),
+        (
+            event("evt_nul", 1, &broken(json!({ "status": "succ\0eeded" }))),
+            "data.object.status: contains a NUL character",
+        ),
         (
             event_with("evt_from_9999", 1, &broken(json!({})), json!({ "created": 253_402_300_799_i64 })),
             "created: is not a time between 1970 and 2100",

@@ -350,9 +350,9 @@ fn what_was_passed_over_is_named_by_its_path() {
     assert_eq!(
         notes,
         [
-            "data.object.balance_transactions[0].amount: is not a whole number of 64 bits",
+            "data.object.balance_transactions[0].amount: is not a 64-bit integer",
             "data.object.balance_transactions[1]: is not an object",
-            "data.object.created: is not a whole number of 64 bits",
+            "data.object.created: is not a 64-bit integer",
             "data.object.evidence_details: is not an object",
         ]
     );
