@@ -256,7 +256,7 @@ fn difference(one: &Tables, other: &Tables) -> String {
 
 /// What tries every order must know every order.
 #[test]
-fn every_order_is_known() {
+fn all_permutations_are_generated() {
     let mut all = orders(4);
     all.sort();
     all.dedup();
