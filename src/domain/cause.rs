@@ -1,14 +1,14 @@
-//! When what a follow-up rests on came about, in unix seconds: what is older than the service's asking is history.
+//! When the cause of a follow-up happened, in unix seconds. A cause from before the service's start is history.
 
 use super::facts::Facts;
 
 impl Facts {
-    /// When a charge was seen as it is.
+    /// When the latest snapshot of a charge was taken.
     pub(super) fn shown_at(&self, charge_id: &str) -> Option<i64> {
         self.charges.get(charge_id)?.best.as_ref().map(|best| best.stamp.at)
     }
 
-    /// When the last of the money that went back did.
+    /// When the latest refund or loss happened.
     pub(super) fn went_back_at(&self) -> Option<i64> {
         let releases = self.releases();
         let refunds = self.refunds.iter().map(|(id, refund)| (id, &refund.best.value));
@@ -18,7 +18,7 @@ impl Facts {
         refunds.map(|(_, refund)| refund.created).chain(disputes.map(|d| d.child.best.stamp.at)).chain(charges).max()
     }
 
-    /// When the latest word on any reason to hold came.
+    /// When any reason to hold last changed.
     pub(super) fn last_reason_at(&self) -> Option<i64> {
         let disputes = self.disputes.values().map(|dispute| &dispute.child.best.stamp);
         let warnings = self.warnings.values().map(|warning| &warning.best.stamp).chain(self.dismissals.values());

@@ -1,4 +1,4 @@
-//! Everything that is derived from one payment's facts: what services see, and what is to be done.
+//! Everything that is derived from one payment's facts: what services see, and the desired follow-ups.
 
 use serde::Serialize;
 
@@ -18,7 +18,7 @@ pub struct RefundState {
     pub payment_id: String,
     /// The charge it names, else the payment's.
     pub charge_id: Option<String>,
-    /// It gives back no captured money.
+    /// It returns no captured money.
     pub is_release: bool,
     /// The best snapshot.
     #[serde(flatten)]
@@ -43,17 +43,17 @@ pub struct DisputeState {
     pub outcome: Option<Outcome>,
     /// The deadline for evidence; none when not known or none is allowed.
     pub evidence_due_by: Option<i64>,
-    /// An answer is awaited and taken.
+    /// Evidence is awaited, and can be submitted.
     pub can_respond: bool,
-    /// Gone for good, in the dispute's currency.
+    /// Lost for good, in the dispute's currency.
     pub amount_lost: i64,
-    /// Taken from the balance, positive, in the settlement currency.
+    /// Withdrawn from the balance, positive, in the settlement currency.
     pub amount_withdrawn: i64,
-    /// Given back.
+    /// Reinstated on the balance.
     pub amount_reinstated: i64,
     /// The dispute's fee.
     pub fee: i64,
-    /// The currency of the three.
+    /// The currency of these three amounts.
     pub settlement_currency: Option<String>,
 }
 
@@ -66,7 +66,7 @@ pub struct WarningState {
     pub payment_id: String,
     /// The charge it names, else the payment's.
     pub charge_id: Option<String>,
-    /// The best snapshot; `actionable` also in view of what came after it.
+    /// The best snapshot; `actionable` also takes later disputes, refunds and dismissals into account.
     #[serde(flatten)]
     pub warning: Warning,
 }
@@ -98,7 +98,7 @@ pub struct Derived {
     pub warnings: Vec<WarningState>,
     /// Its Radar reviews, by id.
     pub reviews: Vec<ReviewState>,
-    /// What is to be done.
+    /// The desired follow-ups.
     pub desired: Vec<Desired>,
 }
 
@@ -108,7 +108,7 @@ pub fn derive(payment_id: &str, facts: &Facts) -> Derived {
     derive_with(payment_id, facts, &Marks::default())
 }
 
-/// The same, where somebody is warned of deadlines at other marks.
+/// [`derive`] with other marks for deadline warnings.
 #[must_use]
 pub fn derive_with(payment_id: &str, facts: &Facts, marks: &Marks) -> Derived {
     let payment = payment(payment_id, facts);

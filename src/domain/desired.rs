@@ -1,7 +1,7 @@
-//! The follow-ups that a payment's facts ask for.
+//! The follow-ups that a payment's facts require.
 //!
-//! A pure function: what is wanted now, not what is to be inserted. Bringing the queue in line with it
-//! (insert, withdraw, want again) is `align.rs`'s. "Now" is a word here, not a moment.
+//! Pure: what is desired now, not what to insert. `reconcile.rs` brings the queue in line with it (insert, cancel,
+//! revive). "Now" is a variant here, not a time.
 //!
 //! A new follow-up is one entry in `RULES`.
 
@@ -20,20 +20,20 @@ use super::snapshot::{Latest, Refund, Review};
 pub enum RunAt {
     /// When it is inserted.
     Now,
-    /// So many seconds after it is inserted.
+    /// This many seconds after it is inserted.
     After(i64),
     /// At this unix second.
     At(i64),
 }
 
-/// One piece of work that somebody should do.
+/// One desired follow-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Desired {
-    /// What is to be done.
+    /// The kind of work.
     pub kind: &'static str,
     /// The id of what it is about.
     pub subject: String,
-    /// Tells apart several askings about one subject; empty where there is one only.
+    /// Distinguishes several follow-ups of one kind and subject; empty where there is only one.
     pub round: String,
     /// What a consumer needs to know, amounts in minor units.
     pub payload: Value,
@@ -41,21 +41,20 @@ pub struct Desired {
     pub run_at: RunAt,
     /// When it must be done, in unix seconds.
     pub due_at: Option<i64>,
-    /// Not to be asked for any more from this unix second on: a later one says the same.
+    /// Obsolete from this unix second on, when a later follow-up replaces it.
     pub until: Option<i64>,
-    /// When it came about, in unix seconds, so that history is told from news; none: it is open now, however old.
+    /// When its cause happened, in unix seconds, to distinguish history from news; none: it is open now, however old.
     pub cause: Option<i64>,
-    /// However old its cause, not history before this unix second.
+    /// However old its cause, it is not history before this unix second.
     pub news_until: Option<i64>,
 }
 
-/// So long an endpoint that gets both `charge.refunded` and the refund's own event may take to deliver
-/// the second, in seconds.
+/// How long the refund's own event may arrive after `charge.refunded`, in seconds.
 const OVERTAKE: i64 = 60;
-/// So long after it was opened an inquiry that takes no evidence becomes a chargeback, in seconds
+/// How long after opening an inquiry that takes no evidence becomes a chargeback, in seconds
 /// (docs.stripe.com/payments/klarna/disputes).
 const ESCALATION: i64 = 21 * 86_400;
-/// So long after a refund failed somebody still has to do something about it, in seconds.
+/// How long after a refund failed it still needs somebody to act, in seconds.
 const FAILED_LATELY: i64 = 30 * 86_400;
 
 /// What a rule looks at.
@@ -91,7 +90,7 @@ pub(super) fn is_about_payment(kind: &str) -> bool {
     ABOUT_PAYMENT.contains(&kind)
 }
 
-/// Every kind that can be wanted, in the order of the rules.
+/// Every kind that can be desired, in the order of the rules.
 #[must_use]
 pub fn kinds() -> Vec<&'static str> {
     let mut kinds: Vec<_> = RULES.iter().map(|(kind, _)| *kind).collect();
@@ -99,7 +98,7 @@ pub fn kinds() -> Vec<&'static str> {
     kinds
 }
 
-/// Everything that this payment asks for.
+/// All follow-ups desired for this payment.
 pub(super) fn desired(payment: &Payment, facts: &Facts, marks: &Marks) -> Vec<Desired> {
     let case = Case { payment, facts, marks };
     let asked = |(kind, rule): &(&'static str, Rule)| {
@@ -109,7 +108,7 @@ pub(super) fn desired(payment: &Payment, facts: &Facts, marks: &Marks) -> Vec<De
     RULES.iter().flat_map(asked).collect()
 }
 
-/// Work on a subject, now, without a deadline. `wanted` fills in the kind.
+/// A follow-up on a subject, due now, without a deadline. `desired` fills in the kind.
 fn now(subject: &str, round: &str, payload: Value) -> Desired {
     let (subject, round) = (subject.to_owned(), round.to_owned());
     Desired {
@@ -125,7 +124,7 @@ fn now(subject: &str, round: &str, payload: Value) -> Desired {
     }
 }
 
-/// The same, once something has come about.
+/// These follow-ups once their cause has happened; none before.
 fn since(cause: Option<i64>, wanted: Vec<Desired>) -> Vec<Desired> {
     wanted.into_iter().map(|wanted| Desired { cause, ..wanted }).collect()
 }
@@ -153,14 +152,14 @@ fn notify_unexplained_refund(&Case { payment, facts, .. }: &Case) -> Vec<Desired
 fn resolve_failed_refund(&Case { facts, .. }: &Case) -> Vec<Desired> {
     refunds(facts, |status| matches!(status, "failed" | "canceled"))
         .map(|(refund, wanted)| {
-            // When it failed, Stripe does not say.
+            // Stripe does not report when a refund failed.
             let seen = refund.stamp.at;
             Desired { cause: Some(seen), news_until: Some(seen.saturating_add(FAILED_LATELY)), ..wanted }
         })
         .collect()
 }
 
-/// Work on each refund in such a status, now, and the refund. A release gave nothing back.
+/// A follow-up for each refund whose status `is_due`, with the refund. A release returned no money.
 fn refunds(facts: &Facts, is_due: impl Fn(&str) -> bool) -> impl Iterator<Item = (&Latest<Refund>, Desired)> {
     let releases = facts.releases();
     let refunds = facts.refunds.iter().filter(move |(id, _)| !releases.contains(id.as_str()));
@@ -199,15 +198,15 @@ fn release_fulfilment(&Case { payment, facts, .. }: &Case) -> Vec<Desired> {
     if may_ship(payment, facts) { since(facts.last_reason_at(), ended_well(facts)) } else { Vec::new() }
 }
 
-/// Nothing holds, something is left, and no dispute of it was lost.
+/// No hold, something left, and no lost dispute.
 pub(super) fn may_ship(payment: &Payment, facts: &Facts) -> bool {
     let balance = &payment.balance;
-    // An endpoint that sees disputes only never knows what was paid.
+    // An endpoint that receives only disputes never learns what was paid.
     let left = balance.amount_paid.is_none() || balance.something_left();
     !balance.hold && left && !any_ended_badly(facts)
 }
 
-/// Nothing holds and something is left, but not all of it: a person must say whether it ships.
+/// No hold and something left, but not all of it: a person must decide whether it ships.
 fn decide_fulfilment(&Case { payment, facts, .. }: &Case) -> Vec<Desired> {
     if payment.balance.hold || !payment.balance.something_left() {
         return Vec::new();
@@ -224,7 +223,7 @@ fn any_ended_badly(facts: &Facts) -> bool {
     facts.disputes.values().any(|dispute| dispute.seen().ended_badly())
 }
 
-/// Every reason to hold that is over and ended well. A warning that was never actionable held nothing.
+/// Every reason to hold that ended well. A warning that was never actionable held nothing.
 fn ended_well(facts: &Facts) -> Vec<Desired> {
     let mut over = disputes(facts, |dispute| dispute.seen().ended_well());
     let told = |id: &str| facts.warnings[id].best.value.actionable.is_some();
@@ -234,7 +233,7 @@ fn ended_well(facts: &Facts) -> Vec<Desired> {
 }
 
 impl Review {
-    /// Somebody looked and let it pass, or what was to be looked at is gone. A word not known yet does not say so.
+    /// Somebody approved it, or the reviewed data was redacted. An unknown reason does not count.
     fn ended_well(&self) -> bool {
         matches!(self.closed_reason.as_deref(), Some("approved" | "acknowledged" | "redacted"))
     }
@@ -255,7 +254,7 @@ fn warn_evidence_due(case: &Case) -> Vec<Desired> {
         .collect()
 }
 
-/// A warning at each mark. Once the next mark has come, the one before it has nothing to say any more.
+/// A warning at each mark. Each is obsolete once the next mark is reached.
 fn warnings_of(due: i64, wanted: &Desired, marks: &Marks) -> Vec<Desired> {
     let Ok(date) = OffsetDateTime::from_unix_timestamp(due).map(OffsetDateTime::date) else { return Vec::new() };
     let warning = |(mark, at, until)| {
@@ -287,7 +286,7 @@ fn consider_refund(&Case { facts, .. }: &Case) -> Vec<Desired> {
     warnings(facts, |id| facts.is_actionable(id))
 }
 
-/// An inquiry that nobody can answer ends with a refund of the disputed amount.
+/// An inquiry that takes no evidence is ended by refunding the disputed amount.
 fn consider_refund_of_inquiry(&Case { facts, .. }: &Case) -> Vec<Desired> {
     disputes(facts, |dispute| dispute.seen().is_open_inquiry() && !facts.takes_evidence(dispute))
         .into_iter()
@@ -299,7 +298,7 @@ fn consider_refund_of_inquiry(&Case { facts, .. }: &Case) -> Vec<Desired> {
         .collect()
 }
 
-/// Work on each early fraud warning that `is_due`, now.
+/// A follow-up for each early fraud warning that `is_due`.
 fn warnings(facts: &Facts, is_due: impl Fn(&str) -> bool) -> Vec<Desired> {
     let due = facts.warnings.iter().filter(|(id, _)| is_due(id));
     due.map(|(id, facts)| {
@@ -310,18 +309,18 @@ fn warnings(facts: &Facts, is_due: impl Fn(&str) -> bool) -> Vec<Desired> {
     .collect()
 }
 
-/// Work on each Radar review that `is_due`, now.
+/// A follow-up for each Radar review that `is_due`.
 fn reviews(facts: &Facts, is_due: impl Fn(&Review) -> bool) -> Vec<Desired> {
     let due = facts.reviews.iter().filter(|(_, review)| is_due(&review.best.value));
     due.map(|(id, review)| now(id, "", json!({ "review_id": id, "reason": reason(&review.best.value) }))).collect()
 }
 
-/// The word that tells most: why it was closed, else why it was opened.
+/// The most informative reason: why it was closed, else why it was opened.
 fn reason(review: &Review) -> Option<&str> {
     review.closed_reason.as_deref().or(review.opened_reason.as_deref())
 }
 
-/// Work on each dispute that `is_due`, now, a round for each phase.
+/// A follow-up for each dispute that `is_due`, with a round for each phase.
 fn disputes(facts: &Facts, is_due: impl Fn(&DisputeFacts) -> bool) -> Vec<Desired> {
     let losses = facts.losses();
     let due = facts.disputes.iter().filter(|(_, dispute)| is_due(dispute));

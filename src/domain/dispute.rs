@@ -1,4 +1,4 @@
-//! One dispute: its phase, its outcome, its money, and whether an answer is awaited.
+//! One dispute: its phase, outcome and money, and whether evidence is awaited.
 
 use super::facts::{DisputeFacts, Facts};
 use super::phase::{Outcome, Phase};
@@ -14,7 +14,7 @@ pub(super) struct Settlement {
 }
 
 impl Dispute {
-    /// The phase, by status; by `case_type` where the status does not tell, or is not known yet.
+    /// The phase, by status; by `case_type` where the status is ambiguous or unknown.
     #[must_use]
     pub fn phase(&self) -> Phase {
         match (self.status.as_str(), self.case_type.as_deref()) {
@@ -32,7 +32,7 @@ impl Dispute {
         matches!(self.status.as_str(), "needs_response" | "under_review" | "won" | "lost")
     }
 
-    /// None while it is open, or in a status not known yet.
+    /// None while it is open or its status is unknown.
     pub(super) fn outcome(&self) -> Option<Outcome> {
         match self.status.as_str() {
             // Until 2014-11-20 a dispute won on a refunded charge was called `charge_refunded`.
@@ -65,8 +65,8 @@ impl Dispute {
         matches!(self.outcome(), Some(Outcome::Lost | Outcome::Prevented))
     }
 
-    /// Whether there is anybody to answer: banks decide disputes of debits by themselves, and Klarna takes an
-    /// answer to a chargeback only (docs.stripe.com/payments/klarna/disputes).
+    /// Whether evidence can be submitted: banks decide disputes of debits by themselves, and Klarna takes evidence
+    /// only for a chargeback (docs.stripe.com/payments/klarna/disputes).
     fn takes_evidence(&self, payment_method: Option<&str>) -> bool {
         match payment_method {
             Some("acss_debit" | "bacs_debit" | "sepa_debit" | "us_bank_account") => false,
@@ -77,7 +77,7 @@ impl Dispute {
 }
 
 impl Facts {
-    /// How the disputed charge was paid: a dispute of a bank debit does not say it, its charge does.
+    /// How the disputed charge was paid. A dispute of a bank debit lacks it, so its charge is read.
     pub(super) fn payment_method<'a>(&'a self, dispute: &'a DisputeFacts) -> Option<&'a str> {
         let charge = || match &dispute.child.charge {
             Some(named) => self.seen(&named.value).map(|(charge, _)| charge),
@@ -87,12 +87,12 @@ impl Facts {
         dispute.seen().payment_method.as_deref().or_else(of_charge)
     }
 
-    /// Whether there is anybody to answer.
+    /// Whether evidence can be submitted.
     pub(super) fn takes_evidence(&self, dispute: &DisputeFacts) -> bool {
         dispute.seen().takes_evidence(self.payment_method(dispute))
     }
 
-    /// True while the cardholder's bank waits for an answer that was not given, and takes one.
+    /// Whether the cardholder's bank still waits for evidence, and takes it.
     pub(super) fn awaits_evidence(&self, dispute: &DisputeFacts) -> bool {
         dispute.is_awaited() && self.takes_evidence(dispute)
     }
@@ -105,8 +105,8 @@ impl DisputeFacts {
         &self.child.best.value
     }
 
-    /// An answer that was not given is awaited: the status says so, one is allowed (`due_by` is not 0), and nothing is
-    /// known to have been submitted in this phase.
+    /// Evidence is awaited: the status says so, a response is allowed (`due_by` is not 0), and none is known to have
+    /// been submitted in this phase.
     fn is_awaited(&self) -> bool {
         let dispute = self.seen();
         let awaited = match dispute.status.as_str() {
@@ -117,19 +117,19 @@ impl DisputeFacts {
         awaited && dispute.due_by != Some(0)
     }
 
-    /// More submissions were seen than the phase began with. The first count seen may be of an earlier phase.
+    /// The submission count rose within the phase. The first count seen may stem from an earlier phase.
     fn submitted_in(&self, phase: Phase) -> bool {
         self.submissions.get(&phase).is_some_and(|seen| seen.most > seen.least)
     }
 
-    /// The deadline for an answer, in unix seconds: none when it is not known or none is allowed.
+    /// The deadline for evidence, in unix seconds; none when unknown or when no response is allowed.
     pub(super) fn due_by(&self) -> Option<i64> {
         self.seen().due_by.filter(|&due| due > 0)
     }
 
     /// Withdrawn, reinstated and fee, from balance transactions only: `funds_reinstated` can come with
-    /// status `lost`, so no event type or status is asked. Entries in another currency than the first
-    /// cannot be added to it and are left out.
+    /// status `lost`, so neither event type nor status is read. Entries in a currency other than the first's cannot
+    /// be added and are left out.
     pub(super) fn settlement(&self) -> Settlement {
         let Some(first) = self.balance.values().min() else {
             return Settlement::default();

@@ -1,6 +1,6 @@
-//! What was seen of Stripe's objects: the best snapshot of each, and the few parts kept beside it.
+//! Facts: the best snapshot of each of Stripe's objects, and the few values kept beside it.
 //!
-//! Concludes nothing: how sightings are joined, and what they add up to, is in the files beside this one.
+//! Data only: joining and deriving are in the files beside this one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +15,10 @@ use super::snapshot::{
 /// All that is known of a charge.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChargeFacts {
-    /// The best snapshot; none while only others speak of the charge.
+    /// The best snapshot; none while only other objects name the charge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best: Option<Latest<Charge>>,
-    /// The payment intent it belongs to. A later null does not cut it.
+    /// The payment intent it belongs to. A later null does not remove it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<Latest<String>>,
     /// The merchant's order reference. Removing metadata does not unlink.
@@ -27,13 +27,13 @@ pub struct ChargeFacts {
     /// What snapshots showed as refunded, by the amount they showed as captured.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub shown: BTreeMap<i64, Shown>,
-    /// How charges of the API version of the latest event are rendered; none while only fetched ones were seen.
+    /// How the latest event's API version renders charges; none while only fetched charges were seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rendering: Option<Latest<Rendering>>,
     /// Its balance transaction, where one was expanded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled: Option<BalanceEntry>,
-    /// An event said that its authorization expired.
+    /// An event reported that its authorization expired.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub expired: bool,
 }
@@ -46,17 +46,17 @@ pub struct IntentFacts {
     /// The merchant's order reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_ref: Option<Latest<String>>,
-    /// The earliest event that showed so much received, in unix seconds, by that amount.
+    /// The earliest event, in unix seconds, that showed each amount received.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub received: BTreeMap<i64, i64>,
 }
 
-/// An object that belongs to a charge or an intent, and never needs to have seen it.
+/// An object that belongs to a charge or an intent, which need not have been seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Child<T> {
     /// The best snapshot.
     pub best: Latest<T>,
-    /// The charge it names. A later null does not cut it.
+    /// The charge it names. A later null does not remove it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charge: Option<Latest<String>>,
     /// The payment intent it names.
@@ -117,10 +117,10 @@ pub struct Facts {
     /// Radar reviews.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub reviews: BTreeMap<String, Child<Review>>,
-    /// The order that somebody said a payment is for, by the payment id they said it of.
+    /// The order that somebody linked a payment to, by the payment id they gave.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub order_links: BTreeMap<String, Latest<String>>,
-    /// When somebody settled an early fraud warning, by the warning's id.
+    /// When somebody dismissed an early fraud warning, by the warning's id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub dismissals: BTreeMap<String, Stamp>,
 }
@@ -160,8 +160,8 @@ impl Facts {
             .chain(all(&self.reviews, "review"))
     }
 
-    /// The kind of every object that is named, held or not. Of what somebody linked to an order it is not known whether it
-    /// is a charge or an intent.
+    /// The kind of every object that is named, held or not. For an id that somebody linked to an order, it is unknown
+    /// whether it is a charge or an intent.
     pub fn named(&self) -> impl Iterator<Item = (&str, &'static str)> {
         let intents =
             (self.charges.values()).flat_map(|charge| &charge.intent).map(|link| (&link.value, "payment_intent"));
@@ -179,7 +179,7 @@ impl Facts {
         intents.chain(charges).chain(sessions).chain(self.order_links.values()).map(|latest| latest.value.as_str())
     }
 
-    /// The charges that say they are disputed while no dispute is known that can be theirs.
+    /// The charges marked as disputed for which no matching dispute is known.
     pub fn charges_that_miss_a_dispute(&self) -> impl Iterator<Item = &str> {
         let disputed = self.charges.iter().filter(|(_, c)| c.best.as_ref().is_some_and(|best| best.value.disputed));
         let can_be = |id: &str, dispute: &DisputeFacts| dispute.child.charge.as_ref().is_none_or(|c| c.value == id);

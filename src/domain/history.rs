@@ -1,6 +1,6 @@
-//! What the history tells: how orders, and payments while they are unlinked, stand. Pure.
+//! The recorded history of orders, and of payments while they are unlinked. Pure.
 //!
-//! Not here: working out how something stands, which is `payment.rs`'s and `order.rs`'s.
+//! Not here: deriving the state of a payment (`payment.rs`) or an order (`order.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use super::order::{Order, OrderKey, Tally};
 use super::payment::{Balance, Payment, State};
 use super::snapshot::Scope;
 
-/// Whose changes a row of the history tells.
+/// The subject of a history row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
     /// A payment, while it is unlinked.
@@ -17,7 +17,7 @@ pub enum Subject {
     Order(OrderKey),
 }
 
-/// How an order or a payment stands.
+/// The standing of an order or a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// Account and mode.
@@ -30,25 +30,25 @@ pub struct Standing {
     pub balance: Balance,
 }
 
-/// How a payment stands and what it counts towards, as its row shows it.
+/// The standing of a payment and what it counts towards, as its row shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentStanding {
     /// Objects that name neither charge nor intent: neither counted nor shown.
     pub orphan: bool,
     /// The order it counts towards; none while it is unlinked.
     pub order_id: Option<String>,
-    /// How it stands.
+    /// Its standing.
     pub standing: Standing,
 }
 
-/// A change of how something stands. Both sides are never the same.
+/// A change of standing. Both sides are never the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Whose.
+    /// The order or payment that changed.
     pub subject: Subject,
-    /// None: it begins.
+    /// None: first entry of the subject.
     pub from: Option<Standing>,
-    /// None: it is no more, since it was linked, merged or moved.
+    /// None: the subject ended, since it was linked, merged or moved.
     pub to: Option<Standing>,
 }
 
@@ -72,13 +72,13 @@ impl PaymentStanding {
         Tally { returned: balance.returned(), balance: balance.clone(), states: [*state].into() }
     }
 
-    /// Told by itself: a payment of somebody's that is for no order yet.
+    /// Has a history of its own: a payment that is for no order yet.
     #[must_use]
     pub fn is_unlinked(&self) -> bool {
         !self.orphan && self.order_id.is_none()
     }
 
-    /// Whose changes tell of this payment.
+    /// The subject under which changes of this payment are recorded.
     #[must_use]
     pub fn subject(&self, payment_id: &str) -> Option<Subject> {
         let unlinked = || self.is_unlinked().then(|| Subject::Payment(payment_id.to_owned()));
@@ -102,8 +102,8 @@ impl From<&Order> for Standing {
     }
 }
 
-/// How each of these subjects stood and stands now: the changes, those that are no more first, so that whoever
-/// keeps a mirror ends with what is. `told` is brought up to date.
+/// Compares the standing of each subject with the last recorded one, and updates `told`. Subjects that ended come
+/// first, so that whoever mirrors the history ends with the current state.
 #[must_use]
 pub fn changes(
     told: &mut BTreeMap<Subject, Standing>,

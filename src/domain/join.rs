@@ -1,9 +1,9 @@
-//! Joining what two sources know: the ground of order independence.
+//! Joining facts: the basis of order independence.
 //!
 //! Of two sightings of one thing the later stamp wins, everything else is a union or a maximum. So the
 //! join is commutative, associative and idempotent, and what a set of events adds up to does not depend
 //! on the order or the number of their arrivals. Equal stamps are of one event, read twice: the second
-//! reading wins, so that replaying an event after an upgrade has the effect of the better reading.
+//! reading wins, so that replaying an event after an upgrade takes effect.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -12,8 +12,7 @@ use super::facts::{ChargeFacts, Child, DisputeFacts, Facts, IntentFacts, Session
 use super::snapshot::{Latest, Shown, Submissions};
 
 impl Facts {
-    /// Adds what `other` knows: commutative, associative and idempotent: the ground of order
-    /// independence.
+    /// Adds the facts of `other`. Commutative, associative and idempotent.
     pub fn join(&mut self, other: Self) {
         join_maps(&mut self.intents, other.intents, IntentFacts::join);
         join_maps(&mut self.charges, other.charges, ChargeFacts::join);
@@ -50,7 +49,7 @@ impl ChargeFacts {
         join_latest(&mut self.order_ref, other.order_ref);
         join_latest(&mut self.rendering, other.rendering);
         join_maps(&mut self.shown, other.shown, Shown::join);
-        // The one with its time and its rate is the larger.
+        // An entry with its time and rate compares as larger.
         self.settled = self.settled.take().max(other.settled);
         self.expired |= other.expired;
     }

@@ -1,8 +1,7 @@
-//! What disputes cost for good.
+//! The amounts lost in disputes.
 //!
-//! What moved on the balance may be in a settlement currency, at a rate that moved in between. An
-//! amount converted back is exact only to one minor unit of that currency, so it is compared with the amounts
-//! that it should equal.
+//! Balance entries may be in a settlement currency, at rates that changed between them. An amount converted back is
+//! exact only to one minor unit of that currency, so it is compared with the amounts that it should equal.
 
 use std::collections::BTreeMap;
 
@@ -14,30 +13,30 @@ use super::snapshot::BalanceEntry;
 /// One unit of an exchange rate: see [`BalanceEntry::exchange_rate`].
 const UNIT: i128 = 1_000_000_000_000;
 
-/// What is gone of one dispute, in its currency.
+/// The amount lost in one dispute, in its currency.
 #[derive(Clone, Copy, Debug, Default)]
 struct Loss {
     amount: i128,
-    /// How far it can be off: 0 unless an entry was converted.
+    /// Its maximum error: 0 unless an entry was converted.
     slack: i128,
 }
 
 impl Facts {
-    /// What is gone for good in disputes, in the payment's currency.
+    /// The total lost in disputes, in the payment's currency.
     pub(super) fn amount_lost(&self) -> i64 {
         let losses = self.losses();
         let counted = self.disputes.iter().filter(|(_, dispute)| self.counts(&dispute.seen().currency));
         sum(counted.map(|(id, _)| losses[id.as_str()]))
     }
 
-    /// What is gone for good of each dispute, by its id, in its own currency.
+    /// The amount lost in each dispute, by its id, in its own currency.
     pub(super) fn losses(&self) -> BTreeMap<&str, i64> {
         if self.disputes.is_empty() {
             return BTreeMap::new();
         }
         let refunded = i128::from(self.amount_refunded());
         let left = self.amount_paid().map(|paid| i128::from(paid) - refunded);
-        // Nothing was paid by the charges that were seen: that says nothing of one that was not.
+        // The charges seen were not paid, which sets no limit for a charge that was not seen.
         let known = |dispute: &DisputeFacts| left.filter(|_| self.amount_paid() != Some(0) || self.is_of_seen(dispute));
         let loss = |dispute: &DisputeFacts| match self.counts(&dispute.seen().currency) {
             true => dispute.loss(refunded, known(dispute)),
@@ -56,7 +55,7 @@ impl Facts {
         dispute.child.charge.as_ref().is_none_or(|link| self.seen(&link.value).is_some())
     }
 
-    /// A converted loss that is as good as all that the other disputes leave is all of that.
+    /// A converted loss equals all that the other disputes leave, if it is within its error of that.
     fn settle(&self, losses: &mut BTreeMap<&str, Loss>, id: &str, left: i128) {
         let others =
             losses.iter().filter(|(other, _)| **other != id && self.counts(&self.disputes[**other].seen().currency));
@@ -69,8 +68,8 @@ impl Facts {
 }
 
 impl DisputeFacts {
-    /// What stayed away, at most the dispute's amount; while no withdrawal is known of a lost one its amount, at
-    /// most what is `left` of the payment after what was `refunded`.
+    /// The amount withdrawn and not reinstated, at most the dispute's amount. For a lost dispute without a known
+    /// withdrawal: its amount, at most what is `left` of the payment after what was `refunded`.
     fn loss(&self, refunded: i128, left: Option<i128>) -> Loss {
         let amount = i128::from(self.seen().amount);
         let withdrawn = self.balance.values().any(|entry| entry.amount < 0);
@@ -86,8 +85,8 @@ impl DisputeFacts {
         }
     }
 
-    /// What was taken and not given back, and how far that can be off. None where an entry in another currency has
-    /// no rate.
+    /// The amount withdrawn and not reinstated, and its maximum error. None where an entry in another currency has no
+    /// rate.
     fn stayed_away(&self, refunded: i128) -> Option<(i128, i128)> {
         let (amount, currency) = (i128::from(self.seen().amount), self.seen().currency.as_str());
         let entries = self.balance.values().map(|entry| entry.in_currency(currency));
@@ -98,7 +97,7 @@ impl DisputeFacts {
         Some((near(out, amount, slack) - returned(back, refunded, amount, slack), slack))
     }
 
-    /// The share that stayed away of what was taken, of the dispute's amount.
+    /// The dispute's amount, in proportion to the share of the withdrawal that was not reinstated.
     fn share(&self) -> i128 {
         let settlement = self.settlement();
         let (withdrawn, reinstated) = (i128::from(settlement.withdrawn), i128::from(settlement.reinstated));
@@ -107,8 +106,7 @@ impl DisputeFacts {
 }
 
 impl BalanceEntry {
-    /// What moved in this currency, and how far that can be off: 0 unless it was converted. None where it was, at a rate
-    /// that is not known.
+    /// The entry's amount in this currency, and its maximum error: 0 unless converted. None where the rate is unknown.
     pub(super) fn in_currency(&self, currency: &str) -> Option<(i128, i128)> {
         let amount = i128::from(self.amount);
         if self.currency == currency {
@@ -119,7 +117,7 @@ impl BalanceEntry {
     }
 }
 
-/// What came back: what had been refunded, or all of the dispute, if it is as good as that.
+/// The reinstated amount: exactly what had been refunded, or all of the dispute, if it is within its error of that.
 fn returned(back: i128, refunded: i128, amount: i128, slack: i128) -> i128 {
     match back {
         0 => 0,
@@ -128,7 +126,7 @@ fn returned(back: i128, refunded: i128, amount: i128, slack: i128) -> i128 {
     }
 }
 
-/// `exact`, if `amount` is that but for the slack.
+/// `exact`, if `amount` is within the slack of it.
 fn near(amount: i128, exact: i128, slack: i128) -> i128 {
     if (amount - exact).abs() <= slack { exact } else { amount }
 }

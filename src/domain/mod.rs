@@ -1,14 +1,14 @@
 //! The pure core: what a payment's events add up to.
 //!
-//! Facts go in, state and wanted follow-ups come out. Nothing here is async, reads a clock, knows SQL,
-//! or has heard of Stripe's JSON: [`crate::handlers`] turns the one into the other.
+//! Facts go in, state and desired follow-ups come out. Nothing here is async, reads a clock, or knows SQL or Stripe's
+//! JSON: [`crate::handlers`] turns the JSON into facts.
 //!
 //! The heart is a join. Each event yields a small [`Facts`]; joining facts is commutative, associative
 //! and idempotent, [`Facts::by_payment`] and [`derive()`] are functions of the joined value. So order
 //! state depends on the set of events, and on nothing else.
 
-/// The version of the rules: of readers, merge, derivation and follow-ups alike. Whoever changes what any of them
-/// makes of an event raises it; then facts that were made by other rules are made again from the ledger.
+/// The version of the rules: of readers, merge, derivation and follow-ups alike. Raise it when any of
+/// them changes: facts made by other rules are then rebuilt from the ledger.
 pub const RULES: i32 = 1;
 
 mod cause;

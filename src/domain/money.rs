@@ -1,6 +1,6 @@
 //! What was paid and refunded of one payment, from its facts alone. What disputes cost is in `loss.rs`.
 //!
-//! Sums are made in 128 bits and end at the largest 64-bit amount: a sum can never wrap.
+//! Sums are computed in 128 bits and saturate at the largest 64-bit amount.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -8,36 +8,36 @@ use std::collections::BTreeSet;
 use super::facts::{ChargeFacts, Child, Facts};
 use super::snapshot::{Charge, Latest, Refund};
 
-/// So many seconds a refund's own `created` may lie after the event of the charge that counts it: recorded deliveries
-/// show it up to seconds off.
+/// How many seconds a refund's own `created` may lie after the event of the charge that includes it: recorded
+/// deliveries show it a few seconds off.
 pub(super) const SLACK: i64 = 10;
 
-/// What one charge shows as refunded and no known refund explains, in minor units: an endpoint that gets
-/// `charge.refunded` only.
+/// The part of a charge's refunded total that no known refund explains, in minor units. Occurs where an endpoint
+/// receives only `charge.refunded`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unexplained<'a> {
     pub charge_id: &'a str,
     pub charge: &'a Charge,
     pub amount: i64,
-    /// The total that the charge shows, without what was never captured.
+    /// The charge's refunded total, without what was never captured.
     pub shown: i64,
 }
 
-/// The money that a refund is of.
+/// The captured money that a refund returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source<'a> {
-    /// What this charge captured, which was seen.
+    /// The captured amount of this charge, which was seen.
     Charge(&'a str),
-    /// What the seen charges captured: it names the intent only.
+    /// The captured amounts of the charges seen: the refund names only the intent.
     Captured,
-    /// Of a charge that was not seen, or not with what it captured.
+    /// That of a charge not seen, or not seen since its capture.
     Unseen,
     /// None: nothing was captured.
     Nothing,
 }
 
 impl Refund {
-    /// Counts as money back: neither failed nor canceled. A word not known yet counts.
+    /// Counts as refunded: neither failed nor canceled. An unknown status counts.
     pub(super) fn is_live(&self) -> bool {
         !matches!(self.status.as_str(), "failed" | "canceled")
     }
@@ -72,15 +72,15 @@ impl Facts {
         charge.or_else(intent).or_else(refund).or_else(dispute).or_else(session)
     }
 
-    /// What was captured; none until a charge or an intent was seen.
+    /// The amount captured; none until a charge or an intent was seen.
     pub(super) fn amount_paid(&self) -> Option<i64> {
         let captured = self.main_charge().map(|_| sum(self.seen_charges().map(|(_, c)| c.amount_captured)));
         let received = self.intents.values().map(|i| i.best.value.amount_received).max();
         captured.max(received)
     }
 
-    /// What went back, or is on its way: of the captured charges at most what was captured, and by refunds whose
-    /// charge was not seen.
+    /// The amount refunded, pending refunds included: for each captured charge at most what was captured, plus refunds
+    /// whose charge was not seen.
     pub(super) fn amount_refunded(&self) -> i64 {
         let (counted, unexplained) = (self.counted_refunds(), self.unexplained());
         let live = |source| {
@@ -96,8 +96,8 @@ impl Facts {
         sum(live(Source::Unseen).chain([of_seen]))
     }
 
-    /// What went back of one charge. A refund that names the intent only may be of any, so it counts only where there
-    /// is but one.
+    /// The amount refunded of one charge. A refund that names only the intent may be of any charge, so it counts only
+    /// where there is just one.
     pub(super) fn amount_refunded_of(&self, charge_id: &str) -> i64 {
         let is_only = self.captured_charges().count() == 1;
         let is_of = |source| source == Source::Charge(charge_id) || is_only && source == Source::Captured;
@@ -106,9 +106,10 @@ impl Facts {
         sum(live.map(|(_, _, refund)| refund.amount).chain(unexplained.map(|unexplained| unexplained.amount)))
     }
 
-    /// What the charges show as refunded beyond the known refunds, whatever became of those: of each charge the
-    /// refunds that name it, nested in it or made before it was seen. A refund that names the intent only explains
-    /// whichever total there is: put to one of several charges it could count there, and again in the total of another.
+    /// What the charges show as refunded beyond the known refunds, in whatever state those are: for each charge, the
+    /// refunds that name it and are nested in it or were created before it was seen. A refund that names only the
+    /// intent explains any total: assigned to one of several charges, it could count there and again in another's
+    /// total.
     pub(super) fn unexplained(&self) -> Vec<Unexplained<'_>> {
         let counted = self.counted_refunds();
         let of = |source: Source<'_>, seen_at: i64, nested: &BTreeSet<String>| {
@@ -132,7 +133,7 @@ impl Facts {
         all.filter(|unexplained| unexplained.amount > 0).collect()
     }
 
-    /// The refunds that can count in the payment's money, with what they are of: all but releases and those in
+    /// The refunds that can count towards the payment, with the money they return: all but releases and refunds in
     /// another currency.
     fn counted_refunds(&self) -> Vec<(&str, Source<'_>, &Refund)> {
         let releases = self.releases();
@@ -141,7 +142,7 @@ impl Facts {
         refunds.map(|(id, refund)| (id.as_str(), self.source(refund), &refund.best.value)).collect()
     }
 
-    /// The money that a refund is of.
+    /// The captured money that a refund returns.
     pub(super) fn source(&self, refund: &Child<Refund>) -> Source<'_> {
         let named = refund.charge.as_ref().map(|link| link.value.as_str());
         let charge = match named {
@@ -167,13 +168,13 @@ impl Facts {
         }
     }
 
-    /// The intent received more than the charges that were seen show as captured.
+    /// The intent received more than the charges seen show as captured.
     fn misses_a_capture(&self) -> bool {
         let captured = sum(self.seen_charges().map(|(_, charge)| charge.amount_captured));
         self.intents.values().any(|intent| intent.best.value.amount_received > captured)
     }
 
-    /// The intent says that nothing was captured of a hold: it was let go, or waits still.
+    /// By the intent, nothing of an authorization was captured: it was released, or is still held.
     fn nothing_received(&self) -> bool {
         let held = |status: &str| matches!(status, "canceled" | "requires_capture");
         let intents = self.intents.values().map(|intent| &intent.best.value);
@@ -186,8 +187,8 @@ impl Facts {
         named.or_else(|| self.charge_of_unnamed().map(|(id, _)| id))
     }
 
-    /// The charge of refunds that name the intent only. None while the intent says that money was received and no
-    /// charge that was seen shows it: then the refund is of another, not of one that was declined.
+    /// The charge of refunds that name the intent only. None while the intent received money that no charge
+    /// seen shows: then the refund is of an unseen charge, not of a declined one.
     fn charge_of_unnamed(&self) -> Option<(&str, &Charge)> {
         let (id, charge) = self.main_charge()?;
         let received = self.intents.values().any(|intent| intent.best.value.amount_received > 0);
@@ -199,8 +200,8 @@ impl Facts {
         self.currency() == Some(currency)
     }
 
-    /// Charges with something captured: the main charge first. One with nothing captured counts for nothing, for
-    /// what it shows as refunded is a void.
+    /// Charges with something captured: the main charge first. An uncaptured charge does not count: what it
+    /// shows as refunded is a void.
     pub(super) fn captured_charges(&self) -> impl Iterator<Item = (&str, &Latest<Charge>)> {
         let best = self.charges.iter().filter_map(|(id, facts)| Some((id.as_str(), facts.best.as_ref()?)));
         let mut captured: Vec<_> = best.filter(|(_, best)| best.value.amount_captured > 0).collect();
@@ -215,7 +216,7 @@ impl Facts {
     }
 }
 
-/// The sum of amounts that are not negative, at most the largest 64-bit amount.
+/// The sum of non-negative amounts, saturating at the largest 64-bit amount.
 pub(super) fn sum(amounts: impl Iterator<Item = i64>) -> i64 {
     i64::try_from(amounts.map(i128::from).sum::<i128>()).unwrap_or(i64::MAX)
 }

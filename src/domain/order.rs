@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::payment::{Balance, Payment, State};
 
-/// Orders are told apart by account, mode and currency too: amounts of two currencies do not add up.
+/// What identifies an order. Account, mode and currency are part of it: amounts of two currencies do not add up.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OrderKey {
     /// The merchant's reference.
@@ -33,7 +33,7 @@ pub struct Order {
 }
 
 impl Payment {
-    /// The order this payment counts towards; none while it is unlinked, and for what is no payment.
+    /// The order this payment counts towards; none while it is unlinked, and for an orphan.
     #[must_use]
     pub fn order_key(&self) -> Option<OrderKey> {
         if self.orphan {
@@ -48,14 +48,14 @@ impl Payment {
     }
 }
 
-/// What some payments of one order add up to. Tallies add up too, so that an order with very many payments
-/// need not be loaded to know what one more makes of it.
+/// The totals of some payments of one order. Tallies can be added, so that adding a payment to an order with very
+/// many does not need them all loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
     /// The sums and flags.
     pub balance: Balance,
-    /// Refunded and lost, of each payment at most what was paid of it: the surplus of one must not hide that
-    /// something is left of another.
+    /// Refunded and lost, capped for each payment at what was paid: the surplus of one must not hide what is left of
+    /// another.
     pub returned: i64,
     /// The states that occur.
     pub states: BTreeSet<State>,
@@ -69,7 +69,7 @@ impl Tally {
         Self { returned: balance.returned(), balance, states: [payment.state].into() }
     }
 
-    /// The tally of these and those.
+    /// The sum of two tallies.
     #[must_use]
     pub fn plus(mut self, other: Self) -> Self {
         let (mine, theirs) = (&mut self.balance, other.balance);
@@ -102,7 +102,7 @@ pub fn order(key: &OrderKey, tally: Tally) -> Order {
     Order { key: key.clone(), state, balance: tally.balance }
 }
 
-/// Nothing was paid: the most hopeful of the payments' own states.
+/// The state while nothing was paid: the most promising of the payments' own states.
 fn best_attempt(states: &BTreeSet<State>) -> State {
     const HOPE: [State; 5] = [State::Authorized, State::Pending, State::Failed, State::Canceled, State::Unknown];
     HOPE.into_iter().find(|hope| states.contains(hope)).unwrap_or(State::Unknown)

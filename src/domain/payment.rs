@@ -8,8 +8,8 @@ use super::facts::{DisputeFacts, Facts};
 use super::money::sum;
 use super::snapshot::{Charge, Intent, Scope};
 
-/// What a payment or an order has come to. The order of the variants is the order in which they are
-/// tried: the first that fits. See docs/SQL.md, "States".
+/// The state of a payment or an order. The variants are tried in this order, and the first that fits applies.
+/// See docs/SQL.md, "States".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -17,19 +17,19 @@ pub enum State {
     Disputed,
     /// An inquiry is open: no money has moved.
     Inquiry,
-    /// Nothing is left, some of it lost.
+    /// Nothing is left, and some of it was lost in a dispute.
     ChargedBack,
-    /// Some was lost.
+    /// Part was lost in a dispute.
     PartiallyChargedBack,
-    /// Nothing is left.
+    /// Fully refunded.
     Refunded,
-    /// Some went back.
+    /// Partly refunded.
     PartiallyRefunded,
-    /// Something was paid. Not: paid in full.
+    /// Something was paid, not necessarily in full.
     Paid,
-    /// Money is held, not taken.
+    /// Authorized, not captured.
     Authorized,
-    /// Let go before it was taken.
+    /// Canceled before capture.
     Canceled,
     /// The last attempt failed and nothing is under way.
     Failed,
@@ -56,13 +56,13 @@ impl State {
         Self::Unknown,
     ];
 
-    /// The state of that word; none when there is no such.
+    /// The state with this name; none if there is none.
     #[must_use]
     pub fn named(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 
-    /// The word in tables and logs.
+    /// Its name in tables and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -87,11 +87,11 @@ impl State {
 pub struct Balance {
     /// Null until a charge or an intent was seen.
     pub amount_paid: Option<i64>,
-    /// Went back, or is on its way.
+    /// Refunded, pending refunds included.
     pub amount_refunded: i64,
     /// In open chargebacks.
     pub amount_disputed: i64,
-    /// Gone for good in disputes.
+    /// Lost for good in disputes.
     pub amount_lost: i64,
     /// Disputes without an outcome.
     pub open_disputes: i32,
@@ -124,7 +124,7 @@ impl Balance {
         self.amount_paid.is_some_and(|paid| self.amount_refunded.saturating_add(self.amount_lost) < paid)
     }
 
-    /// The first money state that fits, with so much `returned`; none while nothing was paid, refunded or lost.
+    /// The first money state that fits, given the amount `returned`; none while nothing was paid, refunded or lost.
     pub(super) fn money_state(&self, returned: i64) -> Option<State> {
         let paid = self.amount_paid.unwrap_or(0);
         let nothing_left = self.uses_up(returned);
@@ -143,7 +143,7 @@ impl Balance {
 pub struct Payment {
     /// The intent's id, else the charge's.
     pub payment_id: String,
-    /// No payment of anybody's: an object that names neither charge nor intent.
+    /// References no charge or payment intent.
     pub orphan: bool,
     /// The merchant's order; none while the payment is unlinked.
     pub order_id: Option<String>,
@@ -154,7 +154,7 @@ pub struct Payment {
     pub currency: Option<String>,
     /// The captured, else the newest charge.
     pub charge_id: Option<String>,
-    /// What was asked for.
+    /// The amount requested.
     pub amount: Option<i64>,
     /// The sums.
     #[serde(flatten)]
@@ -212,22 +212,22 @@ fn balance(facts: &Facts) -> Balance {
     }
 }
 
-/// The state of a payment that no money tells of.
+/// The state of a payment for which no money moved.
 fn attempt_state(facts: &Facts) -> State {
     let intent = facts.intents.values().next().map(|i| &i.best);
     let status = intent.map(|i| i.value.status.as_str());
     let newest = facts.seen_charges().map(|(_, charge)| charge.created).max();
-    // Several attempts can be of one second: what one of them shows counts.
+    // Several attempts can be of one second: it is enough that one of them shows it.
     let latest = || facts.seen_charges().filter(|(_, charge)| Some(charge.created) == newest);
     let void = latest().any(|(id, _)| facts.charges[id].is_void());
     let canceled = status == Some("canceled");
     let is_held = |charge: &Charge| charge.status == "succeeded" && charge.amount_captured == 0;
     let held = facts.seen_charges().any(|(id, charge)| is_held(charge) && !facts.charges[id].is_void());
-    // An intent seen before the newest attempt was made says nothing of it.
+    // An intent seen before the newest attempt does not reflect it.
     let recent = intent.filter(|i| newest.is_none_or(|newest| newest <= i.stamp.at)).map(|i| &i.value);
     let declined = latest().any(|(_, c)| c.status == "failed") && latest().all(|(_, c)| c.status != "pending");
 
-    // A canceled intent has let its authorization go, whether or not the charge was seen to show it.
+    // A canceled intent has released its authorization, whether or not a snapshot of the charge shows it.
     if (held && !canceled) || (status == Some("requires_capture") && !void) {
         State::Authorized
     } else if canceled || void {
@@ -244,7 +244,7 @@ fn attempt_state(facts: &Facts) -> State {
 }
 
 impl Intent {
-    /// An attempt goes on. `requires_payment_method` waits for the next one.
+    /// An attempt is in progress. `requires_payment_method` waits for the next one.
     fn is_under_way(&self) -> bool {
         matches!(
             self.status.as_str(),
@@ -254,15 +254,15 @@ impl Intent {
 }
 
 impl Facts {
-    /// Do not ship: a dispute is open (one in a status not known yet has no outcome, and counts), a fraud
-    /// warning is actionable, or a review is open.
+    /// Do not ship: a dispute is open (one in an unknown status has no outcome, so it counts), a fraud warning is
+    /// actionable, or a review is open.
     fn is_held(&self) -> bool {
         self.disputes.values().any(|d| d.seen().outcome().is_none())
             || self.warnings.keys().any(|id| self.is_actionable(id))
             || self.reviews.values().any(|r| r.best.value.open)
     }
 
-    /// The order this payment is for, by precedence and not by arrival: what somebody said explicitly, else
+    /// The order this payment is for, by precedence and not by arrival: an explicit link, else
     /// metadata of the intent, else of a charge (the captured, then the newest, then the largest id), else of
     /// the session, else the session's client reference.
     pub(super) fn order_id(&self) -> Option<&str> {
@@ -279,7 +279,7 @@ impl Facts {
         said.or(intent).or(charge).or(session).or(client).map(|latest| latest.value.as_str())
     }
 
-    /// The main charge; while none was seen, the largest id that was named.
+    /// The main charge; while none was seen, the largest charge id named.
     fn charge_id(&self) -> Option<&str> {
         let named = self.refunds.values().filter_map(|r| r.charge.as_ref());
         let named = named.chain(self.disputes.values().filter_map(|d| d.child.charge.as_ref()));
@@ -289,7 +289,7 @@ impl Facts {
         self.main_charge().map(|(id, _)| id).or_else(|| named.max())
     }
 
-    /// Account and mode, as the closest object says.
+    /// Account and mode, from the object closest to the payment.
     fn scope(&self) -> Scope {
         let charge = self.main_charge().map(|(_, c)| &c.scope);
         let intents = self.intents.values().map(|i| &i.best.value.scope);

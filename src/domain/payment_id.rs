@@ -1,8 +1,8 @@
 //! Which payment each object belongs to.
 //!
-//! A payment is a payment intent, or a charge that has none; a child goes where its charge or intent
-//! is. Belonging is a function of the joined facts, never stored in them: an object moves by itself
-//! when a link turns up, and all that hangs on it with it.
+//! A payment is a payment intent, or a charge that has none. A child belongs to the payment of its charge or intent.
+//! The owner is a function of the joined facts and never stored in them: when a link arrives, an object moves by
+//! itself, with everything that belongs to it.
 
 use std::collections::BTreeMap;
 
@@ -49,8 +49,8 @@ impl Facts {
         payments
     }
 
-    /// True when nothing here is or names a charge or an intent: no payment of anybody's yet. Somebody's
-    /// word that a payment is for an order does not make one.
+    /// Whether no object here is or names a charge or an intent. A link that somebody made from a payment to an order
+    /// does not count.
     #[must_use]
     pub fn is_orphan(&self) -> bool {
         self.intents.is_empty() && self.charges.is_empty() && self.links().next().is_none()

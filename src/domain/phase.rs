@@ -1,8 +1,8 @@
-//! The words for what kind of case a dispute is, and how it ended.
+//! The phase and outcome of a dispute.
 
 use serde::{Deserialize, Serialize};
 
-/// What kind of case it is. An inquiry that escalates enters a new phase.
+/// The kind of case. An inquiry that escalates enters a new phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
@@ -10,9 +10,9 @@ pub enum Phase {
     Inquiry,
     /// Money is or will be withdrawn.
     Chargeback,
-    /// A decision is contested once more.
+    /// A decision is being appealed.
     Appeal,
-    /// A network's compliance case: answering has a fee of its own.
+    /// A network's compliance case: responding has a fee of its own.
     Compliance,
     /// Settled by a prevention product before it became a chargeback.
     Prevention,
@@ -26,14 +26,14 @@ pub enum Outcome {
     Won,
     /// Decided for the cardholder, accepted, or too late.
     Lost,
-    /// An inquiry that ended.
+    /// An inquiry that closed without becoming a chargeback.
     WarningClosed,
     /// Settled before it became a chargeback.
     Prevented,
 }
 
 impl Phase {
-    /// The word in tables and rounds.
+    /// Its name in tables and rounds.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,16 +1,16 @@
-//! How far along its life a status is, so that of two snapshots of one second the later stage wins.
+//! Ranks of statuses by lifecycle stage: of two snapshots of one second, the later stage wins.
 //!
-//! Ranks order snapshots only; no amount or state is read from them. A word not known yet ranks first:
-//! it never hides a stage that is understood.
+//! Ranks order snapshots only; no amount or state is read from them. An unknown status ranks first,
+//! so it never hides a known one.
 
 use super::snapshot::{Charge, Dispute, Intent, Refund, Review, Session, Warning};
 
-/// An object with a life.
+/// An object with a lifecycle.
 pub trait Ranked {
-    /// How far along its life it is: of two snapshots of one second the later stage wins.
+    /// Its lifecycle stage: of two snapshots of one second, the later stage wins.
     fn rank(&self) -> u8;
 
-    /// What tells apart two snapshots of one stage: the larger wins. In minor units.
+    /// Breaks ties between snapshots of one stage: the larger wins. In minor units.
     fn tie_breaker(&self) -> i64 {
         0
     }
@@ -34,9 +34,9 @@ impl Ranked for Charge {
 }
 
 impl Ranked for Intent {
-    /// `requires_*` but capture < the same after an attempt that failed < `processing` <
+    /// `requires_*` except capture < the same after a failed attempt < `processing` <
     /// `requires_capture` < `canceled` < `succeeded`. A card can be declined in the second in which its
-    /// intent is made.
+    /// intent is created.
     fn rank(&self) -> u8 {
         match self.status.as_str() {
             "succeeded" => 6,
@@ -83,7 +83,7 @@ impl Ranked for Dispute {
 }
 
 impl Ranked for Session {
-    /// Nothing of a session's life is read.
+    /// The status of a session is not read.
     fn rank(&self) -> u8 {
         0
     }

@@ -1,6 +1,6 @@
 //! Brings the stored follow-ups in line with the desired ones. Pure.
 //!
-//! No follow-up is inserted twice: kind, subject and round identify it for ever. One that is no longer wanted is
+//! No follow-up is inserted twice: kind, subject and round identify it for ever. One that is no longer desired is
 //! cancelled, unless a consumer holds it or it has ended. Not here: which follow-ups are desired (`desired.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,32 +19,32 @@ mod tests;
 const HOLD: &str = "hold_fulfilment";
 const RELEASE: &str = "release_fulfilment";
 
-/// The state of a follow-up. The order of the variants is how far along it is.
+/// The state of a follow-up. The variants are ordered by progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FollowUpState {
-    /// Desired no longer.
+    /// No longer desired.
     Cancelled,
-    /// To be claimed.
+    /// Ready to be claimed, once it is due.
     Ready,
-    /// All attempts failed.
+    /// All attempts are used up.
     Dead,
-    /// A consumer is at it.
+    /// Claimed by a consumer.
     Leased,
-    /// A person put an end to it.
+    /// Ended by a person, without being done.
     Discarded,
-    /// Worked off.
+    /// Completed by a consumer.
     Done,
 }
 
-/// What a follow-up says and whose it is: what a stored row and one to be written have in common.
+/// The columns that a stored follow-up and a row to write have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
-    /// What is to be done.
+    /// The kind of work.
     pub kind: String,
     /// The id of what it is about.
     pub subject: String,
-    /// Tells several requests about one subject apart.
+    /// Distinguishes several follow-ups of one kind and subject.
     pub round: String,
     /// The order it is for; none while the payment is unlinked.
     pub order_id: Option<String>,
@@ -52,9 +52,9 @@ pub struct Content {
     pub payment_id: String,
     /// What a consumer needs to know.
     pub payload: Value,
-    /// How far it is.
+    /// Its state.
     pub state: FollowUpState,
-    /// Whether the payment still asks for it.
+    /// Whether the payment still desires it.
     pub wanted: bool,
     /// The deadline, in unix seconds.
     pub due_at: Option<i64>,
@@ -68,7 +68,7 @@ pub struct FollowUp {
     /// The row's id.
     pub id: i64,
     #[serde(flatten)]
-    /// What it says.
+    /// Its content.
     pub content: Content,
     /// When work may begin, in unix seconds.
     pub run_at: i64,
@@ -79,10 +79,10 @@ pub struct FollowUp {
 /// A row to insert, or the new content of a stored one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Row {
-    /// None: to be inserted.
+    /// None: insert a new row.
     pub id: Option<i64>,
     #[serde(flatten)]
-    /// What it says from now on.
+    /// The new content.
     pub content: Content,
     /// Work may begin at this unix second; none: as `run_after` says, else as before.
     pub run_at: Option<i64>,
@@ -92,20 +92,20 @@ pub struct Row {
     pub until: Option<i64>,
     /// When its cause happened, in unix seconds; none: it is open now.
     pub cause: Option<i64>,
-    /// However old its cause, not history before this unix second.
+    /// However old its cause, it is not history before this unix second.
     pub news_until: Option<i64>,
-    /// Only a rebuild of the payment asks for it, and no new event.
+    /// Desired only because of a rebuild, not because of a new event.
     pub by_rebuild: bool,
 }
 
-/// What has to be written to the queue.
+/// The changes to write to the queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QueueChanges {
-    /// Rows that are missing.
+    /// Rows to insert.
     pub insert: Vec<Row>,
-    /// Rows that differ.
+    /// Rows to update.
     pub update: Vec<Row>,
-    /// Rows of a payment that became part of another, where the other has one further along.
+    /// Rows to delete: of a merged payment, where the successor has an equal follow-up further along.
     pub delete: Vec<i64>,
 }
 
@@ -176,11 +176,11 @@ impl Row {
     }
 }
 
-/// A stored follow-up, moved to the payment that owns it now, and its content before that.
+/// A stored follow-up, assigned to the payment that owns it now, and its content before.
 type Moved = (FollowUp, Content);
 
 /// Compares the stored follow-ups of some payments with the follow-ups that these payments desire. `owner` gives the
-/// payment that a stored follow-up's payment is now.
+/// payment that now owns a stored follow-up's payment.
 #[must_use]
 pub fn reconcile<'a>(
     stored: Vec<FollowUp>,
@@ -203,7 +203,7 @@ pub fn reconcile<'a>(
         match rows.remove(&new.content.key()) {
             Some((row, original)) => changes.update.extend(differing(still_wanted(&row, new), &original)),
             None => {
-                // What somebody was told to hold is held until they are told otherwise: never history.
+                // Somebody who was told to hold an order holds it until released, so the release is never history.
                 if desired.kind == RELEASE && held.contains(&desired.subject) {
                     new.cause = None;
                 }
@@ -217,14 +217,14 @@ pub fn reconcile<'a>(
     changes
 }
 
-/// The subjects of holds that a consumer has claimed or done.
+/// The subjects of holds that a consumer has claimed or completed.
 fn held<'a>(rows: impl Iterator<Item = &'a Moved>) -> BTreeSet<String> {
     let contents = rows.map(|(row, _)| &row.content);
     let held = contents.filter(|content| content.kind == HOLD && content.state >= FollowUpState::Leased);
     held.map(|content| content.subject.clone()).collect()
 }
 
-/// Releases of holds that are done and whose dispute, warning or review is in no fact any more: it was misread.
+/// Releases of completed holds whose dispute, warning or review is no longer in any fact, since it was misread.
 /// `stored` are the follow-ups of this payment.
 #[must_use]
 pub fn retracted(derived: &Derived, facts: &Facts, stored: &[&FollowUp]) -> Vec<Desired> {
@@ -253,7 +253,7 @@ pub fn retracted(derived: &Derived, facts: &Facts, stored: &[&FollowUp]) -> Vec<
 }
 
 /// A follow-up of a merged payment belongs to its successor. One about the payment itself is about the successor; one
-/// about a charge or a refund is still about that, even if the payment had its id.
+/// about a charge or a refund keeps its subject, even if that was the payment's id.
 fn moved<'a>(mut row: FollowUp, owner: impl Fn(&str) -> Option<&'a Payment>) -> FollowUp {
     if let Some(payment) = owner(&row.content.payment_id) {
         if is_about_payment(&row.content.kind) {
@@ -280,7 +280,7 @@ fn differing(new: Row, original: &Content) -> Option<Row> {
     (is_rescheduled || new.content != *original).then_some(new)
 }
 
-/// A wanted row: revived when it was cancelled, kept up to date while it may still be handed out, else only moved.
+/// A row still desired: revived if it was cancelled, kept up to date while it can still be claimed, else only moved.
 /// `new` is the row as it would be inserted.
 fn still_wanted(row: &FollowUp, new: Row) -> Row {
     let same = Content { wanted: true, ..row.content.clone() };

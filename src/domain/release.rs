@@ -1,8 +1,8 @@
-//! Refunds that give back no captured money: of an authorization that was let go, or of the rest of one.
+//! Refunds that return no captured money: of a released authorization, or of the uncaptured rest of one.
 //!
-//! What a capture released Stripe has shown in two ways (DESIGN 2.2, "The released rest of a partial capture";
-//! docs.stripe.com/changelog/basil/2025-03-31/remove-refund-from-partial-capture-and-payment-cancellation-flow). Which
-//! of them is read from the charge itself. What money did go back is in `money.rs`.
+//! Stripe has shown what a capture releases in two ways; see
+//! docs.stripe.com/changelog/basil/2025-03-31/remove-refund-from-partial-capture-and-payment-cancellation-flow. Which
+//! one applies is read from the charge itself. Refunds of captured money are in `money.rs`.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ struct Rest<'a> {
 }
 
 impl Charge {
-    /// What was authorized and not captured, of a charge of which something was.
+    /// The authorized amount not captured, of a charge captured in part.
     fn rest(&self) -> Option<i64> {
         let rest = self.amount.saturating_sub(self.amount_captured);
         (self.amount_captured > 0 && rest > 0).then_some(rest)
@@ -31,14 +31,14 @@ impl Charge {
 }
 
 impl ChargeFacts {
-    /// An authorization that was let go: nothing captured, and all of it shown as refunded, or said to have expired.
+    /// A released authorization: nothing captured, and all of it shown as refunded or reported as expired.
     pub(super) fn is_void(&self) -> bool {
         let Some(charge) = self.best.as_ref().map(|best| &best.value) else { return false };
         let shown = charge.refunded || (charge.amount > 0 && charge.amount_refunded >= charge.amount);
         charge.amount_captured == 0 && (self.expired || shown)
     }
 
-    /// What its balance transaction says: all that was authorized moved, or only what was captured.
+    /// The rendering by its balance transaction: the whole authorized amount moved, or only the captured one.
     fn settled_as(&self, charge: &Charge) -> Option<Rendering> {
         let (gross, slack) = self.settled.as_ref()?.in_currency(&charge.currency)?;
         let off = |amount: i64| (gross - i128::from(amount)).abs();
@@ -48,7 +48,7 @@ impl ChargeFacts {
 }
 
 impl Facts {
-    /// Ids of the refunds that give back no captured money.
+    /// Ids of the refunds that return no captured money.
     pub(super) fn releases(&self) -> BTreeSet<&str> {
         if self.refunds.is_empty() {
             return BTreeSet::new();
@@ -66,7 +66,7 @@ impl Facts {
         releases
     }
 
-    /// What of a charge's `amount_refunded` is a released rest, in minor units.
+    /// The part of a charge's `amount_refunded` that is a released rest, in minor units.
     pub(super) fn released(&self, charge_id: &str, charge: &Charge) -> i64 {
         match self.rest_of(charge_id, charge) {
             Some(rest) if self.rendering(charge_id, charge, rest) == Rendering::Old => rest.amount,
@@ -74,7 +74,7 @@ impl Facts {
         }
     }
 
-    /// The rests of which a refund may be the release.
+    /// The rests that a refund may be the release of.
     fn rests(&self) -> impl Iterator<Item = Rest<'_>> {
         let of_charges =
             self.captured_charges().filter_map(|(id, best)| self.rest_of(id, &best.value).zip(Some((id, &best.value))));
@@ -90,7 +90,7 @@ impl Facts {
         Some(Rest { charge_id: Some(charge_id), amount: charge.rest()?, currency: &charge.currency, captured_by })
     }
 
-    /// The rest of what an intent asks for, each time that more of it was received.
+    /// The rest of an intent's amount after each increase of the amount received.
     fn rests_of_intent(&self) -> impl Iterator<Item = Rest<'_>> {
         self.intents.values().flat_map(|facts| {
             let intent = &facts.best.value;
@@ -103,7 +103,7 @@ impl Facts {
         })
     }
 
-    /// How the rest of a charge is shown, by the first that tells (DESIGN 2.2).
+    /// How the rest of a charge is shown, by the first evidence that decides it.
     fn rendering(&self, charge_id: &str, charge: &Charge, rest: Rest) -> Rendering {
         let facts = &self.charges[charge_id];
         let by_version = || facts.rendering.as_ref().map_or(Rendering::Old, |latest| latest.value);
@@ -114,7 +114,7 @@ impl Facts {
             Some(shown) if shown.all_of_less || shown.least < rest.amount => Rendering::New,
             Some(shown) if shown.least == rest.amount && self.is_refund(rest, shown.least_at) => Rendering::New,
             Some(shown) if shown.least == rest.amount => Rendering::Old,
-            // Stripe's own word for it.
+            // Stripe's own flag for it.
             Some(_) if self.refunds_of(rest).any(|(_, r)| r.amount == rest.amount && r.is_expired_authorization()) => {
                 Rendering::Old
             }
@@ -122,7 +122,8 @@ impl Facts {
         }
     }
 
-    /// What looks like the rest is a refund: one of just this amount was made by then, and none could be the release.
+    /// What looks like the rest is a refund: one of exactly this amount was created by then, and none could be the
+    /// release.
     fn is_refund(&self, rest: Rest, shown_at: i64) -> bool {
         let made_by_then = |refund: &Refund| refund.created <= shown_at.saturating_add(SLACK);
         let of_amount = |refund: &&Refund| refund.amount == rest.amount && made_by_then(refund);
@@ -132,8 +133,8 @@ impl Facts {
             && !known().any(Refund::is_expired_authorization)
     }
 
-    /// Refunds that look like the one that Stripe makes of a rest at the moment of its capture. One made before
-    /// the capture was first seen was made with it: nothing can be refunded earlier.
+    /// Refunds that look like the one that Stripe creates for a rest at its capture. One created before the capture was
+    /// first seen was created with it: nothing can be refunded earlier.
     fn could_be<'a>(&'a self, rest: Rest<'a>) -> impl Iterator<Item = (&'a str, &'a Refund)> {
         self.refunds_of(rest).filter(move |(_, refund)| {
             refund.amount == rest.amount
@@ -158,7 +159,7 @@ impl Facts {
 }
 
 impl Refund {
-    /// What Stripe makes of an authorization that expired, and calls a refund.
+    /// The refund that Stripe creates for an expired authorization.
     fn is_expired_authorization(&self) -> bool {
         self.reason.as_deref() == Some("expired_uncaptured_charge")
     }

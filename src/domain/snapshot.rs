@@ -1,21 +1,21 @@
-//! Stripe's objects as one event shows them, and when that was.
+//! Snapshots: Stripe's objects as one event shows them, and when.
 //!
-//! Plain data: what is kept of all sightings of an object is in `facts.rs`.
+//! Plain data. What is kept of all snapshots of an object is in `facts.rs`.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// When and how far along its life an object was seen: a total order over all sightings of one object.
+/// When and at which lifecycle stage an object was seen: a total order over all snapshots of one object.
 ///
-/// Stripe's `created` has a resolution of one second, so within a second the sighting further along
-/// its life wins, then the one with more refunded, then the larger event id.
+/// Stripe's `created` has a resolution of one second, so within a second the snapshot at the later
+/// stage wins, then the one with more refunded, then the larger event id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Stamp {
     /// `event.created`, in unix seconds.
     pub at: i64,
-    /// How far along its life the object is; see `rank.rs`.
+    /// The object's lifecycle stage; see `rank.rs`.
     pub rank: u8,
     /// `amount_refunded` of a charge, in minor units; 0 for everything else.
     pub amount: i64,
@@ -23,16 +23,16 @@ pub struct Stamp {
     pub event_id: String,
 }
 
-/// The latest sighting of something.
+/// A value, and when it was seen last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latest<T> {
     /// When it was seen.
     pub stamp: Stamp,
-    /// What was seen.
+    /// The value seen.
     pub value: T,
 }
 
-/// Whose object it is.
+/// The account and mode an object belongs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
     /// The connected account; none for the platform's own.
@@ -47,27 +47,27 @@ pub struct Scope {
 pub struct Charge {
     /// Account and mode.
     pub scope: Scope,
-    /// What was asked for.
+    /// The amount requested.
     pub amount: i64,
-    /// What was captured; 0 for an authorization.
+    /// The amount captured; 0 for an authorization.
     pub amount_captured: i64,
-    /// What Stripe shows as refunded: with the released rest of a partial capture, and a void.
+    /// The amount Stripe shows as refunded, which includes voids and the released rest of a partial capture.
     pub amount_refunded: i64,
-    /// Stripe's word for "nothing is left".
+    /// Stripe's flag: fully refunded.
     pub refunded: bool,
-    /// Stripe's word for "there is or was a dispute".
+    /// Stripe's flag: there is or was a dispute.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disputed: bool,
     /// Lower-case ISO code.
     pub currency: String,
-    /// `pending`, `succeeded`, `failed`, or a word not known yet.
+    /// `pending`, `succeeded`, `failed`, or a value not known yet.
     pub status: String,
-    /// When the attempt was made.
+    /// When the attempt was made, in unix seconds.
     pub created: i64,
-    /// Stripe's word for how it was paid.
+    /// Stripe's payment method type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_method: Option<String>,
-    /// Why it failed, in Stripe's word.
+    /// Stripe's failure code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_code: Option<String>,
     /// The refunds that this snapshot nests.
@@ -76,26 +76,26 @@ pub struct Charge {
 }
 
 /// How Stripe shows the rest of an authorization that a capture released. The version of the request that captured
-/// decides, not that of the event (DESIGN 2.2).
+/// decides, not that of the event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rendering {
-    /// As a refund that is counted: before 2025-03-31.basil.
+    /// Counted as refunded: before 2025-03-31.basil.
     Old,
-    /// Not at all.
+    /// Not shown: since then.
     New,
 }
 
-/// What snapshots of a charge with one captured amount have in common.
+/// What all snapshots of a charge that show the same captured amount add up to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
     /// The earliest event that showed it, in unix seconds: it was captured by then.
     pub since: i64,
-    /// The least that any of them shows as refunded, in minor units.
+    /// The smallest refunded amount that any of them shows, in minor units.
     pub least: i64,
-    /// The earliest event that showed as little, in unix seconds.
+    /// The earliest event that showed that amount, in unix seconds.
     pub least_at: i64,
-    /// One said `refunded` of less than the charge's amount.
+    /// One had `refunded` set for less than the charge's amount.
     pub all_of_less: bool,
 }
 
@@ -104,17 +104,17 @@ pub struct Shown {
 pub struct Intent {
     /// Account and mode.
     pub scope: Scope,
-    /// What is asked for, in minor units.
+    /// The amount requested, in minor units.
     pub amount: i64,
-    /// What was captured over all charges.
+    /// The amount captured over all charges, in minor units.
     pub amount_received: i64,
     /// Lower-case ISO code.
     pub currency: String,
-    /// Stripe's word.
+    /// Stripe's status.
     pub status: String,
     /// Whether the last attempt failed.
     pub last_attempt_failed: bool,
-    /// Why it was canceled, in Stripe's word.
+    /// Stripe's cancellation reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancellation_reason: Option<String>,
 }
@@ -128,30 +128,30 @@ pub struct Refund {
     pub amount: i64,
     /// Lower-case ISO code.
     pub currency: String,
-    /// Stripe's word; a nested refund of the oldest versions has none and has succeeded.
+    /// Stripe's status. A nested refund of the oldest versions has none, and has succeeded.
     pub status: String,
-    /// Why it was made.
+    /// Why it was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_reason: Option<String>,
-    /// What it waits for, in Stripe's word.
+    /// What it waits for, as Stripe names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_reason: Option<String>,
-    /// Where it goes to, in Stripe's word: `card` and so on.
+    /// Its destination type: `card` and so on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destination_type: Option<String>,
-    /// By which the buyer's bank finds it: an ARN or the like.
+    /// The reference by which the buyer's bank finds it, such as an ARN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
-    /// Whether the reference is there yet, in Stripe's word.
+    /// Whether the reference is available yet, as Stripe names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference_status: Option<String>,
-    /// The merchant's own fields, as Stripe has them; none where there are none.
+    /// The merchant's metadata; none when empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Value>,
-    /// When it was made, in unix seconds.
+    /// When it was created, in unix seconds.
     pub created: i64,
 }
 
@@ -164,36 +164,36 @@ pub struct Dispute {
     pub amount: i64,
     /// Lower-case ISO code.
     pub currency: String,
-    /// The cardholder's reason, in Stripe's word.
+    /// The cardholder's reason, as Stripe names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The card network's code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_reason_code: Option<String>,
-    /// How it was paid, in Stripe's word: `card`, `klarna` and so on.
+    /// The payment method type: `card`, `klarna` and so on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_method: Option<String>,
-    /// Stripe's word.
+    /// Stripe's status.
     pub status: String,
-    /// `chargeback`, `inquiry`, `compliance`, `block`, `resolution`, or a word not known yet.
+    /// `chargeback`, `inquiry`, `compliance`, `block`, `resolution`, or a value not known yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub case_type: Option<String>,
-    /// Unix seconds; 0: no response is allowed; none: not known.
+    /// The evidence deadline in unix seconds; 0: no response is allowed; none: unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_by: Option<i64>,
-    /// Evidence is staged, which is not the same as sent.
+    /// Evidence is staged, not necessarily submitted.
     pub has_evidence: bool,
     /// The last submission was late.
     pub past_due: bool,
     /// How often evidence was submitted.
     pub submission_count: i64,
-    /// Who is to answer at the deadline, in Stripe's word.
+    /// How evidence will be submitted at the deadline, as Stripe names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intended_submission_method: Option<String>,
-    /// Who answered, in Stripe's word.
+    /// How evidence was submitted, as Stripe names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submission_method: Option<String>,
-    /// For which programmes of the networks the evidence qualifies: Stripe's JSON.
+    /// The network programmes that the evidence qualifies for: Stripe's JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enhanced_eligibility: Option<Value>,
     /// Whether the charge can still be refunded.
@@ -203,19 +203,19 @@ pub struct Dispute {
     pub created: i64,
 }
 
-/// One movement on the balance, for a dispute or a charge: the money's truth. In minor units of the settlement
+/// One balance transaction of a dispute or a charge: the money that actually moved. In minor units of the settlement
 /// currency, which may differ from the object's; a withdrawal is negative.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BalanceEntry {
-    /// Unix seconds; 0: not known.
+    /// Unix seconds; 0: unknown.
     pub created: i64,
-    /// Negative when taken, positive when given back.
+    /// Negative when withdrawn, positive when reinstated.
     pub amount: i64,
     /// The fee, positive when charged.
     pub fee: i64,
     /// Lower-case ISO code.
     pub currency: String,
-    /// What one unit of the object's currency was worth in `currency`, in units of 10^-12.
+    /// The value of one unit of the object's currency in `currency`, in units of 10^-12.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exchange_rate: Option<u64>,
 }
@@ -225,11 +225,11 @@ pub struct BalanceEntry {
 pub struct Submissions {
     /// The first count seen: Stripe does not say whether it restarts in a new phase.
     pub least: i64,
-    /// More than that: evidence was submitted in this phase.
+    /// The largest count seen: above `least`, evidence was submitted in this phase.
     pub most: i64,
 }
 
-/// A checkout session as one snapshot shows it: only what an order is found by.
+/// A checkout session as one snapshot shows it: only what identifies the order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// Account and mode.
@@ -244,14 +244,14 @@ pub struct Session {
 pub struct Warning {
     /// Account and mode.
     pub scope: Scope,
-    /// The issuer's kind of fraud, in Stripe's word.
+    /// The type of fraud the issuer reports, as Stripe names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fraud_type: Option<String>,
-    /// Neither disputed nor fully refunded yet: a refund can still prevent a dispute. None where Stripe says
-    /// nothing of it.
+    /// Neither disputed nor fully refunded yet: a refund can still prevent a dispute. None where Stripe
+    /// omits it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actionable: Option<bool>,
-    /// When it was made, in unix seconds.
+    /// When it was created, in unix seconds.
     pub created: i64,
 }
 
@@ -260,19 +260,19 @@ pub struct Warning {
 pub struct Review {
     /// Account and mode.
     pub scope: Scope,
-    /// Nobody decided yet.
+    /// Not decided yet.
     pub open: bool,
-    /// Why it was opened, in Stripe's word.
+    /// Why it was opened, as Stripe names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opened_reason: Option<String>,
-    /// Why it was closed, in Stripe's word.
+    /// Why it was closed, as Stripe names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_reason: Option<String>,
     /// When it was opened, in unix seconds.
     pub created: i64,
 }
 
-/// Who paid, as one snapshot of a charge, an intent or a session says. Personal data: kept apart from the facts.
+/// Who paid, by one snapshot of a charge, an intent or a session. Personal data: kept apart from the facts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Payer {
     /// The charge, intent or session.
@@ -281,7 +281,7 @@ pub struct Payer {
     pub seen_at: i64,
     /// The event that showed it.
     pub event_id: String,
-    /// Stripe's customer.
+    /// Stripe's customer id.
     pub customer_id: Option<String>,
     /// E-mail address.
     pub email: Option<String>,

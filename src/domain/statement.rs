@@ -1,7 +1,7 @@
-//! A payment's story in Stripe's time, line by line, with money columns that add up to the payment's.
+//! A payment's statement: its objects by Stripe's time, with money columns that add up to the payment's amounts.
 //!
-//! For people who ask how an order came to its sums. Derives no amount of its own: what the lines do
-//! not explain is a line itself.
+//! For people who ask where an order's amounts come from. Derives no amount of its own: what the lines do not explain
+//! gets a line of its own.
 
 use serde::Serialize;
 
@@ -13,15 +13,15 @@ use super::snapshot::Refund;
 /// One line. Money in minor units of the payment's currency, the balance in its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Line {
-    /// Unix seconds; none for what has no moment.
+    /// Unix seconds; none for a line without a time.
     pub at: Option<i64>,
-    /// What kind of thing happened.
+    /// The kind of object.
     pub what: &'static str,
-    /// The id of what it happened to.
+    /// The object's id.
     pub id: String,
-    /// Its state now, in Stripe's word.
+    /// Its current status, as Stripe names it.
     pub status: String,
-    /// What it is over, whether or not it counts.
+    /// The object's amount, whether or not it counts.
     pub amount: Option<i64>,
     /// The currency of that amount.
     pub currency: Option<String>,
@@ -48,7 +48,7 @@ pub struct BalanceMove {
     pub currency: String,
 }
 
-/// The lines of one payment, oldest first; what is not explained by an object comes last.
+/// The lines of one payment, oldest first; an amount that no object explains comes last.
 #[must_use]
 pub fn statement(payment_id: &str, facts: &Facts) -> Vec<Line> {
     let derived = derive(payment_id, facts);
@@ -59,8 +59,8 @@ pub fn statement(payment_id: &str, facts: &Facts) -> Vec<Line> {
     lines
 }
 
-/// When it was seen as it is: of the intent's making nothing is kept. What it received beyond the charges that were
-/// seen is paid too.
+/// Dated by its latest snapshot, since the intent's creation time is not kept. What it received beyond the charges
+/// seen counts as paid.
 fn intents(facts: &Facts) -> impl Iterator<Item = Line> {
     let captured = sum(facts.seen_charges().map(|(_, charge)| charge.amount_captured));
     facts.intents.iter().map(move |(id, known)| {
@@ -164,11 +164,11 @@ fn notes(facts: &Facts) -> impl Iterator<Item = Line> {
     warnings.chain(reviews)
 }
 
-/// What a charge shows as refunded that no refund explains, or refunds beyond what was captured.
+/// An amount shown as refunded that no refund explains, or (negative) refunds beyond what was captured.
 fn unexplained(derived: &Derived, lines: &[Line]) -> Option<Line> {
     let refunded = derived.payment.balance.amount_refunded - sum(lines.iter().map(|line| line.refunded));
     (refunded != 0).then(|| Line {
-        what: "not seen apart",
+        what: "unexplained refund",
         id: derived.payment.payment_id.clone(),
         refunded,
         ..Line::default()

@@ -7,7 +7,7 @@ use crate::stripe::object::{FieldError, Object};
 /// Reads a balance transaction, and its id (docs.stripe.com/api/balance_transactions).
 pub(super) fn entry(origin: &Origin, entry: &Object) -> Result<(String, BalanceEntry), FieldError> {
     let balance = BalanceEntry {
-        // Not the event's: the same entry shown with its time must win over this one.
+        // Not the event's time: the same entry, shown elsewhere with its own time, must win over this one.
         created: origin.lenient(entry.optional_time("created")).unwrap_or(0),
         amount: entry.optional_integer("amount")?.ok_or_else(|| entry.wrong("amount", "is missing"))?,
         fee: origin.lenient(entry.optional_integer("fee")).unwrap_or(0),

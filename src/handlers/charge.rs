@@ -6,7 +6,7 @@ use crate::domain::{BalanceEntry, Charge, ChargeFacts, Facts, Shown};
 use crate::stripe::object::{FieldError, Link, Object};
 
 /// Reads a charge. Before 2014 it has no `status`, older versions lack `amount_captured`
-/// (docs.stripe.com/api/charges). An authorization that expires shows since 2025-03-31.basil in the event's type alone
+/// (docs.stripe.com/api/charges). Since 2025-03-31.basil, only the event's type shows that an authorization expired
 /// (docs.stripe.com/changelog/basil/2025-03-31/remove-refund-from-partial-capture-and-payment-cancellation-flow).
 pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, FieldError> {
     let id = object.id("id")?;
@@ -25,12 +25,12 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, FieldError
         shown: is_captured.then_some(shown).into_iter().collect(),
         rendering: origin.rendering().map(|rendering| beside(&best, rendering)),
         settled: settled(origin, object),
-        // Only the event's type says so: nothing in the charge changes.
+        // Only the event's type shows it: nothing in the charge changes.
         expired: matches!(origin.kind(), "charge.expired" | "v1.charge.expired") && origin.is_about(&id),
         best: Some(best),
     };
     let mut facts = nested(origin, object, &id, intent);
-    // Last: the object itself says more than its own copy inside another.
+    // Last, so that the object itself wins over its own copy inside another.
     facts.join(Facts { charges: [(id, charge)].into(), ..Facts::default() });
     Ok(facts)
 }
@@ -44,7 +44,7 @@ fn nested(origin: &Origin, object: &Object, id: &str, intent: Option<Link>) -> F
     if let Some(expanded) = intent.and_then(|link| link.expanded) {
         facts.join(origin.nested("payment_intent", &expanded));
     }
-    // Until 2017-02-14 the dispute itself stood here; where it is no object it says nothing new.
+    // Until 2017-02-14 the whole dispute was nested here; a mere id adds nothing.
     if let Some(expanded) = origin.lenient(object.link("dispute")).and_then(|link| link.expanded) {
         facts.join(origin.nested("dispute", &expanded));
     }
@@ -55,10 +55,10 @@ fn snapshot(origin: &Origin, object: &Object) -> Result<Charge, FieldError> {
     let amount = object.amount("amount")?;
     let paid = origin.lenient(object.flag("paid"));
     let status = object.optional_text("status")?;
-    // In 2012 there was neither: a paid charge was captured.
+    // In 2012 there was neither field, and a paid charge was captured.
     let captured = origin.lenient(object.flag("captured")).unwrap_or(status.is_none() && paid == Some(true));
     let status = status.unwrap_or_else(|| status_before_2014(paid, captured).to_owned());
-    // A bank debit that has not settled already shows its amount as captured, and keeps it when it fails.
+    // A bank debit shows its amount as captured before it settles, and still does after it fails.
     let amount_captured = match status.as_str() {
         "pending" | "failed" => 0,
         _ => object.optional_amount("amount_captured")?.unwrap_or(if captured { amount } else { 0 }),
@@ -69,7 +69,7 @@ fn snapshot(origin: &Origin, object: &Object) -> Result<Charge, FieldError> {
         amount_captured,
         amount_refunded: object.optional_amount("amount_refunded")?.unwrap_or(0),
         refunded: origin.lenient(object.flag("refunded")).unwrap_or(false),
-        // Versions before the flag name the dispute.
+        // Versions without the flag name the dispute.
         disputed: origin
             .lenient(object.flag("disputed"))
             .unwrap_or_else(|| origin.lenient(object.link("dispute")).is_some()),
@@ -83,7 +83,7 @@ fn snapshot(origin: &Origin, object: &Object) -> Result<Charge, FieldError> {
     })
 }
 
-/// What the charge moved on the balance; only an id, unless it was expanded.
+/// The charge's balance transaction; none unless it was expanded.
 fn settled(origin: &Origin, object: &Object) -> Option<BalanceEntry> {
     let entry = origin.lenient(object.link("balance_transaction"))?.expanded?;
     origin.lenient(balance::entry(origin, &entry).map(Some)).map(|(_, entry)| entry)

@@ -1,4 +1,4 @@
-//! Checkout sessions: read for the order they are about, never as proof of payment.
+//! Checkout sessions: read for their order reference, never as proof of payment.
 
 use super::origin::{Origin, beside, reference};
 use super::{links, payer};
@@ -6,7 +6,7 @@ use crate::domain::{Child, Facts, Session, SessionFacts};
 use crate::stripe::object::{FieldError, Object};
 
 /// Reads a checkout session (docs.stripe.com/api/checkout/sessions). Behind a payment link the buyer
-/// chooses `client_reference_id`, so there it is no reference.
+/// chooses `client_reference_id`, so there it is not used.
 pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, FieldError> {
     let id = object.id("id")?;
     let session = Session { scope: origin.scope(), currency: origin.lenient(object.optional_currency("currency")) };

@@ -1,6 +1,6 @@
-//! Our own event `clawback.dismissed`: somebody looked at an early fraud warning, and it is settled.
+//! Our own event `clawback.dismissed`: somebody dismissed an early fraud warning.
 //!
-//! Written by `clawback_v1.dismiss_warning`, and an input like Stripe's.
+//! Written by `clawback_v1.dismiss_warning`, and stored in the ledger like an event of Stripe's.
 
 use super::origin::Origin;
 use crate::domain::Facts;

@@ -1,4 +1,4 @@
-//! Disputes of every age: evidence as text or hash, one balance transaction or several.
+//! Disputes of every API version: evidence as text or hash, one balance transaction or several.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::origin::Origin;
 use crate::domain::{BalanceEntry, Child, Dispute, DisputeFacts, Facts, Submissions};
 use crate::stripe::object::{FieldError, Object};
 
-/// Longest description of what the networks' programmes ask that is kept, in bytes.
+/// Longest `enhanced_eligibility` that is kept, in bytes.
 const MAX_ELIGIBILITY: usize = 5_000;
 
 /// Reads a dispute (docs.stripe.com/api/disputes).
@@ -25,7 +25,7 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, FieldError
     Ok(facts)
 }
 
-/// How often evidence was submitted: of a payload that does not say it nothing is known.
+/// How often evidence was submitted; none where the payload lacks the count.
 fn submissions(origin: &Origin, object: &Object) -> Option<i64> {
     let details = origin.lenient(object.object("evidence_details"))?;
     origin.lenient(details.optional_amount("submission_count"))
@@ -62,8 +62,8 @@ fn snapshot(origin: &Origin, object: &Object, submissions: Option<i64>) -> Resul
     })
 }
 
-/// Balance transactions by id. Until 2014-08-20 there was one, and it may be an id only. An entry that cannot be read
-/// is noted: the dispute's status and deadline must not be missed for it.
+/// Balance transactions by id. Until 2014-08-20 there was one, possibly just an id. An entry that cannot be read is
+/// skipped and noted: it must not cost us the dispute's status and deadline.
 fn entries(origin: &Origin, object: &Object) -> BTreeMap<String, BalanceEntry> {
     let single = origin.lenient(object.link("balance_transaction")).and_then(|link| link.expanded);
     let entries = origin.list(object.objects("balance_transactions"));

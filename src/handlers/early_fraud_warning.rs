@@ -6,7 +6,7 @@ use crate::domain::{Child, Facts, Warning};
 use crate::stripe::object::{FieldError, Object};
 
 /// Reads an early fraud warning (docs.stripe.com/api/radar/early_fraud_warnings). Under its old name,
-/// `issuer_fraud_record`, it does not say whether it is actionable.
+/// `issuer_fraud_record`, it has no `actionable`.
 pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, FieldError> {
     let id = object.id("id")?;
     let warning = Warning {

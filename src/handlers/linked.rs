@@ -1,12 +1,13 @@
-//! Our own event `clawback.linked`: somebody said which order a payment is for.
+//! Our own event `clawback.linked`: somebody linked a payment to an order.
 //!
-//! Written by `clawback_v1.link_payment`, and an input like Stripe's: the ledger stays the whole truth.
+//! Written by `clawback_v1.link_payment`, and stored in the ledger like an event of Stripe's: the ledger stays
+//! complete.
 
 use super::origin::{Origin, reference};
 use crate::domain::{Facts, Latest};
 use crate::stripe::object::{FieldError, Object};
 
-/// Reads a link. `microsecond` tells two links of one second apart: the latest wins.
+/// Reads a link. `microsecond` orders links of the same second: the latest wins.
 pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, FieldError> {
     let payment_id = object.id("id")?;
     let order_id = reference(object, "order_id")?.ok_or_else(|| object.wrong("order_id", "is missing"))?;

@@ -1,8 +1,8 @@
 //! From Stripe's JSON to facts: one pure reader for each object, found by `data.object.object`.
 //!
-//! The event's type decides nothing about money: a type never heard of is read all the same when it
-//! carries an object that is known. What stands inside another object is read by the same table, so that no reader
-//! knows another. The readers conclude nothing; [`crate::domain`] does.
+//! The event's type decides nothing about money: an unknown type is read if it carries a known object. Nested
+//! objects are read through the same table, so that no reader knows another. Readers derive nothing;
+//! [`crate::domain`] does.
 
 mod balance;
 mod charge;
@@ -22,14 +22,14 @@ use crate::domain::{Facts, Payer};
 use crate::stripe::object::{FieldError, Object};
 use origin::{Origin, Reader};
 
-/// One reader: the object it reads and how.
+/// One entry: the object's name and its reader.
 pub struct Handler {
     /// The value of `data.object.object`.
     pub object: &'static str,
     read: Reader,
 }
 
-/// The dispatch table. A new object is one entry here and one fixture.
+/// The dispatch table. A new object needs one entry here and one fixture.
 pub const HANDLERS: &[Handler] = &[
     Handler { object: "charge", read: charge::read },
     Handler { object: "payment_intent", read: payment_intent::read },
@@ -47,14 +47,14 @@ fn reader_of(name: &str) -> Option<Reader> {
     HANDLERS.iter().find(|handler| handler.object == name).map(|handler| handler.read)
 }
 
-/// What an event says.
-#[expect(clippy::large_enum_variant, reason = "one at a time is made, and nearly all are facts")]
+/// The result of reading an event.
+#[expect(clippy::large_enum_variant, reason = "one exists at a time, and nearly all are facts")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reading {
-    /// It tells of objects that order state rests on. With who paid, and what of it was passed over, since it could
-    /// not be read.
+    /// It shows objects that order state depends on. With the payers, and the fields that could not be read and were
+    /// taken as absent.
     Facts(Facts, Vec<Payer>, Vec<FieldError>),
-    /// Nothing here reads it, and why.
+    /// No handler reads it, and why.
     Ignored(String),
 }
 
@@ -64,11 +64,13 @@ pub enum Reading {
 /// under which the event was stored.
 ///
 /// # Errors
-/// [`FieldError`] names the field of an object that lacks what it must have: a retry cannot help.
+/// [`FieldError`] names a required field that is missing or invalid. Retrying cannot help.
 pub fn read(event_id: &str, body: &str, order_key: &str) -> Result<Reading, FieldError> {
     let event = Object::parse(body)?;
     if event.optional_text("object")?.as_deref() == Some("v2.core.event") {
-        return Ok(Reading::Ignored("a thin event: its object must be fetched, which needs an API key".to_owned()));
+        return Ok(Reading::Ignored(
+            "thin event: its object must be fetched from Stripe, which needs an API key".to_owned(),
+        ));
     }
     let Some(object) = event.object("data")?.map(|data| data.object("object")).transpose()?.flatten() else {
         return Err(event.wrong("data.object", "is missing"));

@@ -1,7 +1,7 @@
 //! The event that shows an object, and what every reader takes from it.
 //!
-//! What money can do without is read through [`Origin::lenient`]: odd, it is taken as absent and noted. The rest is
-//! read with `?`, and fails the event. `tests/it/tolerance.rs` holds the table of both.
+//! Fields that amounts do not depend on are read through [`Origin::lenient`]: an invalid one is taken as absent and
+//! noted. The others are read with `?`, and fail the event. `tests/it/tolerance.rs` lists both.
 
 use std::cell::RefCell;
 
@@ -12,16 +12,16 @@ use crate::stripe::object::{FieldError, Object};
 
 /// Longest metadata that is kept, in bytes: above Stripe's own limits of 50 fields of 540 characters.
 const MAX_METADATA: usize = 262_144;
-/// The first API version that makes no refund of what a capture releases.
+/// The first API version that shows no refund for what a capture releases.
 const BASIL: &str = "2025-03-31";
 
-/// Reads one object, whatever event shows it.
+/// A reader: one object to facts, in whatever event.
 pub(super) type Reader = fn(&Origin, &Object) -> Result<Facts, FieldError>;
 
 /// The event an object was seen in.
 pub(super) struct Origin<'a> {
     event_id: &'a str,
-    /// Of each object that one may be inside another, by its name.
+    /// The reader of an object that can be nested, by its name.
     reader_of: fn(&str) -> Option<Reader>,
     /// The object the event is about.
     object_id: Option<String>,
@@ -56,39 +56,39 @@ impl<'a> Origin<'a> {
             notes: RefCell::default(),
         };
         origin.scope.account = origin.lenient(event.optional_id("account"));
-        // It decides where money is counted: live money must not be taken for test money.
+        // Required: live money must not be counted as test money.
         origin.scope.livemode = event.flag("livemode")?.unwrap_or(false);
         origin.kind = origin.lenient(event.optional_text("type")).unwrap_or_default();
-        // What was fetched came in a version of our own choice.
+        // A fetched object came in an API version that we chose.
         let version = origin.lenient(event.optional_text("api_version"));
         origin.rendering = (origin.kind != "clawback.fetched").then(|| rendering(version.as_deref()));
         Ok(origin)
     }
 
-    /// Whether the event is about this object, and does not only show it inside another.
+    /// Whether the event is about this object, rather than nesting it.
     pub(super) fn is_about(&self, id: &str) -> bool {
         self.object_id.as_deref() == Some(id)
     }
 
-    /// The event's type, as in `charge.expired`.
+    /// The event's type, such as `charge.expired`.
     pub(super) fn kind(&self) -> &str {
         &self.kind
     }
 
-    /// When the event was made, in unix seconds.
+    /// When the event was created, in unix seconds.
     pub(super) fn at(&self) -> i64 {
         self.at
     }
 
-    /// How its API version shows charges; none of a fetched object.
+    /// How its API version renders charges; none for a fetched object.
     pub(super) fn rendering(&self) -> Option<Rendering> {
         self.rendering
     }
 
-    /// A field that money can do without: one that cannot be read is taken as absent, and noted.
+    /// A field that amounts do not depend on: one that cannot be read is taken as absent, and noted.
     pub(super) fn lenient<T>(&self, read: Result<Option<T>, FieldError>) -> Option<T> {
         read.unwrap_or_else(|unreadable| {
-            // Some objects are looked at twice.
+            // Some fields are read twice.
             let mut notes = self.notes.borrow_mut();
             if !notes.contains(&unreadable) {
                 notes.push(unreadable);
@@ -97,29 +97,35 @@ impl<'a> Origin<'a> {
         })
     }
 
-    /// The objects of a list, none of which must be there.
+    /// The objects of a list. Elements that cannot be read are left out, and noted.
     pub(super) fn list<'b>(&self, read: Result<Vec<Result<Object<'b>, FieldError>>, FieldError>) -> Vec<Object<'b>> {
         let elements = self.lenient(read.map(Some)).unwrap_or_default();
         elements.into_iter().filter_map(|element| self.lenient(element.map(Some))).collect()
     }
 
-    /// What an object of that name inside another says: one that cannot be read says nothing, and is noted.
+    /// The facts of a nested object of that name; empty, and noted, where it cannot be read.
     pub(super) fn nested(&self, name: &str, object: &Object) -> Facts {
         (self.reader_of)(name).map(|read| self.or_nothing(read(self, object))).unwrap_or_default()
     }
 
-    /// What was read; nothing of what cannot be, which is noted.
+    /// The facts read; empty, and noted, where they could not be.
     pub(super) fn or_nothing(&self, read: Result<Facts, FieldError>) -> Facts {
         self.lenient(read.map(Some)).unwrap_or_default()
     }
 
-    /// When an object was made, in unix seconds; when the event was, where the object does not say.
+    /// When an object was created, in unix seconds; the event's time where the object has none.
     pub(super) fn created(&self, object: &Object) -> i64 {
         self.lenient(object.optional_time("created")).unwrap_or(self.at)
     }
 
-    /// Remembers who paid, as an object says, if it says anything.
-    pub(super) fn meet(&self, id: &str, customer_id: Option<String>, email: Option<String>, name: Option<String>) {
+    /// Notes the payer that an object names, if any.
+    pub(super) fn note_payer(
+        &self,
+        id: &str,
+        customer_id: Option<String>,
+        email: Option<String>,
+        name: Option<String>,
+    ) {
         if customer_id.is_some() || email.is_some() || name.is_some() {
             let (object_id, event_id) = (id.to_owned(), self.event_id.to_owned());
             let person = Payer { object_id, seen_at: self.at, event_id, customer_id, email, name };
@@ -127,7 +133,7 @@ impl<'a> Origin<'a> {
         }
     }
 
-    /// Who paid, and what was passed over.
+    /// The payers, and the fields that were taken as absent.
     pub(super) fn into_people_and_notes(self) -> (Vec<Payer>, Vec<FieldError>) {
         (self.people.into_inner(), self.notes.into_inner())
     }
@@ -137,17 +143,17 @@ impl<'a> Origin<'a> {
         self.scope.clone()
     }
 
-    /// A sighting of an object.
+    /// An object's snapshot, stamped with this event.
     pub(super) fn sighting<T: Ranked>(&self, value: T) -> Latest<T> {
         Latest { stamp: self.stamp(value.rank(), value.tie_breaker()), value }
     }
 
-    /// The moment of the event, for what is that far along and has that amount.
+    /// The stamp of the event, for an object of this rank and tie-breaker.
     pub(super) fn stamp(&self, rank: u8, amount: i64) -> Stamp {
         Stamp { at: self.at, rank, amount, event_id: self.event_id.to_owned() }
     }
 
-    /// The merchant's own fields; none where there are none.
+    /// The merchant's metadata; none when empty.
     pub(super) fn metadata(&self, object: &Object) -> Option<Value> {
         self.lenient(object.optional_json("metadata", MAX_METADATA))
             .filter(|fields| fields != &Value::Object(Map::new()))
@@ -160,7 +166,7 @@ impl<'a> Origin<'a> {
     }
 }
 
-/// How an API version, as in `2025-03-31.basil`, shows charges; one that is not known is taken for an old one.
+/// How an API version, such as `2025-03-31.basil`, renders charges. An unknown one is taken for an old one.
 fn rendering(version: Option<&str>) -> Rendering {
     match version {
         Some(version) if version.starts_with('2') && version >= BASIL => Rendering::New,
@@ -168,7 +174,7 @@ fn rendering(version: Option<&str>) -> Rendering {
     }
 }
 
-/// A merchant's reference: one that is too long for an index is no reference.
+/// A merchant's order reference. One too long for an index is refused.
 pub(super) fn reference(object: &Object, field: &str) -> Result<Option<String>, FieldError> {
     let number = |no_text| object.optional_integer(field).map(|n| n.map(|n| n.to_string())).map_err(|_| no_text);
     match object.optional_text(field).or_else(number)? {
@@ -177,7 +183,7 @@ pub(super) fn reference(object: &Object, field: &str) -> Result<Option<String>, 
     }
 }
 
-/// A sighting of `value` at the moment of another.
+/// `value`, with the stamp of another.
 pub(super) fn beside<T, U>(best: &Latest<T>, value: U) -> Latest<U> {
     Latest { stamp: best.stamp.clone(), value }
 }

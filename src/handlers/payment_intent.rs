@@ -19,7 +19,7 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, FieldError
     let mut named: Vec<String> = latest.iter().map(|link| link.id.clone()).collect();
     for charge in nested.into_iter().chain(&listed) {
         facts.join(origin.nested("charge", charge));
-        // Of one that cannot be read, the id is a link still.
+        // Even where the charge cannot be read, its id is a link.
         named.extend(charge.id("id").ok());
     }
     for charge in named {

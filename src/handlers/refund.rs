@@ -11,8 +11,8 @@ pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, FieldError
 }
 
 /// Reads a refund inside a charge: one without a status has succeeded. The oldest versions nest refunds
-/// without an id; their sum is the charge's `amount_refunded`, so nothing is lost by passing them over. It is of the
-/// charge that nests it, and of that charge's intent, whatever it names itself.
+/// without an id; their sum is the charge's `amount_refunded`, so nothing is lost by skipping them. It belongs to the
+/// charge that nests it, and to that charge's intent, whatever it names itself.
 pub(super) fn read_nested(
     origin: &Origin,
     object: &Object,

@@ -1,12 +1,12 @@
-//! Radar reviews: while one is open, nothing is shipped.
+//! Radar reviews: an open one holds the order.
 
 use super::links;
 use super::origin::Origin;
 use crate::domain::{Child, Facts, Review};
 use crate::stripe::object::{FieldError, Object};
 
-/// Reads a review (docs.stripe.com/api/radar/reviews). Older versions say why it was opened, and later why it
-/// was closed, in `reason` only.
+/// Reads a review (docs.stripe.com/api/radar/reviews). Older versions give the reason for opening, and later for
+/// closing, only in `reason`.
 pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, FieldError> {
     let id = object.id("id")?;
     let open = object.flag("open")?.ok_or_else(|| object.wrong("open", "is missing"))?;

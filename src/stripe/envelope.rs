@@ -1,7 +1,7 @@
-//! What every event says of itself, whatever it is about: enough to store it.
+//! The envelope: the fields that every event has, enough to store it.
 //!
-//! Only the envelope is parsed (<https://docs.stripe.com/api/events/object>), so that receiving stays
-//! cheap and an object that we cannot read is stored all the same. Not here: what `data` means.
+//! Only the envelope is parsed (<https://docs.stripe.com/api/events/object>), so that intake stays
+//! cheap and an event with an unreadable object is still stored. Not here: what `data` means.
 
 use std::fmt;
 
@@ -22,11 +22,11 @@ const REPRESENTABLE: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_3
 pub struct Envelope {
     /// 1 to 255 bytes.
     pub id: String,
-    /// Not empty. The vocabulary grows: any type is an event.
+    /// Not empty. Any type is accepted: Stripe adds new ones.
     pub event_type: String,
-    /// The version that the body was rendered in. None in a thin event.
+    /// The API version that the body was rendered in. None for a thin event.
     pub api_version: Option<String>,
-    /// The connected account that it is about; none for the endpoint's own.
+    /// The connected account; none for the endpoint's own.
     pub account: Option<String>,
     /// Live or test mode.
     pub livemode: Option<bool>,
@@ -39,19 +39,19 @@ pub struct Envelope {
 /// Why a body is not an event that can be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnEvent {
-    /// Not JSON from the first byte to the last, or another JSON value than an object.
+    /// Not valid JSON from first to last byte, or not a JSON object.
     #[error("body is not a JSON object")]
     NotAnObject,
-    /// `id` is missing, no string, empty, longer than 255 bytes, or holds a NUL.
+    /// `id` is missing, not a string, empty, longer than 255 bytes, or holds a NUL.
     #[error("event has no usable id")]
     Id,
-    /// `type` is missing, no string, empty, or holds a NUL.
+    /// `type` is missing, not a string, empty, or holds a NUL.
     #[error("event has no usable type")]
     Type,
 }
 
 impl NotAnEvent {
-    /// A fixed word for metrics and logs.
+    /// A fixed label for metrics and logs.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -63,9 +63,8 @@ impl NotAnEvent {
 }
 
 impl Envelope {
-    /// Reads the envelope of a body. Of a key that comes twice the last counts, as it does for
-    /// `jsonb` and for JavaScript. All but `id` and `type` is optional: a value that cannot be
-    /// stored, of whatever type, is read as none.
+    /// Reads the envelope of a body. The last of duplicate keys counts, as in `jsonb` and JavaScript.
+    /// Everything except `id` and `type` is optional: a value that cannot be stored is read as none.
     ///
     /// # Errors
     ///
@@ -86,8 +85,7 @@ impl Envelope {
     }
 }
 
-/// Values as they stand in the body: what is in them is looked at afterwards, one by one, so that a
-/// wrong type spoils nothing but itself.
+/// Raw values, decoded one by one afterwards, so that a wrong type affects no other field.
 #[derive(Default)]
 struct Parts<'a> {
     id: Option<&'a RawValue>,
@@ -115,7 +113,7 @@ enum Key {
     Other,
 }
 
-// By hand, for a derived one refuses a key that comes twice.
+// By hand, since a derived one refuses duplicate keys.
 impl<'de> Deserialize<'de> for Parts<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct PartsVisitor;
@@ -154,7 +152,7 @@ impl<'de> Deserialize<'de> for Parts<'de> {
     }
 }
 
-/// A non-empty string without NUL. An unpaired surrogate (`\ud800`) is no text either.
+/// A non-empty string without NUL. An unpaired surrogate (`\ud800`) is not text either.
 fn text(raw: &RawValue) -> Option<String> {
     let text: String = serde_json::from_str(raw.get()).ok()?;
     (!text.is_empty() && !text.contains('\0')).then_some(text)

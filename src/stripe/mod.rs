@@ -1,4 +1,4 @@
-//! Stripe's side of the wire: who sent it, what kind of event it is, and how to read an object of it.
+//! Stripe's wire format: the signature, the envelope, and reading an object field by field.
 //!
 //! Knows nothing of payments and orders; the two meet in [`crate::handlers`].
 

@@ -1,8 +1,8 @@
 //! Tolerant reading of one JSON object of Stripe's, field by field.
 //!
-//! Any field may be missing and any vocabulary may grow: only what is asked for is decoded, so that
-//! nothing elsewhere in a body can make it unreadable. A field that is there and cannot be what it must
-//! be is named. Knows no object in particular: that is [`crate::handlers`].
+//! Any field may be missing, and Stripe adds new values: only requested fields are decoded, so that nothing else in
+//! a body can make it unreadable. An error names the invalid field. Not here: any particular object
+//! ([`crate::handlers`]).
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,17 +16,17 @@ use serde_json::value::RawValue;
 const MAX_ID: usize = 255;
 /// Longest other text that is read, in bytes: far above Stripe's own limits of 500 characters for metadata.
 const MAX_TEXT: usize = 5000;
-/// 2100-01-01 in unix seconds: a time beyond it is a mistake.
+/// 2100-01-01 in unix seconds: a later time is an error.
 const MAX_TIME: i64 = 4_102_444_800;
 
-/// Deepest nesting that is read. Stripe expands at most four levels; a reader that follows links must end.
+/// Deepest nesting that is read. Stripe expands at most four levels; recursion must end.
 const MAX_DEPTH: usize = 16;
 
-/// A field that cannot be read. Its text goes to operators and names no value.
+/// A field that cannot be read. Operators see this text, so it contains no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}")]
 pub struct FieldError {
-    /// The path of the field, as in `data.object.amount`.
+    /// The path of the field, such as `data.object.amount`.
     pub field: String,
     /// What is wrong with it.
     pub problem: &'static str,
@@ -39,7 +39,7 @@ pub struct Object<'a> {
     fields: Fields<'a>,
 }
 
-/// Of a name that comes twice the last counts. One that is no text (`"\ud800"`) is nobody's, and spoils no other.
+/// The last of duplicate names counts. A name that is not text (`"\ud800"`) is skipped and affects no other.
 #[derive(Debug)]
 struct Fields<'a>(HashMap<String, &'a RawValue>);
 
@@ -82,7 +82,7 @@ impl<'a> Object<'a> {
     /// Reads the outermost object of a body.
     ///
     /// # Errors
-    /// [`FieldError`] when the text is no JSON object.
+    /// [`FieldError`] when the text is not a JSON object.
     pub fn parse(body: &'a str) -> Result<Self, FieldError> {
         let fields = serde_json::from_str(body);
         let fields = fields.map_err(|_| FieldError { field: "body".to_owned(), problem: "is not a JSON object" })?;
@@ -103,14 +103,14 @@ impl<'a> Object<'a> {
     }
 
     /// The objects of a list: a bare array, or Stripe's `{"data": [...]}`, each by itself. Ids that were not expanded
-    /// are passed over; missing or null is empty.
+    /// are skipped; missing or null is empty.
     ///
     /// # Errors
-    /// [`FieldError`] when the field holds no list; in place of an element that is neither object nor id.
+    /// [`FieldError`] when the field is not a list; in place of an element that is neither object nor id.
     pub fn objects(&self, field: &str) -> Result<Vec<Result<Self, FieldError>>, FieldError> {
         let Some(raw) = self.raw(field) else { return Ok(Vec::new()) };
         let elements = match self.object(field) {
-            // So old versions showed an empty list.
+            // Old versions rendered an empty list like this.
             Ok(Some(page)) if page.fields.0.is_empty() => return Ok(Vec::new()),
             Ok(Some(page)) => page.raw("data").ok_or_else(|| self.wrong(field, "is not a list"))?,
             _ => raw,
@@ -134,18 +134,18 @@ impl<'a> Object<'a> {
         Ok(Some(Link { id: expanded.id("id")?, expanded: Some(expanded) }))
     }
 
-    /// An id that must be there.
+    /// A required id.
     ///
     /// # Errors
-    /// [`FieldError`] when it is missing, empty or no id.
+    /// [`FieldError`] when it is missing, empty or not an id.
     pub fn id(&self, field: &str) -> Result<String, FieldError> {
         self.optional_id(field)?.ok_or_else(|| self.wrong(field, "is missing"))
     }
 
-    /// Text that must be there.
+    /// Required text.
     ///
     /// # Errors
-    /// [`FieldError`] when it is missing or no text.
+    /// [`FieldError`] when it is missing or not text.
     pub fn text(&self, field: &str) -> Result<String, FieldError> {
         self.optional_text(field)?.ok_or_else(|| self.wrong(field, "is missing"))
     }
@@ -153,17 +153,17 @@ impl<'a> Object<'a> {
     /// Text; none when it is missing, null or empty.
     ///
     /// # Errors
-    /// [`FieldError`] when it is no text, holds a NUL (which Postgres cannot store) or is too long.
+    /// [`FieldError`] when it is not text, contains a NUL (which Postgres cannot store) or is too long.
     pub fn optional_text(&self, field: &str) -> Result<Option<String>, FieldError> {
         let text: Option<String> = self.decode(field, "is not text")?;
         match text {
-            Some(text) if text.contains('\0') => Err(self.wrong(field, "holds a NUL character")),
+            Some(text) if text.contains('\0') => Err(self.wrong(field, "contains a NUL character")),
             Some(text) if text.len() > MAX_TEXT => Err(self.wrong(field, "is longer than 5000 bytes")),
             text => Ok(text.filter(|text| !text.is_empty())),
         }
     }
 
-    /// An amount that must be there, in minor units, not negative.
+    /// A required amount, in minor units, not negative.
     ///
     /// # Errors
     /// [`FieldError`] when it is missing, negative, fractional or beyond 64 bits.
@@ -182,15 +182,15 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// A whole number of either sign; none when it is missing or null.
+    /// An integer of either sign; none when it is missing or null.
     ///
     /// # Errors
-    /// [`FieldError`] when it is fractional, beyond 64 bits or no number.
+    /// [`FieldError`] when it is fractional, beyond 64 bits or not a number.
     pub fn optional_integer(&self, field: &str) -> Result<Option<i64>, FieldError> {
-        self.decode(field, "is not a whole number of 64 bits")
+        self.decode(field, "is not a 64-bit integer")
     }
 
-    /// A positive decimal number in units of 10^-12, exactly as far as that goes; none when it is missing or null.
+    /// A positive decimal number in units of 10^-12, truncated to that; none when it is missing or null.
     ///
     /// # Errors
     /// [`FieldError`] when it is anything else.
@@ -200,24 +200,24 @@ impl<'a> Object<'a> {
         rate.map(Some).ok_or_else(|| self.wrong(field, "is not a positive number"))
     }
 
-    /// An object of Stripe's as it is, of at most `longest` bytes; none when it is missing or null.
+    /// A field's JSON object unread, of at most `longest` bytes; none when it is missing or null.
     ///
     /// # Errors
-    /// [`FieldError`] when it is no object, holds a NUL (which Postgres cannot store) or is too long.
+    /// [`FieldError`] when it is not an object, contains a NUL (which Postgres cannot store) or is too long.
     pub fn optional_json(&self, field: &str, longest: usize) -> Result<Option<Value>, FieldError> {
         let Some(text) = self.raw(field).map(RawValue::get) else { return Ok(None) };
         match serde_json::from_str(text) {
             Ok(Value::Object(_)) if text.len() > longest => Err(self.wrong(field, "is too long")),
-            Ok(Value::Object(_)) if text.contains("\\u0000") => Err(self.wrong(field, "holds a NUL character")),
+            Ok(Value::Object(_)) if text.contains("\\u0000") => Err(self.wrong(field, "contains a NUL character")),
             Ok(value @ Value::Object(_)) => Ok(Some(value)),
             _ => Err(self.wrong(field, "is not an object")),
         }
     }
 
-    /// A time that must be there, in unix seconds.
+    /// A required time, in unix seconds.
     ///
     /// # Errors
-    /// [`FieldError`] when it is missing, no whole number, or not between 1970 and 2100.
+    /// [`FieldError`] when it is missing, not an integer, or not between 1970 and 2100.
     pub fn time(&self, field: &str) -> Result<i64, FieldError> {
         self.optional_time(field)?.ok_or_else(|| self.wrong(field, "is missing"))
     }
@@ -225,7 +225,7 @@ impl<'a> Object<'a> {
     /// A time in unix seconds; none when it is missing or null.
     ///
     /// # Errors
-    /// [`FieldError`] when it is no whole number, or not between 1970 and 2100.
+    /// [`FieldError`] when it is not an integer, or not between 1970 and 2100.
     pub fn optional_time(&self, field: &str) -> Result<Option<i64>, FieldError> {
         match self.optional_integer(field)? {
             Some(time) if !(0..=MAX_TIME).contains(&time) => {
@@ -235,7 +235,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Yes or no; none when it is missing or null.
+    /// A boolean; none when it is missing or null.
     ///
     /// # Errors
     /// [`FieldError`] when it is neither.
@@ -243,7 +243,7 @@ impl<'a> Object<'a> {
         self.decode(field, "is neither true nor false")
     }
 
-    /// A currency that must be there, in lower case.
+    /// A required currency, in lower case.
     ///
     /// # Errors
     /// [`FieldError`] when it is missing or not three letters.
@@ -258,19 +258,19 @@ impl<'a> Object<'a> {
     pub fn optional_currency(&self, field: &str) -> Result<Option<String>, FieldError> {
         match self.optional_text(field)?.map(|code| code.to_ascii_lowercase()) {
             Some(code) if code.len() != 3 || !code.bytes().all(|b| b.is_ascii_lowercase()) => {
-                Err(self.wrong(field, "is not a currency of three letters"))
+                Err(self.wrong(field, "is not a three-letter currency code"))
             }
             code => Ok(code),
         }
     }
 
-    /// An [`FieldError`] for a field of this object.
+    /// A [`FieldError`] for a field of this object.
     #[must_use]
     pub fn wrong(&self, field: &str, problem: &'static str) -> FieldError {
         FieldError { field: self.path_of(field), problem }
     }
 
-    /// Whether the field is there and holds something.
+    /// Whether the field is present and not null.
     #[must_use]
     pub fn has(&self, field: &str) -> bool {
         self.raw(field).is_some()
@@ -279,7 +279,7 @@ impl<'a> Object<'a> {
     /// An id; none when it is missing, null or empty.
     ///
     /// # Errors
-    /// [`FieldError`] when it is no id.
+    /// [`FieldError`] when it is not an id.
     pub fn optional_id(&self, field: &str) -> Result<Option<String>, FieldError> {
         match self.optional_text(field)? {
             Some(id) if id.len() > MAX_ID => Err(self.wrong(field, "is longer than 255 bytes")),
@@ -308,7 +308,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// A JSON number, maybe with an exponent, in units of 10^-12. No float: two readings of one text must be equal.
+/// A JSON number, possibly with an exponent, in units of 10^-12. Not a float: reading is exact and repeatable.
 fn rate(number: &str) -> Option<u64> {
     let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -349,15 +349,15 @@ mod tests {
             .expect("there");
         let said = |field| object.optional_amount(field).expect_err("no amount").to_string();
         assert_eq!(said("amount"), "data.object.amount: is negative");
-        assert_eq!(said("big"), "data.object.big: is not a whole number of 64 bits");
-        assert_eq!(said("half"), "data.object.half: is not a whole number of 64 bits");
+        assert_eq!(said("big"), "data.object.big: is not a 64-bit integer");
+        assert_eq!(said("half"), "data.object.half: is not a 64-bit integer");
     }
 
     #[test]
     fn what_nobody_asks_for_may_be_anything() {
         let object = Object::parse(r#"{"description":"\ud800","id":"ch_1","note":"\u0000"}"#).expect("an object");
         assert_eq!(object.id("id").expect("an id"), "ch_1");
-        assert_eq!(object.optional_text("note").expect_err("no text").problem, "holds a NUL character");
+        assert_eq!(object.optional_text("note").expect_err("no text").problem, "contains a NUL character");
         assert_eq!(object.optional_text("description").expect_err("no text").problem, "is not text");
     }
 

@@ -3,7 +3,7 @@
 //! Follows <https://docs.stripe.com/webhooks#verify-manually>. Pure: the time comes in as an argument.
 //! Not here: reading the header from a request, and whether the body is an event at all.
 //!
-//! What Stripe's SDKs all accept is accepted, a timestamp too far in the future aside. Where they
+//! Everything that all of Stripe's SDKs accept is accepted, except a timestamp too far in the future. Where they
 //! differ: a space after a comma is accepted, hex of either case is accepted, the first `t` counts.
 
 mod secret;
@@ -13,15 +13,15 @@ use hmac::Mac;
 pub use self::secret::{Modes, Secret, Secrets, SecretsError};
 
 /// A header holds one `v1` per secret that is live at Stripe: two while a secret is being rolled.
-/// More than these are not looked at, so that a header cannot ask for unbounded work.
+/// Further ones are ignored, so that a header cannot cause unbounded work.
 const MAX_CANDIDATES: usize = 16;
 
-/// What a good signature proves.
+/// What a valid signature proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verified {
-    /// The events that the matching secrets vouch for: both modes if one of them is unlabelled.
+    /// The modes that the matching secrets accept: both if one of them is unlabelled.
     pub modes: Modes,
-    /// Which secret matched, from 1; the first of several. Tells when an old secret is no longer used.
+    /// Which secret matched, from 1; the first of several. Shows whether an old secret is still in use.
     pub secret: usize,
 }
 
@@ -31,16 +31,16 @@ pub enum SignatureError {
     /// No header, or an empty one.
     #[error("no Stripe-Signature header")]
     Missing,
-    /// No timestamp, or one that is no decimal number.
+    /// No timestamp, or one that is not a decimal number.
     #[error("malformed Stripe-Signature header")]
     Malformed,
     /// No `v1` item that holds 32 bytes in hex. Other schemes do not count: that would be a downgrade.
     #[error("no v1 signature")]
     NoV1,
-    /// Signed with another secret, or not these bytes.
+    /// Signed with another secret, or over other bytes.
     #[error("signature does not match")]
     NoMatch,
-    /// Signed longer ago than the tolerance: perhaps a replay.
+    /// Signed longer ago than the tolerance: possibly a replay attack.
     #[error("signature too old")]
     Stale,
     /// Signed further in the future than the tolerance: one of two clocks is wrong.
@@ -49,7 +49,7 @@ pub enum SignatureError {
 }
 
 impl SignatureError {
-    /// A fixed word for metrics and logs.
+    /// A fixed label for metrics and logs.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -63,14 +63,14 @@ impl SignatureError {
     }
 }
 
-/// Checks that one of the secrets signed this body, and not too long ago.
+/// Checks that one of the secrets signed this body, within the tolerance.
 ///
 /// `now` in Unix seconds; the age may be exactly `tolerance_seconds`, in either direction. The
-/// signature is checked before the age, so that `Stale` and `Future` are said of genuine ones only.
+/// signature is checked before the age, so that `Stale` and `Future` imply a genuine signature.
 ///
 /// # Errors
 ///
-/// [`SignatureError`], each variant for its own reason.
+/// [`SignatureError`], by the reason for refusal.
 pub fn verify(
     header: &str,
     body: &[u8],
@@ -102,7 +102,7 @@ pub fn sign(secret: &Secret, timestamp: i64, body: &[u8]) -> String {
     sign_with([secret], timestamp, body)
 }
 
-/// The same while a secret is rolled: one signature for each that is still valid.
+/// [`sign`] while a secret is being rolled: one signature for each secret that is still valid.
 #[must_use]
 pub fn sign_with<'a>(secrets: impl IntoIterator<Item = &'a Secret>, timestamp: i64, body: &[u8]) -> String {
     let t = timestamp.to_string();

@@ -32,7 +32,7 @@ async fn a_thousand_parallel_deliveries_of_one_event_leave_one_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_than_can_wait_is_sent_away_and_the_rest_is_stored() {
+async fn deliveries_beyond_the_queue_limit_are_refused_and_the_rest_are_stored() {
     let app = TestApp::start().await;
     let mut slow = app.db.pool.begin().await.expect("a transaction");
     sqlx::query("lock table clawback.events in exclusive mode").execute(&mut *slow).await.expect("the lock");
@@ -111,7 +111,7 @@ async fn what_was_accepted_before_the_database_went_away_is_processed_after() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_whose_answer_was_lost_is_refused_and_a_duplicate_the_next_time() {
+async fn a_commit_whose_reply_was_lost_is_refused_and_its_redelivery_is_a_duplicate() {
     let (app, proxy) = behind_a_proxy().await;
     let events = tell("paid", "o_1");
     // Prepares the statement: the next delivery is one question and one answer.
@@ -154,7 +154,7 @@ async fn what_is_acknowledged_is_on_disk_though_the_server_commits_lazily() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_somebody_holds_keeps_no_delivery_waiting() {
+async fn a_locked_row_does_not_delay_deliveries() {
     let app = TestApp::start().await;
     let body = |id: &str| json!({ "id": id, "type": "unknown" }).to_string();
     assert_eq!(app.deliver(&body("evt_held")).await.status(), 200);
@@ -205,7 +205,7 @@ async fn twenty_kills_under_load_lose_nothing_that_was_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn asked_to_stop_under_load_it_answers_what_it_has_taken_and_exits_in_time() {
+async fn shutdown_under_load_answers_accepted_deliveries_and_exits_in_time() {
     let db = Database::migrated().await;
     let load = Load::start(64);
     let serving = Serving::start(&db.url, &[QUIET]).await;

@@ -26,7 +26,7 @@ async fn new_events_duplicates_and_unknown_types_are_received() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_signed_event_is_refused_with_a_reason_and_not_stored() {
+async fn unsigned_requests_are_refused_with_a_reason_and_not_stored() {
     let app = TestApp::start().await;
     let event = json!({ "id": "evt_1", "type": "charge.refunded" }).to_string();
     let at = |age: i64| sign(&secret(), unix_now() - age, event.as_bytes());
@@ -53,7 +53,7 @@ async fn what_is_no_signed_event_is_refused_with_a_reason_and_not_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_signed_and_no_event_is_refused_with_a_reason_and_not_stored() {
+async fn signed_bodies_that_are_not_events_are_refused_with_a_reason_and_not_stored() {
     let app = TestApp::start().await;
     let long_id = json!({ "id": "e".repeat(256), "type": "t" }).to_string();
     for (body, reason) in [
@@ -100,7 +100,7 @@ async fn other_paths_and_methods_are_not_served() {
 
 /// The limits are 10 s: both are waited for at once.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_body_is_told_so_and_a_slow_head_is_cut_off() {
+async fn a_slow_body_gets_an_error_and_a_slow_head_is_disconnected() {
     let app = TestApp::start().await;
     let slow_body = "POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{";
     let slow_head = "POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\nContent-Le";
@@ -111,7 +111,7 @@ async fn a_slow_body_is_told_so_and_a_slow_head_is_cut_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_too_large_is_refused_however_it_comes() {
+async fn an_oversized_request_is_refused_however_it_is_sent() {
     let app = TestApp::start_on(Database::migrated().await, |service| service.max_body = 4096).await;
     app.ready().await;
     let event = |length: usize| {
@@ -137,7 +137,7 @@ async fn what_is_too_large_is_refused_however_it_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_labelled_secret_vouches_for_events_of_its_mode_only() {
+async fn a_labelled_secret_accepts_only_events_of_its_mode() {
     let secrets = Secrets::parse("live:whsec_live test:whsec_test").expect("two secrets");
     let app = TestApp::start_on(Database::migrated().await, |service| service.secrets = secrets).await;
     app.ready().await;
@@ -163,7 +163,7 @@ async fn a_labelled_secret_vouches_for_events_of_its_mode_only() {
 
 /// Stripe sends test events to live Connect endpoints, and to the test endpoint the same ones.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_of_the_other_mode_is_kept_apart_until_it_comes_rightly_vouched() {
+async fn an_event_of_the_wrong_mode_is_kept_apart_until_it_arrives_under_a_matching_secret() {
     let secrets = Secrets::parse("live:whsec_live test:whsec_test").expect("two secrets");
     let app = TestApp::start_on(Database::migrated().await, |service| service.secrets = secrets).await;
     app.ready().await;
@@ -194,7 +194,7 @@ async fn an_event_of_the_other_mode_is_kept_apart_until_it_comes_rightly_vouched
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_a_secret_is_rolled_old_and_new_are_good_on_either_side() {
+async fn while_a_secret_is_rolled_both_old_and_new_are_accepted() {
     let (old, new, other) = ("whsec_old", "whsec_new", "whsec_other");
     let secrets = Secrets::parse(&format!("{old},{new}")).expect("two secrets");
     let app = TestApp::start_on(Database::migrated().await, |service| service.secrets = secrets).await;
@@ -244,7 +244,7 @@ async fn envelope_values_that_no_column_can_hold_are_stored_as_null() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_is_kept_byte_for_byte_and_read_whatever_stands_in_fields_that_nobody_reads() {
+async fn a_body_is_kept_byte_for_byte_and_read_whatever_its_unread_fields_contain() {
     let app = TestApp::start().await;
     let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
     let body = format!(

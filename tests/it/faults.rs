@@ -32,7 +32,7 @@ async fn says(app: &TestApp, check: &str) -> (String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_document_that_cannot_be_read_is_named_with_what_mends_it_and_hides_no_other() {
+async fn an_unreadable_document_is_named_with_its_repair_and_hides_no_other() {
     for damaged in DAMAGED {
         let app = TestApp::start().await;
         app.see(&[of_order("ch_bad"), of_order("ch_good")]).await;
@@ -85,7 +85,7 @@ async fn wait_together(app: &TestApp, ids: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_that_exceeds_its_time_is_tried_again_one_event_at_a_time() {
+async fn a_batch_that_exceeds_its_time_limit_is_retried_one_event_at_a_time() {
     let mut app = TestApp::start().await;
     slow_when(&mut app, "count(*) > 1").await;
     wait_together(&app, &["ch_1", "ch_2", "ch_3"]).await;
@@ -96,7 +96,7 @@ async fn a_batch_that_exceeds_its_time_is_tried_again_one_event_at_a_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_always_exceeds_its_time_fails_in_the_end_and_holds_up_nobody() {
+async fn an_event_that_always_exceeds_its_time_limit_fails_and_blocks_no_other() {
     let mut app = TestApp::start().await;
     app.db.execute(IMPATIENCE).await;
     slow_when(&mut app, "bool_or(payment_id = 'ch_slow')").await;
@@ -110,7 +110,7 @@ async fn an_event_that_always_exceeds_its_time_fails_in_the_end_and_holds_up_nob
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_that_does_not_end_is_left_and_its_events_are_tried_one_by_one() {
+async fn a_batch_that_does_not_end_is_abandoned_and_its_events_are_retried_one_by_one() {
     let mut app = TestApp::start().await;
     // Another processor than the service's, which has less patience.
     app.stop().await.expect("a clean end");
@@ -151,7 +151,7 @@ async fn a_batch_that_does_not_end_is_left_and_its_events_are_tried_one_by_one()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn traffic_cuts_no_back_off_short() {
+async fn traffic_does_not_shorten_the_back_off() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let woken = Arc::new(Notify::new());
@@ -220,7 +220,7 @@ async fn a_long_rebuild_and_new_or_replayed_events_take_turns() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payment_that_cannot_be_made_again_holds_up_no_other() {
+async fn a_payment_that_cannot_be_rebuilt_blocks_no_other() {
     let mut app = TestApp::start().await;
     app.db.expect_errors(&["no_poison"]);
     app.see(&["ch_1", "ch_poison", "ch_2"].map(of_order)).await;

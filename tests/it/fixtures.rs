@@ -46,7 +46,7 @@ const UNREADABLE: [&str; 5] = [
 
 /// Told twice would be: once by the refund's id, and once in a total of its charge.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_sample_fails_and_no_refund_of_one_is_told_twice_in_whatever_order_they_arrive() {
+async fn no_sample_fails_and_none_of_their_refunds_is_notified_twice_in_any_order() {
     let Some(folder) = samples::folder() else { return };
     let samples: Vec<Value> = samples::samples(&folder).iter().map(|(name, body)| in_its_world(name, body)).collect();
     let bodies: Vec<String> = samples.iter().map(Value::to_string).collect();
@@ -154,7 +154,7 @@ async fn live(events: &[String], order: Order) -> Database {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refund_in_a_status_not_known_yet_counts_and_is_shown_and_told_to_nobody() {
+async fn a_refund_in_an_unknown_status_counts_and_is_shown_and_notified_to_nobody() {
     let app = TestApp::start().await;
     let teleported = json!({ "charge": "ch_1", "status": "teleported", "amount": 2_500 });
     let later = charge("ch_1", json!({ "amount_refunded": 2_500 }));
@@ -171,7 +171,7 @@ async fn a_refund_in_a_status_not_known_yet_counts_and_is_shown_and_told_to_nobo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dispute_in_a_status_not_known_yet_holds_and_asks_for_nothing_and_is_not_summed() {
+async fn a_dispute_in_an_unknown_status_holds_the_order_and_counts_in_no_amount() {
     let app = TestApp::start().await;
     let details = |case: &str| json!({ "card": { "case_type": case } });
     let cases = ["chargeback", "inquiry", "compliance", "block", "mediation"];
@@ -200,7 +200,7 @@ async fn a_dispute_in_a_status_not_known_yet_holds_and_asks_for_nothing_and_is_n
 
 /// A word that is not understood hides nothing of the same second that is.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_charge_in_a_status_not_known_yet_is_shown_and_gives_way_to_one_that_is_known() {
+async fn a_charge_in_an_unknown_status_is_shown_and_gives_way_to_a_known_status() {
     let app = TestApp::start().await;
     let unheard = |id: &str| charge(id, json!({ "status": "teleporting", "captured": false, "amount_captured": 0 }));
     let of_an_unknown_type = json!({ "type": "charge.teleported" });

@@ -115,7 +115,7 @@ async fn every_kind_is_asked_for_with_its_subject_round_and_times() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refund_that_fails_after_it_succeeded_is_told_to_nobody_and_resolved_instead() {
+async fn a_refund_that_fails_after_it_succeeded_needs_resolving_and_no_notification() {
     let app = TestApp::start().await;
     let failed = json!({ "charge": "ch_1", "status": "failed", "failure_reason": "lost_or_stolen_card" });
     app.see(&[
@@ -134,7 +134,7 @@ async fn a_refund_that_fails_after_it_succeeded_is_told_to_nobody_and_resolved_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_done_stays_done_though_it_is_wanted_no_longer() {
+async fn a_done_follow_up_stays_done_when_it_is_no_longer_desired() {
     let app = TestApp::start().await;
     app.see(&[
         event("evt_1", 1, &charge("ch_1", json!({}))),
@@ -160,7 +160,7 @@ fn come_and_go() -> [String; 4] {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wanted_again_is_ready_again_with_fresh_attempts() {
+async fn a_follow_up_desired_again_is_ready_again_with_fresh_attempts() {
     let app = TestApp::start().await;
     let [paid, refunded, failed, refunded_again] = come_and_go();
     app.see(&[paid, refunded]).await;
@@ -177,7 +177,7 @@ async fn what_is_wanted_again_is_ready_again_with_fresh_attempts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_follow_up_is_withdrawn_and_lives_again_with_what_it_is_about() {
+async fn a_dead_follow_up_is_cancelled_and_revived_with_its_cause() {
     let app = TestApp::start().await;
     let [paid, refunded, failed, refunded_again] = come_and_go();
     app.see(&[paid, refunded]).await;
@@ -192,7 +192,7 @@ async fn a_dead_follow_up_is_withdrawn_and_lives_again_with_what_it_is_about() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_somebody_is_at_is_withdrawn_when_the_lease_ends_unfinished() {
+async fn a_claimed_follow_up_is_cancelled_when_its_lease_ends_unfinished() {
     for (ends_by, state) in
         [("fail", "cancelled"), ("expiry", "cancelled"), ("completion", "done"), ("nothing", "leased")]
     {
@@ -222,7 +222,7 @@ async fn what_somebody_is_at_is_withdrawn_when_the_lease_ends_unfinished() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refund_that_only_the_charge_tells_of_waits_a_minute_for_the_refunds_own_event() {
+async fn a_refund_shown_only_by_its_charge_waits_a_minute_for_its_own_event() {
     let app = TestApp::start().await;
     app.see(&[event("evt_1", 9, &charge("ch_1", json!({ "amount_refunded": 2_500 })))]).await;
     let silent = only(&app, "notify_refund").await;
@@ -241,7 +241,7 @@ async fn a_refund_that_only_the_charge_tells_of_waits_a_minute_for_the_refunds_o
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_inquiry_that_escalates_asks_for_evidence_again() {
+async fn an_inquiry_that_escalates_needs_evidence_again() {
     let app = TestApp::start().await;
     let sent = |count: u32| json!({ "submission_count": count, "has_evidence": count > 0 });
     let is = |status: &str, details: Value| {
@@ -270,7 +270,7 @@ async fn an_inquiry_that_escalates_asks_for_evidence_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_follow_up_that_nobody_tried_yet_keeps_up_with_what_it_is_about() {
+async fn an_unclaimed_follow_up_is_kept_up_to_date() {
     let app = TestApp::start().await;
     // Within one day: on another it would be another warning.
     let due = |minutes: i64| {
@@ -302,7 +302,7 @@ async fn a_follow_up_that_nobody_tried_yet_keeps_up_with_what_it_is_about() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_the_warnings_already_due_only_the_nearest_to_the_deadline_is_given() {
+async fn only_the_due_warning_nearest_to_the_deadline_is_inserted() {
     let app = TestApp::start().await;
     for (days, marks) in [(30, ["24h", "72h", "7d"].as_slice()), (5, &["24h", "72h", "7d"]), (2, &["24h", "72h"])] {
         let id = format!("dp_{days}");
@@ -324,7 +324,7 @@ async fn of_the_warnings_already_due_only_the_nearest_to_the_deadline_is_given()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_warning_that_was_withdrawn_does_not_come_back_once_a_later_one_says_the_same() {
+async fn a_cancelled_warning_is_not_revived_once_a_later_one_replaces_it() {
     let app = TestApp::start().await;
     let of = |amount: i64| dispute("dp_1", json!({ "charge": "ch_1", "amount": amount }));
     app.see(&[event("evt_1", 1, &of(9_000))]).await;
@@ -340,7 +340,7 @@ async fn a_warning_that_was_withdrawn_does_not_come_back_once_a_later_one_says_t
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_asked_twice_however_often_it_is_told() {
+async fn repeated_events_insert_no_follow_up_twice() {
     let app = TestApp::start().await;
     let all: Vec<_> = stories::all().iter().flat_map(|story| tell(story.name, story.name)).collect();
     app.deliver_all(&all).await;
@@ -390,7 +390,7 @@ async fn one_notification_with_the_kinds_follows_each_batch_that_made_something_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_is_warned_at_the_marks_that_were_chosen() {
+async fn evidence_warnings_follow_the_configured_marks() {
     let chosen = Marks::new(vec![("36h".to_owned(), 36 * 3_600), ("10d".to_owned(), 10 * DAY)]);
     let app = TestApp::start_on(Database::migrated().await, |service| service.marks = chosen).await;
     let due_by = app.db.value(&format!("select extract(epoch from now())::bigint + 30 * {DAY}")).await;

@@ -76,7 +76,7 @@ async fn a_claim_skips_what_another_transaction_is_claiming() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_claim_gives_the_kinds_asked_for_that_are_due_the_oldest_first() {
+async fn a_claim_returns_due_follow_ups_of_the_given_kinds_oldest_first() {
     let db = Database::migrated().await;
     ask(&db, "notify_refund", 4).await;
     ask(&db, "collect_evidence", 2).await;
@@ -107,7 +107,7 @@ async fn a_claim_gives_the_kinds_asked_for_that_are_due_the_oldest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_claim_that_makes_no_sense_is_told_why() {
+async fn an_invalid_claim_is_refused_with_a_reason() {
     let mut db = Database::migrated().await;
     db.expect_errors(&["claim_follow_ups: ", "extend_follow_up: ", "fail_follow_up: ", "discard_follow_up: "]);
     db.expect_errors(&["snooze_follow_up: ", "requeue_follow_up: ", "complete_follow_up: "]);
@@ -177,7 +177,7 @@ async fn the_services_own_kinds_are_not_for_consumers_but_people_may_requeue_and
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn completing_is_true_for_the_holder_as_often_as_it_asks_and_false_for_all_others() {
+async fn completing_returns_true_for_the_holder_every_time_and_false_for_others() {
     let db = Database::migrated().await;
     ask(&db, "notify_refund", 1).await;
     let claimed = claim_one(&db, "notify_refund").await;
@@ -226,7 +226,7 @@ async fn failing_backs_off_longer_and_longer_until_the_follow_up_is_dead() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_consumer_that_knows_better_says_when_to_try_again() {
+async fn a_consumer_can_choose_when_to_retry() {
     let db = Database::migrated().await;
     ask(&db, "notify_refund", 1).await;
     let claimed = claim_one(&db, "notify_refund").await;
@@ -273,7 +273,7 @@ async fn an_expired_lease_counts_as_an_attempt_and_the_next_consumer_has_a_token
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn expired_leases_end_though_nobody_claims_their_kind_any_more() {
+async fn expired_leases_end_even_if_nobody_claims_their_kind_any_more() {
     let db = Database::migrated().await;
     ask(&db, "notify_refund", 4).await;
     claim(&db, "notify_refund", 4).await;
@@ -367,7 +367,7 @@ async fn work_that_was_rolled_back_with_its_completion_is_handed_out_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_consumer_is_given_live_or_test_work_only_when_it_says_which() {
+async fn a_consumer_can_claim_only_live_or_only_test_follow_ups() {
     let db = Database::migrated().await;
     ask(&db, "notify_refund", 4).await;
     db.execute(
@@ -391,7 +391,7 @@ async fn a_consumer_is_given_live_or_test_work_only_when_it_says_which() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_holds_a_lease_and_what_came_of_the_work_can_be_read() {
+async fn the_holder_of_a_lease_and_the_result_of_the_work_can_be_read() {
     let db = Database::migrated().await;
     ask(&db, "notify_refund", 1).await;
     let claimed = claim_one(&db, "notify_refund").await;
@@ -436,7 +436,7 @@ async fn work_that_waits_for_somebody_is_snoozed_without_an_attempt_and_never_pa
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn giving_up_is_for_a_person_to_see_at_once_unless_the_work_is_wanted_no_longer() {
+async fn giving_up_makes_a_follow_up_dead_at_once_unless_it_is_no_longer_desired() {
     let db = Database::migrated().await;
     ask(&db, "notify_refund", 2).await;
     for (wanted, state) in [(true, "dead"), (false, "cancelled")] {

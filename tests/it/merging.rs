@@ -22,7 +22,7 @@ const FOLLOW_UPS: &str = "select concat_ws(' ', kind, subject || '/' || round, p
                           from clawback_v1.follow_ups order by kind, subject, round";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_only_named_is_found_and_linked_by_its_id_too() {
+async fn an_object_that_is_only_named_can_be_found_and_linked_by_its_id() {
     let app = TestApp::start().await;
     let named = json!({ "charge": "ch_1", "payment_intent": "pi_1" });
     app.see(&[
@@ -40,7 +40,7 @@ async fn what_is_only_named_is_found_and_linked_by_its_id_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dispute_seen_before_its_charge_moves_to_the_intents_payment_with_all_that_hangs_on_it() {
+async fn a_dispute_seen_before_its_charge_moves_to_the_intents_payment_with_everything_attached() {
     let app = TestApp::start().await;
     app.see(&[event("evt_1", 1, &dispute("dp_1", json!({ "charge": "ch_1" })))]).await;
     complete(&app, "collect_evidence").await;
@@ -93,7 +93,7 @@ fn charge_then_intent() -> [String; 3] {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_done_for_a_charge_is_not_asked_again_for_its_intent() {
+async fn follow_ups_done_for_a_charge_are_not_repeated_for_its_intent() {
     let app = TestApp::start().await;
     let [alone, with_intent, refunded] = charge_then_intent();
     app.see(&[alone]).await;
@@ -149,7 +149,7 @@ async fn of_two_equal_follow_ups_the_one_further_along_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_service_has_to_do_itself_moves_with_its_payment() {
+async fn the_services_own_follow_ups_move_with_their_payment() {
     let app = TestApp::start().await;
     app.see(&[event("evt_1", 1, &charge("ch_1", json!({})))]).await;
     app.db
@@ -202,7 +202,7 @@ async fn an_object_that_named_no_payment_joins_the_one_it_names_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_payments_of_two_batches_and_of_one_become_the_same() {
+async fn two_payments_merge_within_one_batch_and_across_two() {
     let events = [
         event("evt_1", 1, &dispute("dp_1", json!({ "charge": "ch_1" }))),
         event("evt_2", 2, &refund("re_1", json!({ "payment_intent": "pi_1" }))),
@@ -343,7 +343,7 @@ async fn the_payments_of_an_order_add_up() {
 
 /// Of the payments that a batch does not load only sums are read: none of nothing known is not a sum.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_order_was_paid_is_unknown_while_no_payment_of_it_is_known() {
+async fn the_amount_paid_of_an_order_is_unknown_while_no_payment_of_it_is_known() {
     let app = TestApp::start().await;
     app.db.execute("select clawback_v1.link_payment('pi_1', 'o-1'), clawback_v1.link_payment('pi_2', 'o-1')").await;
     for n in [1, 2] {
@@ -374,7 +374,7 @@ async fn a_dispute_that_names_its_charge_first_and_only_its_intent_later_takes_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_left_under_a_name_that_is_gone_comes_back_with_its_dispute() {
+async fn follow_ups_left_under_a_merged_id_return_with_their_dispute() {
     let app = TestApp::start().await;
     let step = async |n: i64, status: &str, named: Value| {
         let dispute = dispute("dp_1", with(named, json!({ "status": status })));

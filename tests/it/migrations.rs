@@ -37,7 +37,7 @@ const SCHEMA: &str = "select table_schema, table_name, column_name, data_type, i
                       order by table_schema, table_name, ordinal_position";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn migrations_make_the_same_schema_one_by_one_and_all_at_once() {
+async fn migrations_yield_the_same_schema_one_by_one_and_all_at_once() {
     let (stepwise, at_once) = (Database::empty().await, Database::migrated().await);
     for version in 1..=required_version() {
         migrate_to(&stepwise, version).await;
@@ -46,7 +46,7 @@ async fn migrations_make_the_same_schema_one_by_one_and_all_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_each_release_leaves_is_migrated_and_made_right_by_a_rebuild() {
+async fn data_of_each_release_is_migrated_and_corrected_by_a_rebuild() {
     let reference = TestApp::start().await;
     let mut events = Vec::new();
     for story in

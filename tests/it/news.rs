@@ -29,7 +29,7 @@ async fn follow_ups(app: &TestApp, kind: &str) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_came_about_before_the_first_start_is_discarded_and_what_is_open_is_asked_for() {
+async fn follow_ups_caused_before_the_first_start_are_discarded_and_open_ones_are_inserted() {
     let app = first_start().await;
     for name in ["full-refund", "chargeback-won", "chargeback-open", "fraud-warning", "won-and-lost"] {
         app.deliver_all(&ended(name, 400 * DAY)).await;
@@ -56,7 +56,7 @@ async fn what_came_about_before_the_first_start_is_discarded_and_what_is_open_is
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_comes_about_after_the_first_start_is_asked_for() {
+async fn follow_ups_caused_after_the_first_start_are_inserted() {
     let app = first_start().await;
     app.deliver_all(&tell_with("full-refund", Cast::new("o-1", 0))).await;
     let later = Cast { start: unix_now() + 5, ..Cast::new("o-2", 0) };
@@ -69,7 +69,7 @@ async fn what_comes_about_after_the_first_start_is_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refund_that_failed_within_thirty_days_is_asked_for_and_an_older_one_is_not() {
+async fn a_refund_that_failed_within_thirty_days_gets_a_follow_up_and_an_older_one_does_not() {
     let app = first_start().await;
     for ago in [20 * DAY, 40 * DAY] {
         app.deliver_all(&ended("refund-fails-later", ago)).await;
@@ -80,7 +80,7 @@ async fn a_refund_that_failed_within_thirty_days_is_asked_for_and_an_older_one_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_discarded_as_history_comes_back_by_a_forced_requeue() {
+async fn a_forced_requeue_revives_a_follow_up_discarded_as_history() {
     let app = first_start().await;
     app.deliver_all(&ended("full-refund", 400 * DAY)).await;
     app.db.settle().await;
@@ -102,7 +102,7 @@ async fn rebuilt(app: &TestApp) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rebuild_asks_for_what_is_open_and_not_for_history_unless_told_since_when() {
+async fn a_rebuild_inserts_open_follow_ups_and_no_history_unless_given_a_start() {
     let app = TestApp::start().await;
     forgotten(&app).await;
     app.command(&["rebuild", "--all"]).await;
@@ -116,7 +116,7 @@ async fn a_rebuild_asks_for_what_is_open_and_not_for_history_unless_told_since_w
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_counts_what_a_rebuild_would_ask_for_and_changes_nothing() {
+async fn a_dry_run_counts_what_a_rebuild_would_insert_and_changes_nothing() {
     let app = TestApp::start().await;
     forgotten(&app).await;
     app.db
@@ -132,7 +132,7 @@ async fn a_dry_run_counts_what_a_rebuild_would_ask_for_and_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_held_for_a_reason_that_had_been_misread_is_released() {
+async fn a_hold_for_a_misread_reason_is_released() {
     let app = TestApp::start().await;
     app.live("review-open", "o-1").await;
     app.db

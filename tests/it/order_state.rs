@@ -19,7 +19,7 @@ const WARNINGS: &str = "select warning_id, payment_id, order_id, charge_id, frau
     from clawback_v1.fraud_warnings order by warning_id";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_story_ends_alike_and_as_a_person_expects_in_whatever_order_it_arrives() {
+async fn every_story_ends_in_its_reviewed_state_in_whatever_order_it_arrives() {
     let in_order = TestApp::start().await;
     let reversed = TestApp::start().await;
     let shuffled = TestApp::start().await;

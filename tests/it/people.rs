@@ -12,7 +12,7 @@ fn billed(email: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_latest_word_counts_whatever_comes_first() {
+async fn the_latest_details_count_in_any_order_of_arrival() {
     let of_intent = |email: &str| charge("ch_1", with(json!({ "payment_intent": "pi_1" }), billed(email)));
     let told = [event("evt_1", 1, &of_intent("old@example.com")), event("evt_2", 2, &of_intent("new@example.com"))];
     let expected =
@@ -30,7 +30,7 @@ async fn the_latest_word_counts_whatever_comes_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_paid_a_charge_is_known_of_the_intent_that_it_turns_out_to_be_of() {
+async fn the_payer_of_a_charge_becomes_the_payer_of_its_intent() {
     let app = TestApp::start().await;
     app.see(&[event("evt_1", 1, &charge("ch_1", billed("ada@example.com")))]).await;
     assert_eq!(app.db.value(&format!("select payment_id from ({PEOPLE}) p")).await, "ch_1");
@@ -48,7 +48,7 @@ async fn whoever_paid_a_charge_is_known_of_the_intent_that_it_turns_out_to_be_of
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_person_stands_in_what_everybody_may_read() {
+async fn personal_data_is_in_no_view_that_every_reader_sees() {
     let app = TestApp::start().await;
     let details =
         json!({ "payment_intent": "pi_1", "customer_details": { "email": "ada@example.com", "name": "Ada" } });

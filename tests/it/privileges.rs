@@ -94,7 +94,7 @@ const WORK: [&str; 11] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_flag_gives_what_it_says_and_nothing_else() {
+async fn each_flag_grants_what_it_says_and_nothing_else() {
     let mut db = Database::migrated().await;
     db.expect_errors(&[
         "permission denied",
@@ -169,7 +169,7 @@ async fn a_role_of_any_name_reads_and_works() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn grants_are_for_a_role_that_is_named_and_for_something() {
+async fn grants_require_a_role_and_at_least_one_flag() {
     for arguments in [["grants", "reader"].as_slice(), &["grants", "", "--read"], &["grants", "--read"]] {
         let output = Command::new(env!("CARGO_BIN_EXE_clawback")).args(arguments).output().expect("the binary runs");
         assert!(!output.status.success() && output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");

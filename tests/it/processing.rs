@@ -29,30 +29,30 @@ async fn an_event_that_cannot_be_read_fails_alone_and_names_the_field() {
     let broken = |changes: Value| charge("ch_bad", changes);
     let bodies = [
         (event("evt_negative", 1, &broken(json!({ "amount": -1 }))), "data.object.amount: is negative"),
-        (
-            event("evt_fraction", 1, &broken(json!({ "amount": 10.5 }))),
-            "data.object.amount: is not a whole number of 64 bits",
-        ),
+        (event("evt_fraction", 1, &broken(json!({ "amount": 10.5 }))), "data.object.amount: is not a 64-bit integer"),
         (
             raw("evt_huge", &broken(json!({ "amount_refunded": "N" })), "N", "9223372036854775808"),
-            "data.object.amount_refunded: is not a whole number of 64 bits",
+            "data.object.amount_refunded: is not a 64-bit integer",
         ),
         (
             event("evt_text", 1, &broken(json!({ "amount_captured": "12" }))),
-            "data.object.amount_captured: is not a whole number of 64 bits",
+            "data.object.amount_captured: is not a 64-bit integer",
         ),
         (event("evt_no_amount", 1, &broken(json!({ "amount": null }))), "data.object.amount: is missing"),
         (event("evt_no_id", 1, &broken(json!({ "id": null }))), "data.object.id: is missing"),
         (event("evt_no_currency", 1, &broken(json!({ "currency": "" }))), "data.object.currency: is missing"),
         (
             event("evt_currency", 1, &broken(json!({ "currency": "euro" }))),
-            "data.object.currency: is not a currency of three letters",
+            "data.object.currency: is not a three-letter currency code",
         ),
         (
             event("evt_long_id", 1, &broken(json!({ "id": "x".repeat(256) }))),
             "data.object.id: is longer than 255 bytes",
         ),
-        (event("evt_nul", 1, &broken(json!({ "status": "succ\0eeded" }))), "data.object.status: holds a NUL character"),
+        (
+            event("evt_nul", 1, &broken(json!({ "status": "succ\0eeded" }))),
+            "data.object.status: contains a NUL character",
+        ),
         (
             event_with("evt_from_9999", 1, &broken(json!({})), json!({ "created": 253_402_300_799_i64 })),
             "created: is not a time between 1970 and 2100",
@@ -86,7 +86,7 @@ async fn an_event_that_cannot_be_read_fails_alone_and_names_the_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_nothing_here_reads_is_ignored_with_a_reason() {
+async fn an_event_that_no_handler_reads_is_ignored_with_a_reason() {
     let app = TestApp::start().await;
     let payout = json!({ "id": "po_1", "object": "payout", "amount": -5, "created": "never" });
     let thin = json!({ "id": "evt_thin", "object": "v2.core.event", "type": "v1.billing.meter.no_meter_found",
@@ -105,7 +105,7 @@ async fn what_nothing_here_reads_is_ignored_with_a_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_type_never_heard_of_is_read_when_its_object_is_known() {
+async fn an_event_of_an_unknown_type_is_read_when_its_object_is_known() {
     let app = TestApp::start().await;
     let kind = json!({ "type": "charge.teleported" });
     app.see(&[event_with("evt_1", 1, &charge("ch_1", json!({})), kind)]).await;
@@ -131,7 +131,7 @@ pub const IMPATIENCE: &str = "
         for each row execute function impatience()";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_database_refuses_is_retried_and_given_up_and_holds_up_nobody() {
+async fn an_event_the_database_refuses_is_retried_then_fails_and_blocks_no_other() {
     let mut app = TestApp::start().await;
     app.db.expect_errors(&["no_poison"]);
     app.db.execute(REFUSAL).await;
@@ -155,7 +155,7 @@ async fn what_the_database_refuses_is_retried_and_given_up_and_holds_up_nobody()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_database_refused_once_is_processed_when_it_refuses_no_longer() {
+async fn an_event_the_database_refused_once_is_processed_on_retry() {
     let mut app = TestApp::start().await;
     app.db.expect_errors(&["no_poison"]);
     app.db.execute(REFUSAL).await;
@@ -170,7 +170,7 @@ async fn what_the_database_refused_once_is_processed_when_it_refuses_no_longer()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_somebody_holds_defers_the_events_of_its_payment_alone() {
+async fn a_locked_row_defers_only_the_events_of_its_payment() {
     for held_row in [
         "select from clawback.payments where payment_id = 'ch_held' for update",
         "select from clawback.follow_ups where payment_id = 'ch_held' for update",
@@ -209,7 +209,7 @@ async fn a_row_that_somebody_holds_defers_the_events_of_its_payment_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payment_that_somebody_holds_counts_in_its_order_meanwhile() {
+async fn a_locked_payment_still_counts_in_its_order() {
     let app = TestApp::start().await;
     let of_order = || json!({ "metadata": { "order_id": "o_1" } });
     app.see(&["ch_held", "ch_free"].map(|id| event(&format!("evt_{id}"), 1, &charge(id, of_order())))).await;
@@ -229,7 +229,7 @@ async fn a_payment_that_somebody_holds_counts_in_its_order_meanwhile() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_ledger_tells_of_each_event_what_became_of_it() {
+async fn the_ledger_shows_the_result_of_each_event() {
     let app = TestApp::start().await;
     let held = app.db.hold_batches().await;
     let envelope =
@@ -269,7 +269,7 @@ async fn the_ledger_tells_of_each_event_what_became_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_object_without_a_payment_is_kept_and_its_work_asked_for() {
+async fn an_object_without_a_payment_is_kept_and_gets_its_follow_ups() {
     let app = TestApp::start().await;
     app.see(&[
         event("evt_1", 1, &refund("re_1", json!({ "metadata": { "order_id": "o-1" } }))),
@@ -316,7 +316,7 @@ async fn a_checkout_that_led_to_no_payment_makes_no_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn work_whose_event_is_gone_holds_up_nothing_behind_it() {
+async fn a_pending_row_without_its_event_blocks_no_other() {
     let app = TestApp::start().await;
     let held = app.db.hold_batches().await;
     // More than one batch takes.
@@ -331,7 +331,7 @@ async fn work_whose_event_is_gone_holds_up_nothing_behind_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_burst_on_a_fresh_database_reads_no_table_whole() {
+async fn a_burst_on_a_fresh_database_scans_no_table_sequentially() {
     let mut app = TestApp::start().await;
     // Statements are prepared while the tables are as good as empty.
     for n in 0..20 {

@@ -93,7 +93,7 @@ async fn deliver(address: SocketAddr, bodies: &[String]) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rebuild_of_everything_while_events_arrive_ends_right_though_it_is_killed_twice() {
+async fn a_full_rebuild_while_events_arrive_ends_right_despite_two_kills() {
     let mut app = TestApp::start().await;
     app.db.expect_errors(&["connection to client lost"]);
     let stories = ["partial-refund", "chargeback-lost", "inquiry-escalated", "two-disputes"];

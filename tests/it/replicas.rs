@@ -104,7 +104,7 @@ async fn stopping_in_the_middle_of_the_work_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_that_only_reads_the_queue_finds_what_others_put_there() {
+async fn a_service_without_notifications_finds_events_stored_by_others() {
     let app = TestApp::start().await;
     app.ready().await;
     // As a replica does: stored by another process, which rings no bell here.

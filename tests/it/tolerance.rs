@@ -289,7 +289,7 @@ fn every_object_that_is_read_has_its_fields_in_the_table() {
 }
 
 #[test]
-fn an_event_fails_only_for_what_money_cannot_do_without_and_names_it() {
+fn an_event_fails_only_for_a_required_field_and_names_it() {
     for (object, fields) in FIELDS {
         let whole = whole(if *object == "event" { "charge" } else { object });
         assert_eq!(said(&whole).map(|(_, notes)| notes), Ok(Vec::new()), "{object}");
@@ -322,7 +322,7 @@ fn an_event_fails_only_for_what_money_cannot_do_without_and_names_it() {
 
 /// Odd is what the field cannot hold, and nothing else.
 #[test]
-fn what_a_field_may_hold_is_not_noted() {
+fn valid_values_are_not_noted() {
     for (object, fields) in FIELDS {
         let whole = whole(if *object == "event" { "charge" } else { object });
         for (field, kind, _) in *fields {
@@ -337,7 +337,7 @@ fn what_a_field_may_hold_is_not_noted() {
 }
 
 #[test]
-fn what_was_passed_over_is_named_by_its_path() {
+fn a_field_taken_as_absent_is_named_by_its_path() {
     let mut event = whole("dispute");
     let body = &mut event["data"]["object"];
     body["evidence_details"] = json!([]);
@@ -350,9 +350,9 @@ fn what_was_passed_over_is_named_by_its_path() {
     assert_eq!(
         notes,
         [
-            "data.object.balance_transactions[0].amount: is not a whole number of 64 bits",
+            "data.object.balance_transactions[0].amount: is not a 64-bit integer",
             "data.object.balance_transactions[1]: is not an object",
-            "data.object.created: is not a whole number of 64 bits",
+            "data.object.created: is not a 64-bit integer",
             "data.object.evidence_details: is not an object",
         ]
     );
@@ -360,7 +360,7 @@ fn what_was_passed_over_is_named_by_its_path() {
 }
 
 #[test]
-fn a_number_under_the_order_key_is_a_reference() {
+fn a_number_under_the_order_key_is_an_order_reference() {
     for (metadata, order) in [(json!({ "order_id": 25 }), Some("25")), (json!([]), None), (json!(""), None)] {
         let event = changed(whole("payment_intent"), "data.object.metadata", Some(&metadata));
         let (facts, _) = said(&event).expect("facts");
@@ -369,7 +369,7 @@ fn a_number_under_the_order_key_is_a_reference() {
 }
 
 #[test]
-fn of_a_nested_object_that_cannot_be_read_the_id_is_a_link() {
+fn the_id_of_an_unreadable_nested_object_is_still_a_link() {
     let charges = json!({ "data": [{ "id": "ch_1", "object": "charge" }] });
     let (facts, notes) = said(&changed(whole("payment_intent"), "data.object.charges", Some(&charges))).expect("facts");
     assert!(facts.charges["ch_1"].intent.is_some() && notes.len() == 1, "{notes:?}");
@@ -380,7 +380,7 @@ fn of_a_nested_object_that_cannot_be_read_the_id_is_a_link() {
 
 /// Its own `created` may lie far beyond the event's, and the ids that it names be of another payment.
 #[test]
-fn a_refund_inside_a_charge_is_of_that_charge_and_told_once() {
+fn a_refund_nested_in_a_charge_belongs_to_it_and_is_notified_once() {
     let nested = refund("re_1", json!({ "created": T0 + 9 * DAY, "charge": "ch_other", "payment_intent": "pi_other" }));
     let shown = json!({ "payment_intent": "pi_1", "amount_refunded": 1_000, "refunds": { "data": [nested] } });
     let event = event("evt_1", 1, &charge("ch_1", shown)).parse().expect("JSON");
@@ -401,7 +401,7 @@ fn a_charge_of_2012_that_was_paid_is_captured() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_processed_event_tells_what_of_it_was_passed_over() {
+async fn a_processed_event_shows_which_fields_were_taken_as_absent() {
     let app = TestApp::start().await;
     let entry =
         json!({ "id": "txn_1", "object": "balance_transaction", "amount": -10000, "fee": 1500, "currency": "eur" });

@@ -40,7 +40,7 @@ pub fn again(event: &StoryEvent) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_that_an_older_release_derived_otherwise_are_mended_by_ordinary_traffic() {
+async fn rows_derived_differently_by_an_older_release_are_corrected_by_ordinary_traffic() {
     let app = TestApp::start().await;
     let mut first = Vec::new();
     for story in ["partial-refund", "full-refund", "chargeback-lost", "inquiry-escalated", "fraud-warning"] {
@@ -113,7 +113,7 @@ async fn what_an_older_reader_misread_is_retracted_by_the_next_event() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rebuild_makes_every_payment_again_while_events_arrive_and_does_no_harm_twice() {
+async fn a_rebuild_covers_every_payment_while_events_arrive_and_is_idempotent() {
     let app = TestApp::start().await;
     let events = lives(&app).await;
     let right = state(&app.db).await;
@@ -132,7 +132,7 @@ async fn a_rebuild_makes_every_payment_again_while_events_arrive_and_does_no_har
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rebuild_tells_the_history_what_it_changed() {
+async fn a_rebuild_records_its_changes_in_the_history() {
     let app = TestApp::start().await;
     app.live("full-refund", "o-1").await;
     app.db.settle().await;
@@ -146,7 +146,7 @@ async fn a_rebuild_tells_the_history_what_it_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_payment_with_a_pruned_body_what_is_stored_is_kept_and_joined() {
+async fn stored_facts_of_a_payment_with_a_pruned_body_are_kept_and_joined() {
     let app = TestApp::start().await;
     lives(&app).await;
     let right = state(&app.db).await;
@@ -177,7 +177,7 @@ async fn the_body_of_an_event_of_our_own_cannot_be_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payment_that_never_was_goes_and_what_was_asked_for_it_stays_withdrawn() {
+async fn a_payment_no_longer_derived_is_deleted_and_its_follow_ups_stay_cancelled() {
     let app = TestApp::start().await;
     app.live("chargeback-open", "o-1").await;
     // As if no reader made anything of it any more.
@@ -208,7 +208,7 @@ async fn an_event_that_a_newer_reader_understands_is_read_by_a_rebuild() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_older_processor_stands_by_while_a_newer_one_lives() {
+async fn an_older_processor_stands_by_while_a_newer_one_runs() {
     let mut app = TestApp::start().await;
     let held = app.db.hold_batches().await;
     app.deliver_all(&tell("chargeback-lost", "o-1")).await;
@@ -224,7 +224,7 @@ async fn an_older_processor_stands_by_while_a_newer_one_lives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rebuild_of_a_payment_that_somebody_holds_waits_its_turn() {
+async fn a_rebuild_of_a_locked_payment_waits() {
     let mut app = TestApp::start().await;
     app.live("full-refund", "o-1").await;
     app.db.settle().await;
@@ -241,7 +241,7 @@ async fn a_rebuild_of_a_payment_that_somebody_holds_waits_its_turn() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_does_not_change_is_not_written() {
+async fn unchanged_rows_are_not_written() {
     let app = TestApp::start().await;
     let events = app.live("chargeback-lost", "o-1").await;
     app.db.settle().await;
@@ -287,7 +287,7 @@ async fn a_service_with_another_order_key_refuses_to_start_unless_told_and_then_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_breaks_a_rule_of_a_newer_release_waits_without_an_attempt_counted() {
+async fn an_event_that_violates_a_newer_constraint_waits_without_counting_an_attempt() {
     let mut app = TestApp::start().await;
     app.db.expect_errors(&["of_a_newer_release"]);
     app.db.execute("alter table clawback.refunds add constraint of_a_newer_release check (amount <= 0)").await;
@@ -328,7 +328,7 @@ async fn one_batch(app: &TestApp, take: Take) -> Counts {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payment_with_very_many_events_is_queued_and_its_events_wait_until_it_was_made_again() {
+async fn a_payment_with_very_many_events_is_queued_and_its_events_wait_for_the_rebuild() {
     let mut app = TestApp::start().await;
     let events = app.live("partial-refund", "o-1").await;
     let right = state(&app.db).await;
@@ -358,7 +358,7 @@ async fn a_payment_with_very_many_events_is_queued_and_its_events_wait_until_it_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_makes_twenty_payments_again_and_queues_the_others() {
+async fn a_batch_rebuilds_twenty_payments_and_queues_the_others() {
     let mut app = TestApp::start().await;
     let mut events = Vec::new();
     for n in 0..25 {
@@ -372,7 +372,7 @@ async fn a_batch_makes_twenty_payments_again_and_queues_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_migration_that_waits_for_a_lock_keeps_nobody_waiting_for_long() {
+async fn a_migration_waiting_for_a_lock_blocks_others_only_briefly() {
     let mut db = Database::empty().await;
     db.expect_errors(&["canceling statement due to lock timeout"]);
     let mut older = migrator();
@@ -400,7 +400,7 @@ async fn a_migration_that_waits_for_a_lock_keeps_nobody_waiting_for_long() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_to_be_processed_again_counts_while_its_payment_is_made_again() {
+async fn an_event_waiting_for_replay_counts_in_a_rebuild_of_its_payment() {
     let mut app = TestApp::start().await;
     app.live("chargeback-open", "o-1").await;
     let right = state(&app.db).await;
@@ -417,7 +417,7 @@ async fn what_waits_to_be_processed_again_counts_while_its_payment_is_made_again
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_event_says_while_a_rebuild_is_asked_for_is_news() {
+async fn an_event_arriving_while_a_rebuild_is_queued_is_news() {
     let mut app = TestApp::start().await;
     app.see(&[event("evt_1", 1, &charge("ch_1", json!({ "metadata": { "order_id": "o-1" } })))]).await;
     left_waiting(&mut app, &[event("evt_2", 2, &refund("re_1", json!({ "charge": "ch_1", "amount": 10_000 })))]).await;
@@ -440,7 +440,7 @@ async fn what_an_event_says_while_a_rebuild_is_asked_for_is_news() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rebuild_that_was_asked_for_goes_over_to_the_payment_that_the_one_became_part_of() {
+async fn a_queued_rebuild_of_a_merged_payment_moves_to_its_successor() {
     let mut app = TestApp::start().await;
     app.see(&[event("evt_1", 1, &charge("ch_1", json!({})))]).await;
     let both = refund("re_1", json!({ "charge": "ch_1", "payment_intent": "pi_1" }));
@@ -451,7 +451,7 @@ async fn a_rebuild_that_was_asked_for_goes_over_to_the_payment_that_the_one_beca
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn facts_that_cannot_be_read_are_made_of_what_is_kept_though_a_body_is_gone() {
+async fn unreadable_facts_are_rebuilt_from_the_remaining_bodies() {
     let app = TestApp::start().await;
     app.see(&[event("evt_1", 1, &charge("ch_1", json!({})))]).await;
     app.db

@@ -8,7 +8,7 @@ use crate::rules::{kinds, payment};
 
 /// Of a bank debit the dispute does not say how it was paid.
 #[test]
-fn of_a_dispute_that_no_bank_takes_an_answer_to_by_its_charge_no_evidence_is_asked_for() {
+fn a_dispute_of_a_bank_debit_known_only_by_its_charge_needs_no_evidence() {
     for (method, asked) in [("sepa_debit", false), ("us_bank_account", false), ("card", true)] {
         for link in [json!({ "charge": "ch_1" }), json!({ "payment_intent": "pi_1" })] {
             let paid = json!({ "payment_intent": "pi_1", "payment_method_details": { "type": method } });
@@ -43,7 +43,7 @@ fn is_asked(end: &Derived, kind: &str, subject: &str, round: &str) -> bool {
 }
 
 #[test]
-fn no_more_is_lost_than_the_dispute_is_over() {
+fn the_loss_never_exceeds_the_disputed_amount() {
     let moved = json!([entry("a", -6_500, "eur", None), entry("b", -100, "eur", None), entry("c", 10, "eur", None)]);
     let end = disputed(6_500, 0, json!({ "status": "lost", "balance_transactions": moved }));
     assert_eq!((end.payment.balance.amount_lost, end.payment.state), (6_500, State::ChargedBack));
@@ -70,7 +70,7 @@ fn an_entry_without_a_rate_counts_by_its_share() {
 }
 
 #[test]
-fn of_a_payment_refunded_in_full_nothing_more_is_lost() {
+fn a_fully_refunded_payment_has_no_further_loss() {
     let end = disputed(1_000, 1_000, json!({ "status": "lost", "balance_transactions": [] }));
     assert_eq!((end.payment.balance.amount_lost, end.payment.state), (0, State::Refunded));
     let unseen = dispute("dp_1", json!({ "charge": "ch_1", "status": "lost", "amount": 1_000 }));
@@ -91,7 +91,7 @@ fn a_person_decides_whether_the_rest_ships_after_a_dispute_over_a_part_was_lost_
 }
 
 #[test]
-fn what_ended_well_beside_a_lost_dispute_is_for_a_person_to_decide() {
+fn a_hold_that_ended_well_beside_a_lost_dispute_needs_a_decision() {
     let of = |rest: Value| with(json!({ "charge": "ch_1", "amount": 300 }), rest);
     let end = payment(&[
         event("evt_1", 1, &charge("ch_1", json!({}))),
@@ -103,7 +103,7 @@ fn what_ended_well_beside_a_lost_dispute_is_for_a_person_to_decide() {
 }
 
 #[test]
-fn an_endpoint_that_sees_disputes_only_releases_when_one_is_won_and_decides_nothing() {
+fn an_endpoint_that_receives_only_disputes_releases_when_one_is_won() {
     let seen =
         |status: &str| payment(&[event("evt_1", 1, &dispute("dp_1", json!({ "charge": "ch_1", "status": status })))]);
     assert!(kinds(&seen("won")).contains(&"release_fulfilment"));
@@ -123,7 +123,7 @@ fn the_surplus_of_one_payment_does_not_hide_what_is_left_of_another_of_its_order
 }
 
 #[test]
-fn a_count_of_an_earlier_phase_or_of_before_we_looked_is_no_answer() {
+fn a_submission_count_from_an_earlier_phase_or_first_snapshot_is_not_a_submission() {
     let counted = |count: i64| json!({ "due_by": T0 + 10 * DAY, "submission_count": count });
     for (status, phase) in [("needs_response", "chargeback"), ("warning_needs_response", "inquiry")] {
         let is = |count: i64| {
@@ -138,7 +138,7 @@ fn a_count_of_an_earlier_phase_or_of_before_we_looked_is_no_answer() {
 }
 
 #[test]
-fn a_review_that_somebody_let_pass_releases_and_any_other_word_is_for_a_person() {
+fn an_approved_review_releases_and_any_other_reason_needs_a_decision() {
     let closed = |reason: Value| {
         let closed = json!({ "charge": "ch_1", "open": false, "closed_reason": reason });
         payment(&[event("evt_1", 1, &charge("ch_1", json!({}))), event("evt_2", 2, &review("prv_1", closed))])
@@ -152,7 +152,7 @@ fn a_review_that_somebody_let_pass_releases_and_any_other_word_is_for_a_person()
 }
 
 #[test]
-fn of_a_klarna_inquiry_no_evidence_is_asked_for_but_a_refund_considered() {
+fn a_klarna_inquiry_needs_no_evidence_but_a_refund_to_be_considered() {
     let inquiry = |due_by: Value| {
         let rest = json!({ "charge": "ch_1", "status": "warning_needs_response", "created": T0,
             "payment_method_details": { "type": "klarna" }, "evidence_details": { "due_by": due_by } });
@@ -171,7 +171,7 @@ fn of_a_klarna_inquiry_no_evidence_is_asked_for_but_a_refund_considered() {
 }
 
 #[test]
-fn a_warning_ends_with_a_dispute_or_a_full_refund_of_its_charge_though_its_own_update_was_not_seen() {
+fn a_warning_ends_with_a_dispute_or_full_refund_of_its_charge_before_its_own_update() {
     let warned = [
         event("evt_1", 1, &charge("ch_1", json!({}))),
         event("evt_2", 2, &warning("issfr_1", json!({ "charge": "ch_1" }))),
@@ -192,7 +192,7 @@ fn a_warning_ends_with_a_dispute_or_a_full_refund_of_its_charge_though_its_own_u
 }
 
 #[test]
-fn a_warning_under_its_old_name_is_shown_and_asks_for_nothing() {
+fn a_warning_under_its_old_name_is_shown_and_has_no_follow_up() {
     let old = json!({ "object": "issuer_fraud_record", "charge": "ch_1", "actionable": null });
     let end = payment(&[event("evt_1", 1, &charge("ch_1", json!({}))), event("evt_2", 2, &warning("issfr_1", old))]);
     assert_eq!((end.warnings[0].warning.actionable, kinds(&end)), (Some(false), vec![]));
@@ -215,7 +215,7 @@ fn an_appeal_is_disputed_again_in_a_round_of_its_own() {
 }
 
 #[test]
-fn each_mark_before_the_deadline_is_a_warning_of_its_own_until_the_next() {
+fn each_mark_before_the_deadline_has_its_own_warning_until_the_next() {
     let due = 1_796_428_799; // 2026-12-04 23:59:59 UTC
     let rest = json!({ "charge": "ch_1", "evidence_details": { "due_by": due } });
     let end = payment(&[event("evt_1", 1, &dispute("dp_1", rest))]);
@@ -275,7 +275,7 @@ fn a_warning_is_not_settled_by_the_refund_of_another_charge() {
 }
 
 #[test]
-fn a_declined_charge_says_nothing_of_what_was_lost_of_another() {
+fn a_declined_charge_does_not_limit_the_loss_of_another() {
     let declined = json!({ "payment_intent": "pi_1", "status": "failed", "paid": false, "amount_captured": 0 });
     let lost = json!({ "charge": "ch_1", "payment_intent": "pi_1", "status": "lost" });
     let end = payment(&[event("evt_1", 1, &charge("ch_0", declined)), event("evt_2", 2, &dispute("dp_1", lost))]);

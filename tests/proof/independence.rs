@@ -19,7 +19,7 @@ fn sources(place: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn lives_and_truth_borrow_nothing_from_the_service() {
+fn lives_and_truth_do_not_use_the_service() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/proof");
     let files: Vec<PathBuf> =
         ["life.rs", "life", "truth.rs", "truth"].iter().flat_map(|name| sources(&here.join(name))).collect();
@@ -31,7 +31,7 @@ fn lives_and_truth_borrow_nothing_from_the_service() {
 }
 
 #[test]
-fn what_is_borrowed_is_found() {
+fn uses_of_the_service_are_detected() {
     assert_eq!(borrowed("use clawback::domain::derive;").len(), 1);
     assert_eq!(borrowed("let x = clawback::domain::derive(id, &facts);").len(), 1);
     assert_eq!(borrowed("use clawback as other;").len(), 1);

@@ -31,7 +31,7 @@ fn begins() -> Step {
 
 /// The authorization is gone with its intent, whether or not an event shows it on the charge too.
 #[test]
-fn a_canceled_intent_lets_its_authorization_go() {
+fn a_canceled_intent_releases_its_authorization() {
     let shape = Shape { void_shows_on_charge: false, ..today() };
     let steps = [begins(), Step::Attempt { ends: Attempt::Authorizes }, Step::Void { expired: false }];
     assert_eq!(state(&lived(&shape, Endpoint::Everything, &steps)), "canceled");
@@ -61,7 +61,7 @@ fn a_refund_is_not_of_the_charge_that_was_declined() {
 
 /// What somebody says of a charge holds for the payment that it turns out to be of.
 #[test]
-fn a_charge_that_was_linked_takes_its_link_to_its_intent() {
+fn the_order_link_of_a_charge_applies_to_its_intent() {
     let link = Step::Link { order: 1, by_charge: true };
     let end = lived(&today(), Endpoint::Everything, &[begins(), Step::Attempt { ends: Attempt::Succeeds }, link]);
     let order = end.orders.keys().next().expect("an order");

@@ -45,7 +45,7 @@ fn asks_nothing(end: &Derived) -> bool {
 }
 
 #[test]
-fn the_rest_of_a_capture_that_old_versions_show_as_refunded_went_back_to_nobody() {
+fn the_released_rest_that_old_versions_show_as_refunded_is_not_a_refund() {
     let events = [shown(OLD, 0, &part(6_000, 6_000)), shown(OLD, 0, &silent(6_000, 0))];
     assert_eq!(ends(&events), (Some(6_000), 0, State::Paid, Some(true)));
     assert!(asks_nothing(&payment(&events)));
@@ -69,7 +69,7 @@ fn a_total_below_the_rest_is_all_refunds() {
 }
 
 #[test]
-fn a_snapshot_that_showed_less_tells_of_every_later_one() {
+fn a_snapshot_with_a_smaller_total_decides_for_every_later_one() {
     let events = [shown(OLD, 0, &part(8_000, 0)), shown(OLD, DAY, &part(8_000, 4_000))];
     assert_eq!(ends(&events).1, 4_000);
 }
@@ -81,21 +81,21 @@ fn a_charge_that_is_refunded_below_its_amount_counts_no_release() {
 }
 
 #[test]
-fn a_refund_of_the_rest_made_for_a_reason_is_none_of_stripes() {
+fn a_refund_of_the_rest_with_a_reason_is_not_a_release() {
     let of_buyer = with(silent(4_000, 9 * DAY), json!({ "reason": "requested_by_customer" }));
     let events = [shown(NEW, 9 * DAY, &part(8_000, 4_000)), shown(NEW, 9 * DAY, &of_buyer)];
     assert_eq!(ends(&events), (Some(8_000), 4_000, State::PartiallyRefunded, Some(false)));
 }
 
 #[test]
-fn the_version_decides_only_where_nothing_else_tells() {
+fn the_version_decides_only_without_other_evidence() {
     assert_eq!(ends(&[shown(NEW, 0, &part(8_000, 6_000))]).1, 6_000);
     assert_eq!(ends(&[shown(OLD, 0, &part(8_000, 6_000))]).1, 2_000);
     assert_eq!(ends(&[event_with("evt_1", 0, &part(8_000, 6_000), json!({ "api_version": null }))]).1, 2_000);
 }
 
 #[test]
-fn the_charges_balance_transaction_decides_before_all_else() {
+fn the_charges_balance_transaction_takes_precedence() {
     let settled = |gross: i64| {
         let entry = json!({ "id": "txn_1", "object": "balance_transaction", "amount": gross, "fee": 0,
                             "currency": "usd", "created": T0, "exchange_rate": 1.1 });

@@ -41,7 +41,7 @@ pub fn kinds(derived: &Derived) -> Vec<&str> {
 }
 
 #[test]
-fn of_a_charge_no_more_goes_back_than_was_captured_and_other_charges_are_not_touched() {
+fn refunds_of_a_charge_are_capped_at_its_captured_amount_without_affecting_others() {
     let of_intent = |amount: i64| json!({ "payment_intent": "pi_1", "amount": amount, "amount_captured": amount });
     let end = payment(&[
         event("evt_1", 1, &charge("ch_1", of_intent(10_000))),
@@ -104,7 +104,7 @@ fn a_review_that_ended_badly_releases_nothing() {
 }
 
 #[test]
-fn the_release_of_an_authorization_is_no_money_that_went_back() {
+fn the_release_of_an_authorization_is_not_a_refund() {
     let part = json!({ "amount_captured": 7_000, "amount_refunded": 3_000 });
     let release = json!({ "charge": "ch_1", "amount": 3_000, "reason": "expired_uncaptured_charge" });
     let end = payment(&[event("evt_1", 1, &charge("ch_1", part)), event("evt_2", 2, &refund("re_1", release))]);
@@ -113,14 +113,14 @@ fn the_release_of_an_authorization_is_no_money_that_went_back() {
 }
 
 #[test]
-fn where_no_answer_is_allowed_no_evidence_is_asked_for() {
+fn a_dispute_that_allows_no_response_needs_no_evidence() {
     let silent = json!({ "charge": "ch_1", "evidence_details": { "due_by": 0 } });
     let end = payment(&[event("evt_1", 1, &dispute("dp_1", silent))]);
     assert_eq!((kinds(&end), end.payment.state), (vec!["hold_fulfilment"], State::Disputed));
 }
 
 #[test]
-fn a_status_not_known_yet_has_its_phase_by_the_type_of_case() {
+fn a_dispute_in_an_unknown_status_gets_its_phase_from_its_case_type() {
     for (case, phase) in [("chargeback", Phase::Chargeback), ("inquiry", Phase::Inquiry), ("block", Phase::Prevention)]
     {
         let card = json!({ "type": "card", "card": { "case_type": case } });
@@ -146,7 +146,7 @@ fn a_refund_that_names_the_intent_is_not_of_a_declined_charge() {
 }
 
 #[test]
-fn what_an_event_must_say_is_named_when_it_does_not() {
+fn a_missing_required_field_is_named() {
     let mute = review("prv_1", json!({ "open": null }));
     assert_eq!(reading(&event("evt_1", 1, &mute)), Err("data.object.open: is missing".to_owned()));
     let body = event_with("evt_1", 1, &charge("ch_1", json!({})), json!({ "created": null }));
@@ -155,7 +155,7 @@ fn what_an_event_must_say_is_named_when_it_does_not() {
 
 /// Recorded deliveries show a refund's own `created` up to seconds after the event of the charge that counts it.
 #[test]
-fn a_refund_made_a_second_after_the_charge_that_shows_it_counts_once_and_is_told_once() {
+fn a_refund_created_a_second_after_the_charge_that_shows_it_counts_and_is_notified_once() {
     let moment = crate::bodies::T0 + 2;
     let made = refund("re_1", json!({ "charge": "ch_1", "amount": 4_000, "created": moment }));
     let shown = charge("ch_1", json!({ "amount_refunded": 4_000, "refunds": { "data": [made.clone()] } }));

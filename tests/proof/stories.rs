@@ -255,7 +255,7 @@ fn difference(one: &Tables, other: &Tables) -> String {
 }
 
 #[test]
-fn orders_returns_every_order() {
+fn all_permutations_are_generated() {
     let mut all = orders(4);
     all.sort();
     all.dedup();

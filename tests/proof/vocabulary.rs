@@ -33,7 +33,7 @@ fn every_sample_comes_to_what_a_person_expects() {
 }
 
 #[test]
-fn fields_that_nothing_reads_and_words_met_are_written_down() {
+fn unread_fields_and_known_values_match_the_reviewed_page() {
     let Some(folder) = samples::folder() else { return };
     let mut met = Met::default();
     samples::samples(&folder).values().for_each(|body| met.sample(body));

@@ -13,7 +13,7 @@ const PREFIX: &str = "whsec_";
 /// The events that are accepted under a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Modes {
-    /// Live and test events alike: the secret was given without a label.
+    /// Live and test events: the secret has no label.
     Both,
     /// Live events only.
     Live,
@@ -54,7 +54,7 @@ impl Secret {
         Self::new(key, Modes::Both, 1)
     }
 
-    /// Its position among the configured secrets, from 1: what logs may say about it.
+    /// Its position among the configured secrets, from 1: all that logs may show of it.
     #[must_use]
     pub fn position(&self) -> usize {
         self.position
@@ -87,11 +87,11 @@ impl fmt::Debug for Secret {
 #[derive(Debug, Clone)]
 pub struct Secrets(Vec<Secret>);
 
-/// Why a list of secrets was refused. Says where, never what was there.
+/// Why a list of secrets was refused. Gives the position, never the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretsError {
     /// Only separators.
-    #[error("there is no webhook signing secret in the list")]
+    #[error("the list contains no webhook signing secret")]
     None,
     /// A piece without the prefix of endpoint secrets.
     #[error(
@@ -162,7 +162,7 @@ fn parse_secret(piece: &str, position: usize) -> Result<Secret, SecretsError> {
     }
 }
 
-/// As in `whsec_…`, `whsec_...`, `whsec_xxxx` or `whsec_your_secret`.
+/// Such as `whsec_…`, `whsec_...`, `whsec_xxxx` or `whsec_your_secret`.
 fn is_placeholder(rest: &str) -> bool {
     let rest = rest.to_ascii_lowercase();
     let is_filler = rest.len() > 2 && rest.chars().all(|c| matches!(c, '.' | 'x' | '*' | '_'));
