@@ -1,11 +1,10 @@
-//! Every story, ours and the samples', in every order: each has one end, and a person can read it.
+//! Every story, ours and the samples', in every order: each has one end state, reviewed by a person.
 //!
-//! In memory, as in `memory.rs`. Here everything is compared that is kept, after each batch, and nothing
-//! tells what is right but the page of ends that somebody agreed with.
+//! In memory, as in `memory.rs`. Everything that is stored is compared after each batch, and the only oracle is
+//! the reviewed page of end states.
 //!
-//! Tables are a function of what they were and of the batch that comes. So where two ways have brought the
-//! same events and the tables are alike, what follows needs to be tried once only: that is how every order
-//! of nine events can be tried at all.
+//! The new tables are a function of the old ones and the batch. So where two paths delivered the same events and the
+//! tables are equal, the rest needs to be tried only once: that makes every order of nine events feasible.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
@@ -22,9 +21,9 @@ use crate::tables::{ReadEvent, Tables};
 
 /// When our stories begin. That of the service on Postgres is the same.
 const START: i64 = 1_785_000_000;
-/// The most events that come in every order, one by one.
+/// The maximum number of events delivered in every order, one by one.
 const EVERY_ORDER: usize = 9;
-/// The most events that come in every order in one batch too: there are 720.
+/// The maximum number of events also delivered in every order in one batch: 720 orders.
 const EVERY_ORDER_AT_ONCE: usize = 6;
 /// How many halves of a longer story are tried, and in how many orders each, and the other half after it.
 const HALVES: usize = 16;
@@ -63,7 +62,7 @@ fn event(body: String) -> Event {
     Event { id: text("id"), kind: text("type"), created: parsed["created"].as_i64().expect("a time"), body }
 }
 
-/// The end of each story under its heading.
+/// The end state of each story under its heading.
 fn page(told: Vec<(String, Vec<Event>)>) -> String {
     let (began, count) = (Instant::now(), told.len());
     let (left, blocks) = (Mutex::new(told.into_iter().enumerate()), Mutex::new(Vec::new()));
@@ -107,7 +106,7 @@ impl<'a> Tried<'a> {
         Self { name, events, after: [(0, Tables::default())].into(), batches: HashSet::new() }
     }
 
-    /// Tries all there is to try; returns the number of orders.
+    /// Tries everything; returns the number of orders.
     fn all(&mut self) -> usize {
         let count = self.events.len();
         let in_order: Vec<usize> = (0..count).collect();
@@ -146,8 +145,8 @@ impl<'a> Tried<'a> {
         self.way(0, &some_batches(order, &mut dice));
     }
 
-    /// One half in several orders, and the other half after it in as many: where they meet all that is kept
-    /// is alike, so each order of the one is tried with each of the other.
+    /// One half in several orders, and the other half after it in as many: where they meet, everything stored
+    /// is equal, so each order of the one is tried with each of the other.
     fn halves(&mut self, seed: u64) {
         let mut dice = Dice(!seed);
         let mut places: Vec<usize> = (0..self.events.len()).collect();
@@ -186,7 +185,7 @@ impl<'a> Tried<'a> {
     }
 }
 
-/// Every order of so many places.
+/// All permutations of this many places.
 fn orders(count: usize) -> Vec<Vec<usize>> {
     let with = |order: &Vec<usize>, at: usize, place: usize| {
         let mut order = order.clone();
@@ -198,7 +197,7 @@ fn orders(count: usize) -> Vec<Vec<usize>> {
     })
 }
 
-/// So many places shuffled, one in six of them twice.
+/// This many places shuffled, one in six of them twice.
 fn shuffled(places: &[usize], dice: &mut Dice) -> Vec<usize> {
     let mut order = places.to_vec();
     order.extend(places.iter().filter(|_| dice.roll(6) == 0));
@@ -210,7 +209,7 @@ fn shuffle(places: &mut [usize], dice: &mut Dice) {
     (1..places.len()).rev().for_each(|n| places.swap(n, dice.roll(n + 1)));
 }
 
-/// One by one, cut by chance, or mostly all at once.
+/// One by one, split at random, or mostly all at once.
 fn some_batches(order: Vec<usize>, dice: &mut Dice) -> Vec<Vec<usize>> {
     match dice.roll(5) {
         0 => cut(&order, |_| true),
