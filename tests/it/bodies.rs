@@ -1,9 +1,9 @@
-//! Events made by hand, for what no story tells: one Stripe object each, with just the fields that
-//! are read, and whatever a test wants to be different.
+//! Hand-made events for cases that no story covers: one Stripe object each, with just the fields that are read, and
+//! the changes that a test makes.
 
 use serde_json::{Value, json};
 
-/// When hand-made objects begin, in unix seconds. Events come after it by their `at`.
+/// When hand-made objects are created, in unix seconds. Events follow `at` seconds later.
 pub const T0: i64 = 1_700_000_000;
 pub const DAY: i64 = 86_400;
 
@@ -26,7 +26,7 @@ pub fn intent(id: &str, changes: Value) -> Value {
     with(base, changes)
 }
 
-/// A refund of 10.00 euro that succeeded and names nothing yet.
+/// A refund of 10.00 euro that succeeded and names no other object yet.
 pub fn refund(id: &str, changes: Value) -> Value {
     let base = json!({
         "id": id, "object": "refund", "amount": 1_000, "charge": null, "created": T0, "currency": "eur",
@@ -35,7 +35,7 @@ pub fn refund(id: &str, changes: Value) -> Value {
     with(base, changes)
 }
 
-/// An open chargeback over 100.00 euro with ten days to answer, that names nothing yet.
+/// An open chargeback over 100.00 euro with ten days to answer, that names no other object yet.
 pub fn dispute(id: &str, changes: Value) -> Value {
     let base = json!({
         "id": id, "object": "dispute", "amount": 10_000, "balance_transactions": [], "charge": null, "created": T0,
@@ -47,7 +47,7 @@ pub fn dispute(id: &str, changes: Value) -> Value {
     with(base, changes)
 }
 
-/// An actionable early fraud warning that names nothing yet.
+/// An actionable early fraud warning that names no other object yet.
 pub fn warning(id: &str, changes: Value) -> Value {
     let base = json!({
         "id": id, "object": "radar.early_fraud_warning", "actionable": true, "charge": null, "created": T0,
@@ -56,13 +56,13 @@ pub fn warning(id: &str, changes: Value) -> Value {
     with(base, changes)
 }
 
-/// An open review that names nothing yet.
+/// An open review that names no other object yet.
 pub fn review(id: &str, changes: Value) -> Value {
     let base = json!({ "id": id, "object": "review", "open": true, "charge": null, "created": T0, "reason": "rule" });
     with(base, changes)
 }
 
-/// A checkout session that names nothing yet.
+/// A checkout session that names no other object yet.
 pub fn session(id: &str, changes: Value) -> Value {
     with(json!({ "id": id, "object": "checkout.session", "currency": "eur", "metadata": {} }), changes)
 }
@@ -72,7 +72,7 @@ pub fn event(id: &str, at: i64, object: &Value) -> String {
     event_with(id, at, object, json!({}))
 }
 
-/// The same, with other fields in the envelope.
+/// [`event`] with other fields in the envelope.
 pub fn event_with(id: &str, at: i64, object: &Value, envelope: Value) -> String {
     // The type decides nothing.
     let kind = format!("{}.updated", object["object"].as_str().unwrap_or("thing"));
@@ -83,7 +83,7 @@ pub fn event_with(id: &str, at: i64, object: &Value, envelope: Value) -> String 
     with(base, envelope).to_string()
 }
 
-/// The object with those fields instead; hashes are merged.
+/// The object with these fields replaced; hashes are merged.
 pub fn with(object: Value, changes: Value) -> Value {
     match (object, changes) {
         (Value::Object(mut fields), Value::Object(changes)) => {

@@ -12,11 +12,11 @@ use crate::harness::{Database, TestApp, options, tell, until};
 use crate::load::Load;
 use crate::proxy::{Proxy, Wire};
 
-/// What an orchestrator grants at least.
+/// The shortest stop time-out of an orchestrator.
 const GRACE: Duration = Duration::from_secs(10);
-/// What Postgres says of a client that is gone.
+/// What Postgres logs when a client disconnects.
 const LOST: &str = "connection to client lost";
-/// Where it listens, and no line for each event.
+/// Logs the address it listens on, and no line for each event.
 const QUIET: (&str, &str) = ("RUST_LOG", "clawback::app=info");
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,7 +36,7 @@ async fn deliveries_beyond_the_queue_limit_are_refused_and_the_rest_are_stored()
     let app = TestApp::start().await;
     let mut slow = app.db.pool.begin().await.expect("a transaction");
     sqlx::query("lock table clawback.events in exclusive mode").execute(&mut *slow).await.expect("the lock");
-    // One statement of at most 256 events is under way, and at most 1,024 wait for the next.
+    // One statement of at most 256 events is running, and at most 1,024 events wait for the next.
     let bodies = (0..1500).map(|n| json!({ "id": format!("evt_{n}"), "type": "unknown" }).to_string());
     let mut deliveries = deliver_at_once(&app, bodies);
     let first = deliveries.join_next().await.expect("1,500 deliveries").expect("no panic");
@@ -85,7 +85,7 @@ async fn a_database_that_turned_read_only_is_refused_until_it_can_be_written() {
     })
     .await;
 
-    // Connections that were made meanwhile stay read-only: they must not be kept.
+    // Connections made meanwhile stay read-only, so they must not be kept.
     app.db.set_read_only(false).await;
     until("events are taken again", async || app.deliver(&events[1].body).await.status() == 200).await;
     assert_eq!(app.get("/readyz").await.status(), 200);
@@ -114,7 +114,7 @@ async fn what_was_accepted_before_the_database_went_away_is_processed_after() {
 async fn a_commit_whose_reply_was_lost_is_refused_and_its_redelivery_is_a_duplicate() {
     let (app, proxy) = behind_a_proxy().await;
     let events = tell("paid", "o_1");
-    // Prepares the statement: the next delivery is one question and one answer.
+    // Prepares the statement, so that the next delivery is one request and one reply.
     app.deliver_all(&events[..1]).await;
     let mut slow = app.db.pool.begin().await.expect("a transaction");
     sqlx::query("lock table clawback.event_payloads in exclusive mode").execute(&mut *slow).await.expect("the lock");
@@ -140,7 +140,7 @@ async fn a_commit_whose_reply_was_lost_is_refused_and_its_redelivery_is_a_duplic
 async fn what_is_acknowledged_is_on_disk_though_the_server_commits_lazily() {
     let db = Database::migrated().await;
     db.execute(&format!("alter database {} set synchronous_commit = off", db.name)).await;
-    // Sessions that began before keep the setting that they began with.
+    // Existing sessions keep the setting they started with.
     let app = TestApp::start_on(db.again(), |_| {}).await;
     app.ready().await;
     for n in 0..100 {
@@ -179,7 +179,7 @@ async fn twenty_kills_under_load_lose_nothing_that_was_acknowledged() {
         let serving = Serving::start(&db.url, &[QUIET]).await;
         let began = Instant::now();
         load.aim(Some(serving.address));
-        // At another moment in each life.
+        // At a different moment in each run.
         load.until_acknowledged(load.acknowledged() + 300 + 41 * life).await;
         up += began.elapsed();
         serving.kill().await;
@@ -220,7 +220,7 @@ async fn shutdown_under_load_answers_accepted_deliveries_and_exits_in_time() {
     assert_eq!(stored.symmetric_difference(&acknowledged).collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
-/// A service that reaches its database over a wire that can be cut, and is ready.
+/// A ready service that reaches its database through a proxy that can be cut.
 async fn behind_a_proxy() -> (TestApp, Proxy) {
     let mut db = Database::migrated().await;
     db.expect_errors(&[LOST]);
@@ -230,7 +230,7 @@ async fn behind_a_proxy() -> (TestApp, Proxy) {
     (app, proxy)
 }
 
-/// Starts all deliveries; each ends with its answer.
+/// Starts all deliveries; each resolves to its answer.
 fn deliver_at_once(app: &TestApp, bodies: impl Iterator<Item = String>) -> JoinSet<(u16, String)> {
     bodies
         .map(|body| {
@@ -250,7 +250,7 @@ async fn assert_refused(answer: reqwest::Response) {
     assert!(body.starts_with(r#"{"error":"#), "{body}");
 }
 
-/// Those of these ids that are not stored.
+/// The ids that are not stored.
 async fn missing(db: &Database, ids: &[String]) -> Vec<String> {
     let query = "select id from unnest($1::text[]) as t (id)
                  where not exists (select from clawback.events join clawback.event_payloads using (event_id)

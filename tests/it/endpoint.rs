@@ -1,4 +1,4 @@
-//! Promise: each kind of request has its one answer, and nothing is stored but signed events.
+//! Promise: each kind of request gets a defined answer, and only signed events are stored.
 
 use clawback::stripe::signature::{Secret, Secrets, sign, sign_with};
 use serde_json::{Value, json};
@@ -98,7 +98,7 @@ async fn other_paths_and_methods_are_not_served() {
     }
 }
 
-/// The limits are 10 s: both are waited for at once.
+/// Both limits are 10 s, so the two waits run at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_body_gets_an_error_and_a_slow_head_is_disconnected() {
     let app = TestApp::start().await;
@@ -120,7 +120,7 @@ async fn an_oversized_request_is_refused_however_it_is_sent() {
     };
     assert_error(app.delivery(&event(4097)), 413, "body too large").await;
 
-    // Announced, and never sent.
+    // Announced by Content-Length, and never sent.
     let announced = talk(&app, "POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\nContent-Length: 4097\r\n\r\n").await;
     assert!(announced.starts_with("HTTP/1.1 413 "), "{announced}");
     let chunk = format!("800\r\n{}\r\n", "x".repeat(0x800));
@@ -161,7 +161,7 @@ async fn a_labelled_secret_accepts_only_events_of_its_mode() {
     app.db.settle().await;
 }
 
-/// Stripe sends test events to live Connect endpoints, and to the test endpoint the same ones.
+/// Stripe sends test events to live Connect endpoints, and the same ones to the test endpoint.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_of_the_wrong_mode_is_kept_apart_until_it_arrives_under_a_matching_secret() {
     let secrets = Secrets::parse("live:whsec_live test:whsec_test").expect("two secrets");
@@ -279,7 +279,7 @@ async fn readiness_needs_a_migrated_database_and_liveness_does_not() {
     app.db.settle().await;
 }
 
-/// On the real binary: counts are one for the process.
+/// On the real binary, since counters are global to a process.
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_count_what_happened_on_the_admin_listener_only() {
     let db = Database::migrated().await;
@@ -309,7 +309,7 @@ async fn metrics_count_what_happened_on_the_admin_listener_only() {
         "clawback_intake_available 1",
         "clawback_intake_batch_size_count 2",
     ] {
-        // What was committed is counted a moment later.
+        // Counters are updated shortly after the commit.
         let metrics = async || get("/metrics").await.text().await.expect("a body");
         until(line, async || metrics().await.lines().any(|found| found == line)).await;
     }
@@ -319,7 +319,7 @@ fn secret() -> Secret {
     Secret::from_key(SECRET)
 }
 
-/// Sends it, and sees that it is refused in JSON with this reason and nothing else. Returns the headers.
+/// Sends a request and asserts that it is refused in JSON with exactly this reason. Returns the headers.
 async fn assert_error(request: reqwest::RequestBuilder, status: u16, reason: &str) -> reqwest::header::HeaderMap {
     let answer = request.send().await.expect("an answer");
     let headers = answer.headers().clone();
@@ -331,7 +331,7 @@ async fn assert_error(request: reqwest::RequestBuilder, status: u16, reason: &st
     headers
 }
 
-/// Sends these bytes, and returns all that comes until the service closes the connection.
+/// Sends these bytes, and returns everything received until the service closes the connection.
 async fn talk(app: &TestApp, request: &str) -> String {
     let address = app.url.strip_prefix("http://").expect("a URL");
     let mut stream = TcpStream::connect(address).await.expect("it listens");

@@ -1,4 +1,4 @@
-//! Promise: what is damaged or too slow is set aside and named, and holds up nobody else.
+//! Promise: an event or document that is damaged or too slow is set aside and named, and blocks no other.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,14 +15,14 @@ use crate::bodies::{charge, event};
 use crate::harness::{TestApp, options};
 use crate::processing::IMPATIENCE;
 
-/// A damaged document, and one of a release that keeps something else there.
+/// A damaged document, and one written by a release with another format.
 const DAMAGED: [&str; 2] = [r#"{"charges": 7}"#, r#"{"charges": {"ch_bad": {"best": {"shape": 2}}}}"#];
 
 fn of_order(id: &str) -> String {
     event(&format!("evt_{id}"), 1, &charge(id, json!({ "metadata": { "order_id": "o_1" } })))
 }
 
-/// What the doctor says of one check, and how grave it is.
+/// The doctor's result for one check, with its severity.
 async fn says(app: &TestApp, check: &str) -> (String, String) {
     let found: Vec<Value> =
         serde_json::from_str(&app.attempt(&["doctor", "--json"]).await.stdout).expect("every check in JSON");
@@ -57,7 +57,7 @@ async fn an_unreadable_document_is_named_with_its_repair_and_hides_no_other() {
     }
 }
 
-/// Exceeds the statement's time for whatever `slow` says of the rows to be stored, and counts how often.
+/// Exceeds the statement time-out for rows that match `slow`, and counts how often.
 async fn slow_when(app: &mut TestApp, slow: &str) {
     app.db.expect_errors(&["too slow"]);
     app.db
@@ -77,7 +77,7 @@ async fn slow_when(app: &mut TestApp, slow: &str) {
         .await;
 }
 
-/// Has so many events wait for one batch.
+/// Makes this many events wait for one batch.
 async fn wait_together(app: &TestApp, ids: &[&str]) {
     let held = app.db.hold_batches().await;
     app.take_in(&ids.iter().map(|id| of_order(id)).collect::<Vec<_>>()).await;
@@ -112,7 +112,7 @@ async fn an_event_that_always_exceeds_its_time_limit_fails_and_blocks_no_other()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_does_not_end_is_abandoned_and_its_events_are_retried_one_by_one() {
     let mut app = TestApp::start().await;
-    // Another processor than the service's, which has less patience.
+    // A processor with a shorter time limit than the service's.
     app.stop().await.expect("a clean end");
     app.db.expect_errors(&["connection to client lost", "canceling statement due to lock timeout"]);
     let held = app.db.begin("select pg_advisory_xact_lock(4711)").await;
@@ -171,20 +171,20 @@ async fn traffic_does_not_shorten_the_back_off() {
             woken.notify_one();
         }
     });
-    // Every connection is lost at once.
+    // Every connection is closed immediately.
     drop(listener.accept().await.expect("a client"));
     let began = Instant::now();
     for _ in 0..3 {
         drop(listener.accept().await.expect("a client"));
     }
-    // 100, 200 and 400 ms, and jitter.
+    // 100, 200 and 400 ms, with jitter.
     assert!(began.elapsed() >= Duration::from_millis(650), "{:?}", began.elapsed());
     traffic.abort();
     stop.cancel();
     running.await.expect("no panic");
 }
 
-/// Writes down which batch worked on what.
+/// Records which batch worked on what.
 const COURSE: &str = "
     create table course (n bigint generated always as identity, worked_on text);
     create function tell() returns trigger language plpgsql as $$
@@ -204,7 +204,7 @@ async fn a_long_rebuild_and_new_or_replayed_events_take_turns() {
     app.see(&ids.iter().map(|id| of_order(id)).collect::<Vec<_>>()).await;
     let held = app.db.hold_batches().await;
     app.db.execute(COURSE).await;
-    // Two and a half batches of events that are processed again, one of new ones, 25 of payments.
+    // Two and a half batches of replayed events, one of new ones, 25 of payments to rebuild.
     app.db.execute("select clawback_v1.replay_event(event_id, 'a test') from clawback_v1.events").await;
     app.command(&["rebuild", "--all"]).await;
     for n in 0..3 {

@@ -1,5 +1,5 @@
 //! Promise: events of every shape and API version that Stripe has sent are read, from the oldest sample
-//! to the newest, and those with words that Stripe does not have yet.
+//! to the newest, and those with values that Stripe does not use yet.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::harness::{Database, TestApp};
 use crate::order_state::{assert_alike, of_story, rows, timeless};
 use crate::{samples, table};
 
-/// What each sample comes to, and each story of samples, as somebody agreed.
+/// The reviewed results of each sample, and of each story of samples.
 const OUTCOMES: &str = include_str!("../proof/snapshots/proof__vocabulary__outcomes.snap");
 const SAMPLE_STORIES: &str = include_str!("../proof/snapshots/proof__stories__sample_stories.snap");
 
@@ -35,7 +35,7 @@ async fn every_sample_is_accepted_and_comes_to_what_a_person_expects() {
     assert_eq!(lines, expected.lines().collect::<Vec<_>>());
 }
 
-/// No Stripe event: a project's own model with amounts as text, and disputes of before 2014 that have no id.
+/// Not Stripe events: a project's own model with amounts as text, and disputes of before 2014 that have no id.
 const UNREADABLE: [&str; 5] = [
     "dj-stripe/charge.updated.2020-08-27.json",
     "stripe-ruby-mock/charge.dispute.closed.unversioned.json",
@@ -44,7 +44,7 @@ const UNREADABLE: [&str; 5] = [
     "stripe-ruby-mock/charge.dispute.updated.unversioned.json",
 ];
 
-/// Told twice would be: once by the refund's id, and once in a total of its charge.
+/// Notified twice would be: once by the refund's id, and once as part of its charge's total.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_sample_fails_and_none_of_their_refunds_is_notified_twice_in_any_order() {
     let Some(folder) = samples::folder() else { return };
@@ -68,10 +68,10 @@ async fn no_sample_fails_and_none_of_their_refunds_is_notified_twice_in_any_orde
     }
 }
 
-/// What the samples say went back of each charge, whoever reads them.
+/// The refunds of each charge, read from the samples independently of the service.
 #[derive(Default)]
 struct GivenBack {
-    /// The most that a charge shows.
+    /// The largest total that a charge shows.
     shown: BTreeMap<String, i64>,
     /// Refunds by id, by their charge.
     refunds: BTreeMap<String, BTreeMap<String, i64>>,
@@ -104,7 +104,7 @@ impl GivenBack {
     }
 }
 
-/// A sample under an event id of its own. The stories share the ids of objects: each gets its own.
+/// A sample with its own event id, and object ids of its story: stories share ids otherwise.
 fn in_its_world(name: &str, body: &str) -> Value {
     let mut event: Value = serde_json::from_str(body).expect(name);
     if let Some((story, _)) = name.strip_prefix("synth-scenarios/").and_then(|name| name.split_once('/')) {
@@ -127,7 +127,7 @@ fn is_id(text: &str) -> bool {
     ["ch_", "py_", "pi_", "re_", "pyr_", "dp_", "du_", "txn_"].iter().any(|prefix| text.starts_with(prefix))
 }
 
-/// The stories share ids: each has databases of its own.
+/// The stories share ids, so each has its own databases.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_sample_story_ends_alike_in_whatever_order_it_arrives() {
     let Some(folder) = samples::folder() else { return };
@@ -198,7 +198,7 @@ async fn a_dispute_in_an_unknown_status_holds_the_order_and_counts_in_no_amount(
     assert_eq!(kinds, [json!({ "kind": "hold_fulfilment" })]);
 }
 
-/// A word that is not understood hides nothing of the same second that is.
+/// An unknown status hides no known one of the same second.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_charge_in_an_unknown_status_is_shown_and_gives_way_to_a_known_status() {
     let app = TestApp::start().await;

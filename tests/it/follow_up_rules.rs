@@ -1,5 +1,5 @@
-//! Promise: a follow-up is asked for once, in the transaction that made it true, and withdrawn when it
-//! is true no longer.
+//! Promise: a follow-up is inserted once, in the transaction that caused it, and cancelled when its cause no longer
+//! holds.
 
 use std::collections::BTreeSet;
 
@@ -42,7 +42,7 @@ async fn complete(app: &TestApp, kind: &str) {
     assert_eq!(finish(app, "complete_follow_up", &claimed, "").await, true);
 }
 
-/// The balance entry of a withdrawal, so that a lost dispute is lost for sure.
+/// The balance entry of a withdrawal, so that the amount lost is certain.
 fn withdrawn() -> Value {
     json!([{ "id": "txn_1", "created": T0, "amount": -10_000, "fee": 1_500, "currency": "eur" }])
 }
@@ -148,7 +148,7 @@ async fn a_done_follow_up_stays_done_when_it_is_no_longer_desired() {
     assert_eq!(app.db.value(&format!("select clawback_v1.requeue_follow_up({})", notify["id"])).await, false);
 }
 
-/// A payment that is refunded in full, then not, then again: `cancel_fulfilment` comes and goes.
+/// A payment refunded in full, then not, then again: `cancel_fulfilment` is desired, cancelled and revived.
 fn come_and_go() -> [String; 4] {
     let whole = |id: &str, status: &str| refund(id, json!({ "charge": "ch_1", "amount": 10_000, "status": status }));
     [
@@ -272,7 +272,7 @@ async fn an_inquiry_that_escalates_needs_evidence_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unclaimed_follow_up_is_kept_up_to_date() {
     let app = TestApp::start().await;
-    // Within one day: on another it would be another warning.
+    // Within one day, since on another it would be another warning.
     let due = |minutes: i64| {
         let details = json!({ "due_by": T0 + 10 * DAY + minutes * 60 });
         dispute("dp_1", json!({ "charge": "ch_1", "evidence_details": details }))
@@ -356,7 +356,7 @@ async fn repeated_events_insert_no_follow_up_twice() {
     let before = app.db.rows(everything).await;
     assert!(before.len() > 30, "{}", before.len());
     app.deliver_all(&all).await;
-    // The same objects, told of by events with other ids.
+    // The same objects, in events with other ids.
     let renamed: Vec<String> =
         all.iter().map(|event| event.body.replace(&event.id, &format!("{}_again", event.id))).collect();
     app.see(&renamed).await;

@@ -1,4 +1,4 @@
-//! Promise: the queue gives each follow-up to one consumer at a time, through SQL alone, and loses none.
+//! Promise: the queue hands each follow-up to one consumer at a time, through SQL alone, and loses none.
 
 use std::collections::BTreeSet;
 
@@ -68,7 +68,7 @@ async fn a_claim_skips_what_another_transaction_is_claiming() {
     let given: Vec<Value> =
         claim(&db, "notify_refund", 10).await.into_iter().map(|mut row| row["subject"].take()).collect();
     assert_eq!(given, ["s3"]);
-    // Rolled back, the other's claim never was.
+    // Once rolled back, the other claim never happened.
     other.rollback().await.expect("a rollback");
     let again = claim(&db, "notify_refund", 10).await;
     assert_eq!(again.iter().map(|row| &row["subject"]).collect::<Vec<_>>(), ["s1", "s2"]);

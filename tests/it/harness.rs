@@ -1,7 +1,8 @@
-//! A receiver of its own for each test: the real service on loopback, a database of its own on one
-//! private Postgres that ends with the test run.
+//! A service for each test: the real one on loopback, with its own database on a private Postgres that ends with the
+//! test run.
 //!
-//! Verbs deliver, settle and look; nothing here waits for the clock, and nothing is mocked.
+//! Helpers deliver events, wait until they are processed, and read state. Nothing waits for a fixed time, and nothing
+//! is mocked.
 
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -23,13 +24,13 @@ use tokio::time::{interval, timeout};
 
 pub const SECRET: &str = "whsec_of_the_tests";
 
-/// What one batch holds over all replicas: "clawback" in ASCII.
+/// The key of the batch's advisory lock: "clawback" in ASCII.
 const BATCH_LOCK: i64 = 0x636c_6177_6261_636b;
 
-/// Longer than anything takes on a slow machine; each wait ends as soon as the thing is there.
+/// Longer than anything takes on a slow machine; each wait ends as soon as its condition holds.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// All that a service may read of state; times of our own clock and ids of our own making apart.
+/// All state that services may read, except times of our clock and ids that we generate.
 pub const STATE: [&str; 5] = [
     "select order_id, account, livemode, currency, state, amount_paid, amount_refunded, amount_disputed, amount_lost,
             hold, open_disputes, evidence_due_by from clawback_v1.orders order by order_id",
@@ -70,7 +71,7 @@ pub fn options(url: &str) -> PgConnectOptions {
     PgConnectOptions::from_str(url).expect("a URL of our own making")
 }
 
-/// A database of its own, migrated. Its errors are looked for when it is dropped.
+/// A migrated database for one test. Dropping it checks the server log for its errors.
 pub struct Database {
     pub name: String,
     pub url: String,
@@ -92,13 +93,13 @@ impl Database {
         let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
         admin(postgres, &format!("create database {name} template {template}")).await;
         let url = postgres.url(&name);
-        // A statement that waits for a lock in vain fails its test.
+        // A statement that never gets its lock fails its test.
         let bounded = options(&url).options([("statement_timeout", "60s")]);
         let pool = PgPoolOptions::new().max_connections(5).connect_lazy_with(bounded);
         Self { name, url, pool, expected_errors: Vec::new() }
     }
 
-    /// Errors that contain one of these are meant to happen in this test.
+    /// Log errors that contain one of these texts are expected in this test.
     pub fn expect_errors(&mut self, errors: &[&'static str]) {
         self.expected_errors.extend(errors);
     }
@@ -115,8 +116,8 @@ impl Database {
         sqlx::query_scalar(AssertSqlSafe(query.as_str())).fetch_one(&self.pool).await.expect(&query)
     }
 
-    /// Makes this database read-only, or writable again, for new connections: those there are stay as
-    /// they are.
+    /// Makes this database read-only, or writable again, for new connections; existing ones keep
+    /// their mode.
     pub async fn set_read_only(&self, read_only: bool) {
         let (name, setting) = (&self.name, if read_only { "on" } else { "off" });
         admin(postgres().await, &format!("alter database {name} set default_transaction_read_only = {setting}")).await;
@@ -133,7 +134,7 @@ impl Database {
         sqlx::raw_sql(AssertSqlSafe(statements)).execute(&self.pool).await.expect(statements);
     }
 
-    /// What the database says to a statement that it refuses.
+    /// The database's error for a statement that it refuses.
     pub async fn refusal(&self, statement: &str) -> String {
         let refused = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&self.pool).await;
         refused.expect_err(statement).as_database_error().expect("a refusal").message().to_owned()
@@ -146,13 +147,13 @@ impl Database {
         transaction
     }
 
-    /// Keeps every processor from beginning a batch until the transaction ends: what comes meanwhile
-    /// stays pending, and goes into one batch afterwards.
+    /// Keeps every processor from starting a batch until the transaction ends. Events that arrive meanwhile stay
+    /// pending, and go into one batch afterwards.
     pub async fn hold_batches(&self) -> Transaction<'static, Postgres> {
         self.begin(&format!("select pg_advisory_xact_lock({BATCH_LOCK})")).await
     }
 
-    /// Lets every lease run out.
+    /// Makes every lease expire.
     pub async fn expire_leases(&self) {
         self.execute(
             "update clawback.follow_ups set leased_until = now() - interval '1 second' where state = 'leased'",
@@ -160,7 +161,7 @@ impl Database {
         .await;
     }
 
-    /// Waits until a query whose only value is a boolean says true.
+    /// Waits until a query whose only value is a boolean returns true.
     pub async fn until(&self, query: &str) {
         until(query, async || self.value(query).await == Value::Bool(true)).await;
     }
@@ -170,7 +171,7 @@ impl Database {
         self.until("select not exists (select from clawback.pending_events)").await;
     }
 
-    /// Another handle on the same database, for a second service. Errors must be expected before.
+    /// Another handle on the same database, for a second service. Call `expect_errors` before.
     pub fn again(&self) -> Self {
         let Self { name, url, pool, expected_errors } = self;
         Self { name: name.clone(), url: url.clone(), pool: pool.clone(), expected_errors: expected_errors.clone() }
@@ -212,7 +213,7 @@ impl TestApp {
         app
     }
 
-    /// A service with other settings, or on a database that was prepared.
+    /// A service with other settings, or on a prepared database.
     pub async fn start_on(db: Database, change: impl FnOnce(&mut Service)) -> Self {
         let mut service = Service {
             database: options(&db.url),
@@ -234,7 +235,7 @@ impl TestApp {
         Self { db, url, admin_url, client: client(), stop: Some(stop), running }
     }
 
-    /// Waits until the service says that it is ready.
+    /// Waits until the service reports that it is ready.
     pub async fn ready(&self) {
         until("the service is ready", async || self.get("/readyz").await.status() == 200).await;
     }
@@ -248,7 +249,7 @@ impl TestApp {
         self.delivery(body).send().await.expect("an answer")
     }
 
-    /// A delivery that is not sent yet, signed now.
+    /// A delivery signed now, not sent yet.
     pub fn delivery(&self, body: &str) -> reqwest::RequestBuilder {
         self.request(body).header("Stripe-Signature", header(body))
     }
@@ -297,7 +298,7 @@ impl TestApp {
         events
     }
 
-    /// Stops the service as SIGTERM does, and says how it ended.
+    /// Stops the service as SIGTERM does, and returns its result.
     pub async fn stop(&mut self) -> anyhow::Result<()> {
         drop(self.stop.take());
         timeout(PATIENCE, &mut self.running)
@@ -307,7 +308,7 @@ impl TestApp {
     }
 }
 
-/// Waits for a thing by asking for it again and again.
+/// Waits until a check succeeds, by repeating it.
 pub async fn until(what: &str, there: impl AsyncFn() -> bool) {
     let asking = async {
         let mut ticks = interval(Duration::from_millis(10));

@@ -136,7 +136,7 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ),
 ];
 
-/// Constraints of the private tables; those of the migrator's own table apart.
+/// Constraints of the private tables, except those of the migrator's own table.
 async fn constraints(db: &Database) -> BTreeSet<String> {
     let rows = db
         .rows(

@@ -1,5 +1,5 @@
-//! Promise: what belongs together becomes one payment and one order, whenever that is learned, and
-//! nothing that was recorded or done before is lost.
+//! Promise: objects that belong together become one payment and one order, whenever the link arrives, and nothing
+//! recorded or done before is lost.
 
 use serde_json::{Value, json};
 
@@ -82,7 +82,7 @@ async fn a_dispute_seen_before_its_charge_moves_to_the_intents_payment_with_ever
     );
 }
 
-/// A charge that is a payment of its own, with work done, under way and waiting, and then its intent.
+/// A charge that is a payment of its own, with follow-ups done, claimed and ready, and then its intent.
 fn charge_then_intent() -> [String; 3] {
     let shown = json!({ "amount_refunded": 10_000, "refunded": true });
     [
@@ -117,7 +117,7 @@ async fn of_two_equal_follow_ups_the_one_further_along_stays() {
         [("done", "ready", "done"), ("ready", "done", "done"), ("leased", "ready", "leased")]
     {
         let app = TestApp::start().await;
-        // Both payments are refunded in full: each asks for cancel_fulfilment.
+        // Both payments are refunded in full: each desires cancel_fulfilment.
         app.see(&[
             event("evt_1", 1, &charge("ch_1", json!({ "amount_refunded": 10_000, "refunded": true }))),
             event("evt_2", 2, &intent("pi_1", json!({}))),
@@ -261,7 +261,7 @@ async fn a_payment_that_is_linked_later_shows_both_in_the_history() {
         "even what is done tells its order"
     );
     assert_eq!(app.db.value("select order_id from clawback_v1.refunds").await, "o-1");
-    // The intent's own metadata goes before the session's reference: the order changes.
+    // The intent's metadata takes precedence over the session's reference, so the order changes.
     app.see(&[event("evt_4", 4, &intent("pi_1", json!({ "metadata": { "order_id": "o-2" } })))]).await;
     assert_eq!(
         lines(&app, "select order_id || ' ' || state as line from clawback_v1.orders").await,
@@ -341,7 +341,7 @@ async fn the_payments_of_an_order_add_up() {
     assert_eq!(closed, [expected]);
 }
 
-/// Of the payments that a batch does not load only sums are read: none of nothing known is not a sum.
+/// Only sums are read of the payments that a batch does not load, and an unknown amount must not become 0.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_amount_paid_of_an_order_is_unknown_while_no_payment_of_it_is_known() {
     let app = TestApp::start().await;

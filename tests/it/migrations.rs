@@ -1,4 +1,4 @@
-//! A migration runs over what every release before it left behind, and nothing of it is lost.
+//! Promise: migrations run over the data of every earlier release, and lose none of it.
 
 use clawback::dev::stories::StoryEvent;
 use clawback::store::migrations::{migrator, required_version};
@@ -9,9 +9,9 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use crate::harness::{Database, TestApp};
 use crate::upgrades::{again, state};
 
-/// The last migration of each release, the oldest first.
+/// The last migration of each release, oldest first.
 const RELEASED: [i64; 0] = [];
-/// What a release leaves behind, what is referred to first.
+/// The tables that a release leaves data in, referenced tables first.
 const TABLES: [&str; 18] = [
     "events",
     "event_payloads",
@@ -84,7 +84,7 @@ async fn migrate_to(db: &Database, version: i64) {
     migrated.unwrap_or_else(|error| panic!("{version}: {error}"));
 }
 
-/// A database of that version, with what the reference holds as far as there is a place for it, and an event that waits.
+/// A database of that version with the reference's data, as far as it has columns for it, and a pending event.
 async fn left_by(version: i64, reference: &Database, waiting: &StoryEvent) -> Database {
     let db = Database::empty().await;
     migrate_to(&db, version).await;
@@ -115,7 +115,7 @@ async fn columns(table: &str, db: &Database) -> Vec<String> {
     db.rows(&query).await.iter().map(|row| row["column_name"].as_str().expect("a name").to_owned()).collect()
 }
 
-/// Copies the rows of a table, in the columns that both have.
+/// Copies the rows of a table, in the columns that both databases have.
 async fn copy(table: &str, version: i64, from: &Database, to: &Database) {
     let (known, there) = (columns(table, from).await, columns(table, to).await);
     let both: Vec<String> = there.into_iter().filter(|column| known.contains(column)).collect();

@@ -1,4 +1,4 @@
-//! History is not news: what came about before the service was to ask is kept, and asked of nobody.
+//! Promise: follow-ups whose cause predates the service's start are history: kept, and handed to nobody.
 
 use clawback::dev::stories::{Cast, StoryEvent};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ async fn first_start() -> TestApp {
     app
 }
 
-/// A story that ended so long ago, in seconds.
+/// A story that ended this long ago, in seconds.
 fn ended(name: &str, ago: i64) -> Vec<StoryEvent> {
     let cast = Cast::new(format!("o-{name}-{ago}"), 0);
     story(name).tell(&Cast { start: unix_now() - ago - story(name).span(&cast), ..cast })
@@ -90,7 +90,7 @@ async fn a_forced_requeue_revives_a_follow_up_discarded_as_history() {
     assert_eq!(follow_ups(&app, "cancel_fulfilment").await, [json!({ "state": "ready" })]);
 }
 
-/// Every follow-up as if no release had wanted it yet.
+/// Removes every follow-up, as if no release had desired it yet.
 async fn forgotten(app: &TestApp) {
     app.live("full-refund", "o-1").await;
     app.live("chargeback-open", "o-2").await;

@@ -1,6 +1,6 @@
 //! Promise: order state is a function of the set of events, not of the way they arrived.
 //!
-//! Every order of every story is tried in memory, in `tests/proof`; here, three of each on the real thing.
+//! `tests/proof` tries every order of every story in memory. Here, three orders of each run on the real service.
 
 use std::num::NonZeroUsize;
 
@@ -10,7 +10,7 @@ use clawback::dev::stories::{self, Cast};
 use crate::harness::{Database, STATE, TestApp};
 use crate::table::{self, Rows};
 
-/// The ends that somebody agreed with.
+/// The reviewed end states.
 const OUR_STORIES: &str = include_str!("../proof/snapshots/proof__stories__our_stories.snap");
 /// When the stories on that page begin.
 const START: i64 = 1_785_000_000;
@@ -40,7 +40,7 @@ async fn every_story_ends_in_its_reviewed_state_in_whatever_order_it_arrives() {
     }
 }
 
-/// The lines that do not depend on today: of the warnings of a deadline only the last is always given.
+/// The lines that do not depend on today's date: of a deadline's warnings only the last is always inserted.
 pub fn timeless(lines: &str) -> Vec<&str> {
     lines.lines().filter(|line| !line.contains("warn_evidence_due") || line.contains("/24h/")).collect()
 }
@@ -49,7 +49,7 @@ fn everything() -> impl Iterator<Item = &'static str> {
     STATE.into_iter().chain([WARNINGS])
 }
 
-/// Holds all that services may read in some databases against another.
+/// Asserts that everything services may read is equal in these databases.
 pub async fn assert_alike(what: &str, one: &Database, others: [&Database; 2]) {
     for query in everything() {
         let expected = one.rows(query).await;
@@ -59,7 +59,7 @@ pub async fn assert_alike(what: &str, one: &Database, others: [&Database; 2]) {
     }
 }
 
-/// The rows for which a condition holds, as the page of ends tells them.
+/// The rows that meet a condition, in the format of the reviewed page.
 pub async fn rows(db: &Database, condition: &str) -> Rows {
     let select = async |columns: &str| db.rows(&format!("select {columns} where {condition}")).await;
     let sums = "state, currency, amount_paid, amount_refunded, amount_disputed, amount_lost, hold";
@@ -86,7 +86,7 @@ pub async fn rows(db: &Database, condition: &str) -> Rows {
     }
 }
 
-/// The lines of one story on a page of many, without its heading.
+/// The lines of one story on the page, without its heading.
 pub fn of_story<'a>(page: &'a str, name: &str) -> &'a str {
     let (_, rest) = page.split_once(&format!("\n{name}: ")).unwrap_or_else(|| panic!("{name} is not on the page"));
     let (_, rest) = rest.split_once('\n').expect("a heading ends");

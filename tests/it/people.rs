@@ -1,4 +1,4 @@
-//! Promise: who paid is known to those who may see people, and stands nowhere else.
+//! Promise: payers are shown to roles that may read personal data, and stored nowhere else.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ async fn the_latest_details_count_in_any_order_of_arrival() {
             app.see(&[told[n].clone()]).await;
         }
         assert_eq!(app.db.rows(PEOPLE).await, expected);
-        // What a later event does not say is known still.
+        // A value that a later event omits is kept.
         app.see(&[event("evt_3", 3, &charge("ch_1", json!({ "payment_intent": "pi_1", "customer": "cus_1" })))]).await;
         assert_eq!(app.db.rows(PEOPLE).await, expected);
     }

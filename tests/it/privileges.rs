@@ -1,4 +1,4 @@
-//! Promise: a role gets from `clawback grants` what it needs, and no more.
+//! Promise: `clawback grants` gives a role what it needs, and no more.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -19,7 +19,7 @@ fn grants(role: &str, flags: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// A role of this test's own, with what `clawback grants` gives it, connected.
+/// A connection as a new role with the privileges that `clawback grants` gives it.
 async fn role(db: &Database, name: &str, flags: &[&str]) -> PgPool {
     let role = format!("{} {name}", db.name);
     db.execute(&format!("create role \"{}\" login password 'of the tests'", role.replace('"', "\"\""))).await;
@@ -30,7 +30,7 @@ async fn role(db: &Database, name: &str, flags: &[&str]) -> PgPool {
     PgPool::connect_with(options.username(&role).password("of the tests")).await.expect("the role may connect")
 }
 
-/// Whether the role may do it at all; another error is its own business.
+/// Whether the role has the privilege; other errors do not matter here.
 async fn may(role: &PgPool, statement: &str) -> bool {
     let denied = |error: sqlx::Error| {
         error
@@ -44,7 +44,7 @@ async fn names(db: &Database, query: &str) -> Vec<String> {
     db.rows(query).await.iter().map(|row| row["name"].as_str().expect("a name").to_owned()).collect()
 }
 
-/// What of the views and functions this role may use, by trying all of them.
+/// The views and functions this role may use, found by trying all of them.
 async fn usable(db: &Database, role: &PgPool) -> BTreeSet<String> {
     let mut usable = BTreeSet::new();
     for view in names(db, "select relname as name from pg_class where relnamespace = 'clawback_v1'::regnamespace").await
@@ -64,7 +64,7 @@ async fn usable(db: &Database, role: &PgPool) -> BTreeSet<String> {
     usable
 }
 
-/// With the one function that only looks.
+/// Including the one function that only reads.
 const PAYLOADS: [&str; 2] = ["event_payloads", "payment_people"];
 const VIEWS: [&str; 11] = [
     "orders",

@@ -1,5 +1,5 @@
-//! Promise: no event is lost and none is in the way: what cannot be read fails alone, what the database
-//! refuses is tried again and given up at last, what somebody holds waits.
+//! Promise: no event is lost and none blocks another: an unreadable event fails alone, one that the database refuses
+//! is retried and finally fails, one with a locked row waits.
 
 use clawback::processor::MAX_ATTEMPTS;
 use serde_json::{Value, json};
@@ -113,10 +113,10 @@ async fn an_event_of_an_unknown_type_is_read_when_its_object_is_known() {
     assert_eq!((&event["state"], &event["payment_id"]), (&json!("processed"), &json!("ch_1")));
 }
 
-/// Refuses to store one payment, as a mistake of ours or a full disk would.
+/// Refuses to store one payment, as a bug or a full disk would.
 const REFUSAL: &str = "alter table clawback.payments add constraint no_poison check (payment_id <> 'ch_poison')";
 
-/// Writes down how long an event is to wait, and lets it wait no longer.
+/// Records how long an event is to wait, and makes it due at once.
 pub const IMPATIENCE: &str = "
     create table waited (n bigint generated always as identity, seconds integer, state text, attempts integer);
     create function impatience() returns trigger language plpgsql as $$
@@ -319,7 +319,7 @@ async fn a_checkout_that_led_to_no_payment_makes_no_order() {
 async fn a_pending_row_without_its_event_blocks_no_other() {
     let app = TestApp::start().await;
     let held = app.db.hold_batches().await;
-    // More than one batch takes.
+    // More than one batch holds.
     app.db
         .execute("insert into clawback.pending_events (seq, event_id) select -n, 'evt_gone_' || n from generate_series(1, 120) n")
         .await;
@@ -333,7 +333,7 @@ async fn a_pending_row_without_its_event_blocks_no_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_burst_on_a_fresh_database_scans_no_table_sequentially() {
     let mut app = TestApp::start().await;
-    // Statements are prepared while the tables are as good as empty.
+    // Statements are prepared while the tables are nearly empty.
     for n in 0..20 {
         app.deliver_all(&tell("chargeback-lost", &format!("early-{n}"))).await;
     }
@@ -346,7 +346,7 @@ async fn a_burst_on_a_fresh_database_scans_no_table_sequentially() {
     app.db.execute("select pg_stat_reset()").await;
     held.commit().await.expect("a commit");
     app.db.settle().await;
-    // Sessions tell what they read at the latest when they end.
+    // Sessions report their statistics at the latest when they end.
     app.stop().await.expect("a clean end");
     let read = "select relname, seq_scan, seq_tup_read from pg_stat_user_tables
                 where schemaname = 'clawback' and seq_tup_read > 2000

@@ -1,4 +1,4 @@
-//! The wire between the service and Postgres, which can be cut.
+//! A TCP proxy between the service and Postgres, which can be cut.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -10,7 +10,7 @@ pub enum Wire {
     Whole,
     /// Connections are closed, old and new.
     Cut,
-    /// What the service says arrives; what Postgres says is lost.
+    /// The service's data arrives; Postgres's replies are dropped.
     Mute,
 }
 
@@ -22,12 +22,12 @@ pub struct Proxy {
 #[derive(Clone, Copy, Debug)]
 struct State {
     wire: Wire,
-    /// How often it was cut: a connection notices a cut that was mended at once, too.
+    /// How often it was cut, so that a connection also notices a cut that was restored at once.
     cuts: u32,
 }
 
 impl Proxy {
-    /// A whole wire to a port on loopback.
+    /// A working proxy to a port on loopback.
     pub async fn to(server: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -56,7 +56,7 @@ async fn carry(client: TcpStream, server: u16, cuts: u32, mut states: watch::Rec
     let server = TcpStream::connect(("127.0.0.1", server)).await.expect("Postgres listens");
     let (mut questions, client) = client.into_split();
     let (answers, mut server) = server.into_split();
-    // Whichever ends first takes the others with it, and so both connections.
+    // Whichever ends first ends the others, and so closes both connections.
     tokio::select! {
         _ = copy(&mut questions, &mut server) => {}
         () = answer(answers, client, answering) => {}

@@ -1,4 +1,4 @@
-//! Releases overlap, are taken back, and die in the middle of a rebuild: the end is the same.
+//! Promise: releases that overlap, are rolled back or are killed during a rebuild end in the same state.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::harness::{Database, SECRET, TestApp, client, header, options, tell};
 use crate::upgrades::{MISREAD, again, state};
 
 const UNPROCESSED: &str = "select event_id, state, last_error from clawback_v1.events where state <> 'processed'";
-/// Where it listens and what is wrong, and no line for each event.
+/// Logs the address it listens on and warnings, and no line for each event.
 const QUIET: (&str, &str) = ("RUST_LOG", "warn,clawback::app=info");
 
-/// The processor of the next release, which reads as this one does and says that it does not.
+/// The processor of the next release: reads as this one does, under a higher version of the rules.
 struct Newer {
     stop: CancellationToken,
     running: JoinHandle<()>,
@@ -38,7 +38,7 @@ impl Newer {
         Self { stop, running }
     }
 
-    /// Ends it, and lets the time pass after which nobody counts on it any more.
+    /// Ends it, and lets the time pass after which it counts as gone.
     async fn end(self, db: &Database) {
         self.stop.cancel();
         self.running.await.expect("a clean end");
@@ -70,7 +70,7 @@ async fn two_releases_side_by_side_and_the_way_back_end_in_the_same_state() {
     assert!(made_by(&app.db, RULES + 1).await, "the older processor stands by");
     assert_eq!(state(&app.db).await, right);
 
-    // What the newer release misread goes with it.
+    // What the newer release misread is retracted.
     app.db.execute(&MISREAD.replace("rules = 0", &format!("rules = {}", RULES + 1))).await;
     newer.end(&app.db).await;
     app.see(&all.iter().map(again).collect::<Vec<_>>()).await;
@@ -79,7 +79,7 @@ async fn two_releases_side_by_side_and_the_way_back_end_in_the_same_state() {
     assert_eq!(app.db.rows(UNPROCESSED).await, Vec::<Value>::new());
 }
 
-/// Delivers to a process that may die meanwhile. Returns how many were acknowledged.
+/// Delivers to a process that may be killed meanwhile. Returns how many were acknowledged.
 async fn deliver(address: SocketAddr, bodies: &[String]) -> usize {
     let client = client();
     let url = format!("http://{address}/webhooks/stripe");
@@ -110,7 +110,7 @@ async fn a_full_rebuild_while_events_arrive_ends_right_despite_two_kills() {
     let asked = run(&["rebuild", "--all"], &[("DATABASE_URL", &db.url), ("STRIPE_WEBHOOK_SECRETS", SECRET)]).await;
     assert_eq!(asked.code, Some(0), "{}", asked.stderr);
 
-    // Some in each life, and in the next what was not acknowledged.
+    // Some in each run, and in the next run those not acknowledged.
     let bodies: Vec<String> = events.iter().map(again).collect();
     let mut parts = bodies.chunks(bodies.len() / 3 + 1).map(<[String]>::to_vec);
     let mut bodies = Vec::new();

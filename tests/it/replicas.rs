@@ -31,7 +31,7 @@ async fn two_processors_share_the_work_and_process_each_event_once() {
     let replica = app.replica().await;
     replica.ready().await;
     let all: Vec<StoryEvent> = stories::all().iter().flat_map(|story| tell(story.name, story.name)).collect();
-    // Every payment's events arrive at both, so that their batches meet.
+    // Events of every payment arrive at both, so that their batches overlap.
     let (mine, theirs): (Vec<_>, Vec<_>) = all.iter().enumerate().partition(|(place, _)| place % 2 == 0);
     tokio::join!(app.deliver_all(mine.iter().map(|(_, e)| *e)), replica.deliver_all(theirs.iter().map(|(_, e)| *e)));
     app.db.settle().await;
@@ -53,7 +53,7 @@ async fn two_processors_share_the_work_and_process_each_event_once() {
     }
 }
 
-/// Each change of an order begins where the one before it ended, and the last is the state shown.
+/// Each change of an order starts from the state the previous one ended in, and the last is the state shown.
 async fn history_is_a_chain(app: &TestApp) {
     let rows = app.db.rows("select * from clawback_v1.order_history where order_id is not null order by id").await;
     let mut states: BTreeMap<String, Value> = BTreeMap::new();
@@ -107,7 +107,7 @@ async fn stopping_in_the_middle_of_the_work_loses_nothing() {
 async fn a_service_without_notifications_finds_events_stored_by_others() {
     let app = TestApp::start().await;
     app.ready().await;
-    // As a replica does: stored by another process, which rings no bell here.
+    // As by another replica: stored without notifying this processor.
     let body = event("evt_1", 1, &charge("ch_1", serde_json::json!({})));
     app.db
         .execute(&format!(

@@ -1,5 +1,5 @@
-//! Promise: an event fails only for what money cannot do without. All else that is missing or odd is taken as absent,
-//! and what was odd is noted.
+//! Promise: an event fails only for a required field. Any other field that is missing or invalid is taken as absent,
+//! and an invalid one is noted.
 
 use clawback::domain::{Facts, derive};
 use clawback::handlers::{HANDLERS, Reading, read};
@@ -8,22 +8,22 @@ use serde_json::{Value, json};
 use crate::bodies::{DAY, T0, charge, dispute, event, refund};
 use crate::harness::TestApp;
 
-/// What stands in for a field that is missing or odd.
+/// The value used for a field that is missing or invalid.
 enum Field {
-    /// Nothing: the event fails, and names it.
+    /// None: the event fails, and names the field.
     Needed,
-    /// Nothing when it is odd. When it is missing, this.
+    /// Fails when invalid. When missing, this value.
     Money(&'static str),
-    /// This, whether it is missing or odd.
+    /// This value, whether it is missing or invalid.
     Stand(&'static str),
 }
 use Field::{Money, Needed, Stand};
 
-/// What a field is to hold.
+/// The type of a field.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Text,
-    /// Text or a whole number.
+    /// Text or an integer.
     Reference,
     Flag,
     /// Not negative.
@@ -33,7 +33,7 @@ enum Kind {
     Time,
     /// An id, or a whole object that is read.
     Link,
-    /// An id, or an object of which the id is read.
+    /// An id, or an object whose id is read.
     Name,
     Object,
     List,
@@ -42,7 +42,7 @@ use Kind::{Amount, Flag, Integer, Link, List, Name, Object, Rate, Reference, Tex
 
 type Fields = &'static [(&'static str, Kind, Field)];
 
-/// Every field that is read of each object, what it holds, and what stands in for it.
+/// Every field read of each object, its type, and its substitute.
 const FIELDS: &[(&str, Fields)] = &[
     (
         "event",
@@ -217,7 +217,7 @@ const FIELDS: &[(&str, Fields)] = &[
     ("clawback.dismissal", &[("id", Text, Needed)]),
 ];
 
-/// An event that shows the object with all that must be there, and room for the rest.
+/// An event that shows the object with all required fields, and places for the others.
 fn whole(object: &str) -> Value {
     let status = match object {
         "dispute" => "needs_response",
@@ -237,12 +237,12 @@ fn whole(object: &str) -> Value {
     event("evt_1", 1, &whole).parse().expect("JSON")
 }
 
-/// Where a field of the table stands in the event, in the words of a note.
+/// The path of a field of the table in the event, as notes show it.
 fn path_of(object: &str, field: &str) -> String {
     if object == "event" { field.to_owned() } else { format!("data.object.{field}") }
 }
 
-/// The event with the field holding that, or without it.
+/// The event with this value in the field, or without the field.
 fn changed(mut event: Value, path: &str, value: Option<&Value>) -> Value {
     let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
     let steps = parent.split('.').filter(|step| !step.is_empty());
@@ -263,7 +263,7 @@ fn said(event: &Value) -> Result<(Facts, Vec<String>), String> {
     }
 }
 
-/// What may come, and the kinds that may hold it.
+/// Possible values, and the types that accept them.
 fn values() -> [(Value, &'static [Kind]); 10] {
     [
         (json!([]), &[List]),
@@ -320,7 +320,7 @@ fn an_event_fails_only_for_a_required_field_and_names_it() {
     }
 }
 
-/// Odd is what the field cannot hold, and nothing else.
+/// Only a value that the field's type does not accept is invalid.
 #[test]
 fn valid_values_are_not_noted() {
     for (object, fields) in FIELDS {
@@ -378,7 +378,7 @@ fn the_id_of_an_unreadable_nested_object_is_still_a_link() {
     assert_eq!(facts.refunds["x_1"].charge.as_ref().map(|link| link.value.as_str()), Some("ch_2"));
 }
 
-/// Its own `created` may lie far beyond the event's, and the ids that it names be of another payment.
+/// Its `created` may lie long after the event's, and it may name ids of another payment.
 #[test]
 fn a_refund_nested_in_a_charge_belongs_to_it_and_is_notified_once() {
     let nested = refund("re_1", json!({ "created": T0 + 9 * DAY, "charge": "ch_other", "payment_intent": "pi_other" }));

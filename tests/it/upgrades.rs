@@ -1,4 +1,4 @@
-//! Rows that an older release derived otherwise: ordinary traffic mends them, and nothing fails on them.
+//! Promise: rows that an older release derived differently are corrected by ordinary traffic, without failures.
 
 use clawback::app::Service;
 use clawback::app::migrate::migrate;
@@ -11,7 +11,7 @@ use crate::binary::{Ended, run};
 use crate::bodies::{charge, event, refund};
 use crate::harness::{Database, SECRET, TestApp, options, tell, tell_with};
 
-/// Everything that services see and that is derived, but when it was written.
+/// Everything derived that services see, except for the times of writing.
 const STATE: [&str; 7] = [
     "select to_jsonb(o) - 'updated_at' as row from clawback_v1.orders o order by order_id, currency",
     "select to_jsonb(p) - 'updated_at' as row from clawback_v1.payments p order by payment_id",
@@ -31,7 +31,7 @@ pub async fn state(db: &Database) -> Vec<Vec<Value>> {
     state
 }
 
-/// An older sighting of the same object, which adds nothing to what is known.
+/// An older snapshot of the same object, which adds nothing.
 pub fn again(event: &StoryEvent) -> String {
     let mut body: Value = serde_json::from_str(&event.body).expect("an event");
     body["id"] = format!("{}_again", event.id).into();
@@ -49,7 +49,7 @@ async fn rows_derived_differently_by_an_older_release_are_corrected_by_ordinary_
     }
     app.db.settle().await;
     let right = state(&app.db).await;
-    // References unknown, refunds not counted, disputes in another phase, an object that is nobody's any more.
+    // References unknown, refunds not counted, disputes in another phase, an orphaned object.
     app.db
         .execute(
             "update clawback.payments set order_id = null;
@@ -78,7 +78,7 @@ async fn rows_derived_differently_by_an_older_release_are_corrected_by_ordinary_
     assert_eq!(app.db.value(&told).await, 5, "each order that is back is told of");
 }
 
-/// Facts as a reader that was wrong left them: a refund that never was, in a snapshot that would win every merge.
+/// Facts left by a faulty reader: a refund that never existed, in a snapshot that would win every join.
 pub const MISREAD: &str = r#"
     update clawback.payments set rules = 0, facts = jsonb_set(facts, '{refunds}', coalesce(facts -> 'refunds', '{}') || jsonb_build_object(
         're_never', jsonb_build_object('best', jsonb_build_object(
@@ -118,7 +118,7 @@ async fn a_rebuild_covers_every_payment_while_events_arrive_and_is_idempotent() 
     let events = lives(&app).await;
     let right = state(&app.db).await;
     app.db.execute(MISREAD).await;
-    // A document of a newer release, or a damaged one: it cannot be read, and is made again too.
+    // A document of a newer release, or a damaged one: it cannot be read, and is rebuilt too.
     app.db
         .execute("update clawback.payments set facts = '{\"charges\": 7}', rules = 99 where state = 'disputed'")
         .await;
@@ -180,7 +180,7 @@ async fn the_body_of_an_event_of_our_own_cannot_be_removed() {
 async fn a_payment_no_longer_derived_is_deleted_and_its_follow_ups_stay_cancelled() {
     let app = TestApp::start().await;
     app.live("chargeback-open", "o-1").await;
-    // As if no reader made anything of it any more.
+    // As if no reader read it any more.
     app.db.execute("update clawback.event_payloads set payload = '{}'").await;
     app.command(&["rebuild", "--all"]).await;
     rebuilt(&app).await;
@@ -311,7 +311,7 @@ async fn an_event_that_violates_a_newer_constraint_waits_without_counting_an_att
     app.db.settle().await;
 }
 
-/// Keeps events waiting while the service that took them in stops: batches are run by hand from then on.
+/// Keeps events pending while the service that stored them stops; from then on the test runs batches itself.
 async fn left_waiting(app: &mut TestApp, bodies: &[String]) {
     let held = app.db.hold_batches().await;
     app.take_in(bodies).await;
@@ -379,14 +379,14 @@ async fn a_migration_waiting_for_a_lock_blocks_others_only_briefly() {
     let before: Vec<_> = older.iter().filter(|migration| migration.version < 5).cloned().collect();
     older.migrations = before.into();
     older.run(&db.pool).await.expect("the migrations of an older release");
-    // The next one puts a trigger on this table, for which nobody may be writing to it.
+    // The next one creates a trigger on this table, which needs a lock that conflicts with writers.
     let write = "lock table clawback.event_payloads in row exclusive mode";
     let writer = db.begin(write).await;
     let target = options(&db.url);
     let migrating = tokio::spawn(async move { migrate(&target).await });
     let waits = "select exists (select from pg_locks
                  where relation = 'clawback.event_payloads'::regclass and not granted)";
-    // Three times it waits, and each time somebody else writes behind it.
+    // It waits three times, and each time another session writes behind it.
     for _ in 0..3 {
         db.until(waits).await;
         let began = std::time::Instant::now();
@@ -424,7 +424,7 @@ async fn an_event_arriving_while_a_rebuild_is_queued_is_news() {
     let ask = "insert into clawback.rebuilds (payment_id, ask_since) select payment_id, now() from clawback.payments";
     for remade in [false, true] {
         app.db.execute(&format!("delete from clawback.rebuilds; {ask}")).await;
-        // Made again by the event itself, as after an upgrade, it is news all the same.
+        // It is news even if the event itself causes the rebuild, as after an upgrade.
         let rules = if remade { "update clawback.payments set rules = 0" } else { "select 1" };
         app.db.execute(rules).await;
         one_batch(&app, Take::Next).await;

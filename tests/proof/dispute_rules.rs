@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::bodies::{DAY, T0, charge, dispute, event, refund, review, warning, with};
 use crate::rules::{kinds, payment};
 
-/// Of a bank debit the dispute does not say how it was paid.
+/// A dispute of a bank debit lacks the payment method.
 #[test]
 fn a_dispute_of_a_bank_debit_known_only_by_its_charge_needs_no_evidence() {
     for (method, asked) in [("sepa_debit", false), ("us_bank_account", false), ("card", true)] {
@@ -30,7 +30,7 @@ fn entry(id: &str, amount: i64, currency: &str, rate: Option<f64>) -> Value {
     json!({ "id": id, "amount": amount, "fee": 0, "currency": currency, "created": T0, "exchange_rate": rate })
 }
 
-/// A charge of `paid` with `refunded` gone back, and a dispute of it that says `rest`.
+/// A charge of `paid`, of which `refunded` was refunded, and a dispute of it with the fields of `rest`.
 fn disputed(paid: i64, refunded: i64, rest: Value) -> Derived {
     let all = json!({ "amount": paid, "amount_captured": paid, "amount_refunded": refunded,
                       "refunded": refunded == paid });
@@ -233,7 +233,7 @@ fn each_mark_before_the_deadline_has_its_own_warning_until_the_next() {
     );
 }
 
-/// A refund that failed gave nothing back, though the charge was last seen before it did.
+/// A failed refund returned nothing, even if the charge was last seen before the failure.
 #[test]
 fn a_warning_is_not_settled_by_a_full_refund_that_failed() {
     let warned = warning("issfr_1", json!({ "charge": "ch_1" }));
@@ -246,7 +246,7 @@ fn a_warning_is_not_settled_by_a_full_refund_that_failed() {
     assert!(end.payment.balance.hold && kinds(&end).contains(&"consider_refund"), "{:?}", kinds(&end));
 }
 
-/// Of a part that was captured the charge may show all as refunded and not say so in a word.
+/// A partly captured charge may show its whole captured amount as refunded without the `refunded` flag.
 #[test]
 fn a_warning_is_settled_by_a_full_refund_that_only_the_total_shows() {
     let of = |refunded: i64| json!({ "amount": 12_000, "amount_captured": 8_000, "amount_refunded": refunded });

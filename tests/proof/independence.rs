@@ -1,8 +1,8 @@
-//! Lives and truth are told without the service: nothing of it is named in their files.
+//! The generated lives and their truth use nothing of the service: their files do not name it.
 
 use std::path::{Path, PathBuf};
 
-/// The lines of a text that lean on the service, or on files beside that do.
+/// The lines of a text that use the service, or files here that do.
 fn borrowed(text: &str) -> Vec<&str> {
     let own = |path: &str| path.starts_with("life") || path.starts_with("truth");
     let beside = |line: &str| line.split("crate::").skip(1).any(|path| !own(path));

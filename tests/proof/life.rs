@@ -1,9 +1,9 @@
-//! Lives of payments: what happened at Stripe, step by step, and the events that a webhook endpoint sees.
+//! Lives of payments: what happens at Stripe, step by step, and the events that a webhook endpoint receives.
 //!
-//! A [`Plan`] is a list of abstract steps; [`Life::of`] lives it, ignoring every step that is impossible
-//! when its turn comes, so that a plan stays meaningful while a failing one is cut down. Nothing here
-//! knows the service under test: the events are as Stripe would send them, and beside each stands what
-//! was true at that moment. What the end must look like is told in `truth.rs`.
+//! A [`Plan`] is a list of abstract steps; [`Life::of`] runs it and skips every step that is impossible at
+//! that point, so that a failing plan stays valid while it is shrunk. Nothing here uses the service under test: the
+//! events are as Stripe would send them, each with what was true at that moment. The expected end state is in
+//! `truth.rs`.
 
 pub mod objects;
 pub mod plan;
@@ -28,14 +28,14 @@ pub struct Event {
     pub body: String,
 }
 
-/// An event, and what it truly showed.
+/// An event, and the true state that it showed.
 #[derive(Clone, Debug)]
 pub struct Moment {
     pub event: Event,
     pub shows: Vec<Sight>,
 }
 
-/// A lived plan.
+/// A plan that was run.
 #[derive(Clone, Debug)]
 pub struct Life {
     pub plan: Plan,
@@ -43,7 +43,7 @@ pub struct Life {
 }
 
 impl Life {
-    /// Lives a plan from its first step to its last.
+    /// Runs a plan from its first step to its last.
     pub fn of(plan: &Plan) -> Self {
         let plan = Plan { shape: view::knowable(&plan.shape, plan.endpoint), ..plan.clone() };
         let mut world = World::new(plan.shape.clone(), plan.seed);
@@ -54,7 +54,7 @@ impl Life {
         Self { moments: world.moments, plan }
     }
 
-    /// The moments that the endpoint is told of, in the order they happened.
+    /// The moments that the endpoint receives, in the order they happened.
     pub fn visible(&self) -> impl Iterator<Item = &Moment> {
         self.moments.iter().filter(|moment| self.endpoint().sees(&moment.event.kind))
     }
@@ -69,7 +69,7 @@ impl Life {
         self.plan.endpoint
     }
 
-    /// The life in lines that a person can follow.
+    /// The life as readable lines.
     pub fn story(&self) -> String {
         let mut lines = vec![format!("{:?}", self.plan.shape), format!("endpoint: {:?}", self.plan.endpoint)];
         lines.extend(self.plan.steps.iter().map(|s| format!("step: payment {}, {:?}, {:?}", s.payment, s.gap, s.step)));

@@ -1,12 +1,13 @@
-//! The second promise: order state is a function of the set of events, not of the way they arrived.
+//! Promise: order state is a function of the set of events, not of the way they arrived.
 //!
-//! `life` makes up lives of payments and the events they would cause, `truth` says what each must come
-//! to, `memory` delivers the events in every order and compares; `postgres` does so with real processes on
-//! a real database, while consumers work. The first two know nothing of the service, so that a mistake of
-//! its own cannot be copied into what it is measured by.
+//! `life` generates lives of payments and the events they would cause, `truth` is the oracle that computes the
+//! expected end state of each, `memory`
+//! delivers the events in every order and compares; `postgres` does so with real processes on
+//! a real database, while consumers work. The first two use nothing of the service, so that the oracle
+//! cannot share its bugs.
 //!
-//! `stories` brings the service's own stories and those of samples in every order, `vocabulary` writes down
-//! what of the samples is not read or not known: what is right there, a person said of a page.
+//! `stories` delivers the service's own stories and those of samples in every order. `vocabulary` lists what is not
+//! read or not known of the samples. A person reviewed the expected results of both, on pages kept as snapshots.
 
 #![expect(unreachable_pub, reason = "in a test binary, `pub` says: for the other files")]
 

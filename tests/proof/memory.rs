@@ -1,8 +1,8 @@
-//! The proof in memory: lives are delivered in every order, with repeats and in batches, and the end is
-//! always the truth.
+//! The proof in memory: lives are delivered shuffled, with repeats and in batches, and the end state always equals
+//! the truth.
 //!
-//! The fold is the service's own, reader and working_set; the tables are imitated: between two batches nothing
-//! survives but the facts as JSON, the owners of objects, and the rows that were written. The proof on a
+//! The fold is the service's own, reader and working set; the tables are simulated: between two batches only
+//! these survive: the facts as JSON, the owners of objects, and the rows that were written. The proof on a
 //! real database is in `postgres.rs`.
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use crate::truth::{Truth, truth};
 
 /// Each life can be delivered as it happened, backwards, and twice shuffled.
 pub const WAYS: usize = 4;
-/// Unless `LIVES` says how many: in half a minute, unoptimised.
+/// The default of `LIVES`: takes half a minute, unoptimised.
 const LIVES: u64 = 10_000;
 
 #[derive(Default)]
@@ -30,7 +30,7 @@ pub struct Count {
     events: AtomicU64,
 }
 
-/// `LIVES` says how many, `DELIVERIES` how often each: half of them as they happened or backwards.
+/// `LIVES` is the number of lives, `DELIVERIES` of deliveries of each, half of them in order or reversed.
 #[test]
 fn the_end_is_the_truth_however_events_arrive() {
     let (lives, seed) = (number("LIVES", LIVES), number("SEED", 1));
@@ -57,12 +57,12 @@ fn the_end_is_the_truth_however_events_arrive() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-/// What the environment says of a number.
+/// A number from the environment.
 pub fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }
 
-/// Lives drawn from one seed; the first that ends wrong is cut down and recorded.
+/// Lives drawn from one seed; the first that ends wrong is shrunk and recorded.
 fn try_lives(lives: u64, seed: u64, deliveries: usize, count: &Count) -> Result<(), String> {
     let config = Config {
         cases: u32::try_from(lives).expect("as many lives as fit"),
@@ -82,14 +82,14 @@ fn try_lives(lives: u64, seed: u64, deliveries: usize, count: &Count) -> Result<
     }
 }
 
-/// A fast generator: the drawing of a life rolls thousands of times.
+/// A fast generator: drawing a life takes thousands of random numbers.
 pub fn rng(seed: u64) -> TestRng {
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&(seed + 1).to_le_bytes());
     TestRng::from_seed(RngAlgorithm::XorShift, &bytes)
 }
 
-/// Delivers a life several times; tells of the first end that is not the truth.
+/// Delivers a life several times; returns the first end state that differs from the truth.
 pub fn check(plan: &Plan, deliveries: usize, count: &Count) -> Result<(), String> {
     let life = Life::of(plan);
     let truth = truth(&life);
@@ -134,7 +134,7 @@ fn deliver<T>(events: &[T], seed: u64, way: u64) -> Vec<Vec<&T>> {
     batches
 }
 
-/// A small generator of numbers: the same seed rolls the same.
+/// A small random generator: the same seed gives the same numbers.
 pub struct Dice(pub u64);
 
 impl Dice {
@@ -147,7 +147,7 @@ impl Dice {
     }
 }
 
-/// The rows in which two ends differ, in words.
+/// The rows in which two end states differ, as text.
 pub fn differences(truth: &Truth, end: &Truth) -> Vec<String> {
     let mut lines = Vec::new();
     compare(&mut lines, "payment", &truth.payments, &end.payments);
@@ -173,7 +173,7 @@ where
     }
 }
 
-/// A proof that never meets a case proves nothing of it.
+/// The proof covers only cases that occur in lives.
 #[test]
 fn lives_meet_every_state_and_follow_up() {
     let mut runner = TestRunner::new_with_rng(Config::default(), rng(7));

@@ -1,8 +1,7 @@
 //! The proof on a real Postgres: two processes of the real binary take the events of many lives, mixed and
-//! at once, one of them is killed in the middle, consumers work meanwhile, and the end is still the truth.
+//! at once, one of them is killed in the middle, consumers work meanwhile, and the end state still equals the truth.
 //!
-//! Delivering, consuming and looking have files of their own. Every order of one life is not tried here;
-//! that is `memory.rs`'s, which needs a thousandth of the time for it.
+//! Not here: trying many orders of one life, which `memory.rs` does in a thousandth of the time.
 
 mod consume;
 mod deliver;
@@ -25,21 +24,21 @@ use consume::{Consumers, Tally};
 use deliver::Post;
 use views::Shown;
 
-/// Unless `LIVES_ON_POSTGRES` says how many.
+/// The default of `LIVES_ON_POSTGRES`.
 const LIVES: u64 = 100;
-/// So many lives that ended wrong are told in full.
+/// The maximum number of failed lives reported in full.
 const TOLD: usize = 3;
-/// What Postgres says of a process that was killed.
+/// What Postgres logs when a client is killed.
 const LOST: &str = "connection to client lost";
-/// Where it listens and what is wrong, and no line for each event.
+/// Logs the address it listens on and warnings, and no line for each event.
 const QUIET: (&str, &str) = ("RUST_LOG", "warn,clawback::app=info");
-/// Every payment is made again from the ledger, while events arrive and a process dies.
+/// Every payment is rebuilt from the ledger, while events arrive and a process dies.
 const REBUILD: &str = "insert into clawback.rebuilds (payment_id) select payment_id from clawback.payments
                        on conflict do nothing";
-/// What an orchestrator grants at least.
+/// The shortest stop time-out of an orchestrator.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// `LIVES_ON_POSTGRES` says how many, `SEED` which.
+/// `LIVES_ON_POSTGRES` is the number of lives, `SEED` selects them.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_is_the_truth_on_postgres_while_consumers_work_and_a_process_dies() {
     let seed = number("SEED", 1);
@@ -70,7 +69,7 @@ async fn the_end_is_the_truth_on_postgres_while_consumers_work_and_a_process_die
     assert_eq!(db.value("select count(*) from clawback_v1.events").await, post.events());
 }
 
-/// Lives of which an endpoint sees something.
+/// Lives of which an endpoint receives at least one event.
 fn draw(lives: u64, seed: u64) -> Vec<Life> {
     let mut runner = TestRunner::new_with_rng(Config::default(), rng(seed * 1_000 + 999));
     let drawn = std::iter::repeat_with(|| Life::of(&plans().new_tree(&mut runner).expect("a plan").current()));
@@ -102,14 +101,14 @@ async fn live_through(db: &Database, post: &Post, seed: u64) -> Tally {
     tally
 }
 
-/// Waits until half is acknowledged, with patience for each part of it.
+/// Waits until half is acknowledged, with a time limit for each step of progress.
 async fn half_of_it(post: &Post) {
     for part in 1..=50 {
         until("more is acknowledged", async || post.acknowledged() * 100 >= post.deliveries() * part).await;
     }
 }
 
-/// Waits until nothing is pending, as long as it becomes less.
+/// Waits until nothing is pending, as long as the number falls.
 async fn settle(db: &Database) {
     const PENDING: &str = "select count(*) from clawback.pending_events";
     while let Some(left @ 1..) = db.value(PENDING).await.as_u64() {
@@ -118,7 +117,7 @@ async fn settle(db: &Database) {
     db.until("select count(*) = 0 from clawback.rebuilds").await;
 }
 
-/// What must find nothing.
+/// Queries that must return no rows.
 const MISFITS: [(&str, &str); 7] = [
     ("not processed", "select * from clawback_v1.events where state <> 'processed' or last_error is not null"),
     (
@@ -175,7 +174,7 @@ async fn misfits(db: &Database) -> Vec<String> {
     wrong
 }
 
-/// The lives that did not end in their truth.
+/// The lives whose end state differs from the truth.
 async fn compare(db: &Database, lives: &[Life]) -> Vec<String> {
     let mut shown = views::all(db).await;
     let mut wrong = Vec::new();
@@ -207,7 +206,7 @@ async fn told(db: &Database, life: &Life) -> String {
     format!("{}\ndelivered: {:?}\nin memory: {memory}", life.story(), batches.values().collect::<Vec<_>>())
 }
 
-/// What was completed is done for ever. Of two follow-ups about payments that became one, one remains.
+/// Completed follow-ups stay done. Of two about payments that merged, one remains.
 async fn kept(db: &Database, tally: &Tally) -> Vec<String> {
     let done = db.rows("select id from clawback_v1.follow_ups where state = 'done'").await;
     let done: BTreeSet<i64> = done.iter().filter_map(|row| row["id"].as_i64()).collect();
@@ -215,7 +214,7 @@ async fn kept(db: &Database, tally: &Tally) -> Vec<String> {
     lost.map(|(id, kind)| format!("WRONG: {kind} {id} was completed and is not done")).collect()
 }
 
-/// What the service's own checker finds, but for the settings of a server for tests.
+/// The doctor's findings, except about the settings of a test server.
 async fn doctor(db: &Database, lives: &[Life]) -> Vec<String> {
     let environment = [("DATABASE_URL", db.url.as_str()), ("STRIPE_WEBHOOK_SECRETS", SECRET)];
     let ended = binary::run(&["doctor", "--json"], &environment).await;
@@ -225,7 +224,7 @@ async fn doctor(db: &Database, lives: &[Life]) -> Vec<String> {
     for check in ["consistency", "objects", "orders", "money"] {
         let finding = findings.iter().find(|finding| finding["check"] == check).expect(check);
         let says = finding["message"].as_str().expect("words");
-        // An endpoint that saw a charge before its capture, and its refunds after it, can know no better.
+        // Unavoidable for an endpoint that saw a charge only before its capture, and its refunds after it.
         let expected = check == "money" && !excess.is_empty();
         let names_all = excess.iter().all(|id| says.contains(id)) && says.starts_with(&excess.len().to_string());
         if finding["level"] != (if expected { "warning" } else { "good" }) || expected && !names_all {

@@ -1,7 +1,7 @@
-//! The queue of follow-ups, imitated: the service's own `reconcile` between batches, and consumers that claim,
+//! A simulated queue of follow-ups: the service's own `reconcile` between batches, and consumers that claim,
 //! complete, fail and lose follow-ups meanwhile.
 //!
-//! The statements that do so on a real database are tried in `postgres.rs`.
+//! Not here: the SQL of the real queue, which `postgres.rs` tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use clawback::domain::{Desired, Payment};
 
 use crate::memory::Dice;
 
-/// The kind that is about a payment: of two payments that become one, one of two such follow-ups goes.
+/// The kind that is about a payment: of two such follow-ups of merged payments, one is deleted.
 const OF_PAYMENTS: &str = "cancel_fulfilment";
 
 type Key = (String, String, String);
@@ -41,7 +41,7 @@ impl Queue {
         row.content = new.content.clone();
     }
 
-    /// One that is there already comes over, and is ready again if it was withdrawn.
+    /// An existing one moves to the payment, and is ready again if it was cancelled.
     fn insert(&mut self, new: &Row) {
         let new_content = &new.content;
         let Some(row) = self.rows.iter_mut().find(|row| row.content.key() == new_content.key()) else {
@@ -78,8 +78,8 @@ impl Queue {
         }
     }
 
-    /// The rows that are wanted are those that the payments ask for, with what they say; every state fits
-    /// whether it is wanted; nothing is there twice; what was completed is done for ever.
+    /// The desired rows are those that the payments desire, with the same content; each state fits whether the row is
+    /// desired; no row exists twice; completed rows stay done.
     pub fn check<'a>(&self, asked: impl Iterator<Item = (&'a Payment, &'a Desired)>) -> Result<(), String> {
         let mut rows: BTreeMap<Key, &FollowUp> = self.rows.iter().map(|row| (row.content.key(), row)).collect();
         if rows.len() != self.rows.len() {
@@ -107,7 +107,7 @@ impl Queue {
     }
 }
 
-/// A row that will be handed out says what is true; one that was ended says what was true then.
+/// A row that can still be claimed has current content; an ended one has the content of that time.
 fn fits(FollowUp { content: row, .. }: &FollowUp, payment: &Payment, wanted: &Desired) -> bool {
     let ended = matches!(row.state, FollowUpState::Done | FollowUpState::Discarded);
     let place = (row.payment_id.as_str(), row.order_id.as_deref());

@@ -1,4 +1,4 @@
-//! Cases that were once wrong or nearly so, each as a small life.
+//! Regressions and near misses, each as a small life.
 
 use crate::life::Life;
 use crate::life::plan::{Attempt, Gap, Links, Plan, Planned, RefundStart, Shape, Step};
@@ -7,12 +7,11 @@ use crate::life::view::Endpoint;
 use crate::memory::{Count, WAYS, check};
 use crate::truth::{Truth, truth};
 
-/// What became of a life of one payment; that the service says the same, however events arrive, is held
-/// on the way.
+/// The end state of a life of one payment. Asserts that the service derives the same in any order of arrival.
 fn lived(shape: &Shape, endpoint: Endpoint, steps: &[Step]) -> Truth {
     let steps: Vec<Planned> =
         steps.iter().map(|step| Planned { gap: Gap::None, payment: 0, step: step.clone() }).collect();
-    // Ties are broken by event ids at the last: several seeds draw them differently.
+    // The last tie-breaker is the event id, so several seeds draw them differently.
     let plans = (0..8).map(|seed| Plan { shape: shape.clone(), endpoint, steps: steps.clone(), seed });
     for plan in plans.clone() {
         check(&plan, WAYS, &Count::default()).unwrap_or_else(|wrong| panic!("{wrong}"));
@@ -29,7 +28,7 @@ fn begins() -> Step {
     Step::Begin { amount: 1_000, order: Some(0) }
 }
 
-/// The authorization is gone with its intent, whether or not an event shows it on the charge too.
+/// A canceled intent releases the authorization, whether or not an event shows it on the charge too.
 #[test]
 fn a_canceled_intent_releases_its_authorization() {
     let shape = Shape { void_shows_on_charge: false, ..today() };
@@ -59,7 +58,7 @@ fn a_refund_is_not_of_the_charge_that_was_declined() {
     assert_eq!((sums.paid, sums.refunded, state(&end)), (Some(1_000), 1_000, "refunded"));
 }
 
-/// What somebody says of a charge holds for the payment that it turns out to be of.
+/// A link to an order made for a charge applies to the payment that the charge belongs to.
 #[test]
 fn the_order_link_of_a_charge_applies_to_its_intent() {
     let link = Step::Link { order: 1, by_charge: true };
@@ -75,7 +74,7 @@ fn an_expired_checkout_makes_no_order() {
     assert!(end.orders.is_empty() && end.payments.is_empty());
 }
 
-/// An attempt that failed in the same second does not hide that the other's authorization was let go.
+/// An attempt that failed in the same second does not hide that the other's authorization was released.
 #[test]
 fn a_void_counts_beside_a_failed_attempt_of_the_same_second() {
     let steps = [
@@ -94,14 +93,14 @@ fn a_waiting_attempt_counts_beside_a_failed_one_of_the_same_second() {
     assert_eq!(state(&lived(&today(), Endpoint::AllButIntents, &steps)), "pending");
 }
 
-/// A card that is declined at once: the intent is made and its attempt fails within a second.
+/// A card that is declined at once: the intent is created and its attempt fails within a second.
 #[test]
 fn a_payment_declined_at_once_failed() {
     let steps = [begins(), Step::Attempt { ends: Attempt::Fails }];
     assert_eq!(state(&lived(&today(), Endpoint::Everything, &steps)), "failed");
 }
 
-/// The intent says that the attempt failed, to an endpoint that saw its charge only while it was pending.
+/// The intent shows that the attempt failed, to an endpoint that saw its charge only while it was pending.
 #[test]
 fn a_charge_seen_pending_does_not_outweigh_its_intent() {
     let touched = Step::ChargeTouched;

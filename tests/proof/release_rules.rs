@@ -1,6 +1,6 @@
-//! What the letting go of an authorization, or of the rest of one, looks like, on the few events that show it.
+//! Rules for the release of an authorization, or of the rest of one, each on the few events that show it.
 //!
-//! Stripe has shown it in two ways: until 2025-03-31.basil as a refund that is counted, since then not at all
+//! Stripe has shown it in two ways: until 2025-03-31.basil counted as refunded, since then not at all
 //! (docs.stripe.com/changelog/basil/2025-03-31/remove-refund-from-partial-capture-and-payment-cancellation-flow).
 
 use clawback::domain::{Derived, State};
@@ -12,7 +12,7 @@ use crate::rules::{kinds, payment};
 const OLD: &str = "2020-08-27";
 const NEW: &str = "2025-09-30.clover";
 
-/// An event of an object, so many seconds after the first, in an API version.
+/// An event of an object, this many seconds after the first, in an API version.
 fn shown(version: &str, at: i64, object: &Value) -> String {
     let kind = format!("{}.updated", object["object"].as_str().expect("a word"));
     typed(&kind, version, at, object)
@@ -23,12 +23,12 @@ fn typed(kind: &str, version: &str, at: i64, object: &Value) -> String {
     event_with(&id, at, object, json!({ "api_version": version, "type": kind }))
 }
 
-/// A hold of 120.00, captured in part, that shows so much as refunded.
+/// An authorization of 120.00, captured in part, that shows this amount as refunded.
 fn part(captured: i64, refunded: i64) -> Value {
     charge("ch_1", json!({ "amount": 12_000, "amount_captured": captured, "amount_refunded": refunded }))
 }
 
-/// A refund without reason or metadata, as Stripe makes it of what a capture releases.
+/// A refund without reason or metadata, as Stripe creates it for what a capture releases.
 fn silent(amount: i64, made: i64) -> Value {
     refund("re_1", json!({ "charge": "ch_1", "amount": amount, "reason": null, "created": T0 + made }))
 }
@@ -64,7 +64,7 @@ fn the_same_where_an_intent_nests_all_of_it() {
 #[test]
 fn a_total_below_the_rest_is_all_refunds() {
     assert_eq!(ends(&[shown(NEW, 0, &part(8_000, 3_000))]), (Some(8_000), 3_000, State::PartiallyRefunded, None));
-    // Whatever the version of the event: that of the capture decides.
+    // The version of the capture decides, not that of the event.
     assert_eq!(ends(&[shown(OLD, 0, &part(8_000, 3_000))]).1, 3_000);
 }
 

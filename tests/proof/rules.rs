@@ -1,4 +1,4 @@
-//! Rules of money and time that lives meet too seldom, each on the few events that show it, in memory.
+//! Rules of money and time that are too rare in lives, each on the few events that show it, in memory.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::bodies::{charge, dispute, event, event_with, intent, refund, review};
 
-/// What these events add up to, in both orders: payments by id.
+/// The payments derived from these events, by id; the same in both orders.
 fn payments(events: &[String]) -> BTreeMap<String, Derived> {
     let fold = |events: Vec<&String>| {
         let mut facts = Facts::default();
@@ -131,7 +131,7 @@ fn a_dispute_in_an_unknown_status_gets_its_phase_from_its_case_type() {
     }
 }
 
-/// The card that was declined is all that was seen of charges, but the intent says that money was received.
+/// The only charge seen was declined, but the intent shows that money was received.
 #[test]
 fn a_refund_that_names_the_intent_is_not_of_a_declined_charge() {
     let declined = json!({ "payment_intent": "pi_1", "status": "failed", "amount_captured": 0, "paid": false });

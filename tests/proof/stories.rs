@@ -63,7 +63,7 @@ fn event(body: String) -> Event {
     Event { id: text("id"), kind: text("type"), created: parsed["created"].as_i64().expect("a time"), body }
 }
 
-/// The end of each story under its heading.
+/// The end state of each story under its heading.
 fn page(told: Vec<(String, Vec<Event>)>) -> String {
     let (began, count) = (Instant::now(), told.len());
     let (left, blocks) = (Mutex::new(told.into_iter().enumerate()), Mutex::new(Vec::new()));

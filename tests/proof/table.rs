@@ -1,5 +1,5 @@
-//! What a story came to, in lines that a person can read and agree with. Ids are not shown: refunds and
-//! disputes are counted, oldest first. What is 0 or not known is left out, save what was paid.
+//! The end state of a story, as lines that a person can review. Ids are not shown: refunds and
+//! disputes are counted, oldest first. Values that are 0 or unknown are left out, except the amount paid.
 
 use serde_json::Value;
 use time::OffsetDateTime;

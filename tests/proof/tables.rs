@@ -1,4 +1,4 @@
-//! The tables of the service, imitated: what is loaded for a batch and what is kept of it.
+//! The service's tables, simulated: what a batch loads and what it stores.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -42,7 +42,7 @@ pub struct Tables {
     pub warnings: BTreeMap<String, WarningState>,
     owners: HashMap<String, String>,
     pub wanted: BTreeMap<String, Vec<Desired>>,
-    /// What a reader of the history makes of it.
+    /// A mirror kept by reading the history.
     mirror: BTreeMap<Subject, Standing>,
 }
 
@@ -65,7 +65,7 @@ impl ReadEvent {
 }
 
 impl Tables {
-    /// What the tables say after these batches, with consumers at work in between.
+    /// The tables after these batches, with consumers at work in between.
     pub fn after(batches: &[Vec<&ReadEvent>], dice: &mut Dice) -> Result<Truth, String> {
         let (mut tables, mut queue) = (Self::default(), Queue::default());
         for batch in batches {
@@ -98,7 +98,7 @@ impl Tables {
         Ok(working_set)
     }
 
-    /// A row of the history begins where the one before it ended, and tells of a change.
+    /// A row of the history starts where the previous one ended, and records a change.
     fn reflect(&mut self, Change { subject, from, to }: Change) -> Result<(), String> {
         let known = self.mirror.remove(&subject);
         if known != from || from == to {
@@ -192,7 +192,7 @@ impl Tables {
         }
     }
 
-    /// What each payment asks for.
+    /// The follow-ups that each payment desires.
     fn asked(&self) -> impl Iterator<Item = (&Payment, &Desired)> {
         self.wanted.iter().flat_map(|(id, all)| all.iter().map(|one| (&self.payments[id], one)))
     }

@@ -1,7 +1,7 @@
-//! What the end must look like, told from the life alone.
+//! The oracle: the expected end state, computed from the life alone.
 //!
-//! Money is counted from what happened (which refunds were made and did not come back, what a dispute
-//! took), not from the totals in Stripe's payloads; those matter only where an endpoint was shown
+//! Money is counted from what happened (which refunds succeeded, what a dispute
+//! withdrew), not from the totals in Stripe's payloads; those matter only where an endpoint was shown
 //! nothing else. What is true is what the endpoint can know: of each object the last it was shown.
 
 mod follow_ups;
@@ -44,7 +44,7 @@ pub struct OrderTruthKey {
     pub currency: Option<String>,
 }
 
-/// The money of a payment or an order, and what it comes to.
+/// The amounts of a payment or an order, and its state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Sums {
     pub state: String,
@@ -59,7 +59,7 @@ pub struct Sums {
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct RefundTruth {
-    /// None for a stray one.
+    /// None for an orphan.
     pub payment_id: Option<String>,
     pub amount: i64,
     pub currency: String,
@@ -89,7 +89,7 @@ pub struct WarningTruth {
     pub actionable: bool,
 }
 
-/// A follow-up that is wanted at the end.
+/// A follow-up desired at the end.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub struct WantedTruth {
     pub kind: String,
@@ -100,7 +100,7 @@ pub struct WantedTruth {
     pub due_at: Option<i64>,
 }
 
-/// The end of a life, as far as its endpoint can know.
+/// The end state of a life, as far as its endpoint can know.
 pub fn truth(life: &Life) -> Truth {
     let mut end = Truth::default();
     for payment in 0..life.plan.shape.payments {
@@ -160,7 +160,7 @@ fn dispute_truth(dispute: &Dispute, payment_id: &str) -> DisputeTruth {
     }
 }
 
-/// The kind of case it is by now.
+/// The dispute's current phase.
 fn phase(dispute: &Dispute) -> &'static str {
     match dispute.status {
         "prevented" => "prevention",
@@ -171,12 +171,12 @@ fn phase(dispute: &Dispute) -> &'static str {
     }
 }
 
-/// Somebody should send evidence, and nobody has.
+/// Evidence is due and was not submitted.
 fn awaits_evidence(dispute: &Dispute) -> bool {
     dispute.is_open() && !dispute.answered && dispute.due_by != Some(0) && takes_evidence(dispute)
 }
 
-/// Debits are decided by the bank alone, and to an inquiry of Klarna's there is no answer.
+/// Banks decide disputes of debits by themselves, and Klarna's inquiries take no evidence.
 fn takes_evidence(dispute: &Dispute) -> bool {
     match dispute.method {
         Some("sepa_debit") => false,

@@ -1,9 +1,8 @@
-//! What the samples say that nothing here reads, or reads without knowing the word: as pages, so that a
-//! change of either shows for review.
+//! The fields of the samples that nothing reads, and the values that are read but unknown, as snapshots: so that a
+//! change of either shows in review.
 //!
-//! Nothing is listed by hand. A field is read if some sample is read otherwise, or not at all, when it is
-//! spoilt. A text that may be any word is vocabulary; a word is known if something else than the word
-//! itself changes when another stands in its place.
+//! Nothing is listed by hand. A field is read if corrupting it changes the result for some sample. A text field that
+//! accepts any value is vocabulary; a value is known if replacing it changes more than the value itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::samples;
 
-/// A word that Stripe does not have.
+/// A value that Stripe does not use.
 const NEW_WORD: &str = "a_word_of_tomorrow";
 
 #[test]
@@ -40,7 +39,7 @@ fn unread_fields_and_known_values_match_the_reviewed_page() {
     insta::assert_snapshot!("vocabulary", met.page());
 }
 
-/// What was met, by object, field and word.
+/// What occurs in the samples, by object, field and value.
 #[derive(Default)]
 struct Met {
     versions: BTreeMap<String, usize>,
@@ -48,7 +47,7 @@ struct Met {
     types: BTreeMap<String, BTreeSet<String>>,
     read: BTreeMap<String, BTreeSet<String>>,
     unread: BTreeMap<String, BTreeSet<String>>,
-    /// Whether a word is known.
+    /// Whether a value is known.
     words: BTreeMap<(String, String), BTreeMap<String, bool>>,
 }
 
@@ -56,7 +55,7 @@ struct Met {
 struct Field<'a> {
     sample: &'a Value,
     as_it_is: &'a Read,
-    /// Where it stands in the sample, as a JSON pointer.
+    /// Its place in the sample, as a JSON pointer.
     pointer: String,
     /// The object that it belongs to, and its path there.
     object: String,
@@ -85,7 +84,7 @@ impl Met {
         }
     }
 
-    /// Looks at each field below another.
+    /// Visits each field below another.
     fn below(&mut self, field: &Field<'_>) {
         let value = field.value();
         let names: Vec<String> = match value {
@@ -115,7 +114,7 @@ impl Met {
             let words = self.words.entry((field.object.clone(), field.path.clone())).or_default();
             *words.entry(word.to_owned()).or_default() |= known;
         }
-        // An object inside another has a name and fields of its own; a list of Stripe's has not.
+        // A nested object has its own name and fields; a list of Stripe's has not.
         if let Some(object) = field.value()["object"].as_str().filter(|object| *object != "list") {
             (field.object, field.path) = (object.to_owned(), String::new());
         }
@@ -147,13 +146,13 @@ fn list(words: &BTreeSet<String>) -> String {
 }
 
 impl Field<'_> {
-    /// Whether anything is read otherwise when it is spoilt.
+    /// Whether corrupting it changes anything.
     fn is_read(&self) -> bool {
         let spoilt = [json!([[1]]), json!(7.5), json!({ "id": "an id" })];
         spoilt.into_iter().any(|value| read_as(&self.with(value)) != *self.as_it_is)
     }
 
-    /// Whether something else depends on the word; none where no other word could stand.
+    /// Whether anything else depends on the value; none where no other value is accepted.
     fn knows_its_word(&self) -> Option<bool> {
         let otherwise = read_as(&self.with(json!(NEW_WORD)));
         let (Ok(Reading::Facts(as_it_is, ..)), Ok(Reading::Facts(otherwise, ..))) = (&self.as_it_is.1, &otherwise.1)
@@ -182,13 +181,13 @@ impl Field<'_> {
     }
 }
 
-/// Stripe's ids have a short beginning that tells what it is, and a long tail by chance.
+/// Stripe's ids have a short prefix for the type, and a long random tail.
 fn is_id(text: &str) -> bool {
     let tail = text.rsplit_once('_').map_or("", |(_, tail)| tail);
     tail.len() >= 12 && tail.contains(|letter: char| letter.is_ascii_digit())
 }
 
-/// What intake and the readers make of a sample.
+/// The result of intake and the readers for a sample.
 type Read = (Option<Envelope>, Result<Reading, FieldError>);
 
 fn read_as(sample: &Value) -> Read {
