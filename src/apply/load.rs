@@ -144,8 +144,8 @@ async fn from_ledger(
         };
         match guarded(|| handlers::read(&event.event_id, &body, &rules.order_key))? {
             Ok(Reading::Facts(seen, ..)) => facts.join(seen),
-            Ok(Reading::Ignored(reason)) => unread.push((event.event_id, format!("passed over: {reason}"))),
-            Err(unreadable) => unread.push((event.event_id, format!("passed over: {unreadable}"))),
+            Ok(Reading::Ignored(reason)) => unread.push((event.event_id, format!("counts no longer: {reason}"))),
+            Err(unreadable) => unread.push((event.event_id, format!("counts no longer: {unreadable}"))),
         }
     }
     drop(events);

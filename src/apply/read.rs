@@ -46,5 +46,5 @@ fn unread(event: PendingEvent, outcome: Outcome, reason: String) -> FinishedEven
 /// The fields of a processed event that were taken as absent; at most ten, since a list can hold very many.
 fn note(errors: &[FieldError]) -> Option<String> {
     let fields: Vec<String> = errors.iter().take(10).map(ToString::to_string).collect();
-    (!errors.is_empty()).then(|| format!("passed over: {}", fields.join("; ")))
+    (!errors.is_empty()).then(|| format!("taken as absent: {}", fields.join("; ")))
 }

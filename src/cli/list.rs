@@ -1,7 +1,9 @@
 //! What all lists have in common: how many rows, from where, in which format, and what is said when there are more.
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use serde::Serialize;
+use strum::VariantNames;
 use time::OffsetDateTime;
 
 use crate::app::now;
@@ -61,9 +63,9 @@ pub(super) fn time(given: Option<Moment>) -> Option<OffsetDateTime> {
     given.map(|moment| moment.before(now()))
 }
 
-/// The words of the states of orders and payments.
-pub(super) fn states() -> [&'static str; 12] {
-    State::ALL.map(State::as_str)
+/// Accepts the states of orders and payments.
+pub(super) fn states() -> PossibleValuesParser {
+    PossibleValuesParser::new(State::VARIANTS)
 }
 
 /// The candidate that was probably meant: the same but for case, or with a slip or two.

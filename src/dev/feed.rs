@@ -121,8 +121,8 @@ mod tests {
             (event("processed", None, vec![], 1), "no change, 1 follow-up"),
             (event("processed", None, vec![change("o", None, Some("paid"))], 0), "o: paid"),
             (
-                event("processed", Some("passed over: reason"), vec![change("o", Some("paid"), Some("paid"))], 0),
-                "o: paid, amounts or deadline changed, passed over: reason",
+                event("processed", Some("taken as absent: reason"), vec![change("o", Some("paid"), Some("paid"))], 0),
+                "o: paid, amounts or deadline changed, taken as absent: reason",
             ),
             (
                 event("processed", None, vec![change("pi_1", Some("paid"), None), change("o", None, Some("paid"))], 0),

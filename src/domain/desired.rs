@@ -324,7 +324,7 @@ fn reason(review: &Review) -> Option<&str> {
 fn disputes(facts: &Facts, is_due: impl Fn(&DisputeFacts) -> bool) -> Vec<Desired> {
     let losses = facts.losses();
     let due = facts.disputes.iter().filter(|(_, dispute)| is_due(dispute));
-    due.map(|(id, dispute)| now(id, dispute.seen().phase().as_str(), dispute_payload(id, dispute, losses[id.as_str()])))
+    due.map(|(id, dispute)| now(id, dispute.seen().phase().into(), dispute_payload(id, dispute, losses[id.as_str()])))
         .collect()
 }
 

@@ -3,6 +3,7 @@
 //! Refunds, disputes and follow-ups are derived beside it, in `derive.rs`.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use super::facts::{DisputeFacts, Facts};
 use super::money::sum;
@@ -10,8 +11,11 @@ use super::snapshot::{Charge, Intent, Scope};
 
 /// The state of a payment or an order. The variants are tried in this order, and the first that fits applies.
 /// See docs/SQL.md, "States".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, EnumString, IntoStaticStr, VariantNames,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum State {
     /// A chargeback is open.
     Disputed,
@@ -37,49 +41,6 @@ pub enum State {
     Pending,
     /// Neither a charge nor an intent was seen.
     Unknown,
-}
-
-impl State {
-    /// All of them, in the order in which they are tried.
-    pub const ALL: [Self; 12] = [
-        Self::Disputed,
-        Self::Inquiry,
-        Self::ChargedBack,
-        Self::PartiallyChargedBack,
-        Self::Refunded,
-        Self::PartiallyRefunded,
-        Self::Paid,
-        Self::Authorized,
-        Self::Canceled,
-        Self::Failed,
-        Self::Pending,
-        Self::Unknown,
-    ];
-
-    /// The state with this name; none if there is none.
-    #[must_use]
-    pub fn named(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == word)
-    }
-
-    /// Its name in tables and logs.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Disputed => "disputed",
-            Self::Inquiry => "inquiry",
-            Self::ChargedBack => "charged_back",
-            Self::PartiallyChargedBack => "partially_charged_back",
-            Self::Refunded => "refunded",
-            Self::PartiallyRefunded => "partially_refunded",
-            Self::Paid => "paid",
-            Self::Authorized => "authorized",
-            Self::Canceled => "canceled",
-            Self::Failed => "failed",
-            Self::Pending => "pending",
-            Self::Unknown => "unknown",
-        }
-    }
 }
 
 /// The sums and flags that decide the money states: of one payment, or added up over an order's.

@@ -1,10 +1,12 @@
 //! The phase and outcome of a dispute.
 
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 /// The kind of case. An inquiry that escalates enters a new phase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Phase {
     /// The bank asks; no money has moved.
     Inquiry,
@@ -30,18 +32,4 @@ pub enum Outcome {
     WarningClosed,
     /// Settled before it became a chargeback.
     Prevented,
-}
-
-impl Phase {
-    /// Its name in tables and rounds.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Inquiry => "inquiry",
-            Self::Chargeback => "chargeback",
-            Self::Appeal => "appeal",
-            Self::Compliance => "compliance",
-            Self::Prevention => "prevention",
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! The event that shows an object, and what every reader takes from it.
 //!
 //! Fields that amounts do not depend on are read through [`Origin::lenient`]: an invalid one is taken as absent and
-//! noted. The others are read with `?`, and fail the event. `tests/it/tolerance.rs` lists both.
+//! noted. The others are read with `?`, and fail the event. `tests/it/fields.rs` lists both.
 
 use std::cell::RefCell;
 

@@ -16,7 +16,7 @@ pub struct Processed {
     pub event_type: String,
     /// `processed`, `ignored` or `failed`.
     pub state: String,
-    /// Why it was ignored or failed; of a processed one, the fields that were passed over.
+    /// Why it was ignored or failed; of a processed one, the fields that were taken as absent.
     pub reason: Option<String>,
     /// When its batch ran.
     pub at: OffsetDateTime,

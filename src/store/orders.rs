@@ -74,7 +74,7 @@ pub async fn stored(conn: &mut PgConnection, order_ids: &[String]) -> sqlx::Resu
     .await?;
     let orders = rows.into_iter().map(|row| Order {
         key: OrderKey { order_id: row.order_id, account: row.account, livemode: row.livemode, currency: row.currency },
-        state: State::named(&row.state).unwrap_or(State::Unknown),
+        state: row.state.parse().unwrap_or(State::Unknown),
         balance: Balance {
             amount_paid: row.amount_paid,
             amount_refunded: row.amount_refunded,

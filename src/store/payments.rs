@@ -73,7 +73,7 @@ pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Resu
         let standing = Standing {
             scope: Scope { account: row.account, livemode: row.livemode },
             currency: row.currency,
-            state: State::named(&row.state).unwrap_or(State::Unknown),
+            state: row.state.parse().unwrap_or(State::Unknown),
             balance,
         };
         let row_shown = PaymentStanding { orphan: row.orphan, order_id: row.order_id, standing };
@@ -140,7 +140,7 @@ pub async fn tallies(
             Tally {
                 balance,
                 returned: row.returned,
-                states: row.states.iter().filter_map(|word| State::named(word)).collect(),
+                states: row.states.iter().filter_map(|word| word.parse().ok()).collect(),
             },
         )
     });

@@ -108,7 +108,7 @@ async fn what_was_passed_over_and_what_is_kept_apart_is_told() {
     deliver("whsec_test", "evt_live", true, json!({})).await;
     app.db.settle().await;
     let (_, found) = examine(&app.db.url).await;
-    let odd = "passed over: data.object.paid: is neither true nor false; data.object.metadata: is not an object";
+    let odd = "taken as absent: data.object.paid: is neither true nor false; data.object.metadata: is not an object";
     let newest = format!("4 events processed without fields that could not be read, the newest: evt_4 {odd}; evt_3 ");
     let (level, says) = of(&found, "fields");
     assert!(level == "warning" && says.starts_with(&newest) && !says.contains("evt_1"), "{says}");

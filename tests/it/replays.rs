@@ -183,7 +183,7 @@ async fn events_of_which_something_was_passed_over_are_listed_and_replayed_toget
     .await;
     let noted = app.json(&["events", "list", "--noted"]).await;
     assert_eq!((noted[0]["event_id"].as_str(), noted.as_array().map(Vec::len)), (Some("evt_odd"), Some(1)));
-    assert_eq!(noted[0]["last_error"], "passed over: data.object.created: is not a 64-bit integer");
+    assert_eq!(noted[0]["last_error"], "taken as absent: data.object.created: is not a 64-bit integer");
     let replayed = app.json(&["events", "replay", "--noted", "--reason", "a new release reads it"]).await;
     assert_eq!(replayed, json!(["evt_odd"]));
     app.db.settle().await;

@@ -19,7 +19,7 @@ use crate::truth::{DisputeTruth, OrderTruthKey, PaymentTruth, RefundTruth, Sums,
 macro_rules! sums {
     ($row:expr) => {
         Sums {
-            state: $row.state.as_str().to_owned(),
+            state: <&str>::from($row.state).to_owned(),
             paid: $row.balance.amount_paid,
             refunded: $row.balance.amount_refunded,
             disputed: $row.balance.amount_disputed,
@@ -251,7 +251,7 @@ fn dispute_row(row: &DisputeState) -> DisputeTruth {
         amount: row.dispute.amount,
         currency: row.dispute.currency.clone(),
         status: row.dispute.status.clone(),
-        phase: row.phase.as_str().to_owned(),
+        phase: <&str>::from(row.phase).to_owned(),
         outcome: row.outcome.and_then(|outcome| word(serde_json::json!(outcome))),
         evidence_due_by: row.evidence_due_by,
         withdrawn: row.amount_withdrawn,
