@@ -186,7 +186,7 @@ impl Progress {
         self.failures += 1;
         let reason = error_chain(error);
         if self.paused_by.as_ref() != Some(&reason) {
-            tracing::warn!(error = reason, "processing paused: database error, retrying: {reason}");
+            tracing::warn!(error = reason, "processing paused, retrying: {reason}");
             self.paused_by = Some(reason);
         }
     }
@@ -273,7 +273,7 @@ async fn within<T>(query: impl Future<Output = Result<T, sqlx::Error>>) -> Resul
 }
 
 fn frozen() -> sqlx::Error {
-    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer from the database for a minute"))
+    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer"))
 }
 
 fn record(counts: Counts, took: Duration) {

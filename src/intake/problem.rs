@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Unavailable;
 use crate::store::health::Access;
+use crate::terminal::error_chain::error_chain;
 
 /// For one statement, and for connecting. Stripe does not document its time-out; this is well below any likely one.
 pub(super) const TIME_LIMIT: Duration = Duration::from_secs(5);
@@ -11,7 +12,7 @@ pub(super) const TIME_LIMIT: Duration = Duration::from_secs(5);
 /// Why a connection cannot be used, or no longer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Problem {
-    #[error("{0}")]
+    #[error("{}", error_chain(.0))]
     Database(#[from] sqlx::Error),
     #[error("no answer within {} s", TIME_LIMIT.as_secs())]
     TooSlow,
