@@ -19,7 +19,7 @@
 //!
 //! # Floors
 //!
-//! A module imports only from lower floors, and `http` also from `intake`. `tests/it/architecture.rs` enforces this.
+//! A module imports only from lower floors. `tests/it/architecture.rs` enforces this.
 //!
 //! | floor | modules | job |
 //! |---|---|---|
@@ -56,7 +56,7 @@
 //! 6. [`handlers::read`] turns each body into [`domain::Facts`]: small snapshots, in our own terms, of the objects it
 //!    shows. An event that no handler reads is `ignored`; one that lacks a required field is `failed`.
 //! 7. The payments concerned are loaded and locked, with their follow-ups. Events of a payment of which another
-//!    transaction holds a row are left to a later batch. Facts made by other rules ([`domain::RULES`]) are rebuilt from
+//!    transaction holds a row are left to a later batch. Facts made by other rules ([`domain::RULES_VERSION`]) are rebuilt from
 //!    the ledger, from nothing, so that what was misread is retracted; more than twenty payments, or one with more than
 //!    500 events, are queued for a rebuild, and their events wait for it.
 //! 8. [`apply::working_set::WorkingSet::fold`] joins the facts of one event after another with the known ones
@@ -122,7 +122,7 @@
 //!
 //! # How to add …
 //!
-//! **… a rule, or a better reading.** Raise [`domain::RULES`]: stored facts are then rebuilt from the ledger, payment by
+//! **… a rule, or a better reading.** Raise [`domain::RULES_VERSION`]: stored facts are then rebuilt from the ledger, payment by
 //! payment as events come, or all at once by `clawback rebuild --all`.
 //!
 //! **… an event type.** Usually nothing: if it carries a known object, it is read. Add it to the list in `README.md` if
@@ -132,7 +132,7 @@
 //! [`handlers::HANDLERS`], and a sample event. What it adds to the facts is a field of [`domain::Facts`], with a join
 //! that takes the larger or the union. Give it a rank if two snapshots of one second must be told apart.
 //!
-//! **… a follow-up.** One entry in `RULES` in `domain/desired.rs`: a kind, and a function from a payment and its facts
+//! **… a follow-up.** One entry in `FOLLOW_UP_RULES` in `domain/desired.rs`: a kind, and a function from a payment and its facts
 //! to what is desired. Inserting and cancelling follow from it. Describe it in `docs/SQL.md`.
 //!
 //! **… a state.** A variant of [`domain::State`], at its place in the order of precedence, and a migration that widens

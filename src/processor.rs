@@ -27,6 +27,8 @@ pub const MAX_ATTEMPTS: i32 = 6;
 const POLL: Duration = Duration::from_millis(500);
 /// Wait of a processor that was woken and did not get the lock.
 const LOCK_RETRY: Duration = Duration::from_millis(20);
+/// For the goodbye to the server at shutdown.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// Longer than every time-out of a statement: reached only when the network is frozen.
 const FROZEN: Duration = Duration::from_secs(60);
 /// How often leases that expired are ended for kinds that nobody claims, and this processor reports that it is alive.
@@ -68,18 +70,19 @@ impl Processor {
 
     /// Works on one connection until it fails or `stop` is cancelled.
     async fn work(&self, stop: &CancellationToken, progress: &mut Progress) -> Result<(), sqlx::Error> {
-        let mut conn = within(self.database.connect()).await?;
+        let Some(conn) = stop.run_until_cancelled(within(self.database.connect())).await else { return Ok(()) };
+        let mut conn = conn?;
         let id = Uuid::new_v4();
         within(rebuilds::report(&mut conn, id, self.rules.version)).await?;
-        let mut kept = Instant::now();
+        let mut last_housekeeping = Instant::now();
         while !stop.is_cancelled() {
             let wait = self.step(&mut conn, progress).await?;
             let wait = if self.rebuild(&mut conn, progress).await? { Duration::ZERO } else { wait };
             progress.resume();
-            if kept.elapsed() >= HOUSEKEEPING {
+            if last_housekeeping.elapsed() >= HOUSEKEEPING {
                 within(follow_ups::reap(&mut conn)).await?;
                 within(rebuilds::report(&mut conn, id, self.rules.version)).await?;
-                kept = Instant::now();
+                last_housekeeping = Instant::now();
             }
             if !wait.is_zero() {
                 // Either ends the wait; so does the time.
@@ -87,13 +90,15 @@ impl Processor {
                 let _ = stop.run_until_cancelled(woken).await;
             }
         }
-        conn.close().await
+        // Everything is committed: an unclean close does no harm.
+        let _ = timeout(CLOSE_LIMIT, conn.close()).await;
+        Ok(())
     }
 
     /// Runs one batch, or one event of a failed batch alone. Returns how long to wait before the next.
     async fn step(&self, conn: &mut PgConnection, progress: &mut Progress) -> Result<Duration, sqlx::Error> {
         if let Some(event) = progress.events.front().cloned() {
-            if !self.alone(conn, &event).await? {
+            if !self.process_alone(conn, &event).await? {
                 return Ok(LOCK_RETRY);
             }
             progress.events.pop_front();
@@ -140,14 +145,14 @@ impl Processor {
     }
 
     /// Runs one event of a failed batch alone. Returns false when another processor held the lock.
-    async fn alone(&self, conn: &mut PgConnection, event: &Taken) -> Result<bool, sqlx::Error> {
+    async fn process_alone(&self, conn: &mut PgConnection, event: &Taken) -> Result<bool, sqlx::Error> {
         let began = Instant::now();
         match self.batch(conn, Take::Only(event.seq)).await {
             Ok(Batch::Done(counts)) => record(counts, began.elapsed()),
             Ok(Batch::Busy) => return Ok(false),
             Ok(Batch::Idle) => {}
             Err(BatchError { cause: Cause::Database(error), .. }) if is_disconnected(&error) => return Err(error),
-            Err(BatchError { cause, .. }) if within(is_no_fault_of_the_event(conn, &cause)).await? => {
+            Err(BatchError { cause, .. }) if within(is_unrelated_to_event(conn, &cause)).await? => {
                 // No attempt is counted, and the other events go on.
                 tracing::warn!(event.id = event.event_id, %cause, "event {} is deferred", event.event_id);
                 within(ledger::defer(conn, &[event.seq], TRANSIENT_DEFERRAL)).await?;
@@ -216,11 +221,18 @@ fn split(BatchError { taken, cause }: BatchError, progress: &mut Progress) -> Re
 
 async fn give_up_or_retry(conn: &mut PgConnection, event: &Taken, cause: &Cause) -> Result<(), sqlx::Error> {
     let Taken { seq, event_id, attempts } = event;
-    tracing::error!(event.id = event_id, attempts = attempts + 1, %cause, "event {event_id} cannot be processed");
-    let reason = format!("processing failed: {cause}");
-    if attempts + 1 < MAX_ATTEMPTS {
-        return ledger::retry_later(conn, *seq, &reason, retry_in_seconds(*attempts)).await;
+    let (attempt, reason) = (attempts + 1, format!("processing failed: {cause}"));
+    if attempt < MAX_ATTEMPTS {
+        let seconds = retry_in_seconds(*attempts);
+        tracing::warn!(
+            event.id = event_id,
+            attempt,
+            reason,
+            "event {event_id}: attempt {attempt} of {MAX_ATTEMPTS} failed, retrying in {seconds} s: {cause}"
+        );
+        return ledger::retry_later(conn, *seq, &reason, seconds).await;
     }
+    tracing::error!(event.id = event_id, attempt, reason, "event {event_id} failed after {attempt} attempts: {cause}");
     let (event_id, outcome) = (event_id.clone(), Outcome::Failed);
     ledger::finish(conn, &[FinishedEvent { event_id, outcome, payment_id: None, last_error: Some(reason) }]).await?;
     count(Counts { failed: 1, ..Counts::default() });
@@ -249,7 +261,7 @@ fn is_transient(error: &sqlx::Error) -> bool {
 
 /// For an event that failed alone. A constraint violation (23) may be one of a newer release's constraints, which that
 /// release satisfies.
-async fn is_no_fault_of_the_event(conn: &mut PgConnection, cause: &Cause) -> Result<bool, sqlx::Error> {
+async fn is_unrelated_to_event(conn: &mut PgConnection, cause: &Cause) -> Result<bool, sqlx::Error> {
     let Cause::Database(error) = cause else { return Ok(false) };
     let refused = error.as_database_error().and_then(|refusal| refusal.code());
     if refused.is_some_and(|code| code.starts_with("23")) {

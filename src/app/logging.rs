@@ -3,8 +3,14 @@
 //! Lines are written by a thread of their own, so a log collector that stalls does not stall the service. Lines that
 //! find its queue full are dropped and counted.
 
+use std::fs::File;
 use std::io::{IsTerminal, stdout};
-use std::sync::OnceLock;
+use std::os::fd::AsFd;
+use std::sync::{OnceLock, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
 
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
@@ -17,17 +23,41 @@ use super::config::LogFormat;
 const DEFAULT: &str = "info,sqlx::postgres::notice=warn";
 /// Lines that may wait to be written.
 const QUEUE: usize = 10_000;
+/// For the lines that still wait when the process ends.
+const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
 static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
 
-/// Starts logging, once for the process. Lines that wait are written when the returned guard is dropped.
-pub(crate) fn start(format: Option<LogFormat>) -> WorkerGuard {
+/// Running logs. Lines that wait are written when it is dropped, for at most a second.
+pub(crate) struct Logs(Option<WorkerGuard>);
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        let guard = self.0.take();
+        let (flushed, is_flushed) = mpsc::channel::<()>();
+        // In a thread of its own: when nobody reads the log, the guard would wait for ever.
+        thread::spawn(move || {
+            drop(guard);
+            drop(flushed);
+        });
+        let _ = is_flushed.recv_timeout(FLUSH_LIMIT);
+    }
+}
+
+/// Starts logging, once for the process.
+///
+/// # Errors
+/// When standard output is closed.
+pub(crate) fn start(format: Option<LogFormat>) -> anyhow::Result<Logs> {
     start_with(format, DEFAULT)
 }
 
 /// [`start`] with another filter for when `RUST_LOG` is not set.
-pub(crate) fn start_with(format: Option<LogFormat>, default: &str) -> WorkerGuard {
-    let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(QUEUE).lossy(true).finish(stdout());
+pub(crate) fn start_with(format: Option<LogFormat>, default: &str) -> anyhow::Result<Logs> {
+    // A descriptor of its own: who waits for the lock of standard output must not wait for the reader of the log.
+    let output = stdout().as_fd().try_clone_to_owned().context("cannot write logs to standard output")?;
+    let buffered = NonBlockingBuilder::default().buffered_lines_limit(QUEUE).lossy(true);
+    let (writer, guard) = buffered.finish(File::from(output));
     drop(DROPPED.set(writer.error_counter()));
     let on_terminal = if stdout().is_terminal() { LogFormat::Pretty } else { LogFormat::Json };
     let given = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
@@ -40,7 +70,7 @@ pub(crate) fn start_with(format: Option<LogFormat>, default: &str) -> WorkerGuar
         LogFormat::Pretty => subscriber.with(layer.with_ansi(stdout().is_terminal()).with_target(false)).try_init(),
     };
     drop(started);
-    guard
+    Ok(Logs(Some(guard)))
 }
 
 /// How many lines were dropped since the start.

@@ -50,7 +50,7 @@ async fn migrate_once(database: &PgConnectOptions) -> Result<(), MigrateError> {
 pub async fn for_stories(database: &PgConnectOptions) -> Result<(), MigrateError> {
     migrate(database).await?;
     let mut conn = database.connect().await?;
-    settings::ask_for_everything(&mut conn).await?;
+    settings::treat_nothing_as_history(&mut conn).await?;
     Ok(conn.close().await?)
 }
 

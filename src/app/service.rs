@@ -28,6 +28,7 @@ use crate::stripe::signature::{Modes, Secrets};
 const BODY_MEMORY: usize = 64 << 20;
 /// Time limit of the drain after SIGTERM: orchestrators allow 10 s or more before SIGKILL.
 const DRAIN: Duration = Duration::from_millis(9_500);
+
 /// A service that is configured and not started.
 #[derive(Debug)]
 pub struct Service {
@@ -95,12 +96,18 @@ impl Service {
             () = stop => Ok(()),
             ended = parts.join_next() => Err(unexpected(ended)),
         };
-        tracing::info!("draining");
+        tracing::info!("stopping: finishing what was accepted");
         stopping.cancel();
-        if timeout(DRAIN, async { while parts.join_next().await.is_some() {} }).await.is_err() {
-            tracing::warn!("shutdown timed out; Stripe resends whatever was not acknowledged");
+        match timeout(DRAIN, drain(&mut parts)).await {
+            Ok(drained) => {
+                tracing::info!("stopped");
+                outcome.and(drained)
+            }
+            Err(_) => {
+                tracing::warn!("shutdown timed out; Stripe resends whatever was not acknowledged");
+                outcome
+            }
         }
-        outcome
     }
 
     fn log_start(&self, public: SocketAddr, admin: SocketAddr) {
@@ -142,6 +149,17 @@ impl Service {
         }
         Ok("processing")
     }
+}
+
+/// Waits for all parts; the first error among them.
+async fn drain(parts: &mut JoinSet<anyhow::Result<&'static str>>) -> anyhow::Result<()> {
+    let mut outcome = Ok(());
+    while let Some(ended) = parts.join_next().await {
+        if outcome.is_ok() && !matches!(ended, Ok(Ok(_))) {
+            outcome = Err(unexpected(Some(ended)));
+        }
+    }
+    outcome
 }
 
 async fn ends(part: &'static str, running: impl Future<Output = ()>) -> anyhow::Result<&'static str> {

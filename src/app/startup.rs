@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::config::Misconfigured;
 use super::migrate::{migrate, place, why};
 use crate::backoff;
-use crate::store::settings;
+use crate::store::{health, settings};
 use crate::terminal::error_chain::error_chain;
 
 /// Runs pending migrations if `run_migrations`, and records the order key.
@@ -33,8 +33,12 @@ pub(super) async fn prepare(
     }
     loop {
         match begin(database, order_key, is_change_confirmed).await {
-            Ok(known) if known == order_key => return Ok(()),
-            Ok(known) => return Err(other_order_key(&known, order_key).into()),
+            Ok(begun) if begun.order_key == order_key => {
+                let version = begun.schema_version;
+                tracing::info!(schema.version = version, "processing started on schema version {version}");
+                return Ok(());
+            }
+            Ok(begun) => return Err(other_order_key(&begun.order_key, order_key).into()),
             Err(error) => {
                 retry.wait(format!("cannot start processing on {}: {}", retry.place, error_chain(&error))).await
             }
@@ -64,8 +68,15 @@ impl Retry {
     }
 }
 
-/// Returns the order key in use.
-async fn begin(database: &PgConnectOptions, order_key: &str, is_change_confirmed: bool) -> sqlx::Result<String> {
+/// What a database says at the start.
+struct Begun {
+    /// The order key in use.
+    order_key: String,
+    /// The newest applied migration.
+    schema_version: i64,
+}
+
+async fn begin(database: &PgConnectOptions, order_key: &str, is_change_confirmed: bool) -> sqlx::Result<Begun> {
     let mut conn = database.connect().await?;
     let mut known = settings::begin(&mut conn, order_key).await?;
     if known != order_key && is_change_confirmed {
@@ -73,13 +84,14 @@ async fn begin(database: &PgConnectOptions, order_key: &str, is_change_confirmed
         tracing::info!("the order key changes from {known} to {order_key}: rebuilding every payment");
         order_key.clone_into(&mut known);
     }
+    let schema_version = health::schema_version(&mut conn).await?.unwrap_or_default();
     conn.close().await?;
-    Ok(known)
+    Ok(Begun { order_key: known, schema_version })
 }
 
 fn other_order_key(known: &str, given: &str) -> Misconfigured {
     Misconfigured::new(format!(
-        "CLAWBACK_ORDER_KEY is {given}, but the orders of this database were found by {known}: set it back, or start \
+        "CLAWBACK_ORDER_KEY is {given}, but this database uses {known}: set it back, or start \
          once with --order-key-changed, which rebuilds every payment"
     ))
 }

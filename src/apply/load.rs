@@ -109,7 +109,7 @@ async fn lock(
             });
             let queued: Vec<String> = queued.iter().cloned().collect();
             if !queued.is_empty() {
-                rebuilds::ask(tx, &queued, None).await?;
+                rebuilds::request(tx, &queued, None).await?;
             }
             return Ok(Locked { owners, existing, payments: loaded.collect() });
         }

@@ -16,7 +16,7 @@ use sqlx::{Connection, PgConnection};
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::{Facts, Marks, RULES};
+use crate::domain::{Facts, Marks, RULES_VERSION};
 use crate::store::follow_ups::Added;
 use crate::store::ledger::{FinishedEvent, Outcome, Pending, PendingEvent};
 use crate::store::orders::HistoryRow;
@@ -26,8 +26,8 @@ use read::{Read, read};
 use save::save;
 use working_set::WorkingSet;
 
-/// Time limit of a whole batch: longer than the server's time-outs of one statement, so it is reached only when the
-/// network is frozen.
+/// Time limit of a whole batch. Each of its statements has the server's own time-outs; this one ends a batch whose
+/// network is frozen, or whose statements are all slow.
 pub const LIMIT: Duration = Duration::from_secs(60);
 /// How long an event waits when another transaction holds a row of its payment, in milliseconds.
 const HELD_FOR: i32 = 250;
@@ -47,7 +47,7 @@ impl Rules {
     /// The rules of this release, with the default marks.
     #[must_use]
     pub fn current(order_key: &str) -> Self {
-        Self { order_key: order_key.to_owned(), marks: Marks::default(), version: RULES }
+        Self { order_key: order_key.to_owned(), marks: Marks::default(), version: RULES_VERSION }
     }
 }
 
@@ -146,18 +146,18 @@ pub async fn batch_within(
     take: Take,
     rules: &Rules,
 ) -> Result<Batch, BatchError> {
-    let time = Time { limit, end: Instant::now() + limit };
+    let deadline = Deadline { limit, at: Instant::now() + limit };
     let before = |cause| BatchError { taken: Vec::new(), cause };
-    let mut tx = time.bound(async { Ok(conn.begin().await?) }).await.map_err(before)?;
-    let work = match time.bound(lock_and_take(&mut tx, take, rules.version)).await.map_err(before)? {
-        Lock::Taken(work) if !work.is_empty() => work,
+    let mut tx = deadline.bound(async { Ok(conn.begin().await?) }).await.map_err(before)?;
+    let work = match deadline.bound(lock_and_take(&mut tx, take, rules.version)).await.map_err(before)? {
+        Lock::Acquired(work) if !work.is_empty() => work,
         lock => {
-            time.bound(async { Ok(tx.rollback().await?) }).await.map_err(before)?;
+            deadline.bound(async { Ok(tx.rollback().await?) }).await.map_err(before)?;
             return Ok(if matches!(lock, Lock::Busy) { Batch::Busy } else { Batch::Idle });
         }
     };
     let taken = work.taken();
-    let committed = time.bound(async {
+    let committed = deadline.bound(async {
         let counts = perform(&mut tx, work, rules).await?;
         tx.commit().await?;
         Ok(counts)
@@ -168,21 +168,21 @@ pub async fn batch_within(
 }
 
 /// The time limit of a whole batch.
-struct Time {
+struct Deadline {
     limit: Duration,
-    end: Instant,
+    at: Instant,
 }
 
-impl Time {
+impl Deadline {
     async fn bound<T>(&self, step: impl Future<Output = Result<T, Cause>>) -> Result<T, Cause> {
-        timeout_at(self.end, step).await.unwrap_or(Err(Cause::TooLong(self.limit)))
+        timeout_at(self.at, step).await.unwrap_or(Err(Cause::TooLong(self.limit)))
     }
 }
 
 /// Whether this processor may run a batch, and what is in it.
 enum Lock {
     Busy,
-    Taken(Work),
+    Acquired(Work),
 }
 
 /// What a batch works on.
@@ -213,7 +213,7 @@ async fn lock_and_take(tx: &mut PgConnection, take: Take, version: i32) -> Resul
         Take::Rebuilds => (Pending::default(), rebuilds::take(tx).await?),
         Take::Rebuild(payment_id) => (Pending::default(), vec![payment_id]),
     };
-    Ok(Lock::Taken(Work { pending, rebuild }))
+    Ok(Lock::Acquired(Work { pending, rebuild }))
 }
 
 /// The body of a batch. Returns the finished events, and how many were deferred.
@@ -282,7 +282,7 @@ pub async fn rehearse(
         tx.rollback().await?;
         return Ok(None);
     }
-    rebuilds::ask(&mut tx, payment_ids, Some(ask_since)).await?;
+    rebuilds::request(&mut tx, payment_ids, Some(ask_since)).await?;
     let Loaded { mut set, queue, rebuild, .. } = load(&mut tx, Vec::new(), payment_ids, rules).await?;
     let (history, _) = guarded(|| fold(&mut set, &rebuild, Vec::new()))?;
     let mut rehearsal = Rehearsal { changes: history.len(), ..Rehearsal::default() };

@@ -60,11 +60,11 @@ async fn ask(conn: &mut PgConnection, args: &Rebuild) -> anyhow::Result<()> {
     let ask_since = since(conn, args).await?;
     let (read, queued) = if args.all {
         let read = read_now(conn).await?;
-        rebuilds::ask_all(conn, ask_since).await?;
+        rebuilds::request_all(conn, ask_since).await?;
         (read, rebuilds::waiting(conn).await?)
     } else {
         let payment_ids = resolved(conn, &args.ids).await?;
-        rebuilds::ask(conn, &payment_ids, Some(ask_since)).await?;
+        rebuilds::request(conn, &payment_ids, Some(ask_since)).await?;
         (0, i64::try_from(payment_ids.len())?)
     };
     if args.json {

@@ -42,7 +42,7 @@ pub(crate) struct Dev {
 
 pub(crate) async fn run(args: Dev) -> anyhow::Result<()> {
     let Dev { mut serve, data } = args;
-    let _logs = logging::start_with(serve.log_format, LOG);
+    let _logs = logging::start_with(serve.log_format, LOG)?;
     let public = app::bind(serve.listen.unwrap_or(loopback(8080)), "CLAWBACK_LISTEN").await?;
     let private = app::bind(serve.admin_listen.unwrap_or(loopback(0)), "CLAWBACK_ADMIN_LISTEN").await?;
     let stop = app::asked_to_stop()?;

@@ -3,7 +3,7 @@
 //! Pure: what is desired now, not what to insert. `reconcile.rs` brings the queue in line with it (insert, cancel,
 //! revive). "Now" is a variant here, not a time.
 //!
-//! A new follow-up is one entry in `RULES`.
+//! A new follow-up is one entry in `FOLLOW_UP_RULES`.
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -66,7 +66,7 @@ struct Case<'a> {
 
 type Rule = fn(&Case) -> Vec<Desired>;
 
-const RULES: &[(&str, Rule)] = &[
+const FOLLOW_UP_RULES: &[(&str, Rule)] = &[
     ("notify_refund", notify_refund),
     ("notify_refund", notify_unexplained_refund),
     ("resolve_failed_refund", resolve_failed_refund),
@@ -93,7 +93,7 @@ pub(super) fn is_about_payment(kind: &str) -> bool {
 /// Every kind that can be desired, in the order of the rules.
 #[must_use]
 pub fn kinds() -> Vec<&'static str> {
-    let mut kinds: Vec<_> = RULES.iter().map(|(kind, _)| *kind).collect();
+    let mut kinds: Vec<_> = FOLLOW_UP_RULES.iter().map(|(kind, _)| *kind).collect();
     kinds.dedup();
     kinds
 }
@@ -105,7 +105,7 @@ pub(super) fn desired(payment: &Payment, facts: &Facts, marks: &Marks) -> Vec<De
         let kind = *kind;
         rule(&case).into_iter().map(move |wanted| Desired { kind, ..wanted })
     };
-    RULES.iter().flat_map(asked).collect()
+    FOLLOW_UP_RULES.iter().flat_map(asked).collect()
 }
 
 /// A follow-up on a subject, due now, without a deadline. `desired` fills in the kind.

@@ -8,7 +8,7 @@ use strum::IntoStaticStr;
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Phase {
-    /// The bank asks; no money has moved.
+    /// An inquiry: no money has moved.
     Inquiry,
     /// Money is or will be withdrawn.
     Chargeback,

@@ -67,8 +67,8 @@ pub struct Content {
 pub struct FollowUp {
     /// The row's id.
     pub id: i64,
-    #[serde(flatten)]
     /// Its content.
+    #[serde(flatten)]
     pub content: Content,
     /// When work may begin, in unix seconds.
     pub run_at: i64,
@@ -81,8 +81,8 @@ pub struct FollowUp {
 pub struct Row {
     /// None: insert a new row.
     pub id: Option<i64>,
-    #[serde(flatten)]
     /// The new content.
+    #[serde(flatten)]
     pub content: Content,
     /// Work may begin at this unix second; none: as `run_after` says, else as before.
     pub run_at: Option<i64>,

@@ -32,7 +32,7 @@ const MAX_HEAD: usize = 16 * 1024;
 const MAX_BUFFER: usize = 32 * 1024;
 /// Older connections are closed after the current request, so that clients find new replicas.
 const MAX_AGE: Duration = Duration::from_secs(600);
-/// For a request in progress when its connection is closed.
+/// For a request in progress when the service stops.
 const FINISH_TIME_LIMIT: Duration = Duration::from_secs(8);
 /// After an accept error of this process (out of file descriptors), not of the client.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -42,11 +42,17 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let connections = TaskTracker::new();
-    while let Some(accepted) = stop.run_until_cancelled(accept(&listener, &slots)).await {
+    loop {
+        let accepted = tokio::select! {
+            // First, or a listener with a long backlog would go on accepting.
+            biased;
+            () = stop.cancelled() => break,
+            accepted = accept(&listener, &slots) => accepted,
+        };
         let Some((stream, slot)) = accepted else { continue };
         let (router, stop) = (router.clone(), stop.clone());
         connections.spawn(async move {
-            talk(stream, router, stop).await;
+            serve_connection(stream, router, stop).await;
             drop(slot);
         });
     }
@@ -78,7 +84,7 @@ fn is_of_client(error: &io::Error) -> bool {
 }
 
 /// One connection, from its first byte to its last.
-async fn talk(stream: TcpStream, router: Router, stop: CancellationToken) {
+async fn serve_connection(stream: TcpStream, router: Router, stop: CancellationToken) {
     // Responses are small and written at once: Nagle's algorithm would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "cannot set TCP_NODELAY");
@@ -94,7 +100,13 @@ async fn talk(stream: TcpStream, router: Router, stop: CancellationToken) {
     tokio::select! {
         ended = connection.as_mut() => return log(ended),
         () = stop.cancelled() => (),
-        () = sleep(MAX_AGE) => (),
+        () = sleep(MAX_AGE) => {
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                ended = connection.as_mut() => return log(ended),
+                () = stop.cancelled() => (),
+            }
+        }
     }
     connection.as_mut().graceful_shutdown();
     if let Ok(ended) = timeout(FINISH_TIME_LIMIT, connection).await {

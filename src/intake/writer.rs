@@ -38,6 +38,8 @@ pub struct Writer {
     wake: Arc<Notify>,
     /// The problem last logged; it is not logged again while it lasts.
     logged: Option<String>,
+    /// Failed connections and statements since something was stored.
+    failures: u32,
 }
 
 /// How the work on one connection ended.
@@ -55,16 +57,15 @@ impl Writer {
         database: PgConnectOptions,
         wake: Arc<Notify>,
     ) -> Self {
-        Self { queue, available, database, wake, logged: None }
+        Self { queue, available, database, wake, logged: None, failures: 0 }
     }
 
     /// Runs until every [`super::Intake`] handle is dropped and what they sent is answered.
     pub async fn run(mut self) {
-        let mut failures = 0;
         let mut reason = Unavailable::NoDatabase;
         loop {
-            // A lost connection is usually back within a moment: only then is anybody refused.
-            let grace = if failures == 0 { GRACE } else { Duration::ZERO };
+            // A lost connection is usually back within a moment: requests wait that long before they are refused.
+            let grace = if self.failures <= 1 { GRACE } else { Duration::ZERO };
             let attempt = tokio::select! {
                 attempt = connect(&self.database) => attempt,
                 () = refuse(&mut self.queue, grace, reason) => return,
@@ -74,24 +75,23 @@ impl Writer {
                     if let Ended::Drained = self.work(connection).await {
                         return;
                     }
-                    failures = 0;
                 }
                 Err(problem) => {
-                    self.log(&problem);
+                    self.fail(&problem);
                     reason = problem.reason();
-                    failures += 1;
-                    tokio::select! {
-                        () = sleep(backoff::delay(failures)) => (),
-                        () = refuse(&mut self.queue, Duration::ZERO, reason) => return,
-                    }
                 }
+            }
+            tokio::select! {
+                () = sleep(backoff::delay(self.failures)) => (),
+                () = refuse(&mut self.queue, grace, reason) => return,
             }
         }
     }
 
     async fn work(&mut self, mut connection: PgConnection) -> Ended {
-        info!("intake connected to the database");
-        self.logged = None;
+        if self.failures == 0 {
+            info!("intake connected to the database");
+        }
         self.available.store(true, Ordering::Relaxed);
         let ended = match self.write_batches(&mut connection).await {
             Ok(()) => {
@@ -100,7 +100,7 @@ impl Writer {
                 Ended::Drained
             }
             Err(problem) => {
-                self.log(&problem);
+                self.fail(&problem);
                 Ended::Lost
             }
         };
@@ -116,7 +116,10 @@ impl Writer {
         let mut gathered = Vec::with_capacity(MAX_EVENTS);
         loop {
             tokio::select! {
-                _ = check.tick() => confirm(connection).await?,
+                _ = check.tick() => {
+                    confirm(connection).await?;
+                    self.recover();
+                }
                 taken = self.queue.recv_many(&mut gathered, MAX_EVENTS) => if taken == 0 {
                     return Ok(());
                 },
@@ -132,9 +135,10 @@ impl Writer {
     }
 
     /// One statement, one commit, and an answer to everyone.
-    async fn store(&self, connection: &mut PgConnection, batch: Batch) -> Result<(), Problem> {
+    async fn store(&mut self, connection: &mut PgConnection, batch: Batch) -> Result<(), Problem> {
         match record(connection, &batch).await {
             Ok(new) => {
+                self.recover();
                 self.answer(batch, &new);
                 Ok(())
             }
@@ -185,7 +189,17 @@ impl Writer {
         });
     }
 
-    fn log(&mut self, problem: &Problem) {
+    /// A connection counts again when something was stored, or when it lived for a while: one that is lost at its first
+    /// statement must not be logged as a recovery each time.
+    fn recover(&mut self) {
+        if self.failures > 0 {
+            info!("storing events again");
+        }
+        (self.failures, self.logged) = (0, None);
+    }
+
+    fn fail(&mut self, problem: &Problem) {
+        self.failures = self.failures.saturating_add(1);
         let text = problem.to_string();
         if self.logged.as_ref() != Some(&text) {
             error!(problem = text, "cannot store events, answering 503: {text}");

@@ -70,7 +70,7 @@ pub async fn objects_of(conn: &mut PgConnection, payment_id: &str) -> sqlx::Resu
 
 /// Requests rebuilds of the stored ones of these payments. Follow-ups newly desired for a cause before `ask_since` are
 /// history.
-pub async fn ask(
+pub async fn request(
     conn: &mut PgConnection,
     payment_ids: &[String],
     ask_since: Option<OffsetDateTime>,
@@ -89,7 +89,7 @@ pub async fn ask(
 }
 
 /// Requests a rebuild of every payment.
-pub async fn ask_all(conn: &mut PgConnection, ask_since: OffsetDateTime) -> sqlx::Result<()> {
+pub async fn request_all(conn: &mut PgConnection, ask_since: OffsetDateTime) -> sqlx::Result<()> {
     sqlx::query!(
         "insert into clawback.rebuilds (payment_id, ask_since) select payment_id, $1 from clawback.payments
          on conflict on constraint rebuilds_pkey do update set ask_since = excluded.ask_since",

@@ -28,7 +28,7 @@ pub async fn change_order_key(conn: &mut PgConnection, order_key: &str) -> sqlx:
 }
 
 /// Treats nothing as history, however old: for stories that try the service out.
-pub async fn ask_for_everything(conn: &mut PgConnection) -> sqlx::Result<()> {
+pub async fn treat_nothing_as_history(conn: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query!(
         "insert into clawback.settings (ask_since) values (null)
          on conflict on constraint settings_pkey do update set ask_since = null"

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
+use sqlx::error::DatabaseError;
+
 /// Each message once, the outermost first: most errors repeat their source. Of a database error the message only, since
 /// sqlx adds a line of the server's source; of a lost connection what happened, not how the driver met it.
 pub(crate) fn error_chain(error: &(dyn Error + 'static)) -> String {
@@ -10,7 +12,7 @@ pub(crate) fn error_chain(error: &(dyn Error + 'static)) -> String {
     let mut next = Some(error);
     while let Some(error) = next {
         let (text, source) = match error.downcast_ref() {
-            Some(sqlx::Error::Database(refusal)) => (refusal.message().to_owned(), None),
+            Some(sqlx::Error::Database(refusal)) => (refused(refusal.as_ref()), None),
             Some(sqlx::Error::Io(error)) => (lost(error), None),
             _ => (error.to_string(), error.source()),
         };
@@ -20,6 +22,16 @@ pub(crate) fn error_chain(error: &(dyn Error + 'static)) -> String {
         next = source;
     }
     chain
+}
+
+fn refused(refusal: &dyn DatabaseError) -> String {
+    match refusal.code().as_deref() {
+        // An unknown schema, table, column or function: our own statements name none that a migration does not create.
+        Some("3F000" | "42P01" | "42703" | "42883") => {
+            "the database is not migrated to the schema of this version: run `clawback migrate`".to_owned()
+        }
+        Some(_) | None => refusal.message().to_owned(),
+    }
 }
 
 fn lost(error: &io::Error) -> String {

@@ -39,7 +39,7 @@ fn sources() -> Vec<(PathBuf, String)> {
                 folders.push(entry);
             } else if entry.extension().is_some_and(|extension| extension == "rs") {
                 let text = fs::read_to_string(&entry).expect("a source");
-                found.push((entry, text.split("#[cfg(test)]").next().unwrap_or_default().to_owned()));
+                found.push((entry, text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned()));
             }
         }
     }
@@ -183,4 +183,18 @@ fn a_constraint_is_added_not_valid_and_validated_by_a_migration_of_its_own() {
     assert!(!checks_all_rows(&format!("{added} not valid;")));
     assert!(!checks_all_rows("alter table t validate constraint c;"));
     assert!(checks_all_rows(&format!("{added} not valid; alter table t validate constraint c;")));
+}
+
+#[test]
+fn files_named_in_comments_exist() {
+    let sources = sources();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let exists = |file: &str| root.join(file).exists() || sources.iter().any(|(path, _)| path.ends_with(file));
+    let mut missing = Vec::new();
+    for (path, text) in &sources {
+        let comments = text.lines().filter(|line| line.trim_start().starts_with("//"));
+        let named = comments.flat_map(|line| line.split('`').skip(1).step_by(2)).filter(|name| name.ends_with(".rs"));
+        missing.extend(named.filter(|name| !exists(name)).map(|name| format!("{}: {name}", path.display())));
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::binary::{Serving, command};
@@ -61,13 +62,14 @@ async fn processing_that_paused_says_so_once_and_when_it_resumed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_collector_that_stalls_delays_no_delivery() {
+async fn a_log_collector_that_stalls_delays_neither_a_delivery_nor_the_exit() {
     let app = TestApp::start().await;
     let environment = [
         ("DATABASE_URL", app.db.url.as_str()),
         ("STRIPE_WEBHOOK_SECRETS", SECRET),
         ("CLAWBACK_LISTEN", "127.0.0.1:0"),
         ("CLAWBACK_ADMIN_LISTEN", "127.0.0.1:0"),
+        ("RUST_LOG", "debug"),
     ];
     let mut child = command(&["serve"], &environment).spawn().expect("the binary runs");
     let mut log = BufReader::new(child.stdout.take().expect("a pipe")).lines();
@@ -82,6 +84,11 @@ async fn a_log_collector_that_stalls_delays_no_delivery() {
         let answer = timeout(PATIENCE, delivery.send()).await.expect("it does not hang").expect("an answer");
         assert!(matches!(answer.status().as_u16(), 200 | 503), "{answer:?}");
     }
-    child.kill().await.expect("it ends");
+    // It ends in time though its last lines cannot be written.
+    let id = child.id().expect("it runs").to_string();
+    let sent = Command::new("kill").args(["-TERM", &id]).status().await.expect("kill runs");
+    assert!(sent.success());
+    let ended = timeout(Duration::from_secs(12), child.wait()).await.expect("it ends in time").expect("a status");
+    assert_eq!(ended.code(), Some(0));
     drop(log);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clawback::apply::{LIMIT, Rules};
 use clawback::dev::stories::StoryEvent;
-use clawback::domain::RULES;
+use clawback::domain::RULES_VERSION;
 use clawback::processor::Processor;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -29,12 +29,12 @@ struct Newer {
 
 impl Newer {
     async fn start(db: &Database) -> Self {
-        let rules = Rules { version: RULES + 1, ..Rules::current("order_id") };
+        let rules = Rules { version: RULES_VERSION + 1, ..Rules::current("order_id") };
         let processor = Processor { database: options(&db.url), rules, woken: Arc::new(Notify::new()), limit: LIMIT };
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let running = tokio::spawn(async move { processor.run(stopped).await });
-        db.until(&format!("select exists (select from clawback.processors where rules = {})", RULES + 1)).await;
+        db.until(&format!("select exists (select from clawback.processors where rules = {})", RULES_VERSION + 1)).await;
         Self { stop, running }
     }
 
@@ -42,7 +42,7 @@ impl Newer {
     async fn end(self, db: &Database) {
         self.stop.cancel();
         self.running.await.expect("a clean end");
-        db.execute(&format!("delete from clawback.processors where rules = {}", RULES + 1)).await;
+        db.execute(&format!("delete from clawback.processors where rules = {}", RULES_VERSION + 1)).await;
     }
 }
 
@@ -63,18 +63,18 @@ async fn two_releases_side_by_side_and_the_way_back_end_in_the_same_state() {
     let (before, after): (Vec<_>, Vec<_>) = lives.iter().map(|life| life.split_at(life.len() / 2)).unzip();
     app.deliver_all(before.into_iter().flatten()).await;
     app.db.settle().await;
-    assert!(made_by(&app.db, RULES).await);
+    assert!(made_by(&app.db, RULES_VERSION).await);
     let newer = Newer::start(&app.db).await;
     app.deliver_all(after.into_iter().flatten()).await;
     app.db.settle().await;
-    assert!(made_by(&app.db, RULES + 1).await, "the older processor stands by");
+    assert!(made_by(&app.db, RULES_VERSION + 1).await, "the older processor stands by");
     assert_eq!(state(&app.db).await, right);
 
     // What the newer release misread is retracted.
-    app.db.execute(&MISREAD.replace("rules = 0", &format!("rules = {}", RULES + 1))).await;
+    app.db.execute(&MISREAD.replace("rules = 0", &format!("rules = {}", RULES_VERSION + 1))).await;
     newer.end(&app.db).await;
     app.see(&all.iter().map(again).collect::<Vec<_>>()).await;
-    assert!(made_by(&app.db, RULES).await);
+    assert!(made_by(&app.db, RULES_VERSION).await);
     assert_eq!(state(&app.db).await, right);
     assert_eq!(app.db.rows(UNPROCESSED).await, Vec::<Value>::new());
 }
@@ -136,6 +136,6 @@ async fn a_full_rebuild_while_events_arrive_ends_right_despite_two_kills() {
     db.settle().await;
     assert_eq!(serving.terminate(Duration::from_secs(10)).await.code, Some(0));
     assert!(state(&db).await == right, "another state");
-    assert!(made_by(&db, RULES).await);
+    assert!(made_by(&db, RULES_VERSION).await);
     assert_eq!(db.rows(UNPROCESSED).await, Vec::<Value>::new());
 }
