@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::apply::{self, Batch, BatchError, Cause, Counts, Rules, Take, Taken};
 use crate::backoff;
 use crate::store::ledger::{self, FinishedEvent, Outcome};
-use crate::store::{follow_ups, health, migrations, rebuilds};
+use crate::store::{follow_ups, health, migrations, rebuilds, sqlstate};
 use crate::telemetry;
 use crate::terminal::error_chain::error_chain;
 
@@ -251,20 +251,16 @@ fn is_disconnected(error: &sqlx::Error) -> bool {
 }
 
 /// Errors that say nothing about the events: connection (08), read-only server (25), deadlock (40), missing migration
-/// or grant (42), out of resources (53), lock time-out (55), shutdown or cancelled statement (57), system error (58):
-/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+/// or grant (42), out of resources (53), lock time-out (55), shutdown or cancelled statement (57), system error (58).
 fn is_transient(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|refusal| refusal.code());
-    let code = code.as_deref().unwrap_or_default();
-    ["08", "25", "40", "42", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
+    sqlstate::is_any(error, &["08", "25", "40", "42", "53", "55", "57", "58"])
 }
 
 /// For an event that failed alone. A constraint violation (23) may be one of a newer release's constraints, which that
 /// release satisfies.
 async fn is_unrelated_to_event(conn: &mut PgConnection, cause: &Cause) -> Result<bool, sqlx::Error> {
     let Cause::Database(error) = cause else { return Ok(false) };
-    let refused = error.as_database_error().and_then(|refusal| refusal.code());
-    if refused.is_some_and(|code| code.starts_with("23")) {
+    if sqlstate::is_any(error, &["23"]) {
         return Ok(health::schema_version(conn).await? > Some(migrations::required_version()));
     }
     Ok(is_transient(error) && !took_too_long(error))
@@ -272,7 +268,7 @@ async fn is_unrelated_to_event(conn: &mut PgConnection, cause: &Cause) -> Result
 
 /// A statement timed out: for an event alone that is its own fault, and would repeat for ever.
 fn took_too_long(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|refusal| refusal.code()).as_deref() == Some("57014")
+    sqlstate::is_any(error, &["57014"])
 }
 
 async fn until_due(conn: &mut PgConnection) -> Result<Duration, sqlx::Error> {

@@ -9,14 +9,13 @@ use sqlx::{ConnectOptions, PgConnection};
 use tokio::time::timeout;
 
 use super::config;
+use crate::store::sqlstate;
 use crate::terminal::error_chain::error_chain;
 
 /// A host that drops packets never answers.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For one answer: a connection that is cut silently gives none.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
-/// `insufficient_privilege`.
-const FORBIDDEN: &str = "42501";
 
 /// Connects, or says what was tried.
 pub(crate) async fn connect(database: &config::Database) -> anyhow::Result<PgConnection> {
@@ -70,7 +69,7 @@ pub(crate) fn permitted<T>(answer: sqlx::Result<T>) -> sqlx::Result<Option<T>> {
     }
 }
 
-/// Whether the role lacks a right.
+/// Whether the role lacks a right: `insufficient_privilege`.
 pub(crate) fn forbidden(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(|refusal| refusal.code().as_deref() == Some(FORBIDDEN))
+    sqlstate::is_any(error, &["42501"])
 }

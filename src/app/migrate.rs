@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 pub(crate) use super::database::place;
 use super::database::{forbidden, unreachable};
-use crate::store::{migrations, settings};
+use crate::store::{migrations, settings, sqlstate};
 use crate::terminal::error_chain::error_chain;
 
 /// How often a migration that gets no lock is tried, about three seconds each time.
@@ -34,7 +34,7 @@ pub async fn migrate(database: &PgConnectOptions) -> Result<(), MigrateError> {
 /// `lock_not_available`.
 fn is_locked(error: &MigrateError) -> bool {
     let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else { return false };
-    error.as_database_error().and_then(|refusal| refusal.code()).as_deref() == Some("55P03")
+    sqlstate::is_any(error, &["55P03"])
 }
 
 async fn migrate_once(database: &PgConnectOptions) -> Result<(), MigrateError> {

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::config::Misconfigured;
 use super::migrate::{migrate, place, why};
 use crate::backoff;
-use crate::store::{health, settings};
+use crate::store::{health, settings, sqlstate};
 use crate::terminal::error_chain::error_chain;
 
 /// Runs pending migrations if `run_migrations`, and records the order key.
@@ -98,13 +98,9 @@ fn other_order_key(known: &str, given: &str) -> Misconfigured {
 
 /// Whether a failed migration is worth retrying: the server is unreachable (08), read-only or a standby (25006),
 /// starting or stopping (57), out of resources (53), refuses the password (28) or lacks the database as yet (3D000), or
-/// another replica was first (23505, 40, 42P06, 42P07, 55). Anything else needs a person:
-/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+/// another replica was first (23505, 40, 42P06, 42P07, 55). Anything else needs a person.
 fn is_transient(error: &MigrateError) -> bool {
     let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else { return false };
-    let Some(error) = error.as_database_error() else { return true };
-    let code = error.code().unwrap_or_default();
-    ["08", "23505", "25006", "28", "3D000", "40", "42P06", "42P07", "53", "55", "57"]
-        .iter()
-        .any(|known| code.starts_with(known))
+    let codes = ["08", "23505", "25006", "28", "3D000", "40", "42P06", "42P07", "53", "55", "57"];
+    error.as_database_error().is_none() || sqlstate::is_any(error, &codes)
 }

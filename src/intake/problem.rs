@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Unavailable;
 use crate::store::health::Access;
+use crate::store::sqlstate;
 use crate::terminal::error_chain::error_chain;
 
 /// For one statement, and for connecting. Stripe does not document its time-out; this is well below any likely one.
@@ -32,14 +33,10 @@ impl Problem {
     /// Whether one event's data was refused. Then the others of the batch can be stored; after anything else
     /// (connection lost, read-only server, unknown commit) it is unknown what was stored.
     ///
-    /// SQLSTATE 21 cardinality violation, 22 data exception, 23 integrity constraint violation,
-    /// 54 program limit exceeded: <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+    /// 21 cardinality violation, 22 data exception, 23 integrity constraint violation, 54 program limit exceeded.
     pub(super) fn is_about_data(&self) -> bool {
         match self {
-            Self::Database(error) => error
-                .as_database_error()
-                .and_then(|error| error.code())
-                .is_some_and(|code| ["21", "22", "23", "54"].iter().any(|c| code.starts_with(c))),
+            Self::Database(error) => sqlstate::is_any(error, &["21", "22", "23", "54"]),
             Self::TooSlow | Self::NotWritable(_) => false,
         }
     }

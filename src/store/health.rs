@@ -2,6 +2,8 @@
 
 use sqlx::PgConnection;
 
+use super::sqlstate;
+
 /// The newest applied migration; none on a database that was never migrated.
 ///
 /// # Errors
@@ -12,14 +14,10 @@ pub async fn schema_version(conn: &mut PgConnection) -> Result<Option<i64>, sqlx
     let version =
         sqlx::query_scalar("select max(version) from clawback.migrations where success").fetch_one(conn).await;
     match version {
-        Err(sqlx::Error::Database(error)) if is_unknown_table(error.code().as_deref()) => Ok(None),
+        // `undefined_table`; a missing schema has the same code.
+        Err(error) if sqlstate::is_any(&error, &["42P01"]) => Ok(None),
         other => other,
     }
-}
-
-/// `undefined_table`; a missing schema has the same code.
-fn is_unknown_table(code: Option<&str>) -> bool {
-    code == Some("42P01")
 }
 
 /// Whether a server takes writes.

@@ -17,3 +17,4 @@ pub mod queries;
 pub mod rebuilds;
 pub mod replays;
 pub mod settings;
+pub mod sqlstate;
