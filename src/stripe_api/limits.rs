@@ -89,3 +89,42 @@ impl Lane {
         *self.full_at.lock().unwrap_or_else(PoisonError::into_inner) > Instant::now()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_bucket_is_spent_at_once_and_then_refills_steadily() {
+        let before = Instant::now();
+        let lane = Lane::new(Limits { per_second: 10, at_once: 2 });
+        let from: Vec<_> = (0..30).map(|_| lane.take()).collect();
+        let after = Instant::now();
+        assert!(from[..10].iter().all(|moment| *moment <= after));
+        assert!(from[29] >= before + Duration::from_millis(1_990), "{:?}", from[29] - before);
+        assert!(from[29] <= after + Duration::from_secs(2));
+    }
+
+    #[tokio::test]
+    async fn a_place_is_free_again_when_its_turn_is_over() {
+        let lane = Lane::new(Limits { per_second: 1_000, at_once: 2 });
+        let first = lane.turn().await;
+        let _second = lane.turn().await;
+        assert_eq!(lane.places.available_permits(), 0);
+        drop(first);
+        let _third = lane.turn().await;
+    }
+
+    #[test]
+    fn each_account_has_a_lane_and_idle_ones_are_forgotten() {
+        let lanes = Lanes::new(Limits { per_second: 1, at_once: 1 });
+        let kept = lanes.lane(0);
+        let busy = lanes.lane(1);
+        busy.take();
+        drop(busy);
+        (2..=MANY + 1).for_each(|account| drop(lanes.lane(account)));
+        assert!(Arc::ptr_eq(&kept, &lanes.lane(0)));
+        assert!(lanes.lane(1).is_busy());
+        assert!(lanes.lanes.lock().expect("lanes").len() <= 3);
+    }
+}
