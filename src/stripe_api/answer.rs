@@ -9,6 +9,8 @@ use time::format_description::well_known::Rfc2822;
 
 /// Longest text that is kept of a header, in bytes.
 const MAX_HEADER: usize = 255;
+/// Longest wait that Stripe may ask for, in seconds.
+const MAX_WAIT: u64 = 86_400;
 
 /// An object that Stripe answered with.
 #[derive(Clone, Debug)]
@@ -68,7 +70,7 @@ impl Head {
             replayed: text("idempotent-replayed"),
             date: text("date").and_then(|date| OffsetDateTime::parse(&date, &Rfc2822).ok()),
             advice: text("stripe-should-retry").and_then(|word| advice(&word)),
-            retry_after: text("retry-after").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs),
+            retry_after: text("retry-after").and_then(|seconds| wait(&seconds)),
             rate_limited_reason: text("stripe-rate-limited-reason"),
             notice: text("stripe-notice"),
         }
@@ -82,6 +84,11 @@ impl Head {
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let text = headers.get(name)?.to_str().ok()?;
     Some(text.chars().take(MAX_HEADER).collect())
+}
+
+fn wait(seconds: &str) -> Option<Duration> {
+    let seconds: u64 = seconds.parse().ok()?;
+    Some(Duration::from_secs(seconds.min(MAX_WAIT)))
 }
 
 fn advice(word: &str) -> Option<Advice> {
@@ -117,6 +124,8 @@ mod tests {
         assert_eq!(head.date, Some(datetime!(2026-11-26 09:12:55 UTC)));
         assert_eq!((head.advice, head.retry_after), (Some(Advice::Stop), Some(Duration::from_secs(3))));
         assert_eq!(head.rate_limited_reason.as_deref(), Some("global-concurrency"));
+        let long = read(&[("retry-after", "18446744073709551615")]);
+        assert_eq!(long.retry_after, Some(Duration::from_secs(86_400)));
         let odd = read(&[("date", "soon"), ("stripe-should-retry", "maybe"), ("retry-after", "-1")]);
         assert_eq!(odd, Head::default());
     }

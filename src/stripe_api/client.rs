@@ -153,10 +153,12 @@ impl Calls {
     }
 
     async fn try_once(&self, request: &Request, deadline: Instant) -> Result<Answer, Error> {
-        let Ok(_turn) = timeout_at(deadline, self.lane.turn()).await else {
-            return Err(unanswered(&request.line, Problem::NoTurn, None));
-        };
+        let turn = timeout_at(deadline, self.lane.turn()).await;
         let started = Instant::now();
+        // A lease that ran out may be somebody else's now.
+        if turn.is_err() || started >= deadline {
+            return Err(unanswered(&request.line, Problem::NoTurn, None));
+        }
         let end = deadline.min(started + request.time());
         let outcome = match timeout_at(end, self.exchange(request, started)).await {
             Ok(outcome) => outcome,

@@ -84,7 +84,7 @@ pub enum Problem {
     Status,
     /// There was no connection, so that nothing was sent.
     NotConnected,
-    /// The rate limit of this process left no room before the deadline; nothing was sent.
+    /// The deadline came before the call's turn under the rate limit of this process; nothing was sent.
     NoTurn,
     /// The answer was not complete in time.
     TimedOut,
@@ -167,7 +167,7 @@ impl Problem {
         match self {
             Self::Status => "error",
             Self::NotConnected => "cannot connect",
-            Self::NoTurn => "the client-side rate limit left no room before the deadline",
+            Self::NoTurn => "the deadline came before the call was sent, under the client-side rate limit",
             Self::TimedOut => "no complete answer in time",
             Self::Cut => "the connection broke before the answer was complete",
             Self::NotJson => "the answer is not a JSON object",

@@ -11,7 +11,7 @@ use super::path::Path;
 use super::request::{Multipart, Request};
 
 /// A file to be uploaded.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct EvidenceFile<'a> {
     /// Its name. Folders before it are left out.
     pub name: &'a str,

@@ -121,7 +121,7 @@ impl Pages {
             State::Stuck(problem) => return Err(self.walk.malformed(problem)),
             State::Start if self.walk.pages_left == 0 => return Err(self.walk.malformed(TOO_MANY)),
             State::Start => self.walk.read().await?,
-            State::Ahead(reading) => reading.await.unwrap_or_else(|error| resume(error))?,
+            State::Ahead(reading) => reading.await.unwrap_or_else(resume)?,
         };
         if page.has_more {
             self.state = self.walk.advance(page.last_id.clone());

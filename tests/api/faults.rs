@@ -207,6 +207,15 @@ async fn a_call_without_a_turn_before_its_deadline_is_not_sent() {
 }
 
 #[tokio::test]
+async fn a_call_after_its_deadline_is_not_sent() {
+    let stub = Stub::play([Reply::of(200, "", OBJECT)]).await;
+    let limit = TimeLimit::Until(tokio::time::Instant::now());
+    let client = client(&stub.url(), Limits::default());
+    assert_retry(post(&client.calls(&Scope::own(Mode::Test), limit).expect("a key")).await, Problem::NoTurn);
+    assert_eq!(stub.requests().len(), 0);
+}
+
+#[tokio::test]
 async fn without_a_key_for_the_mode_nothing_is_sent() {
     let stub = Stub::play([]).await;
     let limit = TimeLimit::PerCall(SOON);

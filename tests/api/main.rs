@@ -3,5 +3,6 @@
 mod capture;
 mod faults;
 mod lists;
+mod logs;
 mod sdk;
 mod stub;
