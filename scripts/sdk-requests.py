@@ -23,7 +23,8 @@ recorded = []
 
 
 def parts(content_type, body):
-    message = email.message_from_bytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body, policy=email.policy.HTTP)
+    head = f"Content-Type: {content_type}\r\n\r\n".encode()
+    message = email.message_from_bytes(head + body, policy=email.policy.HTTP)
     for part in message.iter_parts():
         fields = {
             "name": part.get_param("name", header="content-disposition"),
@@ -111,7 +112,8 @@ def calls(client):
     created = {"gte": 1764000000, "lt": 1764086400}
     thin = thin_event(client)
     return {
-        "retrieve_charge": lambda: v1.charges.retrieve("ch_1", {"expand": ["refunds", "balance_transaction"]}, CONNECTED),
+        "retrieve_charge": lambda: v1.charges.retrieve(
+            "ch_1", {"expand": ["refunds", "balance_transaction"]}, CONNECTED),
         "retrieve_payment_intent": lambda: v1.payment_intents.retrieve("pi_1", {"expand": ["latest_charge"]}),
         "create_refund": lambda: v1.refunds.create({
             "charge": "ch_1", "amount": 1050, "reason": "requested_by_customer", "reverse_transfer": True,
@@ -121,7 +123,8 @@ def calls(client):
         "retrieve_refund": lambda: v1.refunds.retrieve("re_1"),
         "cancel_refund": lambda: v1.refunds.cancel("re_1", options=key("cancel_refund")),
         "refunds_of_charge": lambda: v1.refunds.list({"charge": "ch_1", "limit": 100}),
-        "refunds_of_payment_intent": lambda: v1.refunds.list({"payment_intent": "pi_1", "limit": 100, "starting_after": "re_9"}),
+        "refunds_of_payment_intent": lambda: v1.refunds.list({
+            "payment_intent": "pi_1", "limit": 100, "starting_after": "re_9"}),
         "retrieve_dispute": lambda: v1.disputes.retrieve("du_1"),
         "disputes_of_charge": lambda: v1.disputes.list({"charge": "ch_1", "limit": 100}),
         "disputes_of_payment_intent": lambda: v1.disputes.list({"payment_intent": "pi_1", "limit": 100}),
@@ -140,7 +143,8 @@ def calls(client):
             {"purpose": "dispute_evidence", "file": evidence_file()}, {**CONNECTED, **key("upload_evidence")}),
         "retrieve_event": lambda: v1.events.retrieve("evt_1"),
         "events": lambda: v1.events.list({
-            "types": ["charge.refunded", "charge.dispute.created"], "created": created, "limit": 100, "ending_before": "evt_1"}),
+            "types": ["charge.refunded", "charge.dispute.created"], "created": created, "limit": 100,
+            "ending_before": "evt_1"}),
         "retrieve_thin_event": lambda: client.v2.core.events.retrieve("evt_1Thin"),
         "retrieve_related": lambda: thin.fetch_related_object(),
         "webhook_endpoints": lambda: v1.webhook_endpoints.list({"limit": 100}),

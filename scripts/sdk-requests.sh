@@ -21,7 +21,8 @@ if ! { installed python3 python3 && installed pip3 python3-pip; }; then
     exit 1
 fi
 
-PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --target "$scratch/python" "$sdk"
+PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore \
+    python3 -m pip install --quiet --target "$scratch/python" "$sdk"
 PYTHONPATH=$scratch/python PYTHONDONTWRITEBYTECODE=1 python3 scripts/sdk-requests.py >"$scratch/requests.json"
 
 if [[ ${1:-} == write ]]; then
