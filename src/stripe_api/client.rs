@@ -49,9 +49,9 @@ pub enum SetupError {
         "the base URLs of Stripe's API must begin with https:// when there is a live API key, or be on this machine"
     )]
     Exposed,
-    /// TLS cannot be set up.
+    /// TLS cannot be set up: the system has no certificates of authorities, for instance.
     #[error("cannot make an HTTP client: {0}")]
-    Http(#[from] reqwest::Error),
+    Http(String),
 }
 
 /// On whose behalf a call is made.
@@ -105,7 +105,8 @@ impl Client {
             return Err(SetupError::Exposed);
         }
         let lanes = Lanes::new(settings.limits);
-        Ok(Self(Arc::new(Shared { http: http()?, settings, lanes, notice_logged: AtomicBool::new(false) })))
+        let http = http().map_err(|error| SetupError::Http(root_cause(&error)))?;
+        Ok(Self(Arc::new(Shared { http, settings, lanes, notice_logged: AtomicBool::new(false) })))
     }
 
     /// The calls on one account.
