@@ -23,10 +23,10 @@ pub struct StripeApi {
     /// A file that contains it
     #[arg(long, env = "STRIPE_API_KEY_FILE")]
     pub api_key_file: Option<PathBuf>,
-    /// URL of Stripe's API, for a double of Stripe [default: https://api.stripe.com]
+    /// URL of Stripe's API, for a double of Stripe [default: Stripe's own]
     #[arg(long, env = "STRIPE_API_BASE")]
     pub stripe_api_base: Option<String>,
-    /// URL that files are uploaded to, for a double of Stripe [default: https://files.stripe.com]
+    /// URL that files are uploaded to, for a double of Stripe [default: Stripe's own]
     #[arg(long, env = "STRIPE_FILES_BASE")]
     pub stripe_files_base: Option<String>,
 }
