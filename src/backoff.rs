@@ -13,9 +13,15 @@ const LONGEST: Duration = Duration::from_secs(2);
 /// that replicas do not retry in step.
 #[must_use]
 pub(crate) fn delay(failures: u32) -> Duration {
-    let delays = ExponentialBuilder::default().with_min_delay(SHORTEST).with_max_delay(LONGEST).without_max_times();
+    between(SHORTEST, LONGEST, failures)
+}
+
+/// The same between other bounds, which are those without jitter.
+#[must_use]
+pub(crate) fn between(shortest: Duration, longest: Duration, failures: u32) -> Duration {
+    let delays = ExponentialBuilder::default().with_min_delay(shortest).with_max_delay(longest).without_max_times();
     let position = failures.saturating_sub(1).min(16) as usize;
-    delays.with_jitter().build().nth(position).unwrap_or(LONGEST)
+    delays.with_jitter().build().nth(position).unwrap_or(longest)
 }
 
 #[cfg(test)]

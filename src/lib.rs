@@ -28,7 +28,7 @@
 //! | 4 | [`app`] | configuration, and the one place that puts a running service together |
 //! | 3 | [`http`], [`processor`] | the webhook, the probes and metrics; when a batch runs, and what happens when one fails |
 //! | 2 | [`intake`], [`apply`] | storing events with group commit; one batch: load, fold, save. Transactions begin and end here |
-//! | 1 | [`store`], [`handlers`] | all SQL; Stripe's objects as facts (pure) |
+//! | 1 | [`store`], [`handlers`], [`stripe_api`] | all SQL; Stripe's objects as facts (pure); the client of Stripe's API, which knows no payment |
 //! | 0 | [`domain`], [`stripe`], [`telemetry`], `backoff`, `terminal` | what facts add up to (pure); signature, envelope, reading of objects (pure); metrics; the back-off policy; output for people |
 //!
 //! [`dev::model`] is a model of Stripe: objects by id that change and emit the events that Stripe would send.
@@ -156,7 +156,8 @@
 //!
 //! # Where the next things belong
 //!
-//! - The client of Stripe's API: `stripe_api`, on floor 1, knowing no payment.
+//! - Another endpoint of Stripe's: a method in [`stripe_api`], and a request of Stripe's SDK to compare it with, in
+//!   `scripts/sdk-requests.py`.
 //! - The executor that calls Stripe (refunds, evidence): on floor 3 beside [`processor`]. A call is a row that is
 //!   committed before it is made, and no call is made inside a transaction.
 //! - What was fetched from Stripe: an event in the ledger, so that the set of events stays the whole truth. What people
@@ -176,5 +177,6 @@ pub mod intake;
 pub mod processor;
 pub mod store;
 pub mod stripe;
+pub mod stripe_api;
 pub mod telemetry;
 mod terminal;

@@ -3,6 +3,7 @@
 //! A missing or malformed setting is a [`Misconfigured`]: one line that names it and says how to fix it, without any
 //! secret.
 
+mod stripe_api;
 mod url;
 
 use std::collections::HashSet;
@@ -16,6 +17,8 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::domain::Marks;
 use crate::stripe::signature::Secrets;
+
+pub use self::stripe_api::StripeApi;
 
 /// A year, in seconds.
 const YEAR: i64 = 365 * 86_400;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms and their floors: a room uses its own and lower floors only, and of its own floor only itself.
-const FLOORS: [(&str, u8); 15] = [
+const FLOORS: [(&str, u8); 16] = [
     ("commands", 6),
     ("cli", 5),
     ("dev", 5),
@@ -16,6 +16,7 @@ const FLOORS: [(&str, u8); 15] = [
     ("apply", 2),
     ("store", 1),
     ("handlers", 1),
+    ("stripe_api", 1),
     ("backoff", 0),
     ("domain", 0),
     ("stripe", 0),

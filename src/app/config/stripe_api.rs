@@ -1,0 +1,98 @@
+//! Settings of the client of Stripe's API: keys, and where the API is.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Misconfigured, secret};
+use crate::stripe_api::{Base, Keys, Limits, Settings};
+
+/// The keys of Stripe's API, and where it is. Without a key nothing is asked of Stripe.
+#[derive(Clone, Debug, Args)]
+pub struct StripeApi {
+    /// API keys, one per mode, separated by commas or white space; restricted keys are enough
+    #[arg(long, env = "STRIPE_API_KEYS", hide_env_values = true)]
+    pub api_keys: Option<SecretString>,
+    /// A file that contains them
+    #[arg(long, env = "STRIPE_API_KEYS_FILE")]
+    pub api_keys_file: Option<PathBuf>,
+    /// The same as --api-keys, for a single key
+    #[arg(long, env = "STRIPE_API_KEY", hide_env_values = true)]
+    pub api_key: Option<SecretString>,
+    /// A file that contains it
+    #[arg(long, env = "STRIPE_API_KEY_FILE")]
+    pub api_key_file: Option<PathBuf>,
+    /// URL of Stripe's API, for a double of Stripe [default: Stripe's own]
+    #[arg(long, env = "STRIPE_API_BASE")]
+    pub stripe_api_base: Option<String>,
+    /// URL that files are uploaded to, for a double of Stripe [default: Stripe's own]
+    #[arg(long, env = "STRIPE_FILES_BASE")]
+    pub stripe_files_base: Option<String>,
+}
+
+impl StripeApi {
+    /// What a client is made with, with the default limits. There may be no key in it.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when a file cannot be read, a key or a URL is malformed, or two keys are of one mode.
+    pub fn settings(&self) -> Result<Settings, Misconfigured> {
+        let api_base = base("STRIPE_API_BASE", self.stripe_api_base.as_deref(), Base::api);
+        let files_base = base("STRIPE_FILES_BASE", self.stripe_files_base.as_deref(), Base::files);
+        let (keys, (api_base, files_base)) =
+            Misconfigured::both(self.keys(), Misconfigured::both(api_base, files_base))?;
+        Ok(Settings { keys, api_base, files_base, limits: Limits::default() })
+    }
+
+    fn keys(&self) -> Result<Keys, Misconfigured> {
+        let given = match secret(&self.api_keys, &self.api_keys_file)? {
+            Some(keys) => Some(keys),
+            None => secret(&self.api_key, &self.api_key_file)?,
+        };
+        let Some(text) = given else { return Ok(Keys::default()) };
+        Keys::parse(text.expose_secret()).map_err(|error| Misconfigured(format!("STRIPE_API_KEYS: {error}")))
+    }
+}
+
+/// An empty variable counts as unset.
+fn base(name: &str, given: Option<&str>, stripes: fn() -> Base) -> Result<Base, Misconfigured> {
+    match given.map(str::trim).filter(|text| !text.is_empty()) {
+        Some(text) => Base::parse(text).map_err(|error| Misconfigured(format!("{name}: {error}"))),
+        None => Ok(stripes()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stripe_api::Mode;
+
+    fn given(keys: &str, base: &str) -> StripeApi {
+        StripeApi {
+            api_keys: None,
+            api_keys_file: None,
+            api_key: Some(SecretString::from(keys)),
+            api_key_file: None,
+            stripe_api_base: Some(base.to_owned()),
+            stripe_files_base: None,
+        }
+    }
+
+    #[test]
+    fn unset_and_empty_settings_mean_stripe_itself_and_no_key() {
+        let settings = given("", " ").settings().expect("settings");
+        assert_eq!((settings.api_base, settings.files_base), (Base::api(), Base::files()));
+        assert_eq!(settings.keys.modes(), []);
+        let settings = given("rk_test_1\n", "http://127.0.0.1:1").settings().expect("settings");
+        assert_eq!(settings.keys.modes(), [Mode::Test]);
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_named_and_not_quoted() {
+        let refused = given("pk_live_secret", "ftp://secret").settings().expect_err("malformed").to_string();
+        assert!(refused.contains("STRIPE_API_KEYS: ") && refused.contains("STRIPE_API_BASE: "), "{refused}");
+        assert!(!refused.contains("secret;") && !refused.contains("pk_live_secret"), "{refused}");
+        let twice = given("sk_live_a rk_live_b", "").settings().expect_err("two keys").to_string();
+        assert_eq!(twice, "STRIPE_API_KEYS: there are two API keys of live mode: set one per mode");
+    }
+}

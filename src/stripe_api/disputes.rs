@@ -1,0 +1,82 @@
+//! Disputes: reading, evidence, accepting.
+
+use super::answer::Answer;
+use super::client::Calls;
+use super::error::Error;
+use super::key::IdempotencyKey;
+use super::pages::Pages;
+use super::params::Params;
+use super::path::Path;
+use super::refunds::Of;
+use super::request::Request;
+
+const DISPUTES: &str = "/v1/disputes";
+
+/// Whether evidence is submitted. Stripe's own default would submit it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Submit {
+    /// Stage it: it can still be changed.
+    Later,
+    /// Submit all that is staged. Normally this can be done once.
+    Now,
+}
+
+impl Calls {
+    /// A dispute.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn retrieve_dispute(&self, id: &str) -> Result<Answer, Error> {
+        self.send(&Request::get(Path::object(DISPUTES, id, None)?, Params::new())).await
+    }
+
+    /// Sets evidence, and submits it if told so. `fields` are as Stripe names them, with dots where they nest
+    /// (`appeal.card.supporting_files[0]`), each with its text or file id; an empty text unsets one.
+    ///
+    /// # Errors
+    /// [`Error`]; after [`Error::Unknown`] it may have been submitted.
+    pub async fn update_dispute(
+        &self,
+        id: &str,
+        fields: &[(&str, &str)],
+        submit: Submit,
+        key: &IdempotencyKey,
+    ) -> Result<Answer, Error> {
+        let evidence = fields.iter().fold(Params::new(), |params, (name, value)| params.set(&nested(name), value));
+        let params = evidence.set("submit", submit == Submit::Now);
+        self.send(&Request::post(Path::object(DISPUTES, id, None)?, params, key)).await
+    }
+
+    /// Accepts a dispute as lost. This cannot be undone.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn close_dispute(&self, id: &str, key: &IdempotencyKey) -> Result<Answer, Error> {
+        self.send(&Request::post(Path::object(DISPUTES, id, Some("close"))?, Params::new(), key)).await
+    }
+
+    /// The disputes of a charge or payment intent.
+    #[must_use]
+    pub fn disputes_of(&self, of: Of<'_>) -> Pages {
+        Pages::new(self, Path::of(DISPUTES), of.params())
+    }
+}
+
+/// `a.b[0]` as a parameter of the evidence: `evidence[a][b][0]`.
+fn nested(field: &str) -> String {
+    field.split('.').fold("evidence".to_owned(), |name, part| match part.split_once('[') {
+        Some((part, index)) => format!("{name}[{part}][{index}"),
+        None => format!("{name}[{part}]"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nested;
+
+    #[test]
+    fn dots_and_indices_nest() {
+        assert_eq!(nested("receipt"), "evidence[receipt]");
+        assert_eq!(nested("appeal.card.supporting_files[0]"), "evidence[appeal][card][supporting_files][0]");
+    }
+}
