@@ -71,7 +71,7 @@ async fn ask(conn: &mut PgConnection, args: &Rebuild) -> anyhow::Result<()> {
         return terminal::json(&json!({ "queued": queued, "replayed": read }));
     }
     if read > 0 {
-        say!("{} ignored or failed before can be read now and will be processed", counted(read, "event"));
+        say!("{} ignored or failed before can be read now and will be processed", count(read, "event"));
     }
     say!("{} queued for rebuild: the running service does it beside new events", count(queued, "payment"));
     Ok(())
@@ -135,7 +135,7 @@ async fn dry_run(conn: &mut PgConnection, args: &Rebuild) -> anyhow::Result<()> 
         all.changes += part.changes;
         add(&mut all.asked, part.asked);
         add(&mut all.history, part.history);
-        progress.show(&format!("{} checked", counted(looked_at, "payment")));
+        progress.show(&format!("{} checked", count(looked_at, "payment")));
     }
     drop(progress);
     print(args.json, looked_at, &all, ask_since)
@@ -150,15 +150,11 @@ fn print(json: bool, looked_at: usize, all: &Rehearsal, ask_since: OffsetDateTim
             "discarded": all.history,
         }));
     }
-    say!("{} checked; rows of order_history that would be written: {}", counted(looked_at, "payment"), all.changes);
+    say!("{} checked; rows of order_history that would be written: {}", count(looked_at, "payment"), all.changes);
     say!("follow-ups that would be enqueued: {}", by_kind(&all.asked));
     let ask_since = moment::exact(ask_since);
     say!("follow-ups that would be kept as discarded, from before {ask_since}: {}", by_kind(&all.history));
     Ok(())
-}
-
-fn counted(many: usize, one: &str) -> String {
-    count(i64::try_from(many).unwrap_or(i64::MAX), one)
 }
 
 async fn dry_run_of(

@@ -64,7 +64,7 @@ fn heading(asked: &str, story: &Story) -> String {
         (None, []) => format!("{} was received, but the payment it belongs to is not known\n", escaped(asked)),
         (None, unlinked) => {
             let first = escaped(&unlinked[0].subject.payment_id);
-            let count = count(i64::try_from(unlinked.len()).unwrap_or(i64::MAX), "payment");
+            let count = count(unlinked.len(), "payment");
             format!("{count} not linked to an order: run `clawback payments link {first} ORDER` to link it\n")
         }
     }
