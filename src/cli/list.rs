@@ -17,7 +17,7 @@ use crate::terminal::{self, Screen, escaped, quoted, say};
 #[derive(Debug, Args)]
 pub(super) struct Listing {
     /// Maximum rows
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+    #[arg(long, default_value_t = 50, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(1..=10_000))]
     pub limit: i64,
     /// Continue after this ID, the last one of the previous page
     #[arg(long, value_name = "ID")]

@@ -36,8 +36,8 @@ pub(crate) struct Rebuild {
     /// Every payment; events that were ignored or failed and can be read now are processed first
     #[arg(long)]
     all: bool,
-    /// What is wanted for the first time and happened before this time is kept as discarded, for `follow-ups requeue`
-    /// to bring back [default: now]
+    /// Insert newly desired follow-ups whose cause is older than this as discarded; bring them back with `follow-ups
+    /// requeue` [default: now]
     #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
     ask_since: Option<Moment>,
     /// Print what would change by the rules of this binary; change nothing
@@ -169,7 +169,7 @@ async fn dry_run_of(
         }
         sleep(LOCK_PAUSE).await;
     }
-    bail!("the service was busy all the time, or one with newer rules is running: use its binary")
+    bail!("could not get the batch lock: the service is busy or runs newer rules; retry, or use its binary")
 }
 
 fn add(all: &mut BTreeMap<String, usize>, part: BTreeMap<String, usize>) {

@@ -80,7 +80,7 @@ pub(crate) fn escaped(text: &str) -> String {
 
 /// Text as one word of a shell command that can be pasted: bash and zsh read `$'…'`.
 pub(crate) fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,=…".contains(c);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,".contains(c);
     let written = escaped(text);
     if !text.is_empty() && text.chars().all(is_plain) {
         return text.to_owned();
@@ -133,7 +133,8 @@ pub(crate) fn is_closed() -> bool {
 /// Set when the reader of standard output has left.
 static CLOSED: OnceLock<()> = OnceLock::new();
 
-fn note(written: io::Result<()>) {
+/// Remembers that standard output could not be written, for [`finish`].
+pub(crate) fn note(written: io::Result<()>) {
     match written {
         // A closed pipe is the reader's choice.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => drop(CLOSED.set(())),

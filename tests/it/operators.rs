@@ -27,9 +27,10 @@ impl TestApp {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_filter_that_cannot_be_is_refused_and_one_that_finds_nothing_says_so() {
     let app = TestApp::start().await;
-    let refused: [(&[&str], &str); 7] = [
+    let refused: [(&[&str], &str); 8] = [
         (&["events", "list", "--state", "done"], "[possible values: pending, processed, ignored, failed]"),
         (&["events", "list", "--limit", "0"], "0 is not in 1..=10000"),
+        (&["orders", "list", "--limit", "-1"], "-1 is not in 1..=10000"),
         (&["events", "list", "--since", "yesterday"], "such as 2026-11-25"),
         (&["events", "replay", "--state", "failed", "--reason", ""], "--reason"),
         (

@@ -1,4 +1,4 @@
-//! `clawback doctor`: checks everything and says of each finding what to do about it, as it is found.
+//! `clawback doctor`: checks the setup and prints a remedy for each problem, as it is found.
 //!
 //! Changes nothing. Exits 1 when something is wrong; a warning is not. What cannot be checked is a finding like any
 //! other, so that the rest is reported too.
