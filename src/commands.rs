@@ -36,7 +36,7 @@ enum Command {
     Demo(demo::Demo),
     /// Run pending migrations
     Migrate(migrate::Migrate),
-    /// Check everything and say what to do about each finding
+    /// Check the setup and print a remedy for each problem
     Doctor(doctor::Doctor),
     /// List orders, show an order's whole story
     Orders(orders::Orders),
@@ -72,9 +72,10 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = match parse() {
         Ok(cli) => cli,
-        // Help and version, or help instead of a missing command: printed as it is.
-        Err(error) if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            error.exit()
+        Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.exit(),
+        Err(help) if !help.use_stderr() => {
+            terminal::note(help.print());
+            return ended(terminal::finish());
         }
         Err(error) => return refuse(&by_variable(usage::one_line(&error.to_string()), Cli::command())),
     };
@@ -82,7 +83,12 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&format!("cannot start: {error}")),
     };
-    match end(runtime, run(cli.command)).and_then(|()| terminal::finish()) {
+    ended(end(runtime, run(cli.command)).and_then(|()| terminal::finish()))
+}
+
+/// The exit code of an outcome. An error is printed.
+fn ended(outcome: anyhow::Result<()>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<config::Misconfigured>() => refuse(&format!("{error:#}")),
         Err(error) => {

@@ -47,10 +47,10 @@ impl Misconfigured {
 #[derive(Clone, Debug, Args)]
 pub struct Database {
     /// Postgres 14 or newer, as postgres://user:password@host/database
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true, help_heading = "Connection")]
     pub database_url: Option<SecretString>,
     /// A file that contains it
-    #[arg(long, env = "DATABASE_URL_FILE", global = true)]
+    #[arg(long, env = "DATABASE_URL_FILE", global = true, help_heading = "Connection")]
     pub database_url_file: Option<PathBuf>,
 }
 

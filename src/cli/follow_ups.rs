@@ -3,7 +3,8 @@
 use anyhow::{bail, ensure};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{ArgGroup, Args, Subcommand};
-use serde::Serialize;
+use serde::de::IntoDeserializer;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
@@ -13,8 +14,9 @@ use super::explain::explained;
 use super::list::{self, Listing};
 use crate::app::{config, database};
 use crate::domain;
+use crate::domain::reconcile::FollowUpState;
 use crate::store::queries::{self, FollowUp, FollowUpFilter};
-use crate::terminal::moment::Moment;
+use crate::terminal::moment::{self, Moment};
 use crate::terminal::progress::Progress;
 use crate::terminal::table::{self, Cell, Column, column, if_any, if_mixed, spare};
 use crate::terminal::{self, Screen, count, say};
@@ -65,7 +67,7 @@ enum Action {
         #[arg(long, requires = "reason")]
         force: bool,
     },
-    /// End follow-ups for ever; recorded in the audit trail
+    /// Discard follow-ups permanently; recorded in the audit trail
     ///
     /// By ID, or all that `follow-ups list` finds with the same options.
     Discard {
@@ -216,22 +218,33 @@ impl Change {
         }
     }
 
-    /// The states that it applies to.
-    fn applies_to(&self, state: &str) -> bool {
-        match self {
-            Self::Requeue { force: true, .. } => ["dead", "ready", "done", "discarded"].contains(&state),
-            Self::Requeue { force: false, .. } => ["dead", "ready"].contains(&state),
-            Self::Discard { .. } => ["ready", "leased", "cancelled", "dead"].contains(&state),
+    /// Why it does not apply to a follow-up; none: it does.
+    fn obstacle(&self, follow_up: &FollowUp) -> Option<String> {
+        let state = FollowUpState::deserialize(follow_up.state.as_str().into_deserializer());
+        let state = state.map_err(|error: serde::de::value::Error| error).ok()?;
+        match (self, state) {
+            (Self::Requeue { .. }, FollowUpState::Leased) => Some(leased(follow_up)),
+            (Self::Requeue { .. }, _) if !follow_up.wanted => Some("is no longer wanted".to_owned()),
+            (Self::Requeue { force: false, .. }, FollowUpState::Done | FollowUpState::Discarded) => {
+                Some(format!("is {}: add --force --reason WHY", follow_up.state))
+            }
+            (Self::Discard { .. }, FollowUpState::Done | FollowUpState::Discarded) => {
+                Some(format!("is {} already", follow_up.state))
+            }
+            (Self::Requeue { .. } | Self::Discard { .. }, _) => None,
         }
     }
 
-    fn refusal(&self) -> &'static str {
-        match self {
-            Self::Requeue { .. } => {
-                "cannot be requeued: not there, leased, no longer wanted, or done or discarded and needs --force"
+    /// The same for one that was refused.
+    async fn refusal(&self, conn: &mut PgConnection, id: i64) -> sqlx::Result<String> {
+        let cause = match database::permitted(queries::follow_up(conn, id).await)? {
+            None => "cannot be changed: to see why, run `clawback grants ROLE --read`".to_owned(),
+            Some(None) => "does not exist".to_owned(),
+            Some(Some(follow_up)) => {
+                self.obstacle(&follow_up).unwrap_or_else(|| "changed meanwhile: try again".to_owned())
             }
-            Self::Discard { .. } => "cannot be discarded: not there, or done or discarded already",
-        }
+        };
+        Ok(format!("follow-up {id} {cause}"))
     }
 
     async fn apply(&self, conn: &mut PgConnection, id: i64) -> sqlx::Result<bool> {
@@ -246,7 +259,9 @@ async fn change(conn: &mut PgConnection, which: Which, change: &Change) -> anyho
     let Which { ids, filter, dry_run, actor, json } = which;
     let ids = if ids.is_empty() { matching(conn, filter.into(), change).await? } else { ids };
     if dry_run {
-        return print_dry_run(&ids, change, json);
+        let (fit, refused) = sorted_out(conn, ids, change).await?;
+        print_dry_run(&fit, change, json)?;
+        return refusals(conn, &refused, change).await;
     }
     let (mut changed, mut refused, progress) = (Vec::new(), Vec::new(), Progress::new());
     let actor = actor.name();
@@ -257,26 +272,49 @@ async fn change(conn: &mut PgConnection, which: Which, change: &Change) -> anyho
             if change.apply(&mut tx, *id).await? { changed.push(*id) } else { refused.push(*id) }
         }
         tx.commit().await?;
-        progress.show(&format!("{} of {} are {}", changed.len(), many(&ids), change.state()));
+        progress.show(&format!("{} of {}: {}", changed.len(), count(ids.len(), "follow-up"), change.state()));
     }
     drop(progress);
     if !changed.is_empty() || refused.is_empty() {
         print_changed(&changed, change, json)?;
     }
-    ensure!(
-        refused.is_empty(),
-        "follow-up {} {}; `clawback follow-ups show {}` tells which",
-        named(&refused),
-        change.refusal(),
-        refused[0]
-    );
+    refusals(conn, &refused, change).await
+}
+
+/// # Errors
+/// When something was refused: the cause for each of the first ten.
+async fn refusals(conn: &mut PgConnection, refused: &[i64], change: &Change) -> anyhow::Result<()> {
+    let mut causes = Vec::new();
+    for id in refused.iter().take(10) {
+        causes.push(change.refusal(conn, *id).await?);
+    }
+    if refused.len() > 10 {
+        causes.push(format!("and {} more", refused.len() - 10));
+    }
+    ensure!(causes.is_empty(), "{}", causes.join("; "));
     Ok(())
+}
+
+fn leased(follow_up: &FollowUp) -> String {
+    let consumer = follow_up.consumer.as_deref().unwrap_or("a consumer");
+    let until = follow_up.leased_until.map_or_else(String::new, |until| format!(" until {}", moment::exact(until)));
+    format!("is leased by {consumer}{until}")
+}
+
+/// Those that the change applies to, and the others.
+async fn sorted_out(conn: &mut PgConnection, ids: Vec<i64>, change: &Change) -> sqlx::Result<(Vec<i64>, Vec<i64>)> {
+    let (mut fit, mut refused) = (Vec::new(), Vec::new());
+    for id in ids {
+        let found = queries::follow_up(conn, id).await?;
+        if found.is_some_and(|found| change.obstacle(&found).is_none()) { fit.push(id) } else { refused.push(id) }
+    }
+    Ok((fit, refused))
 }
 
 /// The ids of all that match and that the change applies to, the oldest first.
 async fn matching(conn: &mut PgConnection, filter: FollowUpFilter, change: &Change) -> sqlx::Result<Vec<i64>> {
     let found = queries::follow_ups(conn, &filter, i64::MAX).await?;
-    let fits = |follow_up: &&FollowUp| change.applies_to(&follow_up.state);
+    let fits = |follow_up: &&FollowUp| change.obstacle(follow_up).is_none();
     Ok(found.iter().rev().filter(fits).map(|follow_up| follow_up.id).collect())
 }
 
@@ -286,7 +324,7 @@ fn print_changed(ids: &[i64], change: &Change, json: bool) -> anyhow::Result<()>
         _ if json => terminal::json(&json!({ "ids": ids, "state": state }))?,
         [] => say!("{NONE}"),
         [id] => say!("follow-up {id} is {state}"),
-        ids => say!("{} are {state}", many(ids)),
+        ids => say!("{} are {state}", count(ids.len(), "follow-up")),
     }
     Ok(())
 }
@@ -295,13 +333,9 @@ fn print_dry_run(ids: &[i64], change: &Change, json: bool) -> anyhow::Result<()>
     match ids {
         _ if json => terminal::json(&json!({ "ids": ids, "state": change.state() }))?,
         [] => say!("{NONE}"),
-        ids => say!("{} would be {}: {}", many(ids), change.state(), named(ids)),
+        ids => say!("{} would be {}: {}", count(ids.len(), "follow-up"), change.state(), named(ids)),
     }
     Ok(())
-}
-
-fn many(ids: &[i64]) -> String {
-    count(i64::try_from(ids.len()).unwrap_or(i64::MAX), "follow-up")
 }
 
 /// The first ten, and how many more there are.

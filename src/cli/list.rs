@@ -11,13 +11,13 @@ use crate::domain::State;
 use crate::store::queries::Page;
 use crate::terminal::moment::Moment;
 use crate::terminal::table::{self, Column};
-use crate::terminal::{self, Screen, say};
+use crate::terminal::{self, Screen, escaped, quoted, say};
 
 /// The options of every list.
 #[derive(Debug, Args)]
 pub(super) struct Listing {
     /// Maximum rows
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+    #[arg(long, default_value_t = 50, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(1..=10_000))]
     pub limit: i64,
     /// Continue after this ID, the last one of the previous page
     #[arg(long, value_name = "ID")]
@@ -47,12 +47,15 @@ impl Listing {
         if self.json {
             terminal::json(&rows)?;
         } else if rows.is_empty() {
-            say!("{none}");
+            match &self.before {
+                Some(before) => say!("no more rows after {}, or no such ID", escaped(before)),
+                None => say!("{none}"),
+            }
         } else {
             terminal::print(format_args!("{}", table::render(&Screen::of_stdout(), columns, &rows)));
         }
         if let Some(last) = rows.last().filter(|_| has_more) {
-            terminal::tell(&format!("more rows: use --before {}, or a larger --limit", id(last)));
+            terminal::tell(&format!("more rows: use --before {}, or a larger --limit", quoted(&id(last))));
         }
         Ok(())
     }

@@ -38,6 +38,6 @@ pub(crate) fn write(args: &Man, command: Command) -> anyhow::Result<()> {
         Ok(std::fs::read_dir(&args.out)?.count())
     })();
     let pages = written.with_context(|| format!("cannot write man pages to {folder}"))?;
-    say!("{} in {folder}", count(i64::try_from(pages).unwrap_or(i64::MAX), "man page"));
+    say!("{} in {folder}", count(pages, "man page"));
     Ok(())
 }

@@ -78,11 +78,19 @@ async fn orders(conn: &mut PgConnection, filter: &OrderFilter, list: &Listing) -
 }
 
 async fn show(conn: &mut PgConnection, id: &str, json: bool) -> anyhow::Result<()> {
-    let Some(story) = read(conn, id).await? else {
+    let mut story = read(conn, id).await?;
+    if story.is_none() {
         let known = queries::recent_order_ids(conn).await?;
-        let meant = nearest(id, &known).map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
-        bail!("no order {id}, and no Stripe object with that ID was received{meant}")
-    };
+        match nearest(id, &known) {
+            // It was processed meanwhile.
+            Some(meant) if meant == id => story = read(conn, id).await?,
+            Some(meant) => {
+                bail!("no order {id}, and no Stripe object with that ID was received; did you mean {meant}?")
+            }
+            None => {}
+        }
+    }
+    let Some(story) = story else { bail!("no order {id}, and no Stripe object with that ID was received") };
     if json {
         return terminal::json(&story);
     }

@@ -77,6 +77,33 @@ async fn payments(conn: &mut PgConnection, filter: &PaymentFilter, list: &Listin
     list.print(PAYMENTS, rows, |payment| payment.payment_id.clone(), "no matching payments")
 }
 
+/// Refuses what cannot be the ID of a payment: a link to it would wait for a payment that never comes.
+fn refuse_other_ids(payment_id: &str, order_id: &str) -> Result<(), config::Misconfigured> {
+    if is_stripe_id(payment_id) {
+        return Ok(());
+    }
+    let swapped = if is_stripe_id(order_id) {
+        format!(
+            "; did you mean `clawback payments link {} {}`?",
+            terminal::quoted(order_id),
+            terminal::quoted(payment_id)
+        )
+    } else {
+        String::new()
+    };
+    Err(config::Misconfigured::new(format!(
+        "{} is not the ID of a payment: it must be one of Stripe, such as pi_… or ch_…{swapped}",
+        terminal::escaped(payment_id)
+    )))
+}
+
+/// Whether text has the shape of Stripe's IDs: lower-case letters, an underscore, and more.
+fn is_stripe_id(text: &str) -> bool {
+    text.split_once('_').is_some_and(|(prefix, rest)| {
+        !prefix.is_empty() && !rest.is_empty() && prefix.bytes().all(|byte| byte.is_ascii_lowercase())
+    })
+}
+
 async fn link(
     conn: &mut PgConnection,
     payment_id: &str,
@@ -84,8 +111,11 @@ async fn link(
     actor: Option<&str>,
     json: bool,
 ) -> anyhow::Result<()> {
+    refuse_other_ids(payment_id, order_id)?;
     // A role with --work only may not look.
-    let known = database::permitted(queries::find(conn, payment_id).await)?.is_none_or(|found| !found.is_empty());
+    let found = database::permitted(queries::find(conn, payment_id).await)?;
+    let known = found.as_ref().is_none_or(|found| !found.is_empty());
+    let before = found.into_iter().flatten().find_map(|row| row.order_id).filter(|before| before != order_id);
     let mut tx = conn.begin().await?;
     queries::act_as(&mut tx, actor).await?;
     queries::link_payment(&mut tx, payment_id, order_id).await?;
@@ -94,7 +124,13 @@ async fn link(
         return terminal::json(&json!({ "payment_id": payment_id, "order_id": order_id, "known": known }));
     }
     let (payment, order) = (terminal::escaped(payment_id), terminal::escaped(order_id));
-    if known {
+    if let Some(before) = before {
+        let before = terminal::escaped(&before);
+        say!(
+            "payment {payment} will be taken from order {before} and linked to order {order} as soon as the service has \
+             processed the link"
+        );
+    } else if known {
         say!("payment {payment} will be linked to order {order} as soon as the service has processed the link");
     } else {
         say!("no payment {payment} was received yet: the link to order {order} applies once it is. Check the ID");

@@ -36,8 +36,8 @@ pub(crate) struct Rebuild {
     /// Every payment; events that were ignored or failed and can be read now are processed first
     #[arg(long)]
     all: bool,
-    /// What is wanted for the first time and happened before this time is kept as discarded, for `follow-ups requeue`
-    /// to bring back [default: now]
+    /// Insert newly desired follow-ups whose cause is older than this as discarded; bring them back with `follow-ups
+    /// requeue` [default: now]
     #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
     ask_since: Option<Moment>,
     /// Print what would change by the rules of this binary; change nothing
@@ -71,7 +71,7 @@ async fn ask(conn: &mut PgConnection, args: &Rebuild) -> anyhow::Result<()> {
         return terminal::json(&json!({ "queued": queued, "replayed": read }));
     }
     if read > 0 {
-        say!("{} ignored or failed before can be read now and will be processed", counted(read, "event"));
+        say!("{} ignored or failed before can be read now and will be processed", count(read, "event"));
     }
     say!("{} queued for rebuild: the running service does it beside new events", count(queued, "payment"));
     Ok(())
@@ -135,7 +135,7 @@ async fn dry_run(conn: &mut PgConnection, args: &Rebuild) -> anyhow::Result<()> 
         all.changes += part.changes;
         add(&mut all.asked, part.asked);
         add(&mut all.history, part.history);
-        progress.show(&format!("{} checked", counted(looked_at, "payment")));
+        progress.show(&format!("{} checked", count(looked_at, "payment")));
     }
     drop(progress);
     print(args.json, looked_at, &all, ask_since)
@@ -150,15 +150,11 @@ fn print(json: bool, looked_at: usize, all: &Rehearsal, ask_since: OffsetDateTim
             "discarded": all.history,
         }));
     }
-    say!("{} checked; rows of order_history that would be written: {}", counted(looked_at, "payment"), all.changes);
+    say!("{} checked; rows of order_history that would be written: {}", count(looked_at, "payment"), all.changes);
     say!("follow-ups that would be enqueued: {}", by_kind(&all.asked));
     let ask_since = moment::exact(ask_since);
     say!("follow-ups that would be kept as discarded, from before {ask_since}: {}", by_kind(&all.history));
     Ok(())
-}
-
-fn counted(many: usize, one: &str) -> String {
-    count(i64::try_from(many).unwrap_or(i64::MAX), one)
 }
 
 async fn dry_run_of(
@@ -173,7 +169,7 @@ async fn dry_run_of(
         }
         sleep(LOCK_PAUSE).await;
     }
-    bail!("the service was busy all the time, or one with newer rules is running: use its binary")
+    bail!("could not get the batch lock: the service is busy or runs newer rules; retry, or use its binary")
 }
 
 fn add(all: &mut BTreeMap<String, usize>, part: BTreeMap<String, usize>) {

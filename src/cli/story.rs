@@ -4,7 +4,7 @@ use super::columns::{EVENTS, ORDERS, PAYMENTS};
 use crate::domain::BalanceMove;
 use crate::store::queries::{HistoryEntry, Statement, StatementLine, Story, Total};
 use crate::terminal::table::{self, Cell, Column, column, if_any, if_mixed, spare};
-use crate::terminal::{Screen, count, escaped};
+use crate::terminal::{Screen, count, escaped, quoted};
 
 /// A line, and the currency that its columns of money are in.
 struct Row {
@@ -61,13 +61,24 @@ pub(super) fn text(screen: &Screen, asked: &str, story: &Story) -> String {
 fn heading(asked: &str, story: &Story) -> String {
     match (&story.order_id, story.unlinked.as_slice()) {
         (Some(order_id), _) => format!("Order {}\n", escaped(order_id)),
-        (None, []) => format!("{} was received, but the payment it belongs to is not known\n", escaped(asked)),
+        (None, []) => {
+            let body = event_of(asked, story).map_or_else(String::new, |event_id| {
+                format!("; `clawback events show {}` prints its body", quoted(event_id))
+            });
+            format!("{} was received, but the payment it belongs to is not known{body}\n", escaped(asked))
+        }
         (None, unlinked) => {
             let first = escaped(&unlinked[0].subject.payment_id);
-            let count = count(i64::try_from(unlinked.len()).unwrap_or(i64::MAX), "payment");
+            let count = count(unlinked.len(), "payment");
             format!("{count} not linked to an order: run `clawback payments link {first} ORDER` to link it\n")
         }
     }
+}
+
+/// The event that was asked for, or one about the object that was.
+fn event_of<'a>(asked: &'a str, story: &'a Story) -> Option<&'a str> {
+    let about = story.unprocessed.first().map(|event| event.event_id.as_str());
+    about.or_else(|| asked.starts_with("evt_").then_some(asked))
 }
 
 /// Says why the statement lacks the lines of a payment.

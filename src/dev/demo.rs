@@ -1,4 +1,4 @@
-//! `clawback demo`: every story as signed events, out of order and twice, over TCP to the real binary; then the
+//! `clawback demo`: every scenario as signed events, out of order and twice, over TCP to the real binary; then the
 //! resulting states, read from `clawback_v1`.
 //!
 //! The receiver is this same binary as a process of its own, on a private Postgres. Everything that was
@@ -26,7 +26,7 @@ use crate::dev::stories::{self, Cast, Story, StoryEvent};
 use crate::store::queries::{self, Dispute, DisputeFilter, FollowUp, FollowUpFilter, HistoryEntry, OrderFilter, Page};
 use crate::stripe::signature::Secret;
 use crate::terminal::table::{self, Cell, Column, column, if_any, spare};
-use crate::terminal::{Screen, say};
+use crate::terminal::{Screen, count, say};
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
@@ -98,9 +98,9 @@ async fn tell(database: &str, secret: &str, port: u16, args: &Demo) -> anyhow::R
     let events = events(args.seed);
     let deliveries = plan(events.len(), Order::Shuffled(args.seed), COPIES);
     say!(
-        "Delivering {} events of {} stories, each twice and in random order, to {url} …",
-        events.len(),
-        stories::all().len()
+        "Delivering {} of {}, each twice and in random order, to {url} …",
+        count(events.len(), "event"),
+        count(stories::all().len(), "scenario")
     );
     let endpoint = format!("{url}/webhooks/stripe").parse()?;
     let secret = Secret::from_key(secret);
@@ -123,7 +123,7 @@ async fn processed(conn: &mut PgConnection) -> anyhow::Result<()> {
     until("every event is processed", settled).await
 }
 
-/// Every story, ending now, each for an order named after it; and one without an order reference.
+/// Every scenario, ending now, each for an order named after it; and one without an order reference.
 fn events(seed: u64) -> Vec<StoryEvent> {
     let now = unix_now();
     let tell = |story: &Story, order_key: &str| {

@@ -1,22 +1,30 @@
 //! What `clawback dev` prints while it runs: one line for each event, with what it changed.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
 use time::OffsetDateTime;
 use time::macros::format_description;
+use tokio::time::sleep;
 
 use crate::store::feed::{self, Change, Processed};
-use crate::terminal::{count, say};
+use crate::terminal::error_chain::error_chain;
+use crate::terminal::{self, count, escaped, say};
 
 /// A batch becomes visible when it commits, with the time at which it began: never so much later.
 const LATE: Duration = Duration::from_secs(10);
 
+/// How often new lines are looked for.
+const POLL: Duration = Duration::from_millis(250);
+
 /// The lines printed so far, and a connection to read what is new.
 pub(crate) struct Feed {
-    conn: PgConnection,
+    database: PgConnectOptions,
+    /// None after an error: the next reading connects again.
+    conn: Option<PgConnection>,
     /// The time of the newest event that was printed.
     newest: OffsetDateTime,
     /// What was printed of the last seconds. An event that is processed again is another line.
@@ -30,7 +38,23 @@ impl Feed {
         let newest = feed::now(&mut conn).await?;
         let before = feed::processed_since(&mut conn, newest - LATE).await?;
         let printed = before.into_iter().map(|event| (event.event_id, event.at)).collect();
-        Ok(Self { conn, newest, printed })
+        Ok(Self { database: database.clone(), conn: Some(conn), newest, printed })
+    }
+
+    /// Prints new lines until it is dropped. A lost connection is reported once, and made again.
+    pub(crate) async fn follow(&mut self) -> Infallible {
+        let mut is_told = false;
+        loop {
+            match self.print_new().await {
+                Ok(()) => is_told = false,
+                Err(error) if !is_told => {
+                    terminal::tell(&format!("cannot read processed events, retrying: {}", error_chain(&error)));
+                    is_told = true;
+                }
+                Err(_) => {}
+            }
+            sleep(POLL).await;
+        }
     }
 
     /// Prints a line for each event that was processed since the last call.
@@ -38,7 +62,13 @@ impl Feed {
     /// # Errors
     /// When the database cannot be read.
     pub(crate) async fn print_new(&mut self) -> sqlx::Result<()> {
-        for event in feed::processed_since(&mut self.conn, self.newest - LATE).await? {
+        let mut conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => self.database.connect().await?,
+        };
+        let events = feed::processed_since(&mut conn, self.newest - LATE).await?;
+        self.conn = Some(conn);
+        for event in events {
             if self.printed.insert((event.event_id.clone(), event.at)) {
                 self.newest = self.newest.max(event.at);
                 say!("{}", line(&event));
@@ -52,9 +82,7 @@ impl Feed {
 
 fn line(event: &Processed) -> String {
     let clock = event.at.format(format_description!("[hour]:[minute]:[second]Z")).unwrap_or_default();
-    let text = format!("{clock}  {:<36} {}  {}", event.event_type, event.event_id, result(event));
-    // Ids and references come from outside: they must not steer the terminal.
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    escaped(&format!("{clock}  {:<36} {}  {}", event.event_type, event.event_id, result(event)))
 }
 
 fn result(event: &Processed) -> String {
@@ -137,6 +165,6 @@ mod tests {
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
         let changes = vec![change("o\u{1b}[2J\n7", None, Some("paid"))];
-        assert!(line(&event("processed", None, changes, 0)).ends_with("o\u{fffd}[2J\u{fffd}7: paid"));
+        assert!(line(&event("processed", None, changes, 0)).ends_with("o\\u{1b}[2J\\n7: paid"));
     }
 }

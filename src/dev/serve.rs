@@ -5,25 +5,21 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
-use tokio::time::{MissedTickBehavior, interval};
 use uuid::Uuid;
 
 use super::feed::Feed;
 use super::local_postgres::{Durability, Folder, LocalPostgres, Options};
 use crate::app::{self, Service};
 use crate::app::{config, logging, migrate};
-use crate::terminal;
+use crate::terminal::{self, say};
 
-/// The service's own log must not drown the lines of the events.
-const LOG: &str = "warn";
-/// How often new lines are looked for.
-const POLL: Duration = Duration::from_millis(250);
+/// The service's own log must not drown the lines of the events, which tell of failed events already.
+const LOG: &str = "warn,clawback::apply=off";
 
 #[derive(Debug, Args)]
 #[command(
@@ -88,18 +84,17 @@ async fn watch(
 ) -> anyhow::Result<()> {
     migrate::for_stories(&service.database).await.context("cannot migrate the private Postgres")?;
     let mut feed = Feed::start(&service.database).await?;
-    let mut ticks = interval(POLL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut running = std::pin::pin!(service.run(public, private, stop));
-    terminal::print(format_args!("{welcome}"));
-    let outcome = loop {
-        tokio::select! {
-            outcome = &mut running => break outcome,
-            _ = ticks.tick() => feed.print_new().await.context("cannot read events from the private Postgres")?,
-        }
+    let stop = async {
+        stop.await;
+        say!("stopping …");
     };
-    feed.print_new().await.context("cannot read the last events from the private Postgres")?;
-    outcome
+    terminal::print(format_args!("{welcome}"));
+    let outcome = tokio::select! {
+        outcome = service.run(public, private, stop) => outcome,
+        never = feed.follow() => match never {},
+    };
+    let last = feed.print_new().await.context("cannot read the last events from the private Postgres");
+    outcome.and(last)
 }
 
 /// What is said at the start.

@@ -128,6 +128,8 @@ pub struct Role {
     pub owns: bool,
     /// It may use both schemas and see which migrations ran.
     pub enters: bool,
+    /// Schemas of the two that it may not use.
+    pub closed: Vec<String>,
     /// Private tables that it may not read and write, and private functions that it may not call.
     pub forbidden: Vec<String>,
     /// Others who may read private tables.
@@ -157,6 +159,9 @@ pub async fn role(conn: &mut PgConnection) -> Result<Role, sqlx::Error> {
                             where nspname in ('clawback', 'clawback_v1')), false)
                       and coalesce((select has_table_privilege(oid, 'select') from tables
                                     where relname = 'migrations'), true) as "enters!",
+                  array(select nspname::text from pg_namespace
+                        where nspname in ('clawback', 'clawback_v1') and not has_schema_privilege(oid, 'usage')
+                        order by 1) as "closed!",
                   array(select relname::text from tables
                         where relname <> 'migrations'
                             and not (has_table_privilege(oid, 'select') and has_table_privilege(oid, 'insert')

@@ -63,8 +63,8 @@ impl Screen {
 }
 
 /// A number and its noun, as in `1 event` and `2 events`.
-pub(crate) fn count(many: impl Into<i64>, one: &str) -> String {
-    let many = many.into();
+pub(crate) fn count(many: impl TryInto<i64>, one: &str) -> String {
+    let many = many.try_into().unwrap_or(i64::MAX);
     format!("{many} {one}{}", if many == 1 { "" } else { "s" })
 }
 
@@ -76,6 +76,25 @@ pub(crate) fn escaped(text: &str) -> String {
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
     };
     text.chars().map(|c| if obeyed(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
+/// Text as one word of a shell command that can be pasted: bash and zsh read `$'…'`.
+pub(crate) fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,".contains(c);
+    let written = escaped(text);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    if written == text {
+        return format!("'{}'", text.replace('\'', r"'\''"));
+    }
+    let byte = |byte: u8| match byte {
+        b'\'' | b'\\' => format!("\\{}", char::from(byte)),
+        b' '..=b'~' => char::from(byte).to_string(),
+        _ => format!("\\x{byte:02x}"),
+    };
+    // Two digits at most are read after `\x`, so what follows needs no care.
+    format!("$'{}'", text.bytes().map(byte).collect::<String>())
 }
 
 /// Prints, like `print!`. [`finish`] reports what could not be written.
@@ -114,7 +133,8 @@ pub(crate) fn is_closed() -> bool {
 /// Set when the reader of standard output has left.
 static CLOSED: OnceLock<()> = OnceLock::new();
 
-fn note(written: io::Result<()>) {
+/// Remembers that standard output could not be written, for [`finish`].
+pub(crate) fn note(written: io::Result<()>) {
     match written {
         // A closed pipe is the reader's choice.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => drop(CLOSED.set(())),
@@ -133,7 +153,21 @@ pub(crate) use say;
 
 #[cfg(test)]
 mod tests {
-    use super::escaped;
+    use super::{escaped, quoted};
+
+    #[test]
+    fn an_id_is_quoted_so_that_a_shell_reads_it_as_it_is() {
+        for (text, word) in [
+            ("evt_1", "evt_1"),
+            ("", "''"),
+            ("my order", "'my order'"),
+            ("o'1", r"'o'\''1'"),
+            ("größe", "'größe'"),
+            ("a\u{1b}[2J'\n", r"$'a\x1b[2J\'\x0a'"),
+        ] {
+            assert_eq!(quoted(text), word);
+        }
+    }
 
     #[test]
     fn what_a_terminal_would_obey_is_escaped() {

@@ -121,21 +121,24 @@ pub(crate) fn render<T>(screen: &Screen, columns: &[Column<T>], rows: &[T]) -> S
             Shown::Always | Shown::IfAny | Shown::IfMixed => shown.push((column, cells)),
         }
     }
-    let hidden = hide_spare(screen, &mut shown);
+    let hidden = hidden(screen, &shown);
     if !hidden.is_empty() {
         common.push(format!("hidden for lack of width: {}", hidden.join(", ")));
     }
-    let shown: Vec<_> = shown.into_iter().map(|(column, cells)| (column.name, cells)).collect();
+    let shown = shown.into_iter().filter(|(column, _)| !hidden.contains(&column.name));
+    let shown: Vec<_> = shown.map(|(column, cells)| (column.name, cells)).collect();
     let caption = if common.is_empty() { String::new() } else { format!("{}\n\n", common.join(", ")) };
     caption + &drawn(screen, &shown)
 }
 
-/// Takes out spare columns until the rest fits, and returns their names.
-fn hide_spare<T>(screen: &Screen, columns: &mut Vec<(&Column<T>, Vec<Cell>)>) -> Vec<&'static str> {
+/// The names of the spare columns without which the rest fits. None where it does not fit even so: rows are then drawn
+/// one below the other, with all columns.
+fn hidden<T>(screen: &Screen, columns: &[(&Column<T>, Vec<Cell>)]) -> Vec<&'static str> {
     let mut hidden = Vec::new();
-    while !fits(screen, columns.iter().map(|(column, cells)| (column.name, cells.as_slice()))) {
-        let Some(spare) = columns.iter().rposition(|(column, _)| column.is_spare) else { break };
-        hidden.push(columns.remove(spare).0.name);
+    let mut rest: Vec<_> = columns.iter().collect();
+    while !fits(screen, rest.iter().map(|(column, cells)| (column.name, cells.as_slice()))) {
+        let Some(spare) = rest.iter().rposition(|(column, _)| column.is_spare) else { return Vec::new() };
+        hidden.push(rest.remove(spare).0.name);
     }
     hidden
 }
@@ -306,6 +309,7 @@ mod tests {
         let drawn = |width| render(&Screen { width: Some(width), ..Screen::default() }, &columns, &rows);
         assert_eq!(drawn(25), "ORDER  STATE\no-1    partially_refunded\n");
         assert_eq!(drawn(24), "hidden for lack of width: state\n\nORDER\no-1\n");
+        assert_eq!(drawn(4), "order:  o-1\nstate:  partially_refunded\n", "below each other nothing is hidden");
     }
 
     #[test]

@@ -196,19 +196,21 @@ async fn a_migration_with_another_checksum_ends_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_written_down_is_a_failure_but_a_reader_who_leaves_is_none() {
-    let listing = |stdout: Stdio| {
+    let printing = |arguments: &[&str], stdout: Stdio| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_clawback"));
-        command.args(["simulate", "--list"]).env_clear().stdout(stdout).stderr(Stdio::piped());
+        command.args(arguments).env_clear().stdout(stdout).stderr(Stdio::piped());
         let output = command.output().expect("the binary runs");
         (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
     };
-    let full = std::fs::File::options().write(true).open("/dev/full").expect("a full device");
-    let (code, said) = listing(full.into());
-    assert_eq!((code, said.lines().count()), (Some(1), 1), "{said}");
-    assert!(said.contains("cannot write to standard output: No space left on device"), "{said}");
-    let (reader, writer) = std::io::pipe().expect("a pipe");
-    drop(reader);
-    assert_eq!(listing(writer.into()), (Some(0), String::new()));
+    for arguments in [["simulate", "--list"].as_slice(), &["--help"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("a full device");
+        let (code, said) = printing(arguments, full.into());
+        assert_eq!((code, said.lines().count()), (Some(1), 1), "{said}");
+        assert!(said.contains("cannot write to standard output: No space left on device"), "{said}");
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        assert_eq!(printing(arguments, writer.into()), (Some(0), String::new()));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

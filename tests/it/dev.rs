@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use clawback::store::feed;
 use serde_json::json;
+use sqlx::{Connection, PgConnection};
 use time::OffsetDateTime;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -123,6 +124,7 @@ impl Dev {
         assert!(Command::new("kill").args(["-INT", &id]).status().await.expect("kill runs").success());
         let ended = timeout(PATIENCE, self.child.wait()).await.expect("it ends in time").expect("a status");
         assert!(ended.success(), "{ended}");
+        until("it says that it stops", async || self.lines().iter().any(|line| line == "stopping …")).await;
     }
 
     async fn kill(mut self) {
@@ -157,7 +159,21 @@ async fn each_event_is_one_line_that_says_what_it_changed() {
     let failed = dev.line_of("evt_failed").await;
     assert!(failed.starts_with("failed: ") && failed.contains("amount"), "{failed}");
     assert_eq!(dev.event_lines().len(), story.len() + 2, "{:#?}", dev.lines());
-    assert!(!dev.lines().iter().any(|line| line.contains("\"INFO\"")), "the service's log drowns them");
+    assert!(!dev.lines().iter().any(|line| line.starts_with('{')), "the service's log repeats or drowns them");
+    dev.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_connection_of_the_feed_is_made_again() {
+    let dev = Dev::start(&[], &[("STRIPE_WEBHOOK_SECRETS", SECRET)]).await;
+    let url = dev.said("database").expect("it says where the database is");
+    let mut conn = PgConnection::connect(&url).await.expect("a connection");
+    let end = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+               where pid <> pg_backend_pid() and query like '%with changed as%'";
+    let ended: i64 = sqlx::query_scalar(end).fetch_one(&mut conn).await.expect("it is ended");
+    assert_eq!(ended, 1);
+    dev.deliver(&event("evt_1", "product.created", &json!({ "id": "prod_1", "object": "product" }))).await;
+    assert!(dev.line_of("evt_1").await.starts_with("ignored: "));
     dev.stop().await;
 }
 

@@ -277,6 +277,11 @@ async fn a_role_without_rights_is_told_apart_from_a_database_that_was_never_migr
     let (level, says) = of(&found, "privileges");
     assert!(ended.code == Some(1) && level == "wrong" && says.contains(&role), "{found:#?}");
     assert!(!of(&found, "migrations").1.contains("never run"), "{found:#?}");
+    assert!(says.contains("may not use schema clawback and clawback_v1. ") && !says.contains("grant"), "{says}");
+    db.execute(&format!("grant usage on schema clawback_v1 to {role}")).await;
+    let (_, found) = examine(&url).await;
+    let says = &of(&found, "privileges").1;
+    assert!(says.contains("may not use schema clawback. Run `clawback doctor` with"), "{says}");
     // Some of it is not enough.
     db.execute(&format!(
         "grant usage on schema clawback, clawback_v1 to {role}; grant select on all tables in schema clawback to {role}"

@@ -27,9 +27,10 @@ impl TestApp {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_filter_that_cannot_be_is_refused_and_one_that_finds_nothing_says_so() {
     let app = TestApp::start().await;
-    let refused: [(&[&str], &str); 7] = [
+    let refused: [(&[&str], &str); 8] = [
         (&["events", "list", "--state", "done"], "[possible values: pending, processed, ignored, failed]"),
         (&["events", "list", "--limit", "0"], "0 is not in 1..=10000"),
+        (&["orders", "list", "--limit", "-1"], "-1 is not in 1..=10000"),
         (&["events", "list", "--since", "yesterday"], "such as 2026-11-25"),
         (&["events", "replay", "--state", "failed", "--reason", ""], "--reason"),
         (
@@ -53,6 +54,8 @@ async fn a_filter_that_cannot_be_is_refused_and_one_that_finds_nothing_says_so()
     for (list, none) in [("events", "no matching events\n"), ("follow-ups", "no matching follow-ups\n")] {
         assert_eq!(app.command(&[list, "list"]).await.stdout, none);
         assert_eq!(app.json(&[list, "list"]).await, json!([]));
+        let before = app.command(&[list, "list", "--before", "7"]).await.stdout;
+        assert_eq!(before, "no more rows after 7, or no such ID\n");
     }
 }
 
@@ -115,8 +118,11 @@ async fn follow_ups_are_listed_shown_requeued_and_discarded() {
     assert!(text.contains("Actions") && text.contains("answered by mail"), "{text}");
 
     let refused = app.attempt(&["follow-ups", "requeue", &id]).await;
-    assert!(refused.code == Some(1) && refused.stderr.contains("discarded"), "{}", refused.stderr);
-    assert!(refused.stderr.contains(&format!("clawback follow-ups show {id}")), "{}", refused.stderr);
+    let said = format!("clawback: follow-up {id} is discarded: add --force --reason WHY\n");
+    assert_eq!((refused.code, refused.stderr), (Some(1), said));
+    let rehearsed = app.attempt(&["follow-ups", "discard", &id, "4711", "--dry-run"]).await;
+    let said = format!("clawback: follow-up {id} is discarded already; follow-up 4711 does not exist\n");
+    assert_eq!((rehearsed.code, rehearsed.stderr), (Some(1), said));
     let forced = app.command(&["follow-ups", "requeue", &id, "--force", "--reason", "it got lost"]).await;
     assert_eq!(forced.stdout, format!("follow-up {id} is ready\n"));
     assert_eq!(app.attempt(&["follow-ups", "requeue", &id, "--force"]).await.code, Some(2), "force needs a reason");

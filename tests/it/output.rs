@@ -204,6 +204,7 @@ async fn a_failed_event_about_an_id_is_shown_where_no_payment_is_known() {
     assert_eq!((&story["orders"], &story["unprocessed"][0]["event_id"]), (&json!([]), &json!("evt_failed")));
     let text = app.command(&["orders", "show", "ch_failed"]).await.stdout;
     assert!(text.contains("data.object.amount: is negative"), "{text}");
+    assert!(text.contains("is not known; `clawback events show evt_failed` prints its body\n"), "{text}");
     app.see(&[event("evt_orphan", 4, &refund("re_orphan", json!({})))]).await;
     let text = app.command(&["orders", "show", "re_orphan"]).await.stdout;
     assert_eq!(text, "re_orphan was received, but the payment it belongs to is not known\n");
@@ -303,6 +304,9 @@ async fn a_terminal_gets_colour_unless_it_is_not_wanted_and_relative_times() {
     assert!(coloured.contains("\u{1b}[") && coloured.contains("s ago"), "{coloured:?}");
     let plain = on_a_terminal("orders list", &[wide.as_slice(), &[("NO_COLOR", "1")]].concat()).await;
     assert!(!plain.contains('\u{1b}') && plain.contains("s ago"), "{plain:?}");
+    let event = on_a_terminal("events show evt_failed", &wide).await;
+    assert!(event.contains("last tried:") && !event.contains("processed:"), "{event}");
+    assert!(event.contains("\n      \"amount\": -1"), "the body is indented: {event}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,7 +40,10 @@ async fn an_event_shows_who_had_it_processed_again_and_why() {
     let environment = [("DATABASE_URL", app.db.url.as_str()), ("SUDO_USER", "grace"), ("USER", "root")];
     for arguments in [["--by", "ada", "--reason", "first"].as_slice(), &["--reason", "second"]] {
         let ended = run(&[&["events", "replay", "evt_1"], arguments].concat(), &environment).await;
-        assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "1 of 1 event will be processed again\n"));
+        assert_eq!(
+            (ended.code, ended.stdout.as_str()),
+            (Some(0), "1 of 1 event will be processed again; `clawback events show evt_1` shows the result\n")
+        );
         app.db.settle().await;
     }
     // Nobody is logged in, and nobody says who they are.
@@ -120,7 +123,7 @@ async fn very_many_events_are_replayed_bit_by_bit() {
     assert!(!replaying.is_finished() && app.db.value(pending).await == 1000, "it waits for the service");
     held.rollback().await.expect("the lock is given back");
     let ended = replaying.await.expect("it ends");
-    assert_eq!(ended.stdout, "2600 of 2600 events will be processed again\n");
+    assert!(ended.stdout.starts_with("2600 of 2600 events will be processed again; "), "{}", ended.stdout);
     assert!(ended.stderr.lines().count() == 1 && ended.stderr.contains("1000 events are pending"), "{}", ended.stderr);
     app.db.settle().await;
     assert_eq!(app.db.value("select count(*) from clawback.events where attempts = 1").await, 2600);
@@ -151,6 +154,18 @@ async fn a_list_that_was_cut_says_so_and_a_rehearsal_of_a_replay_changes_nothing
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_of_given_events_says_why_each_of_the_others_would_not_be_replayed() {
+    let app = TestApp::start().await;
+    app.see(&[event("evt_1", 1, &charge("ch_1", json!({}))), event("evt_2", 2, &charge("ch_2", json!({})))]).await;
+    app.db.execute("delete from clawback.event_payloads where event_id = 'evt_2'").await;
+    let rehearsed = app.attempt(&["events", "replay", "evt_1", "evt_2", "evt_3", "--dry-run"]).await;
+    assert_eq!((rehearsed.code, rehearsed.stdout.as_str()), (Some(1), "1 event would be processed again: evt_1\n"));
+    let said = "clawback: would not be replayed: evt_2: its body was pruned; evt_3 is not in the ledger\n";
+    assert_eq!(rehearsed.stderr, said);
+    assert_eq!(app.db.value("select count(*) from clawback_v1.actions").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn failed_events_are_listed_shown_and_replayed_together() {
     let app = TestApp::start().await;
     app.see(&[
@@ -169,7 +184,8 @@ async fn failed_events_are_listed_shown_and_replayed_together() {
     let again = app.json(&["events", "show", "evt_bad"]).await;
     assert_eq!((&again["state"], &again["attempts"]), (&json!("failed"), &json!(1)));
     let unknown = app.attempt(&["events", "replay", "evt_nowhere", "--reason", "hope"]).await;
-    assert!(unknown.code == Some(1) && unknown.stderr.contains("evt_nowhere"), "{}", unknown.stderr);
+    let said = "clawback: not replayed: evt_nowhere is not in the ledger\n";
+    assert_eq!((unknown.code, unknown.stdout.as_str(), unknown.stderr.as_str()), (Some(1), "", said));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -47,8 +47,14 @@ async fn simulate_delivers_a_story_to_a_receiver() {
     app.db.settle().await;
     let order = app.db.rows("select state, amount_lost from clawback_v1.orders where order_id = 'o_1'").await;
     assert_eq!(order, [json!({ "state": "charged_back", "amount_lost": 12_000 })]);
+    assert!(ended.stdout.contains("see the order with `clawback orders show o_1` (database: "), "{}", ended.stdout);
     let delivered = ended.stdout.lines().filter(|line| line.starts_with("200 ")).count();
     assert_eq!(app.db.value("select 3 * count(*) from clawback_v1.events").await, delivered);
+    let elsewhere =
+        run(&["simulate", "paid", "--url", &url, "--order", "o 2", "--order-key", "ref"], &[SIMULATED]).await;
+    let said = "a receiver with CLAWBACK_ORDER_KEY=ref links it to an order: `clawback orders show 'o 2'`";
+    assert!(elsewhere.stdout.contains(said), "{}", elsewhere.stdout);
+    app.db.settle().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -74,6 +74,9 @@ async fn a_payment_without_an_order_is_told_of_until_it_is_linked() {
     assert_eq!(shown["history"][0]["to_state"], "paid");
     let text = app.command(&["orders", "show", "re_2"]).await.stdout;
     assert!(text.contains("`clawback payments link ch_2 ORDER`") && text.contains("0.01 EUR"), "{text}");
+    let swapped = app.attempt(&["payments", "link", "order9", "ch_2"]).await;
+    assert_eq!(swapped.code, Some(2));
+    assert!(swapped.stderr.contains("did you mean `clawback payments link ch_2 order9`?"), "{}", swapped.stderr);
     app.command(&["payments", "link", "ch_2", "o_2", "--by", "ada"]).await;
     app.db.settle().await;
     assert_eq!(told().await, 0);
@@ -83,4 +86,7 @@ async fn a_payment_without_an_order_is_told_of_until_it_is_linked() {
     }
     let written = app.db.rows("select actor, via, subject, detail from clawback_v1.actions").await;
     assert_eq!(written, [json!({ "actor": "ada", "via": "cli", "subject": "ch_2", "detail": { "order_id": "o_2" } })]);
+    let taken = app.command(&["payments", "link", "ch_1", "o_9"]).await.stdout;
+    assert!(taken.starts_with("payment ch_1 will be taken from order o_1 and linked to order o_9"), "{taken}");
+    app.db.settle().await;
 }

@@ -31,7 +31,7 @@ async fn derived_again(conn: &mut PgConnection, marks: &Marks, report: &Report) 
         let Some(end) = payments.last() else { break };
         last.clone_from(&end.payment_id);
         checked += payments.len();
-        report.progress.show(&format!("{checked} payments checked"));
+        report.progress.show(&format!("{} checked", count(checked, "payment")));
         for stored in payments {
             let Ok(facts) = Facts::deserialize(&stored.facts) else {
                 unreadable.push(stored.payment_id);
@@ -103,15 +103,11 @@ fn named(check: &'static str, one: &str, that: &str, ids: &[String]) -> Finding 
             check,
             format!(
                 "{} {that}: {}. Run `clawback rebuild --all`; if that does not help, report it",
-                many(ids, one),
+                count(ids.len(), one),
                 ids.join(", ")
             ),
         ),
     }
-}
-
-fn many(ids: &[String], one: &str) -> String {
-    count(i64::try_from(ids.len()).unwrap_or(i64::MAX), one)
 }
 
 /// Normal for a while when a charge arrives before its dispute; for long it means that disputes are not sent.
@@ -122,7 +118,7 @@ fn unseen_disputes(charges: &[String]) -> Finding {
             "disputes",
             format!(
                 "{} disputed, but the dispute was not received: {}. Is the endpoint subscribed to charge.dispute.*?",
-                many(charges, "charge"),
+                count(charges.len(), "charge"),
                 charges.join(", ")
             ),
         ),
@@ -149,7 +145,11 @@ fn damaged(ids: &[String]) -> Finding {
         [] => good("documents", "the stored facts of every payment can be read"),
         ids => wrong(
             "documents",
-            format!("{} with unreadable stored facts. Run `clawback rebuild {}`", many(ids, "payment"), ids.join(" ")),
+            format!(
+                "{} with unreadable stored facts. Run `clawback rebuild {}`",
+                count(ids.len(), "payment"),
+                ids.join(" ")
+            ),
         ),
     }
 }
@@ -162,7 +162,7 @@ fn above_paid(ids: &[String]) -> Finding {
             "money",
             format!(
                 "{} with more refunded than paid: {}. Is the endpoint subscribed to charge.* and payment_intent.*?",
-                many(ids, "payment"),
+                count(ids.len(), "payment"),
                 ids.join(", ")
             ),
         ),

@@ -79,7 +79,7 @@ fn order_key(known: Option<&str>, given: &str) -> Finding {
             "order key",
             format!(
                 "CLAWBACK_ORDER_KEY is {given}, but the orders of this database were found by {known}, so the service \
-                 refuses to start: set it back to {known}, or start once with --order-key-changed, which rebuilds every payment"
+                 refuses to start: set it back to {known}, or start once with `clawback serve --order-key-changed`, which rebuilds every payment"
             ),
         ),
         Some(_) => good("order key", format!("{given}, as the orders of this database were found by")),
@@ -184,13 +184,15 @@ fn backlog(backlog: &Backlog) -> Vec<Finding> {
         unlinked => warning(
             "payments",
             format!(
-                "{} not linked to an order: see `clawback payments list --unlinked`, then `payments link`",
+                "{} not linked to an order: see `clawback payments list --unlinked`, then `clawback payments link PAYMENT ORDER`",
                 count(unlinked, "payment")
             ),
         ),
     };
-    let events = "`clawback events list --state failed`, then `events replay`";
-    let follow_ups = "`clawback follow-ups list --state dead`, then requeue or discard";
+    let events = "`clawback events list --state failed`, then `clawback events replay --state failed --reason WHY`";
+    let follow_ups = "`clawback follow-ups list --state dead`, then \
+                      `clawback follow-ups requeue --state dead --reason WHY` or \
+                      `clawback follow-ups discard --state dead --reason WHY`";
     vec![
         waiting("events", backlog.failed, "failed event", events),
         processing,

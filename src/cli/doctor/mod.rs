@@ -1,4 +1,4 @@
-//! `clawback doctor`: checks everything and says of each finding what to do about it, as it is found.
+//! `clawback doctor`: checks the setup and prints a remedy for each problem, as it is found.
 //!
 //! Changes nothing. Exits 1 when something is wrong; a warning is not. What cannot be checked is a finding like any
 //! other, so that the rest is reported too.
@@ -103,7 +103,7 @@ impl Report {
             terminal::json(&self.findings)?;
         }
         let wrong = self.findings.iter().filter(|finding| finding.level == Level::Wrong).count();
-        let checks = count(i64::try_from(self.findings.len()).unwrap_or(i64::MAX), "check");
+        let checks = count(self.findings.len(), "check");
         ensure!(wrong == 0, "{wrong} of {checks} found something wrong");
         Ok(())
     }
@@ -135,9 +135,6 @@ fn secrets(signing: &config::Signing) -> Finding {
         (Ok(_), Some((second, first))) => {
             warning("secrets", format!("number {second} is the same as number {first}: remove one"))
         }
-        (Ok(_), None) => good(
-            "secrets",
-            format!("{}, well-formed", count(i64::try_from(keys.len()).unwrap_or(i64::MAX), "signing secret")),
-        ),
+        (Ok(_), None) => good("secrets", format!("{}, well-formed", count(keys.len(), "signing secret"))),
     }
 }

@@ -37,17 +37,24 @@ fn whose(role: &Role) -> Finding {
 }
 
 fn rights(role: &Role) -> Finding {
-    let Role { name, owner, forbidden, .. } = role;
+    let Role { name, owner, forbidden, closed, .. } = role;
     let owner = owner.as_deref().unwrap_or_default();
-    let lacks = match forbidden.as_slice() {
-        _ if !role.enters => "use the schemas clawback and clawback_v1".to_owned(),
-        [] => return good("privileges", format!("{name} has the privileges of the service")),
-        parts => format!("use all of schema clawback: {}", parts.join(", ")),
+    let elsewhere = format!("Run `clawback doctor` with the service's own DATABASE_URL, as {owner}");
+    let parts = match (closed.as_slice(), forbidden.as_slice()) {
+        ([], _) if !role.enters => {
+            return wrong("privileges", format!("{name} may not read clawback.migrations. {elsewhere}"));
+        }
+        ([], []) => return good("privileges", format!("{name} has the privileges of the service")),
+        ([], parts) => parts.join(", "),
+        (schemas, _) => {
+            let schemas = schemas.join(" and ");
+            return wrong("privileges", format!("{name} may not use schema {schemas}. {elsewhere}"));
+        }
     };
     wrong(
         "privileges",
         format!(
-            "{name} may not {lacks}. Run this with the service's own DATABASE_URL, as {owner}. Only if {name} is to run the \
+            "{name} may not use all of schema clawback: {parts}. {elsewhere}. Only if {name} is to run the \
              service: `grant usage on schema clawback, clawback_v1 to {name}; \
              grant select, insert, update, delete on all tables in schema clawback to {name}; \
              grant execute on all functions in schema clawback to {name}`"

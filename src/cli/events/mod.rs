@@ -101,7 +101,8 @@ const FIELDS: &[Column<Event>] = &[
     column("attempts", |event| Cell::Number(event.attempts.into())),
     column("created", |event| Cell::time(event.created_at)),
     column("received", |event| Cell::Time(event.received_at)),
-    column("processed", |event| Cell::time(event.processed_at)),
+    column("processed", |event| Cell::time(event.processed_at.filter(|_| event.state != "failed"))),
+    column("last tried", |event| Cell::time(event.processed_at.filter(|_| event.state == "failed"))),
 ];
 
 pub(crate) async fn run(args: Events) -> anyhow::Result<()> {
@@ -130,6 +131,13 @@ struct Shown {
     actions: Option<Vec<queries::Action>>,
 }
 
+/// The body, on a terminal indented.
+fn readable(screen: &Screen, body: String) -> String {
+    let indented = || serde_json::to_string_pretty(&serde_json::from_str::<serde_json::Value>(&body).ok()?).ok();
+    let body = screen.now.and_then(|_| indented()).unwrap_or(body);
+    body.lines().map(escaped).collect::<Vec<_>>().join("\n")
+}
+
 async fn show(conn: &mut PgConnection, event_id: &str, json: bool) -> anyhow::Result<()> {
     let Some(event) = queries::event(conn, event_id).await? else {
         bail!("no event {event_id} in the ledger: `clawback events list` lists those that were received")
@@ -143,7 +151,7 @@ async fn show(conn: &mut PgConnection, event_id: &str, json: bool) -> anyhow::Re
     terminal::print(format_args!("{}", table::fields(&screen, FIELDS, &event)));
     terminal::print(format_args!("{}", table::section(&screen, "Replays", ACTIONS, &actions.unwrap_or_default())));
     match payload {
-        Some(Some(body)) => say!("\n{}", body.lines().map(escaped).collect::<Vec<_>>().join("\n")),
+        Some(Some(body)) => say!("\n{}", readable(&screen, body)),
         Some(None) => say!("\n(the body was pruned)"),
         None => say!("\n(this role may not read bodies: see `clawback grants ROLE --payloads`)"),
     }

@@ -11,9 +11,10 @@ use tokio::time::sleep;
 
 use super::super::actor::Actor;
 use super::Filter;
+use crate::app::database;
 use crate::store::{queries, replays};
 use crate::terminal::progress::Progress;
-use crate::terminal::{self, count, escaped, say};
+use crate::terminal::{self, count, escaped, quoted, say};
 
 /// Replayed in one transaction: a longer one would block the service's own work.
 const CHUNK: usize = 500;
@@ -35,8 +36,8 @@ pub(super) struct Replay {
     /// Why, for the audit trail
     #[arg(long, required_unless_present = "dry_run", value_parser = NonEmptyStringValueParser::new())]
     reason: Option<String>,
-    /// Print how many events match, and the first of them; change nothing
-    #[arg(long, conflicts_with = "event_ids")]
+    /// Print which events would be processed again; change nothing
+    #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
     actor: Actor,
@@ -46,32 +47,87 @@ pub(super) struct Replay {
 }
 
 pub(super) async fn run(conn: &mut PgConnection, args: Replay) -> anyhow::Result<()> {
-    let ids = if args.event_ids.is_empty() {
+    let (given, json) = (args.event_ids, args.json);
+    if args.dry_run && !given.is_empty() {
+        let (ids, refusals) = sorted_out(conn, given).await?;
+        print_dry_run(&ids, json)?;
+        return refused(&refusals, "would not be replayed");
+    }
+    let ids = if given.is_empty() {
         let filter = args.filter.read(conn).await?;
         replays::replayable(conn, &filter).await?
     } else {
-        args.event_ids
+        given
     };
     if args.dry_run {
-        return print_dry_run(&ids, args.json);
+        return print_dry_run(&ids, json);
     }
     let replayed = replay(conn, &ids, args.actor.name().as_deref(), &args.reason.unwrap_or_default()).await?;
-    if args.json {
-        terminal::json(&replayed)?;
-    } else if ids.is_empty() {
-        say!("{NONE}");
-    } else {
-        say!("{} of {} will be processed again", replayed.len(), events(ids.len()));
-    }
+    print(&ids, &replayed, json)?;
     let replayed: HashSet<String> = replayed.into_iter().collect();
-    let missing: Vec<&str> = ids.iter().filter(|id| !replayed.contains(*id)).map(String::as_str).collect();
-    ensure!(
-        missing.is_empty(),
-        "not replayed: {}: not in the ledger, pending already, without a body, or of the other mode than its signing \
-         secret (then correct the label live: or test: in STRIPE_WEBHOOK_SECRETS and have Stripe send it again)",
-        named(&missing)
-    );
+    let (mut refusals, missing) = (Vec::new(), ids.into_iter().filter(|id| !replayed.contains(id)));
+    for id in missing {
+        let cause = obstacle(conn, &id).await?.unwrap_or_else(|| format!("{id}: it changed meanwhile, try again"));
+        refusals.push(cause);
+    }
+    refused(&refusals, "not replayed")
+}
+
+fn print(ids: &[String], replayed: &[String], json: bool) -> anyhow::Result<()> {
+    match replayed.first() {
+        _ if json => terminal::json(&replayed)?,
+        _ if ids.is_empty() => say!("{NONE}"),
+        Some(first) => say!(
+            "{} of {} will be processed again; `clawback events show {}` shows the result",
+            replayed.len(),
+            count(ids.len(), "event"),
+            quoted(first)
+        ),
+        None => {}
+    }
     Ok(())
+}
+
+/// # Errors
+/// When something was refused: the causes, of the first ten.
+fn refused(causes: &[String], what: &str) -> anyhow::Result<()> {
+    let first = causes[..causes.len().min(10)].join("; ");
+    let more = causes.len().saturating_sub(10);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    ensure!(causes.is_empty(), "{what}: {first}{more}");
+    Ok(())
+}
+
+/// Those of the given events that can be replayed, and why each of the others cannot.
+async fn sorted_out(conn: &mut PgConnection, ids: Vec<String>) -> sqlx::Result<(Vec<String>, Vec<String>)> {
+    let (mut replayable, mut refusals) = (Vec::new(), Vec::new());
+    for id in ids {
+        match obstacle(conn, &id).await? {
+            Some(cause) => refusals.push(cause),
+            None => replayable.push(id),
+        }
+    }
+    Ok((replayable, refusals))
+}
+
+/// Why an event cannot be replayed; none: it can, as far as this role may see.
+async fn obstacle(conn: &mut PgConnection, id: &str) -> sqlx::Result<Option<String>> {
+    let Some(event) = database::permitted(queries::event(conn, id).await)? else {
+        return Ok(Some(format!("{id}: this role may not see why: run `clawback grants ROLE --read`")));
+    };
+    let Some(event) = event else { return Ok(Some(format!("{id} is not in the ledger"))) };
+    let has_body = database::permitted(queries::payload(conn, id).await)?.is_none_or(|body| body.is_some());
+    // No attempt was ever made on what is stored separately.
+    let stored_separately = event.state == "ignored" && event.attempts == 0;
+    Ok(match event.state.as_str() {
+        "pending" => Some(format!("{id} is pending already")),
+        _ if stored_separately => Some(format!(
+            "{id} is not of the mode of its signing secret: correct the label live: or test: in \
+             STRIPE_WEBHOOK_SECRETS and have Stripe send it again"
+        )),
+        _ if !has_body => Some(format!("{id}: its body was pruned")),
+        _ => None,
+    })
 }
 
 /// Puts them back chunk by chunk, as the service keeps up. Returns the ids of those that will be processed again.
@@ -87,8 +143,9 @@ async fn replay(
             until_there_is_room(conn, &progress, &mut waited).await?;
         }
         let again = replay_chunk(conn, chunk, actor, reason).await;
-        replayed.extend(again.with_context(|| format!("{} of {} were replayed", replayed.len(), events(ids.len())))?);
-        progress.show(&format!("{} of {} replayed", replayed.len(), events(ids.len())));
+        replayed
+            .extend(again.with_context(|| format!("replayed {} of {}", replayed.len(), count(ids.len(), "event")))?);
+        progress.show(&format!("replayed {} of {}", replayed.len(), count(ids.len(), "event")));
     }
     Ok(replayed)
 }
@@ -113,7 +170,7 @@ fn print_dry_run(ids: &[String], json: bool) -> anyhow::Result<()> {
     } else if ids.is_empty() {
         say!("{NONE}");
     } else {
-        say!("{} would be processed again: {}", events(ids.len()), escaped(&named(&first)));
+        say!("{} would be processed again: {}", count(ids.len(), "event"), escaped(&named(&first)));
     }
     Ok(())
 }
@@ -134,11 +191,7 @@ async fn until_there_is_room(conn: &mut PgConnection, progress: &Progress, waite
     }
 }
 
-fn events(many: usize) -> String {
-    count(i64::try_from(many).unwrap_or(i64::MAX), "event")
-}
-
-/// The first ten, and how many more there are: an error is one line.
+/// The first ten, and how many more there are.
 fn named(ids: &[&str]) -> String {
     let first = ids[..ids.len().min(10)].join(", ");
     if ids.len() > 10 { format!("{first} and {} more", ids.len() - 10) } else { first }

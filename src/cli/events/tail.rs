@@ -24,7 +24,7 @@ pub(super) struct Tail {
     #[arg(long, short)]
     follow: bool,
     /// How many of the latest events to print first
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(i64).range(0..=10_000))]
+    #[arg(long, default_value_t = 10, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(0..=10_000))]
     limit: i64,
     /// Print one JSON object a line
     #[arg(long)]

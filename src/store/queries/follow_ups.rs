@@ -116,7 +116,7 @@ pub async fn requeue(conn: &mut PgConnection, id: i64, reason: Option<&str>, for
         .await
 }
 
-/// Ends one for ever; false: it is not there, or done or discarded already.
+/// Discards one permanently; false: it is not there, or done or discarded already.
 pub async fn discard(conn: &mut PgConnection, id: i64, reason: &str) -> sqlx::Result<bool> {
     sqlx::query_scalar!(r#"select clawback_v1.discard_follow_up($1, $2) as "done!""#, id, reason).fetch_one(conn).await
 }
