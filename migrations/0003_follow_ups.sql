@@ -29,7 +29,7 @@ create table clawback.follow_ups (
     created_at   timestamptz not null default now(),
     finished_at  timestamptz,
     constraint follow_ups_pkey primary key (id),
-    -- Kept for ever, so that nothing is asked for twice.
+    -- Never deleted, so that nothing is asked for twice.
     constraint follow_ups_once unique (kind, subject, round),
     -- Deferred: a payment that is merged into another takes its follow-ups along.
     constraint follow_ups_payment_fkey foreign key (payment_id)

@@ -78,7 +78,7 @@ comment on column clawback_v1.refunds.destination_type is 'Where the money goes:
 comment on column clawback_v1.refunds.reference is 'Reference by which the customer''s bank finds the refund, such as an ARN.';
 comment on column clawback_v1.refunds.reference_status is 'Stripe''s status of the reference: pending, available or unavailable.';
 comment on column clawback_v1.refunds.pending_reason is 'Stripe''s reason why the refund is pending.';
-comment on column clawback_v1.refunds.request_key is 'Key of the request that created the refund through Clawback; null for a refund created elsewhere.';
+comment on column clawback_v1.refunds.request_key is 'Key of the request that created the refund through Clawback. Always null in 0.1.0: Clawback does not create refunds yet.';
 comment on column clawback_v1.refunds.metadata is 'The refund''s metadata at Stripe.';
 comment on column clawback_v1.refunds.created_at is 'When it was created at Stripe.';
 comment on column clawback_v1.refunds.updated_at is 'When a column of this row last changed.';
@@ -244,12 +244,12 @@ select f.id, f.kind, f.subject, f.round, f.key, f.order_id,
 from clawback.follow_ups f
 left join clawback.payments p on p.payment_id = f.payment_id;
 comment on view clawback_v1.follow_ups is
-    'What is to be done: one row per kind, subject and round, kept for ever.';
+    'What is to be done: one row per kind, subject and round, never deleted.';
 comment on column clawback_v1.follow_ups.id is 'Pass it to the functions, with the lease token of the claim.';
 comment on column clawback_v1.follow_ups.kind is 'What is to be done, such as notify_refund. Kinds that begin with stripe_ are reserved for Clawback.';
 comment on column clawback_v1.follow_ups.subject is 'ID of the object it is about: a refund, dispute, charge, payment, warning or review.';
 comment on column clawback_v1.follow_ups.round is 'Tells follow-ups of one kind and subject apart: the phase of a dispute (with mark and date for a warning), the refunded total of a charge; else empty.';
-comment on column clawback_v1.follow_ups.key is 'kind/subject/round as first created. Never changes: use it as the idempotency key of calls to other systems.';
+comment on column clawback_v1.follow_ups.key is 'kind/subject/round as first created, such as notify_refund/re_1/ with an empty round. Never changes: use it as the idempotency key of calls to other systems.';
 comment on column clawback_v1.follow_ups.order_id is 'The order the payment is for; null while it is unlinked.';
 comment on column clawback_v1.follow_ups.payment_id is 'The payment it belongs to, as in payments; null while no charge or PaymentIntent names one.';
 comment on column clawback_v1.follow_ups.account is 'Connected account; null for the platform account.';
@@ -277,7 +277,7 @@ comment on column clawback_v1.actions.id is 'Ascending.';
 comment on column clawback_v1.actions.at is 'When.';
 comment on column clawback_v1.actions.actor is 'The person, as named by the owner''s role; else the database role.';
 comment on column clawback_v1.actions.role is 'The database role that was logged in.';
-comment on column clawback_v1.actions.via is 'console, cli or sql.';
+comment on column clawback_v1.actions.via is 'cli or sql.';
 comment on column clawback_v1.actions.action is 'replay, requeue, discard, link or dismiss.';
 comment on column clawback_v1.actions.subject_kind is 'event, follow_up, payment or fraud_warning.';
 comment on column clawback_v1.actions.subject is 'ID of what was acted on.';

@@ -12,6 +12,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -51,6 +52,11 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("LEASE: %w", err)
 	}
+	// Of live mode, unless test mode is asked for: nobody answers simulated disputes by mistake.
+	livemode, err := strconv.ParseBool(env("LIVEMODE", "true"))
+	if err != nil {
+		return fmt.Errorf("LIVEMODE: %w", err)
+	}
 	url := env("DATABASE_URL", "")
 	db, err := sql.Open("postgres", url)
 	if err != nil {
@@ -62,7 +68,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	c := consumer{
-		queue:     queue{db: db, consumer: "evidence@" + host, lease: lease},
+		queue:     queue{db: db, consumer: "evidence@" + host, lease: lease, livemode: livemode},
 		documents: env("DOCUMENTS_DIR", "documents"),
 		out:       env("EVIDENCE_DIR", "evidence"),
 		poll:      poll,

@@ -24,14 +24,15 @@ type queue struct {
 	db       *sql.DB
 	consumer string
 	lease    time.Duration
+	livemode bool
 }
 
 // claim leases up to limit follow-ups. It is committed when it returns.
 func (q *queue) claim(ctx context.Context, kind string, limit int) ([]followUp, error) {
 	rows, err := q.db.QueryContext(ctx, `
 		select id, lease_token, key, order_id, due_at
-		from clawback_v1.claim_follow_ups($1, $2, max_count => $3, lease => $4)`,
-		q.consumer, pq.Array([]string{kind}), limit, interval(q.lease))
+		from clawback_v1.claim_follow_ups($1, $2, max_count => $3, lease => $4, livemode => $5)`,
+		q.consumer, pq.Array([]string{kind}), limit, interval(q.lease), q.livemode)
 	if err != nil {
 		return nil, fmt.Errorf("claim %s: %w", kind, err)
 	}

@@ -106,7 +106,7 @@ export interface Refund {
   reference_status: string | null;
   /** Stripe's reason why the refund is pending. */
   pending_reason: string | null;
-  /** Key of the request that created the refund through Clawback; null for a refund created elsewhere. */
+  /** Key of the request that created the refund through Clawback. Always null in 0.1.0: Clawback does not create refunds yet. */
   request_key: string | null;
   /** The refund's metadata at Stripe. */
   metadata: unknown | null;
@@ -306,7 +306,7 @@ export interface EventPayload {
   payload: string;
 }
 
-/** What is to be done: one row per kind, subject and round, kept for ever. */
+/** What is to be done: one row per kind, subject and round, never deleted. */
 export interface FollowUp {
   /** Pass it to the functions, with the lease token of the claim. */
   id: string;
@@ -316,7 +316,7 @@ export interface FollowUp {
   subject: string;
   /** Tells follow-ups of one kind and subject apart: the phase of a dispute (with mark and date for a warning), the refunded total of a charge; else empty. */
   round: string;
-  /** kind/subject/round as first created. Never changes: use it as the idempotency key of calls to other systems. */
+  /** kind/subject/round as first created, such as notify_refund/re_1/ with an empty round. Never changes: use it as the idempotency key of calls to other systems. */
   key: string;
   /** The order the payment is for; null while it is unlinked. */
   order_id: string | null;
@@ -364,7 +364,7 @@ export interface Action {
   actor: string;
   /** The database role that was logged in. */
   role: string;
-  /** console, cli or sql. */
+  /** cli or sql. */
   via: string;
   /** replay, requeue, discard, link or dismiss. */
   action: string;
@@ -507,7 +507,7 @@ export interface FollowUpOf<K extends FollowUpKind> {
   subject: string;
   /** Tells follow-ups of one kind and subject apart: the phase of a dispute (with mark and date for a warning), the refunded total of a charge; else empty. */
   round: string;
-  /** kind/subject/round as first created. Never changes: use it as the idempotency key of calls to other systems. */
+  /** kind/subject/round as first created, such as notify_refund/re_1/ with an empty round. Never changes: use it as the idempotency key of calls to other systems. */
   key: string;
   /** The order the payment is for; null while it is unlinked. */
   order_id: string | null;

@@ -21,6 +21,8 @@ const RECONNECT_AFTER_MS = 5_000;
 
 const mailUrl = required('MAIL_URL');
 const databaseUrl = required('DATABASE_URL');
+// Of live mode, unless test mode is asked for: simulated refunds send no real mail by mistake.
+const livemode = flag('LIVEMODE', 'true');
 const pollMs = Number(process.env.POLL_SECONDS ?? '10') * 1000;
 
 const stopping = new AbortController();
@@ -31,6 +33,16 @@ function required(name) {
   const value = process.env[name];
   if (!value) throw new Error(`${name} is not set`);
   return value;
+}
+
+/**
+ * @param {string} name
+ * @param {string} fallback
+ */
+function flag(name, fallback) {
+  const value = process.env[name] ?? fallback;
+  if (value !== 'true' && value !== 'false') throw new Error(`${name} must be true or false`);
+  return value === 'true';
 }
 
 /** The mail for one refund.
@@ -96,8 +108,8 @@ async function workOn(db, followUp) {
 async function workUntilEmpty(db) {
   while (!stopping.signal.aborted) {
     const { rows } = await /** @type {Promise<pg.QueryResult<Refund>>} */ (db.query(
-      'select * from clawback_v1.claim_follow_ups($1, $2, max_count => $3, lease => $4)',
-      [CONSUMER, [KIND], BATCH, LEASE],
+      'select * from clawback_v1.claim_follow_ups($1, $2, max_count => $3, lease => $4, livemode => $5)',
+      [CONSUMER, [KIND], BATCH, LEASE, livemode],
     ));
     if (rows.length === 0) return;
     for (const followUp of rows) await workOn(db, followUp);

@@ -79,12 +79,12 @@ def work_on(db, follow_up):
         log.exception("%s failed, now %s", follow_up.key, state or "with another consumer")
 
 
-def work_until_empty(db, consumer):
+def work_until_empty(db, consumer, livemode):
     """Claims and books until no follow-up is ready."""
     while not stopping.is_set():
         claimed = db.execute(
-            "select * from clawback_v1.claim_follow_ups(%s, %s, max_count => %s, lease => %s)",
-            (consumer, KINDS, BATCH, LEASE),
+            "select * from clawback_v1.claim_follow_ups(%s, %s, max_count => %s, lease => %s, livemode => %s)",
+            (consumer, KINDS, BATCH, LEASE, livemode),
         ).fetchall()
         if not claimed:
             return
@@ -101,14 +101,14 @@ def wait_for_work(db, seconds):
                 return
 
 
-def consume(url, consumer, poll_seconds):
+def consume(url, consumer, livemode, poll_seconds):
     # autocommit: a claim is committed before the work begins, so that it holds no locks meanwhile.
     with psycopg.connect(url, autocommit=True, row_factory=namedtuple_row) as db:
         # LISTEN before the first claim: what becomes ready in between is notified.
         db.execute(f"listen {CHANNEL}")
         log.info("waiting for %s", ", ".join(KINDS))
         while not stopping.is_set():
-            work_until_empty(db, consumer)
+            work_until_empty(db, consumer, livemode)
             # A notification is a hint and can be missed, and retries are not notified: polling is what counts.
             wait_for_work(db, poll_seconds)
 
@@ -118,10 +118,12 @@ def main():
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     consumer = f"bookkeeping@{socket.gethostname()}"
+    # Of live mode, unless test mode is asked for: simulated payments are not booked by mistake.
+    livemode = {"true": True, "false": False}[os.environ.get("LIVEMODE", "true")]
     poll_seconds = float(os.environ.get("POLL_SECONDS", "10"))
     while not stopping.is_set():
         try:
-            consume(os.environ["DATABASE_URL"], consumer, poll_seconds)
+            consume(os.environ["DATABASE_URL"], consumer, livemode, poll_seconds)
         except psycopg.OperationalError as error:
             log.error("no connection, retrying: %s", error)
             stopping.wait(RECONNECT_AFTER)

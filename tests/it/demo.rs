@@ -6,6 +6,7 @@ use clawback::dev::stories;
 
 use crate::binary::run;
 use crate::dev::{Folder, environment};
+use crate::guide::{README, blocks};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_shows_an_order_of_every_story_and_leaves_nothing_behind() {
@@ -21,6 +22,11 @@ async fn the_demo_shows_an_order_of_every_story_and_leaves_nothing_behind() {
     }
     for said in ["deliveries were answered with 200", "order-linked-late", "History of order-", "clawback dev"] {
         assert!(ended.stdout.contains(said), "{said} is not in {}", ended.stdout);
+    }
+    // All that the README shows of it, but for IDs and times.
+    for line in blocks(README, "demo").lines().filter(|line| *line != "…") {
+        let same = line.split(" du_").next().and_then(|line| line.split(" re_").next()).expect("a part");
+        assert!(ended.stdout.contains(same), "{same} is not in {}", ended.stdout);
     }
     assert_eq!(fs::read_dir(&folder.0).expect("our folder").count(), 0);
 }

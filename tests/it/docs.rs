@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What `tests/it/guide.rs` runs.
-const RUN: [&str; 5] = ["psql", "grants", "serve", "simulate", "beside"];
+const RUN: [&str; 5] = ["grants", "serve", "simulate", "show", "beside-grants"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

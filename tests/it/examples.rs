@@ -68,6 +68,12 @@ async fn all_done(app: &TestApp, kinds: &str, expected: u32) {
     app.db.until(&format!("select ({}) = {expected}", count(&format!("kind in ({kinds}) and state = 'done'")))).await;
 }
 
+/// Delivers a story as `TestApp::live` does, in live mode.
+async fn live_mode(app: &TestApp, story: &str, order_id: &str) {
+    app.deliver_all(&tell_with(story, Cast { livemode: true, ..Cast::new(order_id, 0) })).await;
+    app.db.settle().await;
+}
+
 /// The bookkeeping consumer, with its table, which refuses one order.
 async fn bookkeeping(app: &TestApp, python: String) -> Command {
     app.db.execute(&std::fs::read_to_string(folder("python").join("schema.sql")).expect("the schema")).await;
@@ -88,7 +94,7 @@ async fn the_python_example_books_disputes_together_with_their_follow_ups() {
     let app = TestApp::start().await;
     app.live("chargeback-lost", "order-lost").await;
     let mut command = bookkeeping(&app, python).await;
-    let consumer = Consumer::start(&mut command);
+    let consumer = Consumer::start(command.env("LIVEMODE", "false"));
     let kinds = "'record_dispute_lost', 'record_dispute_won'";
     all_done(&app, kinds, 1).await;
     app.live("chargeback-won", "order-won").await;
@@ -103,16 +109,19 @@ async fn the_python_example_books_disputes_together_with_their_follow_ups() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_python_example_hands_back_what_it_cannot_book() {
+async fn the_python_example_hands_back_what_it_cannot_book_and_leaves_test_mode_alone() {
     let Some(python) = prepared("CLAWBACK_EXAMPLE_PYTHON") else { return };
     let mut app = TestApp::start().await;
     app.db.expect_errors(&["refused"]);
-    app.live("chargeback-lost", "order-refused").await;
+    app.live("chargeback-lost", "order-of-test-mode").await;
+    live_mode(&app, "chargeback-lost", "order-refused").await;
     let mut command = bookkeeping(&app, python).await;
     let consumer = Consumer::start(&mut command);
     let failed = "kind = 'record_dispute_lost' and state = 'ready' and attempts = 1 and last_error like '%refused%'";
     app.db.until(&format!("select exists ({})", count(failed).replace("count(*)", ""))).await;
     assert_eq!(app.db.value("select count(*) from bookkeeping.entries").await, 0);
+    let untouched = "kind = 'record_dispute_lost' and not livemode and state = 'ready' and attempts = 0";
+    assert_eq!(app.db.value(&count(untouched)).await, 1);
     consumer.stop().await;
 }
 
@@ -143,7 +152,7 @@ async fn the_node_example_mails_each_refund_and_repeats_a_failed_one_with_the_sa
     let (_, url) = consumer_role(&app.db).await;
     let mut command = Command::new(node);
     command.arg(folder("node").join("consumer.mjs"));
-    command.env("DATABASE_URL", url).env("MAIL_URL", mail_url).env("POLL_SECONDS", NEVER);
+    command.env("DATABASE_URL", url).env("MAIL_URL", mail_url).env("POLL_SECONDS", NEVER).env("LIVEMODE", "false");
     let consumer = Consumer::start(&mut command);
     listening(&app).await;
     app.live("partial-refund", "order-euro").await;
@@ -167,15 +176,19 @@ async fn the_node_example_mails_each_refund_and_repeats_a_failed_one_with_the_sa
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_lines_of_the_readme_mail_a_refund_from_node() {
+async fn the_lines_of_the_readme_mail_a_refund_from_node_and_hand_back_one_that_cannot_be_mailed() {
     let Some(node) = prepared("CLAWBACK_EXAMPLE_NODE") else { return };
     let app = TestApp::start().await;
-    app.live("partial-refund", "order-1").await;
+    live_mode(&app, "partial-refund", "order-refused").await;
+    live_mode(&app, "partial-refund", "order-1").await;
+    app.live("partial-refund", "order-of-test-mode").await;
     let (_, url) = consumer_role(&app.db).await;
     let script = format!(
         "const pg = require({driver:?});
-         const sendMail = async (order, refund, {{ idempotencyKey }}) =>
+         const sendMail = async (order, refund, {{ idempotencyKey }}) => {{
+             if (order === 'order-refused') throw new Error('no such address');
              console.log(order, refund.amount, idempotencyKey.split('/')[0]);
+         }};
          (async () => {{
              const db = new pg.Client({url:?});
              await db.connect();
@@ -189,6 +202,8 @@ async fn the_lines_of_the_readme_mail_a_refund_from_node() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "order-1 4800 notify_refund\n");
     all_done(&app, "'notify_refund'", 1).await;
+    let handed_back = "order_id = 'order-refused' and state = 'ready' and last_error like '%no such address%'";
+    assert_eq!(app.db.value(&count(handed_back)).await, 1);
 }
 
 /// The evidence consumer, with its folders of documents and of archives.
@@ -202,7 +217,7 @@ async fn evidence(app: &TestApp, program: String) -> (Command, PathBuf, PathBuf)
     let (_, url) = consumer_role(&app.db).await;
     let mut command = Command::new(program);
     command.env("DATABASE_URL", format!("{url}?sslmode=disable")).env("POLL", format!("{NEVER}s"));
-    command.env("DOCUMENTS_DIR", &documents).env("EVIDENCE_DIR", &evidence);
+    command.env("DOCUMENTS_DIR", &documents).env("EVIDENCE_DIR", &evidence).env("LIVEMODE", "false");
     (command, documents, evidence)
 }
 

@@ -1,13 +1,17 @@
-//! Promise: what the README and the guide show works as it is written there, with the rights that they name.
+//! Promise: what the README, the guide and the page for operators show works as it is written there, with the rights that they name.
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use crate::harness::{Database, TestApp};
+use serde_json::json;
+
+use crate::bodies::{charge, event};
+use crate::harness::{Database, TestApp, until};
 
 pub const README: &str = include_str!("../../README.md");
 const GUIDE: &str = include_str!("../../docs/GUIDE.md");
+const OPERATIONS: &str = include_str!("../../docs/OPERATIONS.md");
 
 /// All code under `<!-- test: name -->` lines of a page.
 pub fn blocks(page: &str, name: &str) -> String {
@@ -57,48 +61,51 @@ fn succeeded(output: Output) -> Output {
     output
 }
 
+/// What psql prints for a script, which must not fail.
+fn psql(url: &str, script: &str) -> String {
+    let mut psql = Command::new("psql");
+    psql.args(["-X", "-v", "ON_ERROR_STOP=1", url]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut psql = psql.spawn().expect("psql runs");
+    psql.stdin.take().expect("a pipe").write_all(script.as_bytes()).expect("psql reads it");
+    String::from_utf8(succeeded(psql.wait_with_output().expect("psql ends")).stdout).expect("text")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_psql_session_of_the_guide_runs_and_shows_what_it_says() {
     let app = receiver_with_stories().await;
     let (_, url) = consumer_role(&app.db).await;
-    let script = scratch().join("session.sql");
-    std::fs::write(&script, blocks(GUIDE, "psql")).expect("the scratch folder can be written");
-    let output = Command::new("psql").args(["-X", "-v", "ON_ERROR_STOP=1", &url, "-f"]).arg(&script).output();
-    let shown = String::from_utf8(succeeded(output.expect("psql runs")).stdout).expect("text");
+    let shown = psql(&url, &blocks(GUIDE, "psql"));
     for word in ["partially_refunded", "disputed", "chargeback", "charged_back", "collect_evidence"] {
         assert!(shown.contains(word), "{word} is not in:\n{shown}");
     }
 }
 
-fn scratch() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).to_owned()
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn a_services_own_write_and_the_completion_of_a_follow_up_share_one_transaction() {
+async fn the_transaction_of_the_guide_books_and_completes_together_or_not_at_all() {
     let app = receiver_with_stories().await;
-    app.db.execute("create table refund_mails (refund_id text primary key)").await;
-    let claim = "select * from clawback_v1.claim_follow_ups('mailer', array['notify_refund'], 1)";
-    let claimed = app.db.rows(claim).await.pop().expect("something to claim");
-    let (id, token) = (&claimed["id"], claimed["lease_token"].as_str().expect("a token"));
-    let work =
-        format!("insert into refund_mails values ('re_1'); select clawback_v1.complete_follow_up({id}, '{token}')");
-    let done = format!(
-        "select (select count(*) from refund_mails) || ' ' || state from clawback_v1.follow_ups where id = {id}"
-    );
-    app.db.begin(&work).await.rollback().await.expect("a rollback");
-    assert_eq!(app.db.value(&done).await, "0 leased");
-    app.db.begin(&work).await.commit().await.expect("a commit");
-    assert_eq!(app.db.value(&done).await, "1 done");
+    let script = blocks(GUIDE, "transaction");
+    let lost = "select clawback_v1.fail_follow_up(:'id', :'lease_token', 'lost', '0 seconds');\nbegin;";
+    let told = "select (select count(*) from bookkeeping.losses where amount = 12000) || ' ' || state
+                from clawback_v1.follow_ups where kind = 'record_dispute_lost'";
+    psql(&app.db.url, &script.replace("begin;", lost));
+    assert_eq!(app.db.value(told).await, "0 ready");
+    psql(&app.db.url, &script);
+    assert_eq!(app.db.value(told).await, "1 done");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_endpoint_of_the_readme_takes_the_payment_that_the_readme_sends() {
-    let db = Database::migrated().await;
-    let serve = blocks(README, "serve")
-        .replace("postgres://clawback:password@localhost/clawback", &format!("'{}'", db.url))
-        .replace("whsec_…", "whsec_of_the_endpoint,test:whsec_trial")
-        .replace("clawback serve", "exec clawback serve");
+    let db = Database::empty().await;
+    // A role and a database of its own on the server of the tests.
+    let name = format!("readme_{}", db.name);
+    let (_, address) = db.url.rsplit_once('@').expect("a URL with a password");
+    let url = format!("postgres://{name}:password@{}", address.replace(&db.name, &name));
+    let mine = |script: &str| script.replace("postgres://clawback:password@localhost/clawback", &format!("'{url}'"));
+    let role = ["role clawback", "database clawback", "to clawback"];
+    let role =
+        role.iter().fold(blocks(README, "role"), |sql, words| sql.replace(words, &words.replace("clawback", &name)));
+    psql(&db.url, &role);
+    let serve = mine(&blocks(README, "serve")).replace("clawback serve", "exec clawback serve");
     // Ports of its own, on loopback only.
     let here = [("CLAWBACK_LISTEN", "127.0.0.1:0"), ("CLAWBACK_ADMIN_LISTEN", "127.0.0.1:0")];
     let mut service = bash(&serve, &here).stdout(Stdio::piped()).spawn().expect("bash runs");
@@ -109,9 +116,14 @@ async fn the_endpoint_of_the_readme_takes_the_payment_that_the_readme_sends() {
     // Its log has to be read on, or it would stop to write.
     let rest = std::thread::spawn(move || log.for_each(drop));
     let simulate = blocks(README, "simulate").replace("127.0.0.1:8080", address);
-    succeeded(bash(&simulate, &[]).output().expect("bash runs"));
-    db.settle().await;
-    assert_eq!(db.value("select state from clawback_v1.orders where order_id = 'my-first-order'").await, "disputed");
+    // Until its tables are there, it answers 503.
+    until("the payment is taken", async || bash(&simulate, &[]).output().expect("bash runs").status.success()).await;
+    let show = mine(&blocks(README, "show"));
+    until("the order is disputed", async || {
+        let shown = bash(&show, &[]).output().expect("bash runs");
+        shown.status.success() && String::from_utf8_lossy(&shown.stdout).contains("disputed")
+    })
+    .await;
     let stopped = Command::new("kill").args(["-TERM", &service.id().to_string()]).status().expect("kill runs");
     assert!(stopped.success() && service.wait().expect("it is waited for").success());
     rest.join().expect("no panic");
@@ -120,9 +132,9 @@ async fn the_endpoint_of_the_readme_takes_the_payment_that_the_readme_sends() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_grants_of_the_guide_go_through_psql() {
     let db = Database::migrated().await;
-    db.execute("create role billing_of_the_guide").await;
-    let grants = blocks(GUIDE, "grants").replace("billing", "billing_of_the_guide");
-    succeeded(bash(&grants, &[("DATABASE_URL", &db.url)]).output().expect("bash runs"));
+    let mine = |name| blocks(GUIDE, name).replace("billing", "billing_of_the_guide");
+    psql(&db.url, &mine("grants-role"));
+    succeeded(bash(&mine("grants"), &[("DATABASE_URL", &db.url)]).output().expect("bash runs"));
     let may = "select has_function_privilege('billing_of_the_guide', 'clawback_v1.find(text)', 'execute')";
     assert_eq!(db.value(may).await, true);
 }
@@ -131,12 +143,33 @@ async fn the_grants_of_the_guide_go_through_psql() {
 async fn the_service_installs_beside_the_tables_of_an_application_with_the_rights_of_the_guide() {
     let db = Database::empty().await;
     db.execute("create table orders (id bigint primary key)").await;
-    let rights = blocks(GUIDE, "beside").replace("database shop", &format!("database {}", db.name));
-    db.execute(&rights.replace("role clawback", "role clawback_beside").replace("to clawback;", "to clawback_beside;"))
-        .await;
+    let names = [("database shop", "database "), ("role clawback", "role beside_"), ("to clawback", "to beside_")];
+    let named = |sql: String, (old, new): &(&str, &str)| sql.replace(old, &format!("{new}{}", db.name));
+    let rights = names.iter().fold(blocks(GUIDE, "beside"), named);
+    psql(&db.url, &rights.replace("shop_app", "shop_app_of_the_guide"));
     let (_, address) = db.url.rsplit_once('@').expect("a URL with a password");
-    let url = format!("postgres://clawback_beside:change%20me@{address}");
+    let url = format!("postgres://beside_{}:change%20me@{address}", db.name);
     succeeded(bash("clawback migrate", &[("DATABASE_URL", &url)]).output().expect("bash runs"));
-    assert_eq!(db.value("select count(*) from clawback_v1.orders").await, 0);
+    let grants = blocks(GUIDE, "beside-grants").replace("shop_app", "shop_app_of_the_guide");
+    succeeded(bash(&grants, &[("DATABASE_URL", &url)]).output().expect("bash runs"));
+    let url = format!("postgres://shop_app_of_the_guide:change%20me%20too@{address}");
+    assert!(psql(&url, "select count(*) as orders from clawback_v1.orders").contains("(1 row)"));
     assert_eq!(db.value("select count(*) from public.orders").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_for_a_failed_event_run_as_the_page_for_operators_prints_them() {
+    let app = TestApp::start().await;
+    app.see(&[event("evt_bad", 1, &charge("ch_1", json!({ "amount": "many" })))]).await;
+    // Without the indentation of its list.
+    let commands = blocks(&OPERATIONS.replace("\n   ", "\n"), "failed-event").replace("evt_…", "evt_bad");
+    assert!(commands.lines().count() >= 7, "{commands}");
+    for command in commands.lines() {
+        let shown = succeeded(bash(command, &[("DATABASE_URL", &app.db.url)]).output().expect("bash runs"));
+        let shown = String::from_utf8(shown.stdout).expect("text");
+        assert!(command.contains(" replay ") || shown.contains("evt_bad"), "{command}: {shown}");
+        app.db.settle().await;
+    }
+    let again = "select count(*) from clawback_v1.actions where action = 'replay' and subject = 'evt_bad'";
+    assert_eq!(app.db.value(again).await, 2);
 }
