@@ -38,6 +38,8 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Send the signed events of a scenario to a receiver
     Simulate(simulate::Simulate),
+    /// Run a local double of Stripe's API to develop and test against
+    StripeDouble(dev::double::StripeDouble),
     /// Print a Stripe-Signature header for a body
     Sign(sign::Sign),
     /// Print the SQL statements that grant a role what it needs
@@ -118,6 +120,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(args).await,
         Command::Migrate(args) => migrate::run(args).await,
         Command::Simulate(args) => simulate::run(args).await,
+        Command::StripeDouble(args) => dev::double::run(args).await,
         Command::Sign(args) => sign::run(&args),
         Command::Grants(args) => grants::run(&args),
         Command::Events(args) => events::run(args).await,
