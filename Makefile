@@ -38,7 +38,7 @@ check: ## check formatting, lints and documentation; warnings are errors
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
 
-sdk-check: setup ## compare signatures with Stripe's Node and Python SDKs (installs them temporarily)
+sdk-check: setup ## check signatures and the double of Stripe with Stripe's SDKs (installs them temporarily)
 	@scripts/sdk-check.sh
 
 examples-check: setup ## run the consumers in examples/ against a service, and type-check the types
