@@ -53,7 +53,7 @@ async fn a_withheld_answer_leaves_the_effect_and_the_log() {
     assert_eq!((again.status, again.header("Idempotent-Replayed")), (200, "true"));
     let log = world.look("requests?method=POST&path=/v1/refunds").await;
     assert_eq!((&log[0]["status"], &log[0]["fault"]), (&json!(200), &json!("Silence")));
-    assert_eq!((&log[1]["replayed"], &log[1]["id"] == &log[0]["id"]), (&json!(true), false));
+    assert_eq!((&log[1]["replayed"], log[1]["id"] == log[0]["id"]), (&json!(true), false));
     assert!(!log.to_string().contains("sk_test"), "{log}");
 }
 

@@ -94,7 +94,7 @@ pub(super) fn answer(
     let given = if body.is_empty() { Ok(json!({})) } else { serde_json::from_slice(body) };
     let result = match given {
         Err(error) => Err(format!("the body is not JSON: {error}")),
-        Ok(given) if method == "GET" => look(world, path, query, wall).ok_or_else(|| unknown(given)),
+        Ok(_) if method == "GET" => look(world, path, query, wall).ok_or_else(unknown),
         Ok(given) => act(world, method, path, given, wall),
     };
     world.hand_over(wall);
@@ -104,7 +104,7 @@ pub(super) fn answer(
     }
 }
 
-fn unknown(_given: Value) -> String {
+fn unknown() -> String {
     "there is no such operation".to_owned()
 }
 
@@ -126,15 +126,7 @@ fn look(world: &World, path: &str, query: &str, wall: i64) -> Option<Value> {
 
 fn act(world: &mut World, method: &str, path: &str, given: Value, wall: i64) -> Result<Value, String> {
     match (method, path) {
-        ("POST", "/clock") => {
-            world.clock = match (read(given)?, world.clock) {
-                (SetClock::Advance(seconds), Clock::Ahead(ahead)) => Clock::Ahead(ahead + seconds),
-                (SetClock::Advance(seconds), Clock::Stopped(at)) => Clock::Stopped(at + seconds),
-                (SetClock::StopAt(at), _) => Clock::Stopped(at),
-            };
-            world.advance(wall);
-            Ok(json!({ "now": world.clock.now(wall) }))
-        }
+        ("POST", "/clock") => Ok(set_clock(world, read(given)?, wall)),
         ("POST", "/accounts") => {
             let OpenAccount { id } = read(given)?;
             world.open(&id);
@@ -166,8 +158,18 @@ fn act(world: &mut World, method: &str, path: &str, given: Value, wall: i64) -> 
             Ok(json!({}))
         }
         ("POST", _) if path.starts_with("/webhooks") => webhooks(world, path, given, wall),
-        _ => Err(unknown(given)),
+        _ => Err(unknown()),
     }
+}
+
+fn set_clock(world: &mut World, set: SetClock, wall: i64) -> Value {
+    world.clock = match (set, world.clock) {
+        (SetClock::Advance(seconds), Clock::Ahead(ahead)) => Clock::Ahead(ahead + seconds),
+        (SetClock::Advance(seconds), Clock::Stopped(at)) => Clock::Stopped(at + seconds),
+        (SetClock::StopAt(at), _) => Clock::Stopped(at),
+    };
+    world.advance(wall);
+    json!({ "now": world.clock.now(wall) })
 }
 
 fn webhooks(world: &mut World, path: &str, given: Value, wall: i64) -> Result<Value, String> {
@@ -188,7 +190,7 @@ fn webhooks(world: &mut World, path: &str, given: Value, wall: i64) -> Result<Va
             world.hooks.resend(&account, found, wall);
             Ok(json!({ "pending": world.hooks.pending() }))
         }
-        _ => Err(unknown(given)),
+        _ => Err(unknown()),
     }
 }
 

@@ -63,13 +63,13 @@ pub(super) fn changed(
             if text.chars().count() > most {
                 return Err(given.bad("", field, &format!("Invalid string: it must have at most {most} characters")));
             }
-            set(&mut evidence, field, text);
+            set(&mut evidence, field, &text);
         }
     }
     for field in FILES {
         if let Some(id) = given.text(field)? {
             check_file(books, &given, field, &id)?;
-            set(&mut evidence, field, id);
+            set(&mut evidence, field, &id);
         }
     }
     if given.has("enhanced_evidence") {
@@ -81,7 +81,7 @@ pub(super) fn changed(
     Ok(evidence)
 }
 
-fn set(evidence: &mut Map<String, Value>, field: &str, value: String) {
+fn set(evidence: &mut Map<String, Value>, field: &str, value: &str) {
     if value.is_empty() {
         evidence.remove(field)
     } else {

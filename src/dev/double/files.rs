@@ -81,7 +81,7 @@ pub(super) fn list(books: &Books, mut params: Params) -> Answer {
     params.finish()?;
     let wanted = |file: &&File| page.wants(file.created) && purpose.is_none_or(|purpose| purpose == file.purpose);
     let all: Vec<Value> = books.files.values().rev().filter(wanted).map(File::show).collect();
-    page.cut("file", "/v1/files", all)
+    page.cut("file", "/v1/files", &all)
 }
 
 /// The type, by how the bytes begin.

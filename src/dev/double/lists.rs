@@ -72,7 +72,7 @@ impl Page {
     }
 
     /// The part of these that is asked for. They come newest first.
-    pub(super) fn cut(&self, noun: &str, url: &str, all: Vec<Value>) -> Answer {
+    pub(super) fn cut(&self, noun: &str, url: &str, all: &[Value]) -> Answer {
         let place = |id: &String, param: &str| {
             let place = all.iter().position(|object| object["id"] == **id);
             place.ok_or_else(|| Refusal { status: 400, ..Refusal::missing(noun, param, id) })
@@ -116,8 +116,8 @@ pub(super) fn list<T: Resource>(account: &Account, until: i64, mut params: Param
     params.finish()?;
     let wanted = account.list::<T>().rev().filter(|object| object.created() <= until && page.wants(object.created()));
     let shown = wanted.map(|object| object.render(account));
-    let all = shown.filter(|object| filters.iter().all(|(field, id)| object[*field] == **id)).collect();
-    page.cut(T::NOUN, T::URL, all)
+    let all = shown.filter(|object| filters.iter().all(|(field, id)| object[*field] == **id)).collect::<Vec<_>>();
+    page.cut(T::NOUN, T::URL, &all)
 }
 
 /// One object.

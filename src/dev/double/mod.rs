@@ -6,7 +6,7 @@
 //!
 //! | file | its job |
 //! |---|---|
-//! | `server`, `call` | connections and webhooks; one request from its log entry to its answer |
+//! | `server`, `wire`, `call` | connections and webhooks; requests and answers as HTTP has them; one request from its log entry to its answer |
 //! | `routes`, `params`, `lists`, `expand`, `refusal` | the API's conventions: paths, parameters, pages, errors |
 //! | `payments`, `refunds`, `disputes`, `evidence`, `files`, `events`, `thin` | the operations, one file for each family |
 //! | `world`, `books`, `keys`, `idempotency`, `requests`, `webhooks`, `faults` | what it knows |
@@ -34,6 +34,7 @@ mod routes;
 mod server;
 mod thin;
 mod webhooks;
+mod wire;
 mod world;
 
 use std::net::SocketAddr;
@@ -65,7 +66,8 @@ pub(crate) struct StripeDouble {
     log_format: Option<config::LogFormat>,
 }
 
-fn loopback(text: &str) -> Result<SocketAddr, String> {
+/// Reads an address, which must be of loopback.
+pub(in crate::dev) fn loopback(text: &str) -> Result<SocketAddr, String> {
     let address: SocketAddr = text.parse().map_err(|_| "it must be an address such as 127.0.0.1:12111".to_owned())?;
     if address.ip().is_loopback() { Ok(address) } else { Err("it must be a loopback address".to_owned()) }
 }

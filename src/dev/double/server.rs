@@ -1,28 +1,24 @@
-//! The double on a socket: connections, what faults do to them, and the webhooks that go out.
+//! The double on a socket: connections, the calls on them, and the webhooks that go out.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, Response, StatusCode};
-use bytes::Bytes;
-use futures_util::StreamExt;
+use axum::http::{Request, Response};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use time::OffsetDateTime;
-use time::macros::format_description;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::call::{Begun, Call, Reply, Step};
+use super::call::{Call, Step};
 use super::faults::Kind;
 use super::webhooks::Delivery;
 use super::world::World;
-use super::{control, files};
+use super::{control, wire};
 use crate::app::unix_now;
 use crate::stripe::signature::{Secret, sign_with};
 
@@ -32,8 +28,6 @@ const MAX_BODY: usize = 16 * 1024 * 1024;
 const TICK: Duration = Duration::from_millis(500);
 /// How long a receiver of webhooks may take.
 const RECEIVER: Duration = Duration::from_secs(10);
-/// What Stripe answers in when nothing else is asked for.
-const VERSION: &str = "2026-10-28.endive";
 
 /// A running world.
 #[derive(Debug)]
@@ -100,48 +94,16 @@ pub async fn serve(double: Arc<Double>, listener: TcpListener) -> io::Result<()>
 async fn answer(double: Arc<Double>, request: Request<Incoming>) -> io::Result<Response<Body>> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, MAX_BODY).collect().await.map_err(io::Error::other)?.to_bytes();
-    let (method, path) = (head.method.as_str(), head.uri.path());
-    let query = head.uri.query().unwrap_or_default();
-    if let Some(rest) = path.strip_prefix("/_double") {
+    let (method, query) = (head.method.as_str(), head.uri.query().unwrap_or_default());
+    if let Some(rest) = head.uri.path().strip_prefix("/_double") {
         let (status, body) = control::answer(&mut double.current(), method, rest, query, &body, unix_now());
         double.news.notify_one();
-        return respond(
-            Response::builder().status(status).header("Content-Type", "application/json"),
-            Body::from(body),
-        );
+        let response = Response::builder().status(status).header("Content-Type", "application/json");
+        return response.body(Body::from(body)).map_err(io::Error::other);
     }
-    let mut params = pairs(query.as_bytes());
-    let content_type = text(&head.headers, "Content-Type").unwrap_or_default();
-    let mut upload = None;
-    if content_type.starts_with("multipart/form-data") {
-        let (fields, file) = files::read(body, &content_type).await.map_err(io::Error::other)?;
-        params.extend(fields);
-        upload = file;
-    } else {
-        params.extend(pairs(&body));
-    }
-    let header = |name: &str| text(&head.headers, name);
-    let key = header("Authorization").and_then(|value| value.strip_prefix("Bearer ").map(str::to_owned));
-    let call = Call {
-        method: method.to_owned(),
-        path: path.to_owned(),
-        key,
-        account: header("Stripe-Account").or_else(|| header("Stripe-Context")),
-        version: header("Stripe-Version"),
-        idempotency_key: header("Idempotency-Key"),
-        params,
-        upload,
-    };
+    let call = wire::read(&head, body).await?;
     // A task of its own: what a client no longer waits for still happens.
     tokio::spawn(run(double, call)).await.map_err(io::Error::other)?
-}
-
-fn pairs(form: &[u8]) -> Vec<(String, String)> {
-    form_urlencoded::parse(form).into_owned().collect()
-}
-
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
 async fn run(double: Arc<Double>, call: Call) -> io::Result<Response<Body>> {
@@ -151,7 +113,7 @@ async fn run(double: Arc<Double>, call: Call) -> io::Result<Response<Body>> {
         call.begin(&mut world, now)
     };
     if begun.fault.as_ref().is_some_and(|fault| fault.kind == Kind::Slow) {
-        tokio::time::sleep(wait(&begun)).await;
+        tokio::time::sleep(wire::wait(&begun)).await;
     }
     let reply = match &begun.step {
         Step::Answer(reply) => reply.clone(),
@@ -164,75 +126,7 @@ async fn run(double: Arc<Double>, call: Call) -> io::Result<Response<Body>> {
     };
     double.news.notify_one();
     let now = double.world().clock.now(unix_now());
-    send(&call, &begun, reply, now).await
-}
-
-fn wait(begun: &Begun) -> Duration {
-    Duration::from_millis(begun.fault.as_ref().map_or(0, |fault| fault.millis))
-}
-
-fn cut() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, "cut on request")
-}
-
-/// Sends an answer, unless a fault withholds or cuts it.
-async fn send(call: &Call, begun: &Begun, reply: Reply, now: i64) -> io::Result<Response<Body>> {
-    let fault = begun.fault.as_ref();
-    let length = reply.body.len();
-    let body = Bytes::from(reply.body);
-    let body = match fault.map(|fault| fault.kind) {
-        Some(Kind::CutBefore | Kind::CutAfter) => return Err(cut()),
-        Some(Kind::Silence) => return std::future::pending().await,
-        Some(Kind::CutBody) => {
-            let half = Ok(body.slice(..length / 2));
-            Body::from_stream(futures_util::stream::iter([half, Err(cut())]))
-        }
-        Some(Kind::SlowBody) => {
-            let (first, rest, wait) = (body.slice(..length / 2), body.slice(length / 2..), wait(begun));
-            let rest = futures_util::stream::once(async move {
-                tokio::time::sleep(wait).await;
-                Ok::<_, io::Error>(rest)
-            });
-            Body::from_stream(futures_util::stream::iter([Ok(first)]).chain(rest))
-        }
-        Some(Kind::Unavailable) => {
-            let page = "<html><body>503 Service Unavailable</body></html>";
-            return respond(Response::builder().status(503).header("Content-Type", "text/html"), Body::from(page));
-        }
-        _ => Body::from(body),
-    };
-    let mut response = Response::builder()
-        .status(StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
-        .header("Content-Type", "application/json")
-        .header("Content-Length", length)
-        .header("Date", date(now))
-        .header("Request-Id", &begun.id)
-        .header("Stripe-Version", call.version.as_deref().unwrap_or(VERSION));
-    if let Some(key) = &call.idempotency_key {
-        response = response.header("Idempotency-Key", key);
-    }
-    if reply.replayed {
-        response = response.header("Idempotent-Replayed", "true");
-    }
-    if let Some(should) = fault.and_then(|fault| fault.should_retry) {
-        response = response.header("Stripe-Should-Retry", should.to_string());
-    }
-    if let Some(seconds) = fault.and_then(|fault| fault.retry_after) {
-        response = response.header("Retry-After", seconds);
-    }
-    respond(response, body)
-}
-
-fn respond(response: axum::http::response::Builder, body: Body) -> io::Result<Response<Body>> {
-    response.body(body).map_err(io::Error::other)
-}
-
-/// A time as HTTP writes it.
-fn date(now: i64) -> String {
-    let format =
-        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
-    let at = OffsetDateTime::from_unix_timestamp(now).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    at.format(format).unwrap_or_default()
+    wire::send(&call, &begun, reply, now).await
 }
 
 /// Makes the deliveries that are due, side by side, for ever.

@@ -141,7 +141,8 @@ impl Hooks {
 
     /// Notes how a delivery ended, and plans another attempt after a failure.
     pub(super) fn finish(&mut self, mut delivery: Delivery, delivered: bool, wall: i64) {
-        self.under_way -= 1;
+        // A reset forgets the deliveries that are being made.
+        self.under_way = self.under_way.saturating_sub(1);
         if delivered {
             if let Some(left) = self.undelivered.get_mut(&delivery.event) {
                 *left = left.saturating_sub(1);
