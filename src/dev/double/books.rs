@@ -174,7 +174,8 @@ impl Books {
 
     /// Chargebacks that nobody answered in time are lost, old inquiries closed.
     fn end_disputes(&mut self, now: i64) {
-        let open: Vec<Dispute> = self.account.list::<Dispute>().cloned().collect();
+        let is_open = |it: &&Dispute| it.status == "needs_response" || it.status.starts_with("warning_");
+        let open: Vec<Dispute> = self.account.list::<Dispute>().filter(is_open).cloned().collect();
         for dispute in open {
             let deadline = dispute.due_by.unwrap_or(i64::MAX);
             if dispute.status == "needs_response" && deadline < now {

@@ -37,8 +37,8 @@ pub(super) fn list(books: &Books, hooks: &Hooks, until: i64, mut params: Params)
             && (types.is_empty() || types.contains(&event.r#type))
             && delivered.is_none_or(|delivered| hooks.is_delivered(&event.id) == delivered)
     };
-    let all = books.account.events().iter().rev().filter(wanted).map(parsed).collect::<Vec<_>>();
-    page.cut("event", "/v1/events", &all)
+    let all: Vec<_> = books.account.events().iter().rev().filter(wanted).collect();
+    page.cut(("event", "/v1/events"), &all, |event| &event.id, |event| parsed(event))
 }
 
 /// `GET /v1/events/:id`
@@ -67,8 +67,9 @@ pub(super) fn find<'a>(books: &'a Books, id: &str) -> Option<&'a Event> {
 pub(super) fn list_endpoints(hooks: &Hooks, livemode: bool, mut params: Params) -> Answer {
     let page = Page::take(&mut params)?;
     params.finish()?;
-    let all = hooks.endpoints.iter().rev().map(|endpoint| show(endpoint, livemode)).collect::<Vec<_>>();
-    page.cut("webhook endpoint", "/v1/webhook_endpoints", &all)
+    let all: Vec<_> = hooks.endpoints.iter().rev().collect();
+    let names = ("webhook endpoint", "/v1/webhook_endpoints");
+    page.cut(names, &all, |endpoint| &endpoint.id, |endpoint| show(endpoint, livemode))
 }
 
 /// `GET /v1/webhook_endpoints/:id`

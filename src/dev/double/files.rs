@@ -1,12 +1,10 @@
 //! Files: uploaded with a purpose, listed and retrieved. Their bytes are looked at for type and size, and dropped.
 
-use bytes::Bytes;
-use serde_json::Value;
-
 use super::books::{Books, File};
 use super::lists::Page;
 use super::params::Params;
 use super::refusal::{Answer, Refusal};
+use bytes::Bytes;
 
 const PURPOSES: [&str; 8] = [
     "account_requirement",
@@ -80,8 +78,8 @@ pub(super) fn list(books: &Books, mut params: Params) -> Answer {
     let purpose = params.word("purpose", &PURPOSES)?;
     params.finish()?;
     let wanted = |file: &&File| page.wants(file.created) && purpose.is_none_or(|purpose| purpose == file.purpose);
-    let all: Vec<Value> = books.files.values().rev().filter(wanted).map(File::show).collect();
-    page.cut("file", "/v1/files", &all)
+    let all: Vec<_> = books.files.values().rev().filter(wanted).collect();
+    page.cut(("file", "/v1/files"), &all, |file| &file.id, |file| file.show())
 }
 
 /// The type, by how the bytes begin.

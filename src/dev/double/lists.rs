@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::params::Params;
 use super::refusal::{Answer, Refusal};
 use crate::dev::model::objects::{Charge, Dispute, Intent, Refund, Review, Session, Warning};
-use crate::dev::model::{Account, Object};
+use crate::dev::model::{Account, Id, Object};
 
 /// A kind of object that the API lists and retrieves.
 pub(super) trait Resource: Object {
@@ -13,27 +13,54 @@ pub(super) trait Resource: Object {
     const NOUN: &'static str;
     /// The path of its list.
     const URL: &'static str;
-    /// The filters by parent, such as `charge`: fields of the object.
+    /// The filters by parent, such as `charge`.
     const FILTERS: &'static [&'static str];
+    /// The parent that a filter is about.
+    fn parent<'a>(&'a self, account: &'a Account, filter: &str) -> Option<&'a str>;
 }
 
 macro_rules! resource {
-    ($kind:ty, $noun:literal, $url:literal, $filters:expr) => {
+    ($kind:ty, $noun:literal, $url:literal, $filters:expr, |$it:ident, $account:ident, $filter:ident| $parent:expr) => {
         impl Resource for $kind {
             const NOUN: &'static str = $noun;
             const URL: &'static str = $url;
             const FILTERS: &'static [&'static str] = &$filters;
+            fn parent<'a>(&'a self, $account: &'a Account, $filter: &str) -> Option<&'a str> {
+                let $it = self;
+                $parent
+            }
         }
     };
 }
 
-resource!(Charge, "charge", "/v1/charges", ["payment_intent", "customer"]);
-resource!(Intent, "payment_intent", "/v1/payment_intents", ["customer"]);
-resource!(Session, "checkout.session", "/v1/checkout/sessions", ["payment_intent", "customer"]);
-resource!(Refund, "refund", "/v1/refunds", ["charge", "payment_intent"]);
-resource!(Dispute, "dispute", "/v1/disputes", ["charge", "payment_intent"]);
-resource!(Warning, "early_fraud_warning", "/v1/radar/early_fraud_warnings", ["charge", "payment_intent"]);
-resource!(Review, "review", "/v1/reviews", []);
+const OF_CHARGE: [&str; 2] = ["charge", "payment_intent"];
+const OF_INTENT: [&str; 2] = ["payment_intent", "customer"];
+
+resource!(Charge, "charge", "/v1/charges", OF_INTENT, |it, _account, filter| match filter {
+    "payment_intent" => Some(it.payment_intent.as_str()),
+    _ => Some(it.purchase.customer.as_str()),
+});
+resource!(Intent, "payment_intent", "/v1/payment_intents", ["customer"], |it, _account, _filter| {
+    Some(it.purchase.customer.as_str())
+});
+resource!(Session, "checkout.session", "/v1/checkout/sessions", OF_INTENT, |it, _account, filter| match filter {
+    "payment_intent" => it.payment_intent.as_ref().map(Id::as_str),
+    _ => Some(it.purchase.customer.as_str()),
+});
+resource!(Refund, "refund", "/v1/refunds", OF_CHARGE, |it, account, filter| of(&it.charge, account, filter));
+resource!(Dispute, "dispute", "/v1/disputes", OF_CHARGE, |it, account, filter| of(&it.charge, account, filter));
+resource!(Warning, "early_fraud_warning", "/v1/radar/early_fraud_warnings", OF_CHARGE, |it, account, filter| {
+    of(&it.charge, account, filter)
+});
+resource!(Review, "review", "/v1/reviews", [], |_it, _account, _filter| None);
+
+/// A charge or its intent.
+fn of<'a>(charge: &'a Id<Charge>, account: &'a Account, filter: &str) -> Option<&'a str> {
+    match filter {
+        "charge" => Some(charge.as_str()),
+        _ => Some(account.get(charge).payment_intent.as_str()),
+    }
+}
 
 /// Which part of a list is asked for.
 #[derive(Debug)]
@@ -72,10 +99,16 @@ impl Page {
     }
 
     /// The part of these that is asked for. They come newest first.
-    pub(super) fn cut(&self, noun: &str, url: &str, all: &[Value]) -> Answer {
-        let place = |id: &String, param: &str| {
-            let place = all.iter().position(|object| object["id"] == **id);
-            place.ok_or_else(|| Refusal { status: 400, ..Refusal::missing(noun, param, id) })
+    pub(super) fn cut<T>(
+        &self,
+        (noun, url): (&str, &str),
+        all: &[T],
+        id: impl Fn(&T) -> &str,
+        show: impl Fn(&T) -> Value,
+    ) -> Answer {
+        let place = |cursor: &String, param: &str| {
+            let place = all.iter().position(|object| id(object) == cursor);
+            place.ok_or_else(|| Refusal { status: 400, ..Refusal::missing(noun, param, cursor) })
         };
         let (from, to) = match (&self.after, &self.before) {
             (Some(id), _) => {
@@ -89,7 +122,8 @@ impl Page {
             (None, None) => (0, all.len().min(self.limit)),
         };
         let has_more = if self.before.is_some() { from > 0 } else { to < all.len() };
-        Ok(json!({ "object": "list", "data": all[from..to], "has_more": has_more, "url": url }))
+        let data: Vec<_> = all[from..to].iter().map(show).collect();
+        Ok(json!({ "object": "list", "data": data, "has_more": has_more, "url": url }))
     }
 }
 
@@ -114,10 +148,13 @@ pub(super) fn list<T: Resource>(account: &Account, until: i64, mut params: Param
         filters.extend(params.text(filter)?.map(|id| (*filter, id)));
     }
     params.finish()?;
-    let wanted = account.list::<T>().rev().filter(|object| object.created() <= until && page.wants(object.created()));
-    let shown = wanted.map(|object| object.render(account));
-    let all = shown.filter(|object| filters.iter().all(|(field, id)| object[*field] == **id)).collect::<Vec<_>>();
-    page.cut(T::NOUN, T::URL, &all)
+    let wanted = |object: &&T| {
+        object.created() <= until
+            && page.wants(object.created())
+            && filters.iter().all(|(filter, id)| object.parent(account, filter) == Some(id))
+    };
+    let all: Vec<_> = account.list::<T>().rev().filter(wanted).collect();
+    page.cut((T::NOUN, T::URL), &all, |object| object.id().as_str(), |object| object.render(account))
 }
 
 /// One object.
