@@ -38,7 +38,7 @@ check: ## check formatting, lints and documentation; warnings are errors
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
 
-sdk-check: setup ## compare signatures and API requests with Stripe's SDKs (installs them temporarily)
+sdk-check: setup ## compare signatures, API requests and the double of Stripe with its SDKs (installs them temporarily)
 	@scripts/sdk-check.sh
 	@scripts/sdk-requests.sh
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Compares signatures with Stripe's official SDKs, in both directions: the running service accepts what they sign, they
-# accept what `clawback sign` signs, and both refuse the same, except for timestamps in the future. Prints each case;
-# fails when one is not as expected.
+# accept what `clawback sign` signs, and both refuse the same, except for timestamps in the future. Then uses
+# the double of Stripe with the Python SDK as its client. Prints each case; fails when one is not as expected.
 #
 # Needs node with npm, python3 with pip, and their package registries. Removes what it installs.
 # STRIPE_NODE and STRIPE_PYTHON name other versions of the SDKs than those below.
@@ -15,11 +15,13 @@ python_sdk=stripe==${STRIPE_PYTHON:-16.1.0}
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/clawback-sdk-XXXXXXXX")
 service=
+double=
 cleanup() {
-    if [[ -n $service ]]; then
-        kill -TERM "$service" 2>/dev/null || true
-        wait "$service" || true
-    fi
+    local started
+    for started in $service $double; do
+        kill -TERM "$started" 2>/dev/null || true
+        wait "$started" || true
+    done
     rm -rf "$scratch"
 }
 trap cleanup EXIT
@@ -55,6 +57,23 @@ start_service() {
     exit 1
 }
 
+# A double of Stripe on a port that is free.
+start_double() {
+    local tries
+    : >"$scratch/double.log"
+    "$CLAWBACK" stripe-double --listen 127.0.0.1:0 >"$scratch/double.log" 2>&1 &
+    double=$!
+    for ((tries = 0; tries < 100; tries++)); do
+        DOUBLE=$(awk '$1 == "files" { print $2 }' "$scratch/double.log")
+        [[ -z $DOUBLE ]] || return 0
+        kill -0 "$double" 2>/dev/null || break
+        sleep 0.1
+    done
+    echo "the double did not start:" >&2
+    tail -n 20 "$scratch/double.log" >&2
+    exit 1
+}
+
 # host:port of a URL.
 address() {
     local rest=${1#*://}
@@ -72,11 +91,13 @@ unset STRIPE_WEBHOOK_SECRET STRIPE_WEBHOOK_SECRET_FILE STRIPE_WEBHOOK_SECRETS_FI
 cargo build --release --locked --quiet
 CLAWBACK=${CARGO_TARGET_DIR:-$PWD/target}/release/clawback
 FIRST=$(secret) SECOND=$(secret) WRONG=$(secret) MODULES=$scratch/node
-export CLAWBACK FIRST SECOND WRONG MODULES URL
+export CLAWBACK FIRST SECOND WRONG MODULES URL DOUBLE
 install_sdks
 start_service
+start_double
 
 outcome=0
 node tests/sdk/node.mjs || outcome=1
 PYTHONPATH=$scratch/python PYTHONDONTWRITEBYTECODE=1 python3 tests/sdk/python.py || outcome=1
+PYTHONPATH=$scratch/python PYTHONDONTWRITEBYTECODE=1 python3 scripts/sdk-double.py || outcome=1
 [[ $outcome -eq 0 ]]

@@ -56,6 +56,8 @@ enum Command {
     Grants(grants::Grants),
     /// Send the signed events of a scenario to a receiver
     Simulate(simulate::Simulate),
+    /// Run a local double of Stripe's API to develop and test against
+    StripeDouble(dev::double::StripeDouble),
     /// Print a Stripe-Signature header for a body
     Sign(sign::Sign),
     /// Exit 0 if the service answers: for a container probe
@@ -136,6 +138,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(args).await,
         Command::Migrate(args) => migrate::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
+        Command::StripeDouble(args) => dev::double::run(args).await,
         Command::Orders(args) => orders::run(args).await,
         Command::Payments(args) => payments::run(args).await,
         Command::Refunds(args) => refunds::run(args).await,

@@ -33,7 +33,7 @@
 //!
 //! [`dev::model`] is a model of Stripe: objects by id that change and emit the events that Stripe would send.
 //! [`dev::stories`] are scripts on it, for `clawback simulate`, `clawback demo` and the tests. Neither imports anything
-//! of all this.
+//! of all this. [`dev::double`] answers Stripe's API from the model, for `clawback stripe-double` and the tests.
 //!
 //! `domain` and `stripe` do not know each other. They meet in `handlers`, in one table.
 //!

@@ -3,6 +3,7 @@
 //! Nothing but the commands and the tests imports it.
 
 pub(crate) mod demo;
+pub mod double;
 mod feed;
 pub mod local_postgres;
 pub mod model;

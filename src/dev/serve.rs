@@ -10,8 +10,10 @@ use anyhow::Context;
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use super::double::{self, Double};
 use super::feed::Feed;
 use super::local_postgres::{Durability, Folder, LocalPostgres, Options};
 use crate::app::{self, Service};
@@ -31,16 +33,23 @@ pub(crate) struct Dev {
     /// Keep the database and the signing secret in this folder [default: delete them at the end]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Run a double of Stripe's API beside the service, whose webhooks come here
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:12111", value_parser = double::loopback)]
+    with_stripe: Option<SocketAddr>,
     /// Those of the database are not used: it is private.
     #[command(flatten)]
     serve: config::Serve,
 }
 
 pub(crate) async fn run(args: Dev) -> anyhow::Result<()> {
-    let Dev { mut serve, data } = args;
+    let Dev { mut serve, data, with_stripe } = args;
     let _logs = logging::start_with(serve.log_format, LOG)?;
     let public = app::bind(serve.listen.unwrap_or(loopback(8080)), "CLAWBACK_LISTEN").await?;
     let private = app::bind(serve.admin_listen.unwrap_or(loopback(0)), "CLAWBACK_ADMIN_LISTEN").await?;
+    let stripe = match with_stripe {
+        Some(address) => Some(app::bind(address, "--with-stripe").await?),
+        None => None,
+    };
     let stop = app::asked_to_stop()?;
     let folder = data.as_deref().map(Folder::open).transpose()?;
     let secret = secret(&serve.signing, folder.as_ref())?;
@@ -50,11 +59,30 @@ pub(crate) async fn run(args: Dev) -> anyhow::Result<()> {
     serve.signing.webhook_secrets = Some(secret.clone());
     serve.database.database_url = Some(SecretString::from(url.clone()));
     let service = Service::configured(&serve)?;
-    let welcome = Welcome { public: &public, private: &private, secret: &secret, url: &url, kept: kept.as_deref() };
-    let welcome = welcome.text()?;
+    let stripe = stripe.map(|listener| start_double(listener, &public, &secret)).transpose()?;
+    let listeners = (&public, &private, stripe.as_ref().map(|(address, _)| *address));
+    let welcome = Welcome { listeners, secret: &secret, url: &url, kept: kept.as_deref() }.text()?;
     let outcome = watch(service, public, private, stop, &welcome).await;
+    if let Some((_, double)) = stripe {
+        double.abort();
+    }
     postgres.stop().await.context("the private Postgres did not stop")?;
     outcome
+}
+
+/// Serves a double of Stripe that sends its webhooks to the service. Its address, and its task.
+fn start_double(
+    listener: TcpListener,
+    service: &TcpListener,
+    secret: &SecretString,
+) -> anyhow::Result<(SocketAddr, JoinHandle<std::io::Result<()>>)> {
+    let (address, service) = (listener.local_addr()?, service.local_addr()?);
+    let mut pieces = secret.expose_secret().split(|c: char| c == ',' || c.is_whitespace());
+    let first = pieces.find(|piece| !piece.is_empty()).unwrap_or_default();
+    let key = first.trim_start_matches("test:").trim_start_matches("live:");
+    let double = Double::new(Uuid::new_v4().as_u64_pair().0)?;
+    double.send_webhooks_to(&format!("http://{service}/webhooks/stripe"), key)?;
+    Ok((address, tokio::spawn(double::serve(double, listener))))
 }
 
 fn loopback(port: u16) -> SocketAddr {
@@ -99,8 +127,8 @@ async fn watch(
 
 /// What is said at the start.
 struct Welcome<'a> {
-    public: &'a TcpListener,
-    private: &'a TcpListener,
+    /// The endpoint, the metrics, and the double of Stripe if there is one.
+    listeners: (&'a TcpListener, &'a TcpListener, Option<SocketAddr>),
     secret: &'a SecretString,
     url: &'a str,
     /// The folder that keeps the data.
@@ -109,8 +137,10 @@ struct Welcome<'a> {
 
 impl Welcome<'_> {
     fn text(&self) -> anyhow::Result<String> {
-        let Self { secret, url, .. } = self;
-        let (public, private) = (self.public.local_addr()?, self.private.local_addr()?);
+        let Self { listeners: (public, private, stripe), secret, url, .. } = self;
+        let (public, private) = (public.local_addr()?, private.local_addr()?);
+        let stripe = stripe.map(|at| format!("stripe     http://{at}, a double; http://{at}/_double controls it\n"));
+        let stripe = stripe.unwrap_or_default();
         let secret = secret.expose_secret().trim();
         // Under make the binary is on no PATH.
         let binary = std::env::current_exe().map_or_else(|_| "clawback".to_owned(), |path| path.display().to_string());
@@ -123,6 +153,7 @@ impl Welcome<'_> {
              Clawback is running. Ctrl-C stops it.\n\n\
              endpoint   http://{public}/webhooks/stripe\n\
              metrics    http://{private}/metrics\n\
+             {stripe}\
              secret     {secret}\n\
              database   {url}\n\
              data       {data}\n\n\

@@ -124,6 +124,20 @@ fn stories_use_nothing_of_what_they_test() {
     }
 }
 
+/// A double that shared the rules of the core would agree with every mistake in them.
+#[test]
+fn the_double_of_stripe_uses_no_rule_of_the_core() {
+    let double: Vec<_> =
+        sources().into_iter().filter(|(path, _)| path.to_string_lossy().contains("src/dev/double")).collect();
+    assert!(double.len() > 15, "only {} files were found", double.len());
+    for (path, text) in double {
+        let used = code(&text).find(|line| {
+            ["domain", "handlers", "apply", "store"].iter().any(|room| line.contains(&format!("crate::{room}")))
+        });
+        assert_eq!(used, None, "{}", path.display());
+    }
+}
+
 #[test]
 fn sql_is_in_the_store_only() {
     let outside = sources().into_iter().filter(|(path, _)| room(path) != "store");

@@ -248,3 +248,18 @@ async fn follow_ups_of_a_batch_count_for_the_last_event_that_changed_something()
     assert_eq!(counted, [("charge.dispute.created", 5)]);
     assert!(feed::processed_since(&mut conn, processed[0].at).await.expect("rows").is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dev_gets_the_webhooks_of_its_double_of_stripe() {
+    let dev = Dev::start(&["--with-stripe", "127.0.0.1:0"], &[]).await;
+    let said = dev.said("stripe").expect("it says where the double listens");
+    let url = format!("{}/v1/payment_intents", said.split(',').next().expect("an address"));
+    let body = "amount=1200&currency=eur&confirm=true&payment_method=pm_card_visa&metadata[order_id]=o_double";
+    let request = client().post(url).bearer_auth("sk_test_1").body(body);
+    assert_eq!(request.send().await.expect("an answer").status(), 200);
+    until("the order is paid", async || {
+        dev.lines().iter().any(|line| line.contains("o_double: ") && line.contains("paid"))
+    })
+    .await;
+    dev.stop().await;
+}

@@ -3,8 +3,10 @@
 //! Money moves by entries of `balance_transactions` alone. The events `funds_withdrawn` and `funds_reinstated`
 //! come a moment after the change that they belong to, and so are verbs of their own.
 
+use serde_json::{Map, Value, json};
+
 use super::id::Id;
-use super::objects::{Charge, Dispute, Entry, Evidence};
+use super::objects::{Charge, Dispute, Entry, Metadata};
 use super::{Account, Cause};
 
 pub(in crate::dev) const DEBIT_NOT_AUTHORIZED: &str = "debit_not_authorized";
@@ -20,6 +22,26 @@ const DISPUTE_FEE: i64 = 2_000;
 const RESPONSE_DAYS: i64 = 9;
 
 const DAY: i64 = 86_400;
+
+/// What a merchant sends about a dispute.
+#[derive(Debug)]
+pub struct Answer {
+    /// All evidence, by Stripe's names of the fields.
+    pub evidence: Map<String, Value>,
+    /// The merchant's own fields.
+    pub metadata: Metadata,
+    /// Whether the bank sees it.
+    pub submission: Submission,
+}
+
+/// What happens to evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Submission {
+    /// Stripe keeps it.
+    Stage,
+    /// Stripe sends it to the bank.
+    Submit,
+}
 
 impl Account {
     /// The buyer's bank takes the money back. `funds_withdrawn` follows.
@@ -74,15 +96,32 @@ impl Account {
         self.emit(dispute, &Cause::Stripe, "charge.dispute.funds_withdrawn");
     }
 
-    /// The merchant answers.
+    /// The merchant answers with a receipt and some text.
     pub fn submit_evidence(&mut self, by: &Cause, dispute: &Id<Dispute>) {
         let receipt = self.ids.mint("file_1");
+        let Dispute { charge, metadata, .. } = self.get(dispute).clone();
+        let buyer = self.buyer_of(&self.get(&charge).purchase);
+        let fields = [
+            ("customer_email_address", buyer.email),
+            ("customer_name", buyer.name),
+            ("product_description", "Enamel kettle, two litres"),
+            ("receipt", &receipt),
+            ("uncategorized_text", "Paid and shipped as ordered; see the receipt."),
+        ];
+        let evidence = fields.map(|(field, value)| (field.to_owned(), json!(value))).into_iter().collect();
+        self.answer(by, dispute, Answer { evidence, metadata, submission: Submission::Submit });
+    }
+
+    /// The merchant replaces evidence and metadata, and submits or only stages them.
+    pub fn answer(&mut self, by: &Cause, dispute: &Id<Dispute>, answer: Answer) {
         self.change(dispute, by, &["charge.dispute.updated"], |dispute| {
-            dispute.status = match dispute.case_type {
-                "inquiry" => "warning_under_review",
-                _ => "under_review",
-            };
-            dispute.evidence = Some(Evidence { receipt });
+            dispute.evidence = answer.evidence;
+            dispute.metadata = answer.metadata;
+            match (answer.submission, dispute.case_type) {
+                (Submission::Stage, _) => return,
+                (Submission::Submit, "inquiry") => dispute.status = "warning_under_review",
+                (Submission::Submit, _) => dispute.status = "under_review",
+            }
             dispute.submission_count += 1;
         });
     }
@@ -130,7 +169,8 @@ impl Account {
             status: "needs_response",
             case_type: "chargeback",
             due_by: Some(self.deadline()),
-            evidence: None,
+            evidence: Map::new(),
+            metadata: Metadata::new(),
             submission_count: 0,
             is_charge_refundable: false,
             entries: Vec::new(),

@@ -28,6 +28,7 @@ mod tests;
 use indexmap::IndexMap;
 use serde_json::Value;
 
+pub use disputes::{Answer, Submission};
 pub(super) use disputes::{DEBIT_NOT_AUTHORIZED, FRAUDULENT, NOT_RECEIVED, UNACCEPTABLE, UNRECOGNIZED};
 pub use id::Id;
 pub use ids::Ids;
@@ -92,6 +93,8 @@ pub enum Cause {
 pub trait Object: Clone + 'static {
     /// Its id.
     fn id(&self) -> &Id<Self>;
+    /// When it was made, in unix seconds.
+    fn created(&self) -> i64;
     /// It as Stripe's JSON, as it is now.
     fn render(&self, account: &Account) -> Value;
     /// All of this kind.
@@ -105,6 +108,9 @@ macro_rules! object {
         impl Object for $kind {
             fn id(&self) -> &Id<Self> {
                 &self.id
+            }
+            fn created(&self) -> i64 {
+                self.created
             }
             fn render(&self, account: &Account) -> Value {
                 $render(account, self)
@@ -170,6 +176,12 @@ impl Account {
     #[must_use]
     pub fn show<T: Object>(&self, id: &Id<T>) -> Value {
         self.get(id).render(self)
+    }
+
+    /// The entry of the balance with this id as Stripe's JSON: of a charge or a refund. Disputes show theirs themselves.
+    #[must_use]
+    pub fn show_entry(&self, id: &str) -> Option<Value> {
+        render::entry(self, id)
     }
 
     /// The events so far, in the order in which they happened.

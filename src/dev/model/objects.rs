@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
+
 use super::id::Id;
 use super::people::{Buyer, Method};
 
@@ -102,6 +104,8 @@ pub struct Charge {
     pub(in crate::dev) purchase: Purchase,
     pub(in crate::dev) status: &'static str,
     pub(in crate::dev) captured: bool,
+    /// When the money was captured. Shown by its entry in the balance only.
+    pub(in crate::dev) captured_at: Option<i64>,
     pub(in crate::dev) amount_captured: i64,
     /// As Stripe shows it: live refunds and what was authorized but released.
     pub(in crate::dev) amount_refunded: i64,
@@ -142,16 +146,12 @@ pub struct Dispute {
     pub(in crate::dev) case_type: &'static str,
     /// 0: no response is allowed; none: Stripe names no deadline.
     pub(in crate::dev) due_by: Option<i64>,
-    pub(in crate::dev) evidence: Option<Evidence>,
+    /// What the merchant staged or submitted, by Stripe's names of the fields.
+    pub(in crate::dev) evidence: Map<String, Value>,
+    pub(in crate::dev) metadata: Metadata,
     pub(in crate::dev) submission_count: u32,
     pub(in crate::dev) is_charge_refundable: bool,
     pub(in crate::dev) entries: Vec<Entry>,
-}
-
-/// What the merchant answered.
-#[derive(Debug, Clone)]
-pub struct Evidence {
-    pub(in crate::dev) receipt: String,
 }
 
 /// Money that a dispute moved: an entry of `balance_transactions`.

@@ -3,7 +3,7 @@
 
 use super::id::Id;
 use super::objects::{Cancellation, Capture, Charge, Decline, Intent, Metadata, Purchase, Refund, Session};
-use super::{Account, Cause};
+use super::{Account, Cause, Method};
 
 pub(in crate::dev) const DECLINED: Decline = Decline {
     code: "card_declined",
@@ -54,6 +54,22 @@ impl Account {
         intent
     }
 
+    /// The buyer chooses what to pay an intent with. Stripe sends no event for that.
+    pub fn choose_method(&mut self, intent: &Id<Intent>, method: Method) {
+        let method = self.create_payment_method(method);
+        self.get_mut(intent).purchase.payment_method = method;
+    }
+
+    /// The merchant replaces an intent's metadata. Stripe sends no event for that.
+    pub fn update_intent(&mut self, intent: &Id<Intent>, metadata: Metadata) {
+        self.get_mut(intent).purchase.metadata = metadata;
+    }
+
+    /// The merchant replaces a charge's metadata.
+    pub fn update_charge(&mut self, by: &Cause, charge: &Id<Charge>, metadata: Metadata) {
+        self.change(charge, by, &["charge.updated"], |charge| charge.purchase.metadata = metadata);
+    }
+
     /// The buyer confirms the payment, and the card pays at once.
     pub fn confirm(&mut self, by: &Cause, intent: &Id<Intent>) -> Id<Charge> {
         let amount = self.get(intent).purchase.amount;
@@ -85,9 +101,10 @@ impl Account {
 
     /// The merchant captures so much of an authorization, and releases the rest.
     pub fn capture(&mut self, by: &Cause, charge: &Id<Charge>, amount: i64) {
-        let entry = self.ids.mint("txn_3");
+        let (entry, now) = (self.ids.mint("txn_3"), self.now);
         self.change(charge, by, &["charge.captured"], |charge| {
             charge.captured = true;
+            charge.captured_at = Some(now);
             charge.amount_captured = amount;
             charge.balance_transaction = Some(entry);
         });
@@ -200,6 +217,7 @@ impl Account {
             purchase,
             status,
             captured,
+            captured_at: captured.then_some(self.now),
             amount_captured,
             amount_refunded: 0,
             disputed: false,

@@ -20,6 +20,8 @@ pub struct NewRefund {
     pub amount: i64,
     /// The merchant's own fields.
     pub metadata: Metadata,
+    /// Why the merchant refunds, in Stripe's words.
+    pub reason: Option<&'static str>,
     /// How far Stripe gets with it at once.
     pub status: FirstStatus,
 }
@@ -38,9 +40,9 @@ pub enum FirstStatus {
 impl Account {
     /// The merchant refunds a part or all of a charge.
     pub fn create_refund(&mut self, by: &Cause, new: NewRefund) -> Id<Refund> {
-        let NewRefund { charge, amount, metadata, status } = new;
+        let NewRefund { charge, amount, metadata, reason, status } = new;
         let mut refund = self.new_refund(&charge, amount, metadata);
-        refund.reason = Some("requested_by_customer");
+        refund.reason = reason;
         match status {
             FirstStatus::Succeeded => refund.balance_transaction = Some(self.ids.mint("txn_3")),
             FirstStatus::Pending(reason) => (refund.status, refund.pending_reason) = ("pending", Some(reason)),
@@ -50,6 +52,11 @@ impl Account {
         self.emit(&refund, by, "refund.created");
         self.change(&charge, by, &["charge.refunded"], |charge| charge.amount_refunded += amount);
         refund
+    }
+
+    /// The merchant replaces a refund's metadata.
+    pub fn update_refund(&mut self, by: &Cause, refund: &Id<Refund>, metadata: Metadata) {
+        self.change(refund, by, UPDATED, |refund| refund.metadata = metadata);
     }
 
     /// The buyer gives the bank details that were asked for.

@@ -30,7 +30,10 @@ fn pay(account: &mut Account, order: &str, amount: i64, currency: &str) -> Id<Ch
 fn refund(account: &mut Account, charge: &Id<Charge>, amount: i64) -> Id<Refund> {
     let request = account.request();
     let status = FirstStatus::Succeeded;
-    account.create_refund(&request, NewRefund { charge: charge.clone(), amount, metadata: Metadata::new(), status })
+    account.create_refund(
+        &request,
+        NewRefund { charge: charge.clone(), amount, metadata: Metadata::new(), reason: None, status },
+    )
 }
 
 #[test]
@@ -74,7 +77,8 @@ fn an_event_names_the_request_that_caused_it() {
     let mut account = account();
     let charge = pay(&mut account, "o_1", 5_000, "eur");
     let request = Cause::Request { id: "req_mine".to_owned(), idempotency_key: None };
-    let new = NewRefund { charge, amount: 100, metadata: Metadata::new(), status: FirstStatus::Succeeded };
+    let new =
+        NewRefund { charge, amount: 100, metadata: Metadata::new(), reason: None, status: FirstStatus::Succeeded };
     account.create_refund(&request, new);
     let last = account.events().last().expect("an event");
     let body: Value = serde_json::from_str(&last.body).expect("JSON");

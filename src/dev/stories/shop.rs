@@ -228,7 +228,8 @@ impl Shop {
     fn ask_refund(&mut self, charge: &Id<Charge>, amount: i64, status: FirstStatus) -> Id<Refund> {
         let request = self.stripe.request();
         let metadata = self.purchase.metadata.clone();
-        self.stripe.create_refund(&request, NewRefund { charge: charge.clone(), amount, metadata, status })
+        let (charge, reason) = (charge.clone(), Some("requested_by_customer"));
+        self.stripe.create_refund(&request, NewRefund { charge, amount, metadata, reason, status })
     }
 
     fn funds_withdrawn(&mut self, dispute: &Id<Dispute>) {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::super::Account;
-use super::super::objects::{Dispute, Entry, Evidence, Purchase};
-use super::super::people::{Buyer, Card, Method};
+use super::super::objects::{Dispute, Entry, Purchase};
+use super::super::people::{Card, Method};
 use super::{with, with_nulls};
 
 const NULL_EVIDENCE: &[&str] = &[
@@ -52,11 +52,11 @@ pub(in crate::dev::model) fn dispute(account: &Account, dispute: &Dispute) -> Va
         "created": dispute.created,
         "currency": currency,
         "enhanced_eligibility_types": eligibility_types(method, dispute),
-        "evidence": evidence(account.buyer_of(&charge.purchase), dispute.evidence.as_ref()),
+        "evidence": evidence(dispute),
         "evidence_details": evidence_details(method, dispute),
         "is_charge_refundable": dispute.is_charge_refundable,
         "livemode": account.livemode,
-        "metadata": {},
+        "metadata": dispute.metadata,
         "payment_intent": charge.payment_intent,
         "payment_method_details": payment_method_details(method, dispute),
         "reason": dispute.reason,
@@ -100,21 +100,9 @@ fn fee_details(currency: &str, entry: &Entry) -> Value {
     }])
 }
 
-fn evidence(buyer: &Buyer, evidence: Option<&Evidence>) -> Value {
+fn evidence(dispute: &Dispute) -> Value {
     let empty = with_nulls(json!({ "enhanced_evidence": {} }), NULL_EVIDENCE);
-    let Some(Evidence { receipt }) = evidence else {
-        return empty;
-    };
-    with(
-        empty,
-        [
-            ("customer_email_address", json!(buyer.email)),
-            ("customer_name", json!(buyer.name)),
-            ("product_description", json!("Enamel kettle, two litres")),
-            ("receipt", json!(receipt)),
-            ("uncategorized_text", json!("Paid and shipped as ordered; see the receipt.")),
-        ],
-    )
+    with(empty, dispute.evidence.iter().map(|(field, value)| (field.as_str(), value.clone())))
 }
 
 fn evidence_details(method: Method, dispute: &Dispute) -> Value {
@@ -128,7 +116,7 @@ fn evidence_details(method: Method, dispute: &Dispute) -> Value {
     json!({
         "due_by": dispute.due_by,
         "enhanced_eligibility": eligibility,
-        "has_evidence": dispute.evidence.is_some(),
+        "has_evidence": !dispute.evidence.is_empty(),
         "past_due": false,
         "submission_count": dispute.submission_count,
     })

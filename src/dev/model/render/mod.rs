@@ -3,6 +3,7 @@
 
 mod charge;
 mod dispute;
+mod entry;
 mod event;
 mod fraud;
 mod intent;
@@ -15,6 +16,7 @@ use super::people::Buyer;
 
 pub(super) use charge::charge;
 pub(super) use dispute::dispute;
+pub(super) use entry::entry;
 pub(super) use event::{Envelope, event};
 pub(super) use fraud::{review, warning};
 pub(super) use intent::intent;

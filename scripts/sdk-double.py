@@ -1,0 +1,136 @@
+"""Stripe's Python SDK as the client of `clawback stripe-double`: payments, refunds, disputes, files and events, and
+errors as the SDK's own classes. Started by scripts/sdk-check.sh with the double's address in DOUBLE.
+"""
+
+import io
+import json
+import os
+import urllib.request
+
+import stripe
+
+DOUBLE = os.environ["DOUBLE"]
+checked = 0
+client = stripe.StripeClient("sk_test_sdk", base_addresses={"api": DOUBLE, "files": DOUBLE}, max_network_retries=0)
+v1 = client.v1
+
+
+def check(what, holds):
+    global checked
+    checked += 1
+    print(f"python {stripe.VERSION}: {what}: {'ok' if holds else 'WRONG'}")
+    assert holds, what
+
+
+def raises(what, error, code, call):
+    try:
+        call()
+    except stripe.StripeError as raised:
+        # Some of the SDK's classes have the code in the body only.
+        found = (type(raised), (raised.json_body or {}).get("error", {}).get("code"), bool(raised.request_id))
+        check(f"{what} raises {error.__name__} {code}", found == (error, code, True))
+    else:
+        check(f"{what} raises {error.__name__}", False)
+
+
+def control(path, body):
+    request = urllib.request.Request(f"{DOUBLE}/_double/{path}", json.dumps(body).encode(), method="POST")
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)
+
+
+def pay(token="pm_card_visa", **more):
+    params = {"amount": 1000, "currency": "eur", "confirm": True, "payment_method": token, "metadata": {"order_id": "o_1"}}
+    return v1.payment_intents.create({**params, **more})
+
+
+def payments():
+    intent = pay()
+    check("a payment succeeds", (intent.status, intent.metadata["order_id"]) == ("succeeded", "o_1"))
+    charge = v1.charges.retrieve(intent.latest_charge, {"expand": ["balance_transaction", "payment_intent"]})
+    check("a charge is expanded", (charge.balance_transaction.amount, charge.payment_intent.id) == (1000, intent.id))
+    held = pay(capture_method="manual")
+    held = v1.payment_intents.capture(held.id, {"amount_to_capture": 600})
+    check("a part is captured", (held.status, held.amount_received) == ("succeeded", 600))
+    later = v1.payment_intents.create({"amount": 500, "currency": "eur"})
+    later = v1.payment_intents.confirm(later.id, {"payment_method": "pm_card_visa"})
+    check("an intent is confirmed later", later.status == "succeeded")
+    dropped = v1.payment_intents.cancel(pay(capture_method="manual").id)
+    check("an intent is canceled", dropped.status == "canceled")
+    raises("a declined card", stripe.CardError, "card_declined", lambda: pay("pm_card_chargeDeclined"))
+
+
+def refunds():
+    charge = pay().latest_charge
+    params = {"charge": charge, "amount": 300, "metadata": {"clawback": "1"}, "expand": ["charge"]}
+    first = v1.refunds.create(params, {"idempotency_key": "k1"})
+    again = v1.refunds.create(params, {"idempotency_key": "k1"})
+    check("a key gives the same refund", first.id == again.id and again.charge.amount_refunded == 300)
+    other = {**params, "amount": 301}
+    raises("a key with other parameters", stripe.IdempotencyError, None,
+           lambda: v1.refunds.create(other, {"idempotency_key": "k1"}))
+    raises("an over-refund", stripe.InvalidRequestError, "amount_too_large",
+           lambda: v1.refunds.create({"charge": charge, "amount": 701}))
+    raises("an unknown charge", stripe.InvalidRequestError, "resource_missing",
+           lambda: v1.refunds.create({"charge": "ch_none"}))
+    for _ in range(4):
+        v1.refunds.create({"charge": charge, "amount": 10})
+    listed = [refund.id for refund in v1.refunds.list({"charge": charge, "limit": 2}).auto_paging_iter()]
+    check("a list is paged through", len(listed) == 5 and listed[-1] == first.id)
+    back = v1.refunds.list({"charge": charge, "limit": 2, "ending_before": first.id})
+    check("and backwards", [refund.id for refund in back.auto_paging_iter()] == listed[:-1][::-1])
+    waits = v1.refunds.create({"charge": pay("pm_double_bankTransfer").latest_charge})
+    check("a refund is canceled", v1.refunds.cancel(waits.id).status == "canceled")
+
+
+def disputes():
+    intent = pay("pm_card_createDispute")
+    dispute = v1.disputes.list({"payment_intent": intent.id}).data[0]
+    raises("a disputed charge", stripe.InvalidRequestError, "charge_disputed",
+           lambda: v1.refunds.create({"payment_intent": intent.id}))
+    receipt = io.BytesIO(b"%PDF-1.7 receipt")
+    receipt.name = "receipt.pdf"
+    uploaded = v1.files.create({"purpose": "dispute_evidence", "file": receipt})
+    check("a file is uploaded", (uploaded.type, uploaded.size) == ("pdf", 16))
+    evidence = {"receipt": uploaded.id, "customer_name": "Maya"}
+    staged = v1.disputes.update(dispute.id, {"evidence": evidence, "submit": False})
+    check("evidence is staged", staged.evidence_details.has_evidence and staged.evidence_details.submission_count == 0)
+    sent = v1.disputes.update(dispute.id, {"evidence": {"uncategorized_text": "winning_evidence"}, "submit": True})
+    check("evidence is submitted", (sent.status, sent.evidence.receipt) == ("under_review", uploaded.id))
+    check("the dispute is won", v1.disputes.retrieve(dispute.id).status == "won")
+    raises("an unknown field", stripe.InvalidRequestError, "parameter_unknown",
+           lambda: v1.disputes.update(dispute.id, {"evidence": {"recipt": "x"}}))
+    accepted = v1.disputes.list({"charge": pay("pm_card_createDispute").latest_charge}).data[0]
+    check("a dispute is accepted", v1.disputes.close(accepted.id).status == "lost")
+
+
+def events():
+    pay()
+    newest = v1.events.list({"types": ["charge.succeeded", "charge.refunded"], "limit": 1}).data[0]
+    check("an event has its object", newest.data.object["object"] == "charge")
+    check("an event is retrieved", v1.events.retrieve(newest.id).id == newest.id)
+    thin = client.v2.core.events.retrieve(newest.id.replace("evt_3", "evt_65", 1))
+    check("a thin event names its object", (thin.type, thin.related_object.id) == (f"v1.{newest.type}", newest.data.object["id"]))
+
+
+def errors():
+    for kind, error, code in [
+        ("rate_limit", stripe.RateLimitError, "rate_limit"),
+        ("conflict", stripe.APIError, "lock_timeout"),
+        ("error_before", stripe.APIError, None),
+    ]:
+        control("faults", {"path": "/v1/charges", "kind": kind})
+        raises(kind, error, code, lambda: v1.charges.list())
+    control("keys", {"key": "rk_test_sdk", "standing": "restricted", "permissions": []})
+    restricted = stripe.StripeClient("rk_test_sdk", base_addresses={"api": DOUBLE})
+    raises("a restricted key", stripe.PermissionError, None, lambda: restricted.v1.charges.list())
+    wrong = stripe.StripeClient("nonsense", base_addresses={"api": DOUBLE})
+    raises("a wrong key", stripe.AuthenticationError, None, lambda: wrong.v1.charges.list())
+    control("accounts", {"id": "acct_sdk"})
+    connected = v1.charges.list({}, {"stripe_account": "acct_sdk"})
+    check("a connected account is another", connected.data == [])
+
+
+for family in (payments, refunds, disputes, events, errors):
+    family()
+print(f"the double holds against the SDK in {checked} cases")

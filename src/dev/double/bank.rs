@@ -1,0 +1,187 @@
+//! The side of banks and of Stripe itself: what the control API lets happen to charges, refunds and disputes.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::books::Books;
+use super::lists::{Resource, find};
+use super::refusal::{Answer, Refusal};
+use crate::dev::model::objects::{Charge, Dispute, Refund, Warning};
+use crate::dev::model::{DEBIT_NOT_AUTHORIZED, FRAUDULENT, Id, NOT_RECEIVED, Object, UNACCEPTABLE, UNRECOGNIZED};
+
+const REASONS: [&str; 8] = [
+    DEBIT_NOT_AUTHORIZED,
+    FRAUDULENT,
+    NOT_RECEIVED,
+    UNACCEPTABLE,
+    UNRECOGNIZED,
+    "credit_not_processed",
+    "duplicate",
+    "general",
+];
+const FAILURES: [&str; 5] =
+    ["declined", "expired_or_canceled_card", "insufficient_funds", "lost_or_stolen_card", "unknown"];
+const OPEN: [&str; 2] = ["needs_response", "under_review"];
+const OPEN_INQUIRY: [&str; 2] = ["warning_needs_response", "warning_under_review"];
+
+/// Something that happens, to the object with this id.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Happening {
+    happens: What,
+    /// The charge, refund, dispute or warning.
+    id: String,
+    amount: Option<i64>,
+    reason: Option<String>,
+    /// The account; the platform's if none.
+    #[serde(default)]
+    pub(super) account: String,
+}
+
+/// What happens.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum What {
+    /// To a charge.
+    Chargeback,
+    Inquiry,
+    Unchallengeable,
+    Prevention,
+    FraudWarning,
+    Expiry,
+    /// To a dispute.
+    Escalate,
+    Win,
+    Lose,
+    WinLate,
+    CloseInquiry,
+    ClosePrevention,
+    /// So much of what was withdrawn comes back.
+    Reinstate,
+    /// To a warning.
+    SettleWarning,
+    /// To a refund.
+    RefundSettles,
+    RefundFails,
+    RefundReturns,
+    DetailsGiven,
+    ReferenceArrives,
+}
+
+/// Lets it happen, and answers with the object.
+pub(super) fn happen(books: &mut Books, it: &Happening) -> Answer {
+    match it.happens {
+        What::Chargeback | What::Inquiry | What::Unchallengeable => to_charge(books, it),
+        What::Prevention | What::FraudWarning | What::Expiry => to_charge(books, it),
+        What::Escalate | What::Win | What::Lose | What::WinLate => to_dispute(books, it),
+        What::CloseInquiry | What::ClosePrevention | What::Reinstate => to_dispute(books, it),
+        What::SettleWarning => {
+            let warning = find::<Warning>(&books.account, &it.id)?.id.clone();
+            books.account.settle_warning(&warning);
+            Ok(books.account.show(&warning))
+        }
+        What::RefundSettles | What::RefundFails | What::RefundReturns => to_refund(books, it),
+        What::DetailsGiven | What::ReferenceArrives => to_refund(books, it),
+    }
+}
+
+fn to_charge(books: &mut Books, it: &Happening) -> Answer {
+    let charge = find::<Charge>(&books.account, &it.id)?.clone();
+    let amount = it.amount.unwrap_or(charge.amount_captured - charge.amount_refunded);
+    let reason = word(it, &REASONS, FRAUDULENT)?;
+    let expires = matches!(it.happens, What::Expiry);
+    require(charge.status == "succeeded" && charge.captured != expires, &charge.id, charge.status)?;
+    let (id, account) = (&charge.id, &mut books.account);
+    match it.happens {
+        What::Chargeback => {
+            let dispute = books.dispute(id, amount, reason);
+            Ok(books.account.show(&dispute))
+        }
+        What::Inquiry => shown(books, |books| books.account.open_inquiry(id, amount, reason)),
+        What::Unchallengeable => {
+            let dispute = account.open_unchallengeable(id, amount, reason);
+            account.funds_withdrawn(&dispute);
+            Ok(account.show(&dispute))
+        }
+        What::Prevention => shown(books, |books| books.account.prevent(id, amount, reason)),
+        What::FraudWarning => shown(books, |books| books.account.warn(id)),
+        _ => {
+            account.expire(id);
+            Ok(account.show(id))
+        }
+    }
+}
+
+fn shown<T: Object>(books: &mut Books, act: impl FnOnce(&mut Books) -> Id<T>) -> Answer {
+    let id = act(books);
+    Ok(books.account.show(&id))
+}
+
+fn to_dispute(books: &mut Books, it: &Happening) -> Answer {
+    let Dispute { id, status, amount, case_type, .. } = find::<Dispute>(&books.account, &it.id)?.clone();
+    let possible = match it.happens {
+        What::Escalate => OPEN_INQUIRY.contains(&status) || status == "prevented",
+        What::Win | What::Lose => OPEN.contains(&status),
+        What::WinLate => status == "lost",
+        What::CloseInquiry => OPEN_INQUIRY.contains(&status),
+        What::ClosePrevention => status == "prevented",
+        _ => case_type == "chargeback",
+    };
+    require(possible, &id, status)?;
+    let (account, back) = (&mut books.account, it.amount.unwrap_or(amount));
+    match it.happens {
+        What::Escalate => {
+            account.escalate(&id);
+            account.funds_withdrawn(&id);
+        }
+        What::Win => {
+            account.win(&id);
+            account.reinstate(&id, back);
+        }
+        What::WinLate => {
+            account.win_late(&id);
+            account.reinstate(&id, back);
+        }
+        What::Lose => account.lose(&id),
+        What::CloseInquiry => account.close_inquiry(&id),
+        What::ClosePrevention => account.close_prevented(&id),
+        _ => account.reinstate(&id, back),
+    }
+    Ok(account.show(&id))
+}
+
+fn to_refund(books: &mut Books, it: &Happening) -> Answer {
+    let Refund { id, status, .. } = find::<Refund>(&books.account, &it.id)?.clone();
+    let failure = word(it, &FAILURES, "unknown")?;
+    let possible: &[&str] = match it.happens {
+        What::RefundSettles => &["pending"],
+        What::RefundFails => &["pending", "succeeded", "requires_action"],
+        What::DetailsGiven => &["requires_action"],
+        _ => &["succeeded"],
+    };
+    require(possible.contains(&status), &id, status)?;
+    let account = &mut books.account;
+    match it.happens {
+        What::RefundSettles => account.settle_refund(&id),
+        What::RefundFails => account.fail_refund(&id, failure),
+        What::RefundReturns => account.return_refund(&id),
+        What::DetailsGiven => account.give_details(&id),
+        _ => account.add_reference(&id),
+    }
+    Ok(account.show(&id))
+}
+
+fn word(it: &Happening, words: &[&'static str], default: &'static str) -> Result<&'static str, Refusal> {
+    let Some(reason) = it.reason.as_deref() else { return Ok(default) };
+    let known = words.iter().find(|word| **word == reason).copied();
+    known.ok_or_else(|| Refusal::invalid("", "reason", format!("The reason must be one of {}.", words.join(", "))))
+}
+
+fn require<T: Resource>(possible: bool, id: &Id<T>, status: &str) -> Result<(), Refusal> {
+    if possible { Ok(()) } else { Err(Refusal::forbidden("", format!("{id} is {status}: that cannot happen to it."))) }
+}
+
+/// Reads what is to happen.
+pub(super) fn read(body: Value) -> Result<Happening, String> {
+    serde_json::from_value(body).map_err(|error| error.to_string())
+}

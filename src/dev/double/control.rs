@@ -1,0 +1,237 @@
+//! The control API below `/_double`: clock, accounts, keys, faults, webhooks, banks, the log of requests, and a reset.
+//!
+//! It needs no key: the double listens on loopback.
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::bank;
+use super::events;
+use super::faults::Fault;
+use super::keys::Standing;
+use super::webhooks::{Behaviour, Endpoint};
+use super::world::{Clock, World};
+use crate::dev::model::objects::Refund;
+
+/// What there is, told by `GET /_double`.
+const USAGE: [&str; 15] = [
+    "GET /_double/clock",
+    "POST /_double/clock {advance: SECONDS} or {stop_at: UNIX}",
+    "POST /_double/accounts {id}",
+    "POST /_double/keys {key, standing: expired} or {key, standing: restricted, permissions: [...]}",
+    "POST /_double/settings {list_lag: SECONDS}",
+    "POST /_double/faults {path, kind, method, count, skip, millis, should_retry, retry_after, status, code}",
+    "GET and DELETE /_double/faults",
+    "GET /_double/webhooks",
+    "POST /_double/webhooks {url, secrets, scope, payload, enabled_events}",
+    "POST /_double/webhooks/behaviour {hold, lose, copies, delay}",
+    "POST /_double/webhooks/release {shuffle: SEED}",
+    "POST /_double/webhooks/resend {event, account}",
+    "POST /_double/bank {happens, id, amount, reason, account}",
+    "GET /_double/requests?method=&path= and GET /_double/effects",
+    "POST /_double/reset {seed, livemode}",
+];
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SetClock {
+    Advance(i64),
+    StopAt(i64),
+}
+
+#[derive(Deserialize)]
+struct SetKey {
+    key: String,
+    #[serde(flatten)]
+    standing: Standing,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reset {
+    seed: u64,
+    #[serde(default)]
+    livemode: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OpenAccount {
+    id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    list_lag: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Release {
+    shuffle: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Resend {
+    event: String,
+    #[serde(default)]
+    account: String,
+}
+
+/// A status and a body. `path` is what follows `/_double`.
+pub(super) fn answer(
+    world: &mut World,
+    method: &str,
+    path: &str,
+    query: &str,
+    body: &[u8],
+    wall: i64,
+) -> (u16, String) {
+    let given = if body.is_empty() { Ok(json!({})) } else { serde_json::from_slice(body) };
+    let result = match given {
+        Err(error) => Err(format!("the body is not JSON: {error}")),
+        Ok(_) if method == "GET" => look(world, path, query, wall).ok_or_else(unknown),
+        Ok(given) => act(world, method, path, given, wall),
+    };
+    world.hand_over(wall);
+    match result {
+        Ok(value) => (200, format!("{value:#}")),
+        Err(message) => (400, format!("{:#}", json!({ "error": message, "usage": USAGE }))),
+    }
+}
+
+fn unknown() -> String {
+    "there is no such operation".to_owned()
+}
+
+fn look(world: &World, path: &str, query: &str, wall: i64) -> Option<Value> {
+    match path {
+        "" | "/" => Some(json!({ "usage": USAGE })),
+        "/clock" => Some(json!({ "now": world.clock.now(wall) })),
+        "/faults" => Some(json!(world.faults)),
+        "/webhooks" => Some(json!({
+            "behaviour": world.hooks.behaviour,
+            "endpoints": world.hooks.endpoints,
+            "pending": world.hooks.pending(),
+        })),
+        "/requests" => Some(requests(world, query)),
+        "/effects" => Some(effects(world)),
+        _ => None,
+    }
+}
+
+fn act(world: &mut World, method: &str, path: &str, given: Value, wall: i64) -> Result<Value, String> {
+    match (method, path) {
+        ("POST", "/clock") => Ok(set_clock(world, read(given)?, wall)),
+        ("POST", "/accounts") => {
+            let OpenAccount { id } = read(given)?;
+            world.open(&id);
+            world.advance(wall);
+            Ok(json!({ "id": id }))
+        }
+        ("POST", "/keys") => {
+            let SetKey { key, standing } = read(given)?;
+            world.keys.set(key, standing);
+            Ok(json!({}))
+        }
+        ("POST", "/settings") => {
+            world.list_lag = read::<Settings>(given)?.list_lag;
+            Ok(json!({}))
+        }
+        ("POST", "/faults") => {
+            world.faults.push(read::<Fault>(given)?);
+            Ok(json!(world.faults))
+        }
+        ("DELETE", "/faults") => {
+            world.faults.clear();
+            Ok(json!([]))
+        }
+        ("POST", "/bank") => happen(world, given),
+        ("POST", "/reset") => {
+            let Reset { seed, livemode } = read(given)?;
+            *world = World::new(seed, livemode);
+            world.advance(wall);
+            Ok(json!({}))
+        }
+        ("POST", _) if path.starts_with("/webhooks") => webhooks(world, path, given, wall),
+        _ => Err(unknown()),
+    }
+}
+
+fn set_clock(world: &mut World, set: SetClock, wall: i64) -> Value {
+    world.clock = match (set, world.clock) {
+        (SetClock::Advance(seconds), Clock::Ahead(ahead)) => Clock::Ahead(ahead + seconds),
+        (SetClock::Advance(seconds), Clock::Stopped(at)) => Clock::Stopped(at + seconds),
+        (SetClock::StopAt(at), _) => Clock::Stopped(at),
+    };
+    world.advance(wall);
+    json!({ "now": world.clock.now(wall) })
+}
+
+fn webhooks(world: &mut World, path: &str, given: Value, wall: i64) -> Result<Value, String> {
+    match path {
+        "/webhooks" => add_endpoint(world, given, wall),
+        "/webhooks/behaviour" => {
+            world.hooks.behaviour = read::<Behaviour>(given)?;
+            Ok(json!(world.hooks.behaviour))
+        }
+        "/webhooks/release" => {
+            world.hooks.release(read::<Release>(given)?.shuffle);
+            Ok(json!({ "pending": world.hooks.pending() }))
+        }
+        "/webhooks/resend" => {
+            let Resend { event, account } = read(given)?;
+            let books = world.books.get(&account).ok_or("there is no such account")?;
+            let found = events::find(books, &event).ok_or("there is no such event")?;
+            world.hooks.resend(&account, found, wall);
+            Ok(json!({ "pending": world.hooks.pending() }))
+        }
+        _ => Err(unknown()),
+    }
+}
+
+/// Registers an endpoint of the shape of [`Endpoint`], and answers with it.
+pub(super) fn add_endpoint(world: &mut World, given: Value, wall: i64) -> Result<Value, String> {
+    let mut endpoint: Endpoint = read(given)?;
+    endpoint.id = world.ids.mint("we_1");
+    endpoint.created = world.clock.now(wall);
+    let shown = json!(endpoint);
+    world.hooks.endpoints.push(endpoint);
+    Ok(shown)
+}
+
+fn happen(world: &mut World, given: Value) -> Result<Value, String> {
+    let happening = bank::read(given)?;
+    let books = world.books.get_mut(&happening.account).ok_or("there is no such account")?;
+    bank::happen(books, &happening).map_err(|refusal| refusal.message)
+}
+
+fn read<T: DeserializeOwned>(given: Value) -> Result<T, String> {
+    serde_json::from_value(given).map_err(|error| error.to_string())
+}
+
+/// The log, of one method or path if the query names such.
+fn requests(world: &World, query: &str) -> Value {
+    let wanted: IndexMap<_, _> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let fits = |name: &str, value: &str| wanted.get(name).is_none_or(|wanted| wanted == value);
+    let found = world.requests.iter().filter(|it| fits("method", &it.method) && fits("path", &it.path));
+    json!(found.collect::<Vec<_>>())
+}
+
+/// The refunds that exist, by charge: how many, and how much of them is live.
+fn effects(world: &World) -> Value {
+    let mut charges: IndexMap<&str, (usize, i64)> = IndexMap::new();
+    for refund in world.books.values().flat_map(|books| books.account.list::<Refund>()) {
+        let (count, live) = charges.entry(refund.charge.as_str()).or_default();
+        *count += 1;
+        *live += if ["failed", "canceled"].contains(&refund.status) { 0 } else { refund.amount };
+    }
+    let shown = charges
+        .into_iter()
+        .map(|(charge, (count, live))| (charge.to_owned(), json!({ "refunds": count, "live_amount": live })));
+    Value::Object(shown.collect())
+}

@@ -1,0 +1,137 @@
+//! Payment intents: created, confirmed with test payment methods, captured and canceled; and the metadata of charges.
+
+use super::books::{Books, TOKENS, Token};
+use super::lists::find;
+use super::params::Params;
+use super::refusal::{Answer, Refusal};
+use crate::dev::model::objects::{Capture, Charge, Intent, Metadata, Purchase};
+use crate::dev::model::{BUYERS, Cause, DECLINED, Id, Method, VISA};
+
+/// Accepted and without effect.
+const IGNORED: [&str; 5] =
+    ["confirmation_method", "off_session", "return_url", "receipt_email", "error_on_requires_action"];
+
+/// `POST /v1/payment_intents`
+pub(super) fn create(books: &mut Books, by: &Cause, mut params: Params) -> Answer {
+    let missing = |name: &str| Refusal::invalid("parameter_missing", name, format!("Missing required param: {name}."));
+    let amount = params.positive("amount")?.ok_or_else(|| missing("amount"))?;
+    let currency = params.text("currency")?.ok_or_else(|| missing("currency"))?.to_lowercase();
+    let description = params.text("description")?.unwrap_or_default();
+    let capture = match params.word("capture_method", &["automatic", "automatic_async", "manual"])? {
+        Some("manual") => Capture::Manual,
+        _ => Capture::Automatic,
+    };
+    let metadata = params.metadata()?.apply(Metadata::new());
+    let confirm = params.flag("confirm")?.unwrap_or(false);
+    let token = take_token(&mut params)?;
+    params.finish()?;
+    let buyer = &BUYERS[books.account.ids.below(BUYERS.len())];
+    let customer = books.account.create_customer(buyer);
+    let payment_method = books.account.create_payment_method(Method::Card(VISA));
+    let purchase = Purchase { amount, currency, metadata, description, customer, payment_method };
+    let intent = books.account.create_intent(by, purchase, capture);
+    if confirm { pay(books, by, &intent, token) } else { Ok(books.account.show(&intent)) }
+}
+
+/// `POST /v1/payment_intents/:id`
+pub(super) fn update(books: &mut Books, id: &str, mut params: Params) -> Answer {
+    let change = params.metadata()?;
+    params.finish()?;
+    let Intent { id, purchase, .. } = find::<Intent>(&books.account, id)?.clone();
+    books.account.update_intent(&id, change.apply(purchase.metadata));
+    Ok(books.account.show(&id))
+}
+
+/// `POST /v1/charges/:id`
+pub(super) fn update_charge(books: &mut Books, by: &Cause, id: &str, mut params: Params) -> Answer {
+    let change = params.metadata()?;
+    params.finish()?;
+    let Charge { id, purchase, .. } = find::<Charge>(&books.account, id)?.clone();
+    books.account.update_charge(by, &id, change.apply(purchase.metadata));
+    Ok(books.account.show(&id))
+}
+
+/// `POST /v1/payment_intents/:id/confirm`
+pub(super) fn confirm(books: &mut Books, by: &Cause, id: &str, mut params: Params) -> Answer {
+    let token = take_token(&mut params)?;
+    params.finish()?;
+    let id = in_state(books, id, &["requires_payment_method", "requires_confirmation"], "confirmed")?;
+    pay(books, by, &id, token)
+}
+
+/// `POST /v1/payment_intents/:id/capture`
+pub(super) fn capture(books: &mut Books, by: &Cause, id: &str, mut params: Params) -> Answer {
+    let asked = params.positive("amount_to_capture")?;
+    params.finish()?;
+    let id = in_state(books, id, &["requires_capture"], "captured")?;
+    let intent = books.account.get(&id);
+    let (all, charge) = (intent.purchase.amount, intent.latest_charge.clone());
+    let amount = asked.unwrap_or(all);
+    let charge = charge.filter(|_| amount <= all).ok_or_else(|| {
+        Refusal::invalid("amount_too_large", "amount_to_capture", "The amount is larger than what was authorized.")
+    })?;
+    books.account.capture(by, &charge, amount);
+    books.captured(&charge);
+    Ok(books.account.show(&id))
+}
+
+/// `POST /v1/payment_intents/:id/cancel`
+pub(super) fn cancel(books: &mut Books, by: &Cause, id: &str, mut params: Params) -> Answer {
+    params.text("cancellation_reason")?;
+    params.finish()?;
+    let states = ["requires_payment_method", "requires_confirmation", "requires_capture", "requires_action"];
+    let id = in_state(books, id, &states, "canceled")?;
+    books.account.cancel(by, &id);
+    Ok(books.account.show(&id))
+}
+
+/// The intent, if it is in one of these states.
+fn in_state(books: &Books, id: &str, states: &[&str], done: &str) -> Result<Id<Intent>, Refusal> {
+    let intent = find::<Intent>(&books.account, id)?;
+    if states.contains(&intent.status) {
+        return Ok(intent.id.clone());
+    }
+    let message = format!("This PaymentIntent has a status of {} and cannot be {done}.", intent.status);
+    Err(Refusal::forbidden("payment_intent_unexpected_state", message))
+}
+
+/// The test payment method, with what has no effect here.
+fn take_token(params: &mut Params) -> Result<Token, Refusal> {
+    for name in IGNORED {
+        params.text(name)?;
+    }
+    params.below("automatic_payment_methods").map(drop)?;
+    params.list("payment_method_types").map(drop)?;
+    let Some(name) = params.text("payment_method")? else { return Ok(Token::Pays) };
+    let known = TOKENS.iter().find(|(token, _)| *token == name);
+    known.map(|(_, token)| *token).ok_or_else(|| {
+        let known = TOKENS.map(|(token, _)| token).join(", ");
+        let missing = Refusal::missing("PaymentMethod", "payment_method", &name);
+        Refusal { status: 400, message: format!("{}; known here: {known}", missing.message), ..missing }
+    })
+}
+
+fn pay(books: &mut Books, by: &Cause, id: &Id<Intent>, token: Token) -> Answer {
+    let account = &mut books.account;
+    let charge = match (token, account.get(id).capture) {
+        (Token::Declined, _) => return decline(books, by, id),
+        (Token::Transfer, _) => {
+            account.choose_method(id, Method::BankTransfer);
+            account.confirm_transfer(by, id);
+            account.settle_transfer(id)
+        }
+        (_, Capture::Automatic) => account.confirm(by, id),
+        (_, Capture::Manual) => account.authorize(by, id),
+    };
+    books.tokens.insert(charge.to_string(), token);
+    if books.account.get(&charge).captured {
+        books.captured(&charge);
+    }
+    Ok(books.account.show(id))
+}
+
+fn decline(books: &mut Books, by: &Cause, id: &Id<Intent>) -> Answer {
+    books.account.decline(by, id, DECLINED);
+    let refusal = Refusal::forbidden(DECLINED.code, DECLINED.message).of_kind("card_error");
+    Err(Refusal { status: 402, ..refusal })
+}
