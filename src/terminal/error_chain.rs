@@ -28,7 +28,8 @@ fn refused(refusal: &dyn DatabaseError) -> String {
     match refusal.code().as_deref() {
         // An unknown schema, table, column or function: our own statements name none that a migration does not create.
         Some("3F000" | "42P01" | "42703" | "42883") => {
-            "the database is not migrated to the schema of this version: run `clawback migrate`".to_owned()
+            let remedy = "the database is not migrated to the schema of this version: run `clawback migrate`";
+            format!("{}: {remedy}", refusal.message())
         }
         Some(_) | None => refusal.message().to_owned(),
     }

@@ -204,7 +204,7 @@ async fn a_service_with_another_order_key_refuses_to_start_unless_told_and_then_
         ("CLAWBACK_ORDER_KEY", "basket"),
     ];
     let Ended { code, stderr, .. } = run(&["serve"], &environment).await;
-    assert!(stderr.contains("found by order_id") && stderr.contains("--order-key-changed"), "{stderr}");
+    assert!(stderr.contains("uses order_id") && stderr.contains("--order-key-changed"), "{stderr}");
     assert_eq!(code, Some(2));
     assert_eq!(app.db.value("select order_key from clawback.settings").await, "order_id");
 
