@@ -108,7 +108,7 @@ pub fn derive(payment_id: &str, facts: &Facts) -> Derived {
     derive_with(payment_id, facts, &Marks::default())
 }
 
-/// [`derive`] with other marks for deadline warnings.
+/// [`derive()`] with other marks for deadline warnings.
 #[must_use]
 pub fn derive_with(payment_id: &str, facts: &Facts, marks: &Marks) -> Derived {
     let payment = payment(payment_id, facts);
