@@ -8,7 +8,7 @@ use clawback::processor::{MAX_ATTEMPTS, Processor};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
-use tokio::time::interval;
+use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::bodies::{charge, event};
@@ -148,6 +148,24 @@ async fn a_batch_that_does_not_end_is_abandoned_and_its_events_are_retried_one_b
     held.rollback().await.expect("the lock is given back");
     stop.cancel();
     running.await.expect("no panic");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_processor_stops_while_it_waits_for_a_connection() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = silent.local_addr().expect("an address").port();
+    let stop = CancellationToken::new();
+    let processor = Processor {
+        database: options(&format!("postgres://u@127.0.0.1:{port}/db?sslmode=disable")),
+        rules: Rules::current("order_id"),
+        woken: Arc::new(Notify::new()),
+        limit: LIMIT,
+    };
+    let stopped = stop.clone();
+    let running = tokio::spawn(async move { processor.run(stopped).await });
+    let _client = silent.accept().await.expect("a client");
+    stop.cancel();
+    timeout(Duration::from_secs(5), running).await.expect("it stops in time").expect("no panic");
 }
 
 #[tokio::test(flavor = "multi_thread")]
