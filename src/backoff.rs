@@ -9,7 +9,7 @@ const SHORTEST: Duration = Duration::from_millis(100);
 /// The longest delay, without jitter.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// The delay after so many failures in a row: it doubles from 0.1 s to 2 s, with jitter of at most as much again, so
+/// The delay after this many failures in a row: it doubles from 0.1 s to 2 s, with jitter of at most as much again, so
 /// that replicas do not retry in step.
 #[must_use]
 pub(crate) fn delay(failures: u32) -> Duration {

@@ -1,4 +1,4 @@
-//! What a database error means for whoever runs a command, and what to do about it.
+//! What a database error means to the user of a command, and what to do about it.
 
 use super::grants;
 use crate::terminal::error_chain::error_chain;

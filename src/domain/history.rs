@@ -102,11 +102,11 @@ impl From<&Order> for Standing {
     }
 }
 
-/// Compares the standing of each subject with the last recorded one, and updates `told`. Subjects that ended come
+/// Compares the standing of each subject with the last recorded one, and updates `recorded`. Subjects that ended come
 /// first, so that whoever mirrors the history ends with the current state.
 #[must_use]
 pub fn changes(
-    told: &mut BTreeMap<Subject, Standing>,
+    recorded: &mut BTreeMap<Subject, Standing>,
     subjects: BTreeSet<Subject>,
     now: impl Fn(&Subject) -> Option<Standing>,
 ) -> Vec<Change> {
@@ -114,8 +114,8 @@ pub fn changes(
     for subject in subjects {
         let to = now(&subject);
         let from = match &to {
-            Some(standing) => told.insert(subject.clone(), standing.clone()),
-            None => told.remove(&subject),
+            Some(standing) => recorded.insert(subject.clone(), standing.clone()),
+            None => recorded.remove(&subject),
         };
         if from != to {
             changes.push(Change { subject, from, to });

@@ -1,4 +1,4 @@
-//! What became of the events that were processed lately, for whoever watches one service on a database of its own.
+//! Recently processed events and what they changed, for `clawback dev`, which has a database of its own.
 //!
 //! Not for production: it reads the whole ledger. Services follow `clawback_v1.order_history`.
 
@@ -34,7 +34,7 @@ pub struct Change {
     pub of: String,
     /// The state before; none when it is new.
     pub from: Option<String>,
-    /// The state after; none when it is no more.
+    /// The state after; none when the order or payment ended.
     pub to: Option<String>,
 }
 

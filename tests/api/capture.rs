@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 pub(crate) struct Capture(Arc<Mutex<Vec<Value>>>);
 
 impl Capture {
-    /// Starts a server that answers in the place of this host. It ends with the test's runtime.
+    /// Starts a server that stands in for this host. It ends with the test's runtime.
     pub(crate) async fn serve(&self, host: &'static str) -> Base {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let address = listener.local_addr().expect("an address");

@@ -1,7 +1,7 @@
 //! Promise: the generated parts of `docs/SQL.md`, and all of `examples/node/clawback.d.ts`, say what the database has:
 //! every view, column and function with its comment, and the fields of every follow-up's payload.
 //!
-//! `make reference` writes them anew. What is not documented fails here.
+//! `make reference` regenerates them. An undocumented view, column, function or payload field fails here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;

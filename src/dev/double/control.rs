@@ -15,7 +15,7 @@ use super::webhooks::{Behaviour, Endpoint};
 use super::world::{Clock, World};
 use crate::dev::model::objects::Refund;
 
-/// What there is, told by `GET /_double`.
+/// The list of operations, returned by `GET /_double`.
 const USAGE: [&str; 15] = [
     "GET /_double/clock",
     "POST /_double/clock {advance: SECONDS} or {stop_at: UNIX}",

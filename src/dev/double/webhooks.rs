@@ -1,4 +1,4 @@
-//! Webhooks: who is told of an event, and which deliveries wait. Sends nothing.
+//! Webhooks: the endpoints of an event, and the deliveries that wait. Sends nothing.
 
 use std::collections::HashMap;
 
@@ -64,7 +64,7 @@ pub(super) enum Payload {
 pub(super) struct Behaviour {
     /// Deliveries wait until they are released.
     pub(super) hold: bool,
-    /// So many of the next events never reach an endpoint.
+    /// How many of the next events are lost: they reach no endpoint.
     pub(super) lose: u32,
     /// How often each event is sent.
     pub(super) copies: u32,

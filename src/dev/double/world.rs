@@ -37,7 +37,7 @@ pub(super) struct World {
 /// The world's time: the wall clock plus an offset, or a time at which it stands still.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Clock {
-    /// Runs so many seconds ahead of the wall clock.
+    /// Runs this many seconds ahead of the wall clock.
     Ahead(i64),
     /// Stands still at this time, in unix seconds.
     Stopped(i64),

@@ -1,4 +1,4 @@
-//! What the model promises whoever stands on it: two payments beside each other, objects by id and in order.
+//! The model's promises to its users: two payments beside each other, objects by id and in order.
 
 use super::objects::{Capture, Charge, Intent, Metadata, Purchase, Refund};
 use super::*;

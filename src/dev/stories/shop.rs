@@ -102,7 +102,7 @@ impl Shop {
         self.stripe.confirm_debit(&request, &intent)
     }
 
-    /// The buyer pays by bank transfer, which arrives so many seconds later.
+    /// The buyer pays by bank transfer, which arrives this many seconds later.
     pub(super) fn pay_by_transfer(&mut self, seconds: i64) -> Id<Charge> {
         let (request, intent) = self.submit();
         self.stripe.confirm_transfer(&request, &intent);

@@ -13,7 +13,7 @@ pub struct Action {
     pub at: OffsetDateTime,
     /// `replay`, `requeue`, `discard`, `link` or `dismiss`.
     pub action: String,
-    /// The person, or the role where nobody said.
+    /// The person, or the role when no name was given.
     pub actor: String,
     /// The database role.
     pub role: String,

@@ -112,7 +112,7 @@ pub async fn recent_order_ids(conn: &mut PgConnection) -> sqlx::Result<Vec<Strin
 pub struct HistoryEntry {
     /// None: it begins.
     pub from_state: Option<String>,
-    /// None: it is no more.
+    /// None: the order or payment ended.
     pub to_state: Option<String>,
     /// In minor units.
     pub amount_paid: Option<i64>,
