@@ -68,6 +68,10 @@ create table clawback.payments (
     hold                boolean     not null,
     open_disputes       integer     not null,
     evidence_due_by     timestamptz,
+    -- The captured money by charge, written by the core: what can be refunded.
+    captures            jsonb       not null default '[]',
+    -- Counts refund requests: each updates the row, so that two cannot both have the last of the money.
+    refund_requests     integer     not null default 0,
     -- Read by the core only.
     facts               jsonb       not null,
     -- The version of the rules that derived the facts. Facts of another version are derived again from the ledger before
@@ -137,7 +141,6 @@ create table clawback.refunds (
     destination_type text,
     reference        text,
     reference_status text,
-    request_key      text,
     metadata         jsonb,
     created_at       timestamptz not null,
     updated_at       timestamptz not null default now(),

@@ -115,9 +115,8 @@ begin
         raise exception 'claim_follow_ups: kinds must name at least one kind, such as notify_refund' using errcode = '22023';
     end if;
     foreach wanted_kind in array of_kinds loop
-        if wanted_kind is null or starts_with(wanted_kind, 'stripe_') then
-            raise exception 'claim_follow_ups: kind % is the service''s own', coalesce(wanted_kind, 'null')
-                using errcode = '22023', hint = 'Leave out null and every kind that begins with stripe_.';
+        if wanted_kind is null then
+            raise exception 'claim_follow_ups: kinds must not contain null' using errcode = '22023';
         end if;
     end loop;
     if at_most is null or at_most not between 1 and 1000 then
@@ -159,18 +158,20 @@ end
 $$;
 revoke all on function clawback.lease_follow_ups(text, text[], integer, interval, boolean) from public;
 
--- The row that a consumer names, locked; null when there is none, which counts as a lost lease. Refuses kinds that are
--- reserved for the service.
+-- Kinds that follow from a refusal of Stripe's and not from the state of a payment.
+create function clawback.is_refusal(kind text) returns boolean
+language sql immutable parallel safe as $$
+    select kind = 'resolve_refused_request'
+$$;
+revoke all on function clawback.is_refusal(text) from public;
+
+-- The row that a consumer names, locked; null when there is none, which counts as a lost lease.
 create function clawback.follow_up_for_consumer(id bigint) returns clawback.follow_ups
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     found_row clawback.follow_ups;
 begin
     select f.* into found_row from clawback.follow_ups f where f.id = follow_up_for_consumer.id for update;
-    if starts_with(found_row.kind, 'stripe_') then
-        raise exception 'follow-up % is of kind %, which is the service''s own', found_row.id, found_row.kind
-            using errcode = '42501';
-    end if;
     return found_row;
 end
 $$;

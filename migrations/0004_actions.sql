@@ -26,8 +26,16 @@ revoke all on function clawback.refuse_to_forget() from public;
 create trigger actions_append_only before update or delete or truncate on clawback.actions
     for each statement execute function clawback.refuse_to_forget();
 
--- A person's name is accepted only from the owner's role, which the commands and the console use for several people. For
--- any other role, the actor is the role, and the claimed name is kept in detail.
+-- Who acts. A person's name is accepted only from the owner's role, which the commands and the console use for several
+-- people. For any other role, the actor is the role.
+create function clawback.acting() returns text
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select case when pg_has_role(session_user, current_user, 'member')
+        then left(coalesce(nullif(current_setting('clawback.actor', true), ''), session_user), 255) else session_user end
+$$;
+revoke all on function clawback.acting() from public;
+
+-- A name that is not accepted is kept in detail.
 create function clawback.record_action(action text, subject_kind text, subject text, reason text, detail jsonb)
 returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -38,7 +46,7 @@ declare
 begin
     insert into clawback.actions (actor, role, via, action, subject_kind, subject, reason, detail)
     values (
-        case when believed and claimed is not null then left(claimed, 255) else session_user end,
+        clawback.acting(),
         session_user,
         case when believed and claimed_via in ('console', 'cli') then claimed_via else 'sql' end,
         record_action.action, record_action.subject_kind, record_action.subject,

@@ -2,13 +2,20 @@
 
 -- One row, created by the first start of the service.
 create table clawback.settings (
-    is_only   boolean     not null default true,
+    is_only          boolean     not null default true,
     -- Follow-ups whose cause is older are created as discarded; null: none are.
-    ask_since timestamptz,
+    ask_since        timestamptz,
     -- The metadata key of the order reference; null before the first start.
-    order_key text,
+    order_key        text,
+    -- What a refund does with the transfer and the application fee of its charge; null: it is refused.
+    refund_transfers text,
+    refund_fees      text,
+    -- The database was restored then: nothing is sent for an account until its missed events were listed since.
+    restored_at      timestamptz,
     constraint settings_pkey primary key (is_only),
-    constraint settings_only check (is_only)
+    constraint settings_only check (is_only),
+    constraint settings_refund_transfers check (refund_transfers in ('reverse', 'keep')),
+    constraint settings_refund_fees check (refund_fees in ('refund', 'keep'))
 );
 
 -- The running processors and the version of their rules: older ones pause while a newer one runs.

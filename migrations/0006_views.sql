@@ -56,7 +56,8 @@ comment on column clawback_v1.payments.updated_at is 'When a column of this row 
 create view clawback_v1.refunds as
 select r.refund_id, case when p.orphan then null else p.payment_id end as payment_id, p.order_id, r.charge_id,
        nullif(p.account, '') as account, p.livemode, r.amount, r.currency, r.status, r.reason, r.failure_reason,
-       r.is_release, r.destination_type, r.reference, r.reference_status, r.pending_reason, r.request_key, r.metadata,
+       r.is_release, r.destination_type, r.reference, r.reference_status, r.pending_reason,
+       r.metadata ->> 'clawback_request_key' as request_key, r.metadata,
        r.created_at, r.updated_at
 from clawback.refunds r
 join clawback.payments p on p.payment_id = r.payment_id;
@@ -78,7 +79,7 @@ comment on column clawback_v1.refunds.destination_type is 'Where the money goes:
 comment on column clawback_v1.refunds.reference is 'Reference by which the customer''s bank finds the refund, such as an ARN.';
 comment on column clawback_v1.refunds.reference_status is 'Stripe''s status of the reference: pending, available or unavailable.';
 comment on column clawback_v1.refunds.pending_reason is 'Stripe''s reason why the refund is pending.';
-comment on column clawback_v1.refunds.request_key is 'Key of the request that created the refund through Clawback. Always null in 0.1.0: Clawback does not create refunds yet.';
+comment on column clawback_v1.refunds.request_key is 'Key of the request that created the refund through Clawback; null for one created elsewhere.';
 comment on column clawback_v1.refunds.metadata is 'The refund''s metadata at Stripe.';
 comment on column clawback_v1.refunds.created_at is 'When it was created at Stripe.';
 comment on column clawback_v1.refunds.updated_at is 'When a column of this row last changed.';

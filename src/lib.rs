@@ -171,6 +171,7 @@ pub mod cli;
 pub mod commands;
 pub mod dev;
 pub mod domain;
+pub mod executor;
 pub mod handlers;
 pub mod http;
 pub mod intake;

@@ -71,6 +71,14 @@ pub const EVIDENCE_OVERDUE: &str = "clawback_evidence_overdue";
 pub const UNLINKED_PAYMENTS: &str = "clawback_unlinked_payments";
 /// Age of the newest event.
 pub const NEWEST_EVENT_SECONDS: &str = "clawback_newest_event_seconds";
+/// Calls to Stripe's API, by kind and outcome.
+pub const API_CALLS: &str = "clawback_stripe_calls_total";
+/// Calls to Stripe that wait.
+pub const API_CALLS_WAITING: &str = "clawback_stripe_calls_waiting";
+/// Age of the oldest call to Stripe that waits.
+pub const API_OLDEST_SECONDS: &str = "clawback_stripe_oldest_call_seconds";
+/// Accounts whose calls wait for a person.
+pub const API_PROBLEMS: &str = "clawback_stripe_problems";
 /// The version of this process.
 pub const BUILD_INFO: &str = "clawback_build_info";
 /// Log lines that were not written.
@@ -143,6 +151,22 @@ pub const METRICS: &[Metric] = &[
         Kind::DatabaseGauge,
         "Seconds since the newest event was received from Stripe, or since the first start when there is none.",
     ),
+    metric(
+        API_CALLS,
+        Kind::Counter,
+        "Calls to Stripe by kind and outcome: created, found (a refund that an earlier call had created), fetched, unchanged, retry, unknown (looked up later), refused, key (the API key is refused) or malformed.",
+    ),
+    metric(
+        API_CALLS_WAITING,
+        Kind::DatabaseGauge,
+        "Calls to Stripe that are due or under way, or wait to be tried again.",
+    ),
+    metric(
+        API_OLDEST_SECONDS,
+        Kind::DatabaseGauge,
+        "Seconds since the oldest waiting call to Stripe was enqueued; 0 when none waits.",
+    ),
+    metric(API_PROBLEMS, Kind::DatabaseGauge, "Accounts whose calls to Stripe wait until somebody mends the API key."),
     metric(BUILD_INFO, Kind::Gauge, "Always 1; the label `version` is the version of this process."),
     metric(LOG_LINES_DROPPED, Kind::Counter, "Log lines dropped since standard output could not take them in time."),
 ];

@@ -90,6 +90,15 @@ pub struct Serve {
     /// The secrets that events are signed with.
     #[command(flatten)]
     pub signing: Signing,
+    /// The keys of Stripe's API.
+    #[command(flatten)]
+    pub stripe_api: StripeApi,
+    /// What a refund does with the transfer of a Connect charge: reverse or keep it [default: refuse such refunds]
+    #[arg(long, env = "CLAWBACK_REFUND_TRANSFERS", value_parser = ["reverse", "keep"])]
+    pub refund_transfers: Option<String>,
+    /// What a refund does with the application fee of a Connect charge: refund or keep it [default: refuse such refunds]
+    #[arg(long, env = "CLAWBACK_REFUND_FEES", value_parser = ["refund", "keep"])]
+    pub refund_fees: Option<String>,
     /// Address for webhooks and probes [default: 0.0.0.0:8080; dev: 127.0.0.1:8080]
     #[arg(long, env = "CLAWBACK_LISTEN", value_parser = address)]
     pub listen: Option<SocketAddr>,

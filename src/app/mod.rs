@@ -2,6 +2,7 @@
 //!
 //! Not here: commands ([`crate::cli`], [`crate::dev`]).
 
+mod acting;
 mod client;
 pub mod config;
 pub(crate) mod database;
@@ -11,6 +12,7 @@ pub mod migrate;
 mod service;
 mod startup;
 
+pub use acting::Acting;
 pub(crate) use client::client;
 pub use service::Service;
 pub(crate) use service::{asked_to_stop, bind};

@@ -13,6 +13,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::acting::Acting;
 use super::config::{self, Misconfigured};
 use super::{metrics, startup};
 use crate::apply::{self, Rules};
@@ -48,6 +49,8 @@ pub struct Service {
     pub marks: Marks,
     /// Whether to run pending migrations first.
     pub migrate: bool,
+    /// How it acts on Stripe.
+    pub acting: Acting,
 }
 
 impl Service {
@@ -56,7 +59,8 @@ impl Service {
     /// # Errors
     /// [`Misconfigured`] names every setting that is missing or malformed.
     pub fn configured(args: &config::Serve) -> Result<Self, Misconfigured> {
-        let (database, secrets) = Misconfigured::both(args.database.options(), args.signing.secrets())?;
+        let stripe = Misconfigured::both(args.signing.secrets(), Acting::configured(args));
+        let (database, (secrets, acting)) = Misconfigured::both(args.database.options(), stripe)?;
         Ok(Self {
             database,
             secrets,
@@ -66,6 +70,7 @@ impl Service {
             order_key_changed: args.order_key_changed,
             marks: args.evidence_marks.clone(),
             migrate: args.migrate,
+            acting,
         })
     }
 
@@ -91,7 +96,7 @@ impl Service {
         parts.spawn(ends("the public listener", public));
         parts.spawn(ends("the admin listener", private));
         parts.spawn(ends("intake", writer.run()));
-        parts.spawn(self.process(woken, stopping.clone()));
+        parts.spawn(self.work(woken, stopping.clone()));
         let outcome = tokio::select! {
             () = stop => Ok(()),
             ended = parts.join_next() => Err(unexpected(ended)),
@@ -139,15 +144,31 @@ impl Service {
         }
     }
 
-    async fn process(self, woken: Arc<Notify>, stop: CancellationToken) -> anyhow::Result<&'static str> {
+    /// Prepares the database, then processes events and makes the calls that wait.
+    async fn work(self, woken: Arc<Notify>, stop: CancellationToken) -> anyhow::Result<&'static str> {
         processor::count_from_zero();
-        let prepared = startup::prepare(&self.database, self.migrate, &self.order_key, self.order_key_changed);
-        if let Some(prepared) = stop.run_until_cancelled(prepared).await {
+        let plan = startup::Plan {
+            run_migrations: self.migrate,
+            order_key: &self.order_key,
+            is_change_confirmed: self.order_key_changed,
+            acting: &self.acting,
+        };
+        if let Some(prepared) = stop.run_until_cancelled(startup::prepare(&self.database, plan)).await {
             prepared?;
-            let rules = Rules { marks: self.marks, ..Rules::current(&self.order_key) };
-            Processor { database: self.database, rules, woken, limit: apply::LIMIT }.run(stop).await;
+            tokio::join!(self.process(woken, stop.clone()), self.execute(stop));
         }
         Ok("processing")
+    }
+
+    async fn process(&self, woken: Arc<Notify>, stop: CancellationToken) {
+        let rules = Rules { marks: self.marks.clone(), ..Rules::current(&self.order_key) };
+        Processor { database: self.database.clone(), rules, woken, limit: apply::LIMIT }.run(stop).await;
+    }
+
+    async fn execute(&self, stop: CancellationToken) {
+        if let Some(executor) = self.acting.executor(&self.database) {
+            executor.run(stop).await;
+        }
     }
 }
 

@@ -8,31 +8,42 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use tokio::time::sleep;
 
+use super::acting::Acting;
 use super::config::Misconfigured;
 use super::migrate::{migrate, place, why};
 use crate::backoff;
 use crate::store::{health, settings, sqlstate};
 use crate::terminal::error_chain::error_chain;
 
-/// Runs pending migrations if `run_migrations`, and records the order key.
+/// What is prepared.
+#[derive(Clone, Copy)]
+pub(super) struct Plan<'a> {
+    pub run_migrations: bool,
+    /// The metadata key of the order reference.
+    pub order_key: &'a str,
+    /// Whether another order key than before is intended.
+    pub is_change_confirmed: bool,
+    /// The keys and policies that are recorded.
+    pub acting: &'a Acting,
+}
+
+/// Runs pending migrations if the plan says so, and records the order key, and which modes have an API key.
 ///
 /// # Errors
 /// When a migration fails for a reason that does not pass, or the database has another order key and the change is not
 /// confirmed.
-pub(super) async fn prepare(
-    database: &PgConnectOptions,
-    run_migrations: bool,
-    order_key: &str,
-    is_change_confirmed: bool,
-) -> anyhow::Result<()> {
+pub(super) async fn prepare(database: &PgConnectOptions, plan: Plan<'_>) -> anyhow::Result<()> {
+    let order_key = plan.order_key;
     let mut retry = Retry::new(database);
-    while run_migrations && let Err(error) = migrate(database).await {
+    while plan.run_migrations
+        && let Err(error) = migrate(database).await
+    {
         let reason = format!("cannot migrate the database on {}: {}", place(database), why(&error));
         ensure!(is_transient(&error), reason);
         retry.wait(reason).await;
     }
     loop {
-        match begin(database, order_key, is_change_confirmed).await {
+        match begin(database, plan).await {
             Ok(begun) if begun.order_key == order_key => {
                 let version = begun.schema_version;
                 tracing::info!(schema.version = version, "processing started on schema version {version}");
@@ -76,7 +87,8 @@ struct Begun {
     schema_version: i64,
 }
 
-async fn begin(database: &PgConnectOptions, order_key: &str, is_change_confirmed: bool) -> sqlx::Result<Begun> {
+async fn begin(database: &PgConnectOptions, plan: Plan<'_>) -> sqlx::Result<Begun> {
+    let Plan { order_key, is_change_confirmed, acting, .. } = plan;
     let mut conn = database.connect().await?;
     let mut known = settings::begin(&mut conn, order_key).await?;
     if known != order_key && is_change_confirmed {
@@ -84,6 +96,7 @@ async fn begin(database: &PgConnectOptions, order_key: &str, is_change_confirmed
         tracing::info!("the order key changes from {known} to {order_key}: rebuilding every payment");
         order_key.clone_into(&mut known);
     }
+    acting.begin(&mut conn).await?;
     let schema_version = health::schema_version(&mut conn).await?.unwrap_or_default();
     conn.close().await?;
     Ok(Begun { order_key: known, schema_version })

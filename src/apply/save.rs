@@ -10,7 +10,7 @@ use crate::domain::{Derived, Facts};
 use crate::store::follow_ups::Added;
 use crate::store::orders::HistoryRow;
 use crate::store::payments::{Owner, PaymentRow};
-use crate::store::{follow_ups, objects, orders, payments, rebuilds};
+use crate::store::{follow_ups, objects, orders, payments, rebuilds, refund_requests};
 
 /// Writes what differs from what is stored: what others point to before they do, and away when none does any more.
 /// Returns the follow-ups that were added.
@@ -27,6 +27,8 @@ pub(super) async fn save(
     let (moved, successors): (Vec<&str>, Vec<&str>) = set.successors(&removed).unzip();
     if !moved.is_empty() {
         rebuilds::move_to_successors(tx, &moved, &successors).await?;
+        refund_requests::move_to_successors(tx, &moved, &successors).await?;
+        refund_requests::settle(tx, &successors).await?;
     }
     let added = save_follow_ups(tx, set, stored).await?;
     if !removed.is_empty() {
@@ -51,6 +53,7 @@ async fn save_payments(tx: &mut PgConnection, set: &WorkingSet, rules: i32) -> s
     payments::save_owners(tx, &touched, &owners).await?;
     let derived: Vec<&Derived> = set.payments().map(|(_, derived)| derived).collect();
     objects::save_refunds(tx, &touched, &all(&derived, |derived| &derived.refunds)).await?;
+    refund_requests::settle(tx, &touched).await?;
     objects::save_disputes(tx, &touched, &all(&derived, |derived| &derived.disputes)).await?;
     objects::save_warnings(tx, &touched, &all(&derived, |derived| &derived.warnings)).await?;
     objects::save_reviews(tx, &touched, &all(&derived, |derived| &derived.reviews)).await

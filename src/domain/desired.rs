@@ -90,11 +90,15 @@ pub(super) fn is_about_payment(kind: &str) -> bool {
     ABOUT_PAYMENT.contains(&kind)
 }
 
-/// Every kind that can be desired, in the order of the rules.
+/// Kinds that follow from a refusal of Stripe's and not from the state of a payment; `clawback.is_refusal` names them too.
+const REFUSALS: [&str; 1] = ["resolve_refused_request"];
+
+/// Every kind of follow-up: those that can be desired in the order of the rules, then those of refusals.
 #[must_use]
 pub fn kinds() -> Vec<&'static str> {
     let mut kinds: Vec<_> = FOLLOW_UP_RULES.iter().map(|(kind, _)| *kind).collect();
     kinds.dedup();
+    kinds.extend(REFUSALS);
     kinds
 }
 

@@ -9,8 +9,9 @@
 
 /// The version of the rules: of readers, merge, derivation and follow-ups alike. Raise it when any of
 /// them changes: facts made by other rules are then rebuilt from the ledger.
-pub const RULES_VERSION: i32 = 1;
+pub const RULES_VERSION: i32 = 2;
 
+mod capture;
 mod cause;
 mod derive;
 mod desired;
@@ -32,6 +33,7 @@ mod snapshot;
 mod statement;
 mod warning;
 
+pub use capture::Capture;
 pub use derive::{Derived, DisputeState, RefundState, ReviewState, WarningState, derive, derive_with};
 pub use desired::{Desired, RunAt, kinds};
 pub use facts::{ChargeFacts, Child, DisputeFacts, Facts, IntentFacts, SessionFacts};

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
+use super::capture::{Capture, captures};
 use super::facts::{DisputeFacts, Facts};
 use super::money::sum;
 use super::snapshot::{Charge, Intent, Scope};
@@ -128,6 +129,8 @@ pub struct Payment {
     pub failure_code: Option<String>,
     /// Why its intent was canceled, in Stripe's word.
     pub cancellation_reason: Option<String>,
+    /// The captured money that can be refunded.
+    pub captures: Vec<Capture>,
 }
 
 /// Derives the payment itself.
@@ -154,6 +157,7 @@ pub(super) fn payment(payment_id: &str, facts: &Facts) -> Payment {
         payment_method: charge.and_then(|c| c.payment_method.clone()),
         failure_code: charge.and_then(|c| c.failure_code.clone()),
         cancellation_reason: intent.and_then(|i| i.cancellation_reason.clone()),
+        captures: captures(facts),
         balance,
         state,
     }

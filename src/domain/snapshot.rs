@@ -70,6 +70,12 @@ pub struct Charge {
     /// Stripe's failure code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_code: Option<String>,
+    /// Part of it goes to a connected account.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_transfer: bool,
+    /// The platform takes an application fee.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_fee: bool,
     /// The refunds that this snapshot nests.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub refunds: BTreeSet<String>,
@@ -117,6 +123,12 @@ pub struct Intent {
     /// Stripe's cancellation reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancellation_reason: Option<String>,
+    /// Part of it goes to a connected account.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_transfer: bool,
+    /// The platform takes an application fee.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_fee: bool,
 }
 
 /// A refund as one snapshot shows it.

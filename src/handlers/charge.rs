@@ -1,7 +1,7 @@
 //! Charges, with the refunds and the dispute that older API versions nest in them.
 
 use super::origin::{Origin, beside};
-use super::{balance, payer, refund};
+use super::{balance, connect, payer, refund};
 use crate::domain::{BalanceEntry, Charge, ChargeFacts, Facts, Shown};
 use crate::stripe::object::{FieldError, Link, Object};
 
@@ -79,6 +79,8 @@ fn snapshot(origin: &Origin, object: &Object) -> Result<Charge, FieldError> {
         payment_method: (origin.lenient(object.object("payment_method_details")))
             .and_then(|details| origin.lenient(details.optional_text("type"))),
         failure_code: origin.lenient(object.optional_text("failure_code")),
+        has_transfer: connect::has_transfer(object),
+        has_fee: connect::has_fee(object),
         refunds: origin.list(object.objects("refunds")).iter().filter_map(|refund| refund.id("id").ok()).collect(),
     })
 }

@@ -7,6 +7,7 @@
 mod balance;
 mod charge;
 mod checkout_session;
+mod connect;
 mod dismissed;
 mod dispute;
 mod early_fraud_warning;

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use serde_json::{Map, Value};
 
 use crate::domain::{Facts, Latest, Payer, Ranked, Rendering, Scope, Stamp};
+use crate::stripe::fetched::FETCHED;
 use crate::stripe::object::{FieldError, Object};
 
 /// Longest metadata that is kept, in bytes: above Stripe's own limits of 50 fields of 540 characters.
@@ -61,7 +62,11 @@ impl<'a> Origin<'a> {
         origin.kind = origin.lenient(event.optional_text("type")).unwrap_or_default();
         // A fetched object came in an API version that we chose.
         let version = origin.lenient(event.optional_text("api_version"));
-        origin.rendering = (origin.kind != "clawback.fetched").then(|| rendering(version.as_deref()));
+        if origin.kind == FETCHED {
+            origin.kind = origin.lenient(event.optional_text("thin_type")).unwrap_or_default();
+        } else {
+            origin.rendering = Some(rendering(version.as_deref()));
+        }
         Ok(origin)
     }
 
@@ -70,7 +75,7 @@ impl<'a> Origin<'a> {
         self.object_id.as_deref() == Some(id)
     }
 
-    /// The event's type, such as `charge.expired`.
+    /// The event's type, such as `charge.expired`; of a fetched object that of the thin event that named it.
     pub(super) fn kind(&self) -> &str {
         &self.kind
     }

@@ -1,7 +1,7 @@
 //! Payment intents, with the charges that versions before 2022-11-15 nest in them.
 
 use super::origin::{Origin, beside};
-use super::payer;
+use super::{connect, payer};
 use crate::domain::{ChargeFacts, Facts, Intent, IntentFacts};
 use crate::stripe::object::{FieldError, Object};
 
@@ -46,5 +46,7 @@ fn snapshot(origin: &Origin, object: &Object) -> Result<Intent, FieldError> {
         last_attempt_failed: waits_for_method && failure.is_some(),
         status,
         cancellation_reason: origin.lenient(object.optional_text("cancellation_reason")),
+        has_transfer: connect::has_transfer(object),
+        has_fee: connect::has_fee(object),
     })
 }

@@ -61,6 +61,9 @@ fn set(gauges: &Gauges) {
     gauge!(telemetry::EVIDENCE_OVERDUE).set(gauges.evidence_overdue as f64);
     gauge!(telemetry::UNLINKED_PAYMENTS).set(gauges.unlinked as f64);
     gauge!(telemetry::NEWEST_EVENT_SECONDS).set(gauges.newest_event_seconds);
+    gauge!(telemetry::API_CALLS_WAITING).set(gauges.waiting.calls as f64);
+    gauge!(telemetry::API_OLDEST_SECONDS).set(gauges.waiting.oldest);
+    gauge!(telemetry::API_PROBLEMS).set(gauges.waiting.problems as f64);
     // Missing kinds and states are set to 0: a gauge keeps its value until it is set again.
     for kind in kinds() {
         let of_kind = || gauges.follow_ups.iter().filter(|row| row.kind == kind);

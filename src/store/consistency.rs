@@ -30,11 +30,11 @@ pub async fn payments_after(conn: &mut PgConnection, payment_id: &str) -> sqlx::
                       'amount', p.amount, 'amount_paid', p.amount_paid, 'amount_refunded', p.amount_refunded,
                       'amount_disputed', p.amount_disputed, 'amount_lost', p.amount_lost, 'state', p.state,
                       'hold', p.hold, 'open_disputes', p.open_disputes, 'payment_method', p.payment_method,
-                      'failure_code', p.failure_code, 'cancellation_reason', p.cancellation_reason,
+                      'failure_code', p.failure_code, 'cancellation_reason', p.cancellation_reason, 'captures', p.captures,
                       'evidence_due_by', extract(epoch from p.evidence_due_by)::bigint) as "row!",
                   (select coalesce(jsonb_object_agg(o.name, o.content), '{}') from (
                        select 'refund ' || r.refund_id as name,
-                              to_jsonb(r) - '{request_key,created_at,updated_at}'::text[]
+                              to_jsonb(r) - '{created_at,updated_at}'::text[]
                                   || jsonb_build_object('created', extract(epoch from r.created_at)::bigint) as content
                        from clawback.refunds r
                        where r.payment_id = p.payment_id
@@ -60,7 +60,7 @@ pub async fn payments_after(conn: &mut PgConnection, payment_id: &str) -> sqlx::
                        union all
                        select concat_ws(' ', 'follow-up', f.kind, f.subject, nullif(f.round, '')), '{}'
                        from clawback.follow_ups f
-                       where f.payment_id = p.payment_id and f.wanted and not starts_with(f.kind, 'stripe_')
+                       where f.payment_id = p.payment_id and f.wanted and not clawback.is_refusal(f.kind)
                    ) o) as "objects!: Json<BTreeMap<String, Value>>"
            from clawback.payments p
            where p.payment_id > $1

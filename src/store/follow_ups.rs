@@ -15,7 +15,7 @@ pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Resu
                   'due_at', extract(epoch from f.due_at)::bigint, 'attempts', f.attempts,
                   'rescheduled', f.rescheduled) as "row!: Json<FollowUp>"
            from clawback.follow_ups f
-           where f.payment_id = any($1) and not starts_with(f.kind, 'stripe_')
+           where f.payment_id = any($1) and not clawback.is_refusal(f.kind)
            order by f.id
            for update skip locked"#,
         payment_ids
@@ -29,7 +29,7 @@ pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Resu
 pub async fn counts(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<Vec<(String, i64)>> {
     let rows = sqlx::query!(
         r#"select f.payment_id as "payment_id!", count(*) as "count!" from clawback.follow_ups f
-           where f.payment_id = any($1) and not starts_with(f.kind, 'stripe_')
+           where f.payment_id = any($1) and not clawback.is_refusal(f.kind)
            group by f.payment_id"#,
         payment_ids
     )
@@ -118,7 +118,7 @@ pub async fn move_own(conn: &mut PgConnection, removed: &[&str], successors: &[&
          set payment_id = p.payment_id, order_id = p.order_id
          from unnest($1::text[], $2::text[]) as moved (removed, successor)
          join clawback.payments p on p.payment_id = moved.successor
-         where f.payment_id = moved.removed and starts_with(f.kind, 'stripe_')",
+         where f.payment_id = moved.removed and clawback.is_refusal(f.kind)",
         removed as _,
         successors as _
     )

@@ -2,6 +2,8 @@
 
 use sqlx::PgConnection;
 
+use super::api_calls::{self, Waiting};
+
 /// The values at one moment.
 #[derive(Debug)]
 pub struct Gauges {
@@ -19,6 +21,8 @@ pub struct Gauges {
     pub unlinked: i64,
     /// Seconds since the newest event from Stripe was received.
     pub newest_event_seconds: f64,
+    /// Calls to Stripe that wait.
+    pub waiting: Waiting,
     /// Follow-ups that are not finished, and dead ones.
     pub follow_ups: Vec<FollowUps>,
 }
@@ -39,6 +43,7 @@ pub struct FollowUps {
 /// Reads the values.
 pub async fn read(conn: &mut PgConnection) -> sqlx::Result<Gauges> {
     let follow_ups = follow_ups(conn).await?;
+    let waiting = api_calls::waiting(conn).await?;
     let row = sqlx::query!(
         r#"select (select count(*) from clawback.pending_events) as "pending!",
                   (select extract(epoch from now() - min(since))::float8
@@ -67,6 +72,7 @@ pub async fn read(conn: &mut PgConnection) -> sqlx::Result<Gauges> {
         evidence_overdue: row.evidence_overdue,
         unlinked: row.unlinked,
         newest_event_seconds,
+        waiting,
         follow_ups,
     })
 }

@@ -1,6 +1,7 @@
 //! All SQL, one file for each family of tables. Functions take `&mut PgConnection` and open no transaction:
 //! transactions begin and end in [`crate::apply`], and read-only ones in [`crate::cli`].
 
+pub mod api_calls;
 pub mod consistency;
 pub mod feed;
 pub mod follow_ups;
@@ -15,6 +16,7 @@ pub mod payments;
 pub mod people;
 pub mod queries;
 pub mod rebuilds;
+pub mod refund_requests;
 pub mod replays;
 pub mod settings;
 pub mod sqlstate;

@@ -155,18 +155,18 @@ pub async fn save(conn: &mut PgConnection, rows: &[PaymentRow<'_>]) -> sqlx::Res
                     coalesce(r.currency, '') as currency, r.charge_id, r.amount, r.amount_paid, r.amount_refunded,
                     r.amount_disputed, r.amount_lost, r.state, r.hold, r.open_disputes,
                     to_timestamp(r.evidence_due_by) as evidence_due_by, r.rules,
-                    r.payment_method, r.failure_code, r.cancellation_reason
+                    r.payment_method, r.failure_code, r.cancellation_reason, r.captures
              from jsonb_to_recordset($1) as r
                  (payment_id text, facts jsonb, orphan boolean, order_id text, account text, livemode boolean,
                   currency text, charge_id text, amount bigint, amount_paid bigint, amount_refunded bigint,
                   amount_disputed bigint, amount_lost bigint, state text, hold boolean, open_disputes integer,
                   evidence_due_by bigint, rules integer, payment_method text, failure_code text,
-                  cancellation_reason text)
+                  cancellation_reason text, captures jsonb)
          )
          insert into clawback.payments as p
              (payment_id, facts, orphan, order_id, account, livemode, currency, charge_id, amount, amount_paid,
               amount_refunded, amount_disputed, amount_lost, state, hold, open_disputes, evidence_due_by,
-              rules, payment_method, failure_code, cancellation_reason)
+              rules, payment_method, failure_code, cancellation_reason, captures)
          select d.* from derived d
          -- Compared first: an upsert would lock and log every row. Columns that are not derived are not compared.
          where not exists (
@@ -180,7 +180,7 @@ pub async fn save(conn: &mut PgConnection, rows: &[PaymentRow<'_>]) -> sqlx::Res
              amount_lost = excluded.amount_lost, state = excluded.state, hold = excluded.hold,
              open_disputes = excluded.open_disputes, evidence_due_by = excluded.evidence_due_by,
              payment_method = excluded.payment_method, failure_code = excluded.failure_code,
-             cancellation_reason = excluded.cancellation_reason,
+             cancellation_reason = excluded.cancellation_reason, captures = excluded.captures,
              updated_at = case
                  when (p.order_id, p.account, p.livemode, p.currency, p.charge_id, p.amount, p.amount_paid,
                        p.amount_refunded, p.amount_disputed, p.amount_lost, p.state, p.hold, p.evidence_due_by,

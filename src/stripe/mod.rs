@@ -3,5 +3,6 @@
 //! Knows nothing of payments and orders; the two meet in [`crate::handlers`].
 
 pub mod envelope;
+pub mod fetched;
 pub mod object;
 pub mod signature;

@@ -32,6 +32,12 @@ impl Answer {
     pub fn json(&self) -> &str {
         self.json.get()
     }
+
+    /// The object, as it was received.
+    #[must_use]
+    pub fn into_json(self) -> Box<RawValue> {
+        self.json
+    }
 }
 
 /// Whether an answer is of this request or of an earlier one with the same idempotency key.

@@ -8,12 +8,13 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
-use clawback::app::Service;
 use clawback::app::migrate::for_stories;
+use clawback::app::{Acting, Service};
 use clawback::dev::local_postgres::{Durability, LocalPostgres, Options};
 use clawback::dev::stories::{Cast, Story, StoryEvent, find};
 use clawback::domain::Marks;
 use clawback::stripe::signature::{Secret, Secrets, sign};
+use clawback::stripe_api::{Base, Keys, Limits, Settings};
 use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor, PgPool, Postgres, Transaction};
@@ -69,6 +70,13 @@ async fn admin(postgres: &LocalPostgres, statement: &str) {
 
 pub fn options(url: &str) -> PgConnectOptions {
     PgConnectOptions::from_str(url).expect("a URL of our own making")
+}
+
+/// The settings of a client of Stripe's API with these keys.
+pub fn stripe_settings(keys: &str, base: &str) -> Settings {
+    let base = Base::parse(base).expect("a base");
+    let limits = Limits { per_second: 1_000, at_once: 100 };
+    Settings { keys: Keys::parse(keys).expect("keys"), api_base: base.clone(), files_base: base, limits }
 }
 
 /// A migrated database for one test. Dropping it checks the server log for its errors.
@@ -216,6 +224,7 @@ impl TestApp {
     /// A service with other settings, or on a prepared database.
     pub async fn start_on(db: Database, change: impl FnOnce(&mut Service)) -> Self {
         let mut service = Service {
+            acting: Acting::with(stripe_settings("", "https://api.stripe.com")).expect("a client"),
             database: options(&db.url),
             secrets: Secrets::parse(SECRET).expect("a secret"),
             tolerance: Duration::from_secs(300),

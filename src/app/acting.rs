@@ -1,0 +1,55 @@
+//! What a service needs to act on Stripe: a client with its keys, and what the merchant decided beforehand.
+
+use sqlx::PgConnection;
+use sqlx::postgres::PgConnectOptions;
+
+use super::config::{self, Misconfigured};
+use crate::executor::{Executor, Pace};
+use crate::store::api_calls;
+use crate::stripe_api::{Client, Mode, Settings};
+
+/// How a service acts on Stripe. Without a key it only receives.
+#[derive(Clone, Debug)]
+pub struct Acting {
+    client: Client,
+    modes: Vec<Mode>,
+    /// What a refund does with a transfer: `reverse` or `keep`; none: such refunds are refused.
+    pub transfers: Option<String>,
+    /// What a refund does with an application fee: `refund` or `keep`; none: such refunds are refused.
+    pub fees: Option<String>,
+    /// How fast and how patient it is.
+    pub pace: Pace,
+}
+
+impl Acting {
+    /// With these keys, the default pace and no policy for Connect charges.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] when a live key would be sent without TLS, or TLS cannot be set up.
+    pub fn with(settings: Settings) -> Result<Self, Misconfigured> {
+        let modes = settings.keys.modes();
+        let client = Client::new(settings).map_err(|error| Misconfigured::new(error.to_string()))?;
+        Ok(Self { client, modes, transfers: None, fees: None, pace: Pace::default() })
+    }
+
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// [`Misconfigured`] names every setting that is malformed.
+    pub fn configured(args: &config::Serve) -> Result<Self, Misconfigured> {
+        let (transfers, fees) = (args.refund_transfers.clone(), args.refund_fees.clone());
+        Ok(Self { transfers, fees, ..Self::with(args.stripe_api.settings()?)? })
+    }
+
+    /// Writes to the database what the functions for services must know.
+    pub(super) async fn begin(&self, conn: &mut PgConnection) -> sqlx::Result<()> {
+        let modes: Vec<bool> = self.modes.iter().map(|mode| *mode == Mode::Live).collect();
+        api_calls::begin(conn, &modes, self.transfers.as_deref(), self.fees.as_deref()).await
+    }
+
+    /// The executor; none without a key.
+    pub(super) fn executor(&self, database: &PgConnectOptions) -> Option<Executor> {
+        let Self { client, modes, pace, .. } = self.clone();
+        (!modes.is_empty()).then(|| Executor { database: database.clone(), client, modes, pace })
+    }
+}

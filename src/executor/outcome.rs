@@ -1,0 +1,89 @@
+//! What came of a call, and what to do next. Pure: the clock and the database are elsewhere.
+
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use time::OffsetDateTime;
+
+use super::Pace;
+use crate::backoff;
+use crate::store::api_calls::LeasedCall;
+use crate::stripe_api::Error;
+
+/// What came of a call.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// There is nothing to do any more.
+    Over,
+    /// The refund was created, or found.
+    Refunded(Made),
+    /// It was not made, for this reason. `not_found`: Stripe knew no such refund before.
+    Failed { error: Error, not_found: bool },
+    /// A call that this release does not know: a newer one does.
+    Unknown { kind: String },
+}
+
+/// A refund as Stripe showed it.
+#[derive(Debug)]
+pub(super) struct Made {
+    /// The object, as received.
+    pub json: Box<RawValue>,
+    pub refund: Refund,
+    pub date: Option<OffsetDateTime>,
+    pub took: Duration,
+    pub request_id: Option<String>,
+    pub origin: Origin,
+}
+
+/// How a refund came to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    Created,
+    Found,
+}
+
+/// The fields of a refund that a request records.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+pub(super) struct Refund {
+    pub id: String,
+    pub amount: i64,
+    #[serde(default)]
+    pub status: Option<String>,
+    #[serde(default)]
+    pub failure_reason: Option<String>,
+    #[serde(default)]
+    pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+impl Outcome {
+    pub(super) fn not_ours(call: &LeasedCall) -> Self {
+        Self::Unknown { kind: call.kind.clone() }
+    }
+}
+
+/// What an error means for the call, its request and its account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Nothing happened; try again after this wait.
+    Again(Duration),
+    /// It may have had an effect: look it up after this wait.
+    LookUp(Duration),
+    /// Stripe refuses it for good.
+    GiveUp,
+    /// A person must mend the key: the account pauses.
+    Key,
+}
+
+/// Judges an error after so many attempts.
+pub(super) fn next(error: &Error, attempts: i32, pace: &Pace) -> Next {
+    let attempts = u32::try_from(attempts).unwrap_or(1);
+    let wait = |longest| backoff::between(pace.shortest_wait, longest, attempts);
+    match error {
+        Error::Retry { after, .. } => Next::Again(wait(pace.longest_wait).max(after.unwrap_or_default())),
+        Error::Unknown(_) => Next::LookUp(wait(pace.longest_doubt)),
+        Error::Refused(_) | Error::NotFound(_) | Error::WrongMode(_) => Next::GiveUp,
+        Error::Key(_) | Error::NoKey(_) => Next::Key,
+        // A defect of ours or a list that makes no sense: another release may do better.
+        Error::Malformed { .. } => Next::Again(pace.longest_doubt),
+    }
+}

@@ -1,0 +1,169 @@
+//! Records what came of a call: the request, the account, the queue and the ledger in one transaction.
+
+use std::time::SystemTime;
+
+use sqlx::{Acquire, PgConnection, PgPool};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::outcome::{Made, Next, Origin, Outcome, next};
+use super::{Executor, refund_request};
+use crate::store::api_calls::{self, LeasedCall};
+use crate::store::inbox::{self, NewEvent};
+use crate::store::refund_requests;
+use crate::stripe::envelope::Envelope;
+use crate::stripe::fetched::{Fetched, answered_at};
+use crate::stripe_api::Error;
+use crate::telemetry;
+
+/// Failures in a row before an account pauses.
+const TOLERATED: i32 = 5;
+
+impl Executor {
+    /// Records an outcome. Facts are kept even when the lease was lost: they are true whoever holds it.
+    pub(super) async fn record(&self, pool: &PgPool, call: &LeasedCall, outcome: Outcome) -> sqlx::Result<()> {
+        let mut conn = pool.acquire().await?;
+        let mut tx = conn.begin().await?;
+        match outcome {
+            Outcome::Over => finish(&mut tx, call, "done", None).await?,
+            Outcome::Unknown { kind } => {
+                let reason = format!("this release knows no calls of kind {kind}");
+                api_calls::retry(&mut tx, call, self.pace.longest_wait.as_secs_f64(), &reason, None, None).await?;
+            }
+            Outcome::Refunded(made) => {
+                enter(&mut tx, call, &made).await?;
+                record_refund(&mut tx, call, &made).await?;
+                self.account_answers(&mut tx, call).await?;
+            }
+            Outcome::Failed { error, not_found } => self.record_failure(&mut tx, call, &error, not_found).await?,
+        }
+        tx.commit().await
+    }
+
+    async fn account_answers(&self, tx: &mut PgConnection, call: &LeasedCall) -> sqlx::Result<()> {
+        if let Some(problem) = api_calls::account_answers(tx, &call.account, call.livemode).await? {
+            tracing::info!("Stripe accepts calls again, after: {problem}");
+        }
+        Ok(())
+    }
+
+    async fn record_failure(
+        &self,
+        tx: &mut PgConnection,
+        call: &LeasedCall,
+        error: &Error,
+        not_found: bool,
+    ) -> sqlx::Result<()> {
+        count(call, error);
+        let next = next(error, call.attempts, &self.pace);
+        let (text, details) = (error.to_string(), error.details());
+        let code = details.and_then(|details| details.code.as_deref());
+        let request_id = details.and_then(|details| details.request_id.as_deref());
+        if let Some(id) = refund_request(call) {
+            match next {
+                Next::GiveUp => refund_requests::refused(tx, id, &text, code).await?,
+                Next::Again(_) | Next::LookUp(_) | Next::Key => {
+                    let unknown = matches!(next, Next::LookUp(_));
+                    refund_requests::not_made(tx, id, unknown, not_found, &text).await?;
+                }
+            }
+        }
+        match next {
+            Next::GiveUp => {
+                finish(tx, call, "refused", Some(error)).await?;
+                self.account_answers(tx, call).await?;
+            }
+            Next::Again(wait) | Next::LookUp(wait) => {
+                api_calls::retry(tx, call, wait.as_secs_f64(), &text, code, request_id).await?;
+                self.account_fails(tx, call, None).await?;
+            }
+            Next::Key => {
+                api_calls::retry(tx, call, self.pace.key_pause.as_secs_f64(), &text, code, request_id).await?;
+                self.account_fails(tx, call, Some(&text)).await?;
+            }
+        }
+        log(call, next, &text);
+        Ok(())
+    }
+
+    async fn account_fails(&self, tx: &mut PgConnection, call: &LeasedCall, problem: Option<&str>) -> sqlx::Result<()> {
+        let pause = if problem.is_some() { self.pace.key_pause } else { self.pace.pause };
+        let (account, livemode) = (&call.account, call.livemode);
+        let is_new = api_calls::account_fails(tx, account, livemode, TOLERATED, pause.as_secs_f64(), problem).await?;
+        if let Some(problem) = problem.filter(|_| is_new) {
+            let mode = if livemode { "live" } else { "test" };
+            tracing::error!("calls to Stripe in {mode} mode wait until the API key is mended: {problem}");
+        }
+        Ok(())
+    }
+}
+
+/// Enters the object in the ledger.
+async fn enter(tx: &mut PgConnection, call: &LeasedCall, made: &Made) -> sqlx::Result<()> {
+    let now = OffsetDateTime::from(SystemTime::now()).unix_timestamp();
+    let fetched = Fetched {
+        account: Some(call.account.as_str()).filter(|account| !account.is_empty()),
+        livemode: call.livemode,
+        at: answered_at(made.date, made.took, now),
+        thin_type: None,
+        object: &made.json,
+    };
+    let payload = fetched.body(&format!("evt_clawback_{}", Uuid::new_v4().simple()));
+    let envelope = Envelope::read(&payload).expect("an event of our own");
+    inbox::record(tx, &[NewEvent { envelope, payload, mode_matches: true }]).await.map(drop)
+}
+
+async fn record_refund(tx: &mut PgConnection, call: &LeasedCall, made: &Made) -> sqlx::Result<()> {
+    let Some(id) = refund_request(call) else { return Ok(()) };
+    let refund = &made.refund;
+    let status = refund.status.as_deref().unwrap_or("succeeded");
+    refund_requests::made(tx, id, &refund.id, status, refund.amount, refund.failure_reason.as_deref()).await?;
+    api_calls::finish(tx, call, "done", None, None, made.request_id.as_deref()).await?;
+    let how = match made.origin {
+        Origin::Created => "created",
+        Origin::Found => "found",
+    };
+    metrics::counter!(telemetry::API_CALLS, "kind" => call.kind.clone(), "outcome" => how).increment(1);
+    tracing::info!(
+        refund.request = %id,
+        refund.id = refund.id,
+        stripe.request_id = made.request_id,
+        "refund request {id}: refund {} {how}, {status}",
+        refund.id
+    );
+    Ok(())
+}
+
+async fn finish(tx: &mut PgConnection, call: &LeasedCall, state: &str, error: Option<&Error>) -> sqlx::Result<()> {
+    let details = error.and_then(Error::details);
+    let code = details.and_then(|details| details.code.as_deref());
+    let request_id = details.and_then(|details| details.request_id.as_deref());
+    let text = error.map(ToString::to_string);
+    api_calls::finish(tx, call, state, text.as_deref(), code, request_id).await.map(drop)
+}
+
+fn count(call: &LeasedCall, error: &Error) {
+    let outcome = match error {
+        Error::Retry { .. } => "retry",
+        Error::Unknown(_) => "unknown",
+        Error::Refused(_) | Error::NotFound(_) | Error::WrongMode(_) => "refused",
+        Error::Key(_) | Error::NoKey(_) => "key",
+        Error::Malformed { .. } => "malformed",
+    };
+    metrics::counter!(telemetry::API_CALLS, "kind" => call.kind.clone(), "outcome" => outcome).increment(1);
+}
+
+fn log(call: &LeasedCall, next: Next, error: &str) {
+    let LeasedCall { kind, subject, attempts, .. } = call;
+    match next {
+        Next::GiveUp => tracing::warn!("Stripe refuses the call {kind} {subject}: {error}"),
+        Next::Again(wait) => {
+            tracing::info!("the call {kind} {subject} is tried again in {wait:.1?} (attempt {attempts}): {error}");
+        }
+        Next::LookUp(wait) => {
+            tracing::warn!("the outcome of the call {kind} {subject} is unknown, looked up in {wait:.1?}: {error}");
+        }
+        // The account's problem is logged once.
+        Next::Key => {}
+    }
+}
