@@ -13,6 +13,8 @@ create table clawback.follow_ups (
     account      text,
     livemode     boolean     not null default false,
     payload      jsonb       not null,
+    -- It follows from a refusal of Stripe's and not from the state of a payment.
+    from_refusal boolean     not null generated always as (kind = 'resolve_refused_request') stored,
     state        text        not null default 'ready',
     wanted       boolean     not null default true,
     run_at       timestamptz not null,
@@ -157,13 +159,6 @@ begin
 end
 $$;
 revoke all on function clawback.lease_follow_ups(text, text[], integer, interval, boolean) from public;
-
--- Kinds that follow from a refusal of Stripe's and not from the state of a payment.
-create function clawback.is_refusal(kind text) returns boolean
-language sql immutable parallel safe as $$
-    select kind = 'resolve_refused_request'
-$$;
-revoke all on function clawback.is_refusal(text) from public;
 
 -- The row that a consumer names, locked; null when there is none, which counts as a lost lease.
 create function clawback.follow_up_for_consumer(id bigint) returns clawback.follow_ups

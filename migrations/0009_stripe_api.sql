@@ -55,8 +55,8 @@ create table clawback.api_calls (
     constraint api_calls_finished check ((state in ('done', 'refused', 'cancelled')) = (finished_at is not null)),
     constraint api_calls_attempts check (attempts >= 0)
 ) with (fillfactor = 80);
-create index api_calls_ready on clawback.api_calls (livemode, run_at, id) where state = 'ready';
-create index api_calls_leased on clawback.api_calls (account, livemode, leased_until) where state = 'leased';
+create index api_calls_ready on clawback.api_calls (account, livemode, run_at, id) where state = 'ready';
+create index api_calls_leased on clawback.api_calls (account, livemode) where state = 'leased';
 
 -- Enqueues a call, once.
 create function clawback.enqueue_call(kind text, subject text, round text, account text, livemode boolean) returns void

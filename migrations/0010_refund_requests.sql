@@ -73,7 +73,7 @@ comment on column clawback_v1.refund_requests.updated_at is 'When a column of th
 -- The ID of a request: version 8 of RFC 9562, from a SHA-256 hash. Version 5 needs SHA-1, which Postgres has only by an
 -- extension. A separator that no part contains keeps ('a', 'bc') and ('ab', 'c') apart.
 create function clawback.refund_request_id(account text, livemode boolean, payment_id text, request_key text) returns uuid
-language sql immutable as $$
+language sql immutable security definer set search_path = pg_catalog, pg_temp as $$
     select (substr(h, 1, 12) || '8' || substr(h, 14, 3) || '8' || substr(h, 18, 15))::uuid
     from encode(sha256(convert_to(
         concat_ws(E'\x1f', 'clawback refund', account, livemode::text, payment_id, request_key), 'UTF8')), 'hex') as h
@@ -129,7 +129,7 @@ revoke all on function clawback.same_request(clawback.refund_requests, bigint, t
 
 -- Refuses arguments that no request can have.
 create function clawback.check_refund_arguments(request_key text, amount bigint, reason text) returns void
-language plpgsql immutable as $$
+language plpgsql immutable security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if coalesce(request_key, '') = '' or octet_length(request_key) > 255 then
         raise exception 'request_key must have 1 to 255 bytes' using errcode = '22023',
@@ -175,7 +175,8 @@ begin
     if coalesce(check_refund.amount, available) > least(available, most) then
         raise exception 'cannot refund % of payment %: % is left, and at most % of a single charge',
             coalesce(check_refund.amount, available), home.payment_id, available, most using errcode = '55000',
-            hint = case when available > most then 'Request a refund for each charge, with amounts.' end;
+            hint = case when available > most then 'Request a refund for each charge, with amounts.'
+                else 'Request at most what is left.' end;
     end if;
 end
 $$;
@@ -184,7 +185,7 @@ revoke all on function clawback.check_refund(clawback.payments, bigint) from pub
 -- What becomes of a transfer or fee, by the policy; an error while there is none.
 create function clawback.refund_policy(payment_id text, share text, applies boolean, policy text, variable text)
 returns boolean
-language plpgsql immutable as $$
+language plpgsql immutable security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if applies and policy is null then
         raise exception 'payment % has %: who bears the refund of it must be configured first', payment_id, share
@@ -209,7 +210,7 @@ revoke all on function clawback.refund_of_request(clawback.payments, uuid, text)
 
 -- The state of a request whose refund has this status.
 create function clawback.request_state(refund_status text) returns text
-language sql immutable parallel safe as $$
+language sql immutable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
     select case refund_status when 'succeeded' then 'succeeded' when 'failed' then 'failed' when 'canceled' then 'failed'
         else 'pending' end
 $$;

@@ -42,7 +42,7 @@ enum Command {
     Orders(orders::Orders),
     /// List payments, link one to an order
     Payments(payments::Payments),
-    /// List refunds
+    /// List and request refunds
     Refunds(refunds::Refunds),
     /// List and show disputes
     Disputes(disputes::Disputes),

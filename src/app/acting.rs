@@ -5,7 +5,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use super::config::{self, Misconfigured};
 use crate::executor::{Executor, Pace};
-use crate::store::api_calls;
+use crate::store::api_calls::{self, Rate};
 use crate::stripe_api::{Client, Mode, Settings};
 
 /// How a service acts on Stripe. Without a key it only receives.
@@ -27,9 +27,11 @@ impl Acting {
     /// # Errors
     /// [`Misconfigured`] when a live key would be sent without TLS, or TLS cannot be set up.
     pub fn with(settings: Settings) -> Result<Self, Misconfigured> {
-        let modes = settings.keys.modes();
+        let (modes, limits) = (settings.keys.modes(), settings.limits);
+        let rate =
+            Rate { per_second: limits.per_second.into(), at_once: limits.at_once.try_into().unwrap_or(i64::MAX) };
         let client = Client::new(settings).map_err(|error| Misconfigured::new(error.to_string()))?;
-        Ok(Self { client, modes, transfers: None, fees: None, pace: Pace::default() })
+        Ok(Self { client, modes, transfers: None, fees: None, pace: Pace { rate, ..Pace::default() } })
     }
 
     /// Reads the settings.

@@ -32,7 +32,7 @@ pub(super) async fn save(
     }
     let added = save_follow_ups(tx, set, stored).await?;
     if !removed.is_empty() {
-        follow_ups::move_own(tx, &moved, &successors).await?;
+        follow_ups::move_refusals(tx, &moved, &successors).await?;
         payments::move_pruned(tx, &moved, &successors).await?;
         follow_ups::detach(tx, &removed).await?;
         payments::remove(tx, &removed).await?;

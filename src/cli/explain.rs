@@ -1,5 +1,8 @@
 //! What a database error means to the user of a command, and what to do about it.
 
+use sqlx::error::DatabaseError;
+use sqlx::postgres::PgDatabaseError;
+
 use super::grants;
 use crate::terminal::error_chain::error_chain;
 
@@ -15,10 +18,21 @@ pub(super) fn explained(error: anyhow::Error) -> anyhow::Error {
             Some("3F000" | "42P01" | "42703" | "42883") => {
                 anyhow::anyhow!("the database is not migrated to the schema of this version: run `clawback migrate`")
             }
+            // What our functions refuse, in words for the caller.
+            Some("22023" | "23505" | "55000" | "P0002") => refused(refusal.as_ref()),
             _ => error,
         },
         Some(sqlx::Error::Io(cause)) => anyhow::anyhow!("lost the connection to the database: {cause}"),
         Some(_) | None => error,
+    }
+}
+
+/// The message, and the hint if there is one.
+fn refused(refusal: &dyn DatabaseError) -> anyhow::Error {
+    let hint = refusal.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::hint);
+    match hint {
+        Some(hint) => anyhow::anyhow!("{}. {hint}", refusal.message()),
+        None => anyhow::anyhow!("{}", refusal.message()),
     }
 }
 

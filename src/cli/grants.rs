@@ -4,7 +4,7 @@ use crate::terminal;
 use clap::Args;
 
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["read", "work", "payloads"]))]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["read", "work", "refund", "payloads"]))]
 pub(crate) struct Grants {
     /// The database role
     role: String,
@@ -14,6 +14,9 @@ pub(crate) struct Grants {
     /// Complete, requeue and discard follow-ups, link payments, replay events, dismiss fraud warnings
     #[arg(long)]
     work: bool,
+    /// Request refunds and cancel requests
+    #[arg(long)]
+    refund: bool,
     /// Read event bodies and who paid: personal data
     #[arg(long)]
     payloads: bool,
@@ -29,6 +32,7 @@ pub(super) const VIEWS: &[&str] = &[
     "order_history",
     "events",
     "follow_ups",
+    "refund_requests",
     "actions",
 ];
 /// Only reads.
@@ -47,6 +51,11 @@ pub(super) const WORK: &[&str] = &[
     "replay_event(text, text)",
     "dismiss_warning(text, text)",
 ];
+pub(super) const REFUND: &[&str] = &[
+    "request_refund(text, text, bigint, text)",
+    "request_payment_refund(text, text, bigint, text)",
+    "cancel_refund_request(uuid, text)",
+];
 
 /// The option that grants the right to a `view`, `function` or `schema` of `clawback_v1`; none when no option does.
 pub(super) fn option_for(kind: &str, name: &str) -> Option<&'static str> {
@@ -55,6 +64,7 @@ pub(super) fn option_for(kind: &str, name: &str) -> Option<&'static str> {
         "view" if PAYLOADS.contains(&name) => Some("--payloads"),
         "view" if VIEWS.contains(&name) => Some("--read"),
         "function" if is_in(WORK) => Some("--work"),
+        "function" if is_in(REFUND) => Some("--refund"),
         "function" if is_in(&[FIND]) => Some("--read"),
         "schema" if name == "clawback_v1" => Some("--read"),
         _ => None,
@@ -78,6 +88,10 @@ fn statements(args: &Grants) -> String {
     }
     if args.work {
         statements.extend(WORK.iter().map(execute));
+    }
+    if args.refund {
+        statements.extend(REFUND.iter().map(execute));
+        statements.push_str(&select("refund_requests"));
     }
     if args.payloads {
         statements.extend(PAYLOADS.iter().map(|view| select(view)));

@@ -4,6 +4,8 @@
 //! The receiver is this same binary as a process of its own, on a private Postgres. Everything that was
 //! started is stopped at the end.
 
+mod acting;
+
 use std::net::Ipv4Addr;
 use std::num::NonZeroUsize;
 use std::process::Stdio;
@@ -37,6 +39,17 @@ pub(crate) struct Demo {
 
 /// The longest wait for one step. Each wait ends as soon as the step is done.
 const STEP_LIMIT: Duration = Duration::from_secs(30);
+/// Settings of the environment that would change what is shown.
+const INHERITED: [&str; 8] = [
+    "CLAWBACK_MIGRATE",
+    "CLAWBACK_TOLERANCE",
+    "CLAWBACK_MAX_BODY",
+    "CLAWBACK_EVIDENCE_MARKS",
+    "STRIPE_API_KEYS",
+    "STRIPE_API_KEYS_FILE",
+    "STRIPE_API_KEY",
+    "STRIPE_API_KEY_FILE",
+];
 const ORDER_KEY: &str = "order_id";
 const COPIES: NonZeroUsize = NonZeroUsize::new(2).expect("two is not zero");
 
@@ -82,19 +95,19 @@ async fn show(database: &str, args: &Demo) -> anyhow::Result<()> {
     let secret = format!("whsec_{}", Uuid::new_v4().simple());
     let port = free_port().await?;
     migrate::for_stories(&database.parse()?).await.context("cannot migrate the private Postgres")?;
-    let mut service = start(database, &secret, port)?;
+    let mut service = start(database, &secret, port, &[])?;
     let told = tell(database, &secret, port, args).await;
     stop(&mut service).await?;
-    told
+    told?;
+    acting::show(database, &secret, args.seed).await?;
+    say!("Next: clawback dev runs a receiver and prints what each event changes; docs/GUIDE.md is for services.");
+    Ok(())
 }
 
 async fn tell(database: &str, secret: &str, port: u16, args: &Demo) -> anyhow::Result<()> {
     let url = format!("http://127.0.0.1:{port}");
     let client = crate::app::client(Duration::from_secs(10))?;
-    until("the receiver is ready", async || {
-        Ok(client.get(format!("{url}/readyz")).send().await.is_ok_and(|a| a.status().is_success()))
-    })
-    .await?;
+    until_ready(&client, port).await?;
     let events = events(args.seed);
     let deliveries = plan(events.len(), Order::Shuffled(args.seed), COPIES);
     say!(
@@ -116,6 +129,14 @@ async fn tell(database: &str, secret: &str, port: u16, args: &Demo) -> anyhow::R
     }
     processed(&mut conn).await?;
     print(&mut conn, deliveries.len()).await
+}
+
+async fn until_ready(client: &reqwest::Client, port: u16) -> anyhow::Result<()> {
+    until("the receiver is ready", async || {
+        let answer = client.get(format!("http://127.0.0.1:{port}/readyz")).send().await;
+        Ok(answer.is_ok_and(|answer| answer.status().is_success()))
+    })
+    .await
 }
 
 async fn processed(conn: &mut PgConnection) -> anyhow::Result<()> {
@@ -154,13 +175,12 @@ async fn print(conn: &mut PgConnection, deliveries: usize) -> anyhow::Result<()>
     let eventful = queries::most_eventful_order(conn).await?;
     say!("History of {eventful} (clawback_v1.order_history), in the order of arrival:\n");
     say!("{}", table::render(&screen, HISTORY, &queries::history(conn, Some(&eventful), &[]).await?));
-    say!("Next: clawback dev runs a receiver and prints what each event changes; docs/GUIDE.md is for services.");
     let failed = counts.iter().find(|(state, _)| state == "failed");
     ensure!(failed.is_none() && !orders.is_empty(), "events failed: {counts:?}");
     Ok(())
 }
 
-fn start(database: &str, secret: &str, port: u16) -> anyhow::Result<Child> {
+fn start(database: &str, secret: &str, port: u16, environment: &[(&str, &str)]) -> anyhow::Result<Child> {
     let binary = std::env::current_exe().context("cannot find this binary")?;
     let mut command = Command::new(binary);
     command.arg("serve").env("DATABASE_URL", database).env("STRIPE_WEBHOOK_SECRETS", secret);
@@ -168,9 +188,10 @@ fn start(database: &str, secret: &str, port: u16) -> anyhow::Result<Child> {
         .env("CLAWBACK_LISTEN", format!("127.0.0.1:{port}"))
         .env("CLAWBACK_ADMIN_LISTEN", "127.0.0.1:0")
         .env("CLAWBACK_ORDER_KEY", ORDER_KEY);
-    for inherited in ["CLAWBACK_MIGRATE", "CLAWBACK_TOLERANCE", "CLAWBACK_MAX_BODY", "CLAWBACK_EVIDENCE_MARKS"] {
+    for inherited in INHERITED {
         command.env_remove(inherited);
     }
+    command.envs(environment.iter().copied());
     // Its log would be printed between the tables; what goes wrong shows in its answers.
     command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
     command.spawn().context("cannot start the receiver")

@@ -90,8 +90,8 @@ pub(super) fn is_about_payment(kind: &str) -> bool {
     ABOUT_PAYMENT.contains(&kind)
 }
 
-/// Kinds that follow from a refusal of Stripe's and not from the state of a payment; `clawback.is_refusal` names them too.
-const REFUSALS: [&str; 1] = ["resolve_refused_request"];
+/// Kinds that follow from a refusal of Stripe's and not from the state of a payment; see `follow_ups.from_refusal`.
+pub const REFUSALS: [&str; 1] = ["resolve_refused_request"];
 
 /// Every kind of follow-up: those that can be desired in the order of the rules, then those of refusals.
 #[must_use]

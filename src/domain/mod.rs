@@ -35,7 +35,7 @@ mod warning;
 
 pub use capture::Capture;
 pub use derive::{Derived, DisputeState, RefundState, ReviewState, WarningState, derive, derive_with};
-pub use desired::{Desired, RunAt, kinds};
+pub use desired::{Desired, REFUSALS, RunAt, kinds};
 pub use facts::{ChargeFacts, Child, DisputeFacts, Facts, IntentFacts, SessionFacts};
 pub use marks::Marks;
 pub use order::{Order, OrderKey, Tally, order};

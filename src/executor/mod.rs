@@ -130,6 +130,7 @@ impl Executor {
         let mut conn = pool.acquire().await?;
         let mut tx = conn.begin().await?;
         let seconds = self.pace.lease.as_secs_f64();
+        api_calls::reap(&mut tx).await?;
         let leased = api_calls::lease(&mut tx, &modes, seconds, self.pace.rate, TOKENS).await?;
         if let Some(id) = leased.as_ref().and_then(refund_request) {
             refund_requests::send(&mut tx, id).await?;

@@ -21,30 +21,25 @@ const TOLERATED: i32 = 5;
 
 impl Executor {
     /// Records an outcome. Facts are kept even when the lease was lost: they are true whoever holds it.
+    ///
+    /// Rows are locked in the order of leasing: the account, the call, the request. Another order would deadlock with it.
     pub(super) async fn record(&self, pool: &PgPool, call: &LeasedCall, outcome: Outcome) -> sqlx::Result<()> {
         let mut conn = pool.acquire().await?;
         let mut tx = conn.begin().await?;
         match outcome {
-            Outcome::Over => finish(&mut tx, call, "done", None).await?,
+            Outcome::Over => drop(finish(&mut tx, call, "done", None).await?),
             Outcome::Unknown { kind } => {
                 let reason = format!("this release knows no calls of kind {kind}");
                 api_calls::retry(&mut tx, call, self.pace.longest_wait.as_secs_f64(), &reason, None, None).await?;
             }
             Outcome::Refunded(made) => {
-                enter(&mut tx, call, &made).await?;
+                account_answers(&mut tx, call).await?;
                 record_refund(&mut tx, call, &made).await?;
-                self.account_answers(&mut tx, call).await?;
+                enter(&mut tx, call, &made).await?;
             }
             Outcome::Failed { error, not_found } => self.record_failure(&mut tx, call, &error, not_found).await?,
         }
         tx.commit().await
-    }
-
-    async fn account_answers(&self, tx: &mut PgConnection, call: &LeasedCall) -> sqlx::Result<()> {
-        if let Some(problem) = api_calls::account_answers(tx, &call.account, call.livemode).await? {
-            tracing::info!("Stripe accepts calls again, after: {problem}");
-        }
-        Ok(())
     }
 
     async fn record_failure(
@@ -56,34 +51,43 @@ impl Executor {
     ) -> sqlx::Result<()> {
         count(call, error);
         let next = next(error, call.attempts, &self.pace);
-        let (text, details) = (error.to_string(), error.details());
-        let code = details.and_then(|details| details.code.as_deref());
-        let request_id = details.and_then(|details| details.request_id.as_deref());
-        if let Some(id) = refund_request(call) {
-            match next {
-                Next::GiveUp => refund_requests::refused(tx, id, &text, code).await?,
-                Next::Again(_) | Next::LookUp(_) | Next::Key => {
-                    let unknown = matches!(next, Next::LookUp(_));
-                    refund_requests::not_made(tx, id, unknown, not_found, &text).await?;
-                }
-            }
+        // Whoever took the lease over records what comes of it.
+        if self.end_or_put_back(tx, call, next, error).await?
+            && let Some(id) = refund_request(call)
+        {
+            record_reason(tx, id, next, not_found, error).await?;
         }
-        match next {
+        log(call, next, error);
+        Ok(())
+    }
+
+    /// Ends the call, or puts it back for later. Returns whether the lease was still held.
+    async fn end_or_put_back(
+        &self,
+        tx: &mut PgConnection,
+        call: &LeasedCall,
+        next: Next,
+        error: &Error,
+    ) -> sqlx::Result<bool> {
+        let text = error.to_string();
+        let wait = match next {
             Next::GiveUp => {
-                finish(tx, call, "refused", Some(error)).await?;
-                self.account_answers(tx, call).await?;
+                account_answers(tx, call).await?;
+                return finish(tx, call, "refused", Some(error)).await;
             }
             Next::Again(wait) | Next::LookUp(wait) => {
-                api_calls::retry(tx, call, wait.as_secs_f64(), &text, code, request_id).await?;
                 self.account_fails(tx, call, None).await?;
+                wait
             }
             Next::Key => {
-                api_calls::retry(tx, call, self.pace.key_pause.as_secs_f64(), &text, code, request_id).await?;
                 self.account_fails(tx, call, Some(&text)).await?;
+                self.pace.key_pause
             }
-        }
-        log(call, next, &text);
-        Ok(())
+        };
+        let details = error.details();
+        let code = details.and_then(|details| details.code.as_deref());
+        let request_id = details.and_then(|details| details.request_id.as_deref());
+        api_calls::retry(tx, call, wait.as_secs_f64(), &text, code, request_id).await
     }
 
     async fn account_fails(&self, tx: &mut PgConnection, call: &LeasedCall, problem: Option<&str>) -> sqlx::Result<()> {
@@ -96,6 +100,30 @@ impl Executor {
         }
         Ok(())
     }
+}
+
+/// Records in the request why it was not made.
+async fn record_reason(
+    tx: &mut PgConnection,
+    id: Uuid,
+    next: Next,
+    not_found: bool,
+    error: &Error,
+) -> sqlx::Result<()> {
+    let text = error.to_string();
+    let code = error.details().and_then(|details| details.code.as_deref());
+    match next {
+        Next::GiveUp => refund_requests::refused(tx, id, &text, code).await,
+        Next::LookUp(_) => refund_requests::not_made(tx, id, true, not_found, &text).await,
+        Next::Again(_) | Next::Key => refund_requests::not_made(tx, id, false, not_found, &text).await,
+    }
+}
+
+async fn account_answers(tx: &mut PgConnection, call: &LeasedCall) -> sqlx::Result<()> {
+    if let Some(problem) = api_calls::account_answers(tx, &call.account, call.livemode).await? {
+        tracing::info!("Stripe accepts calls again, after: {problem}");
+    }
+    Ok(())
 }
 
 /// Enters the object in the ledger.
@@ -117,8 +145,8 @@ async fn record_refund(tx: &mut PgConnection, call: &LeasedCall, made: &Made) ->
     let Some(id) = refund_request(call) else { return Ok(()) };
     let refund = &made.refund;
     let status = refund.status.as_deref().unwrap_or("succeeded");
-    refund_requests::made(tx, id, &refund.id, status, refund.amount, refund.failure_reason.as_deref()).await?;
     api_calls::finish(tx, call, "done", None, None, made.request_id.as_deref()).await?;
+    refund_requests::made(tx, id, &refund.id, status, refund.amount, refund.failure_reason.as_deref()).await?;
     let how = match made.origin {
         Origin::Created => "created",
         Origin::Found => "found",
@@ -134,12 +162,12 @@ async fn record_refund(tx: &mut PgConnection, call: &LeasedCall, made: &Made) ->
     Ok(())
 }
 
-async fn finish(tx: &mut PgConnection, call: &LeasedCall, state: &str, error: Option<&Error>) -> sqlx::Result<()> {
+async fn finish(tx: &mut PgConnection, call: &LeasedCall, state: &str, error: Option<&Error>) -> sqlx::Result<bool> {
     let details = error.and_then(Error::details);
     let code = details.and_then(|details| details.code.as_deref());
     let request_id = details.and_then(|details| details.request_id.as_deref());
     let text = error.map(ToString::to_string);
-    api_calls::finish(tx, call, state, text.as_deref(), code, request_id).await.map(drop)
+    api_calls::finish(tx, call, state, text.as_deref(), code, request_id).await
 }
 
 fn count(call: &LeasedCall, error: &Error) {
@@ -153,7 +181,7 @@ fn count(call: &LeasedCall, error: &Error) {
     metrics::counter!(telemetry::API_CALLS, "kind" => call.kind.clone(), "outcome" => outcome).increment(1);
 }
 
-fn log(call: &LeasedCall, next: Next, error: &str) {
+fn log(call: &LeasedCall, next: Next, error: &Error) {
     let LeasedCall { kind, subject, attempts, .. } = call;
     match next {
         Next::GiveUp => tracing::warn!("Stripe refuses the call {kind} {subject}: {error}"),

@@ -34,6 +34,21 @@ pub struct Rate {
     pub at_once: i64,
 }
 
+/// Frees the calls whose lease ran out: whoever held them is dead, or too slow.
+pub async fn reap(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query!(
+        "with expired as (
+             select id from clawback.api_calls where state = 'leased' and leased_until < now() for update skip locked
+         )
+         update clawback.api_calls c set state = 'ready', run_at = now(), leased_until = null, lease_token = null
+         from expired
+         where c.id = expired.id"
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
 /// Leases the next call that is due in one of these modes, for `lease` seconds, and takes `tokens` of its account's rate.
 /// A call that sends something (`refund`) waits while its account has not caught up since a restore. Skips accounts
 /// that pause, have no token or enough calls under way.
@@ -52,7 +67,7 @@ pub async fn lease(
              cross join lateral (
                  select c.* from clawback.api_calls c
                  where c.account = a.account and c.livemode = a.livemode
-                     and (c.state = 'ready' and c.run_at <= now() or c.state = 'leased' and c.leased_until < now())
+                     and c.state = 'ready' and c.run_at <= now()
                      and (c.kind <> 'refund' or not exists (
                          select from clawback.settings s
                          where s.restored_at is not null and a.caught_up_at > s.restored_at is not true))
@@ -63,8 +78,7 @@ pub async fn lease(
              where a.livemode = any($1) and coalesce(a.paused_until, '-infinity') <= now()
                  and a.full_at <= now() + make_interval(secs => 1 - $5::float8 / $3::float8)
                  and (select count(*) from clawback.api_calls o
-                      where o.account = a.account and o.livemode = a.livemode and o.state = 'leased'
-                          and o.leased_until >= now()) < $4
+                      where o.account = a.account and o.livemode = a.livemode and o.state = 'leased') < $4
              order by c.run_at
              limit 1
              for update of a skip locked

@@ -60,7 +60,7 @@ pub async fn payments_after(conn: &mut PgConnection, payment_id: &str) -> sqlx::
                        union all
                        select concat_ws(' ', 'follow-up', f.kind, f.subject, nullif(f.round, '')), '{}'
                        from clawback.follow_ups f
-                       where f.payment_id = p.payment_id and f.wanted and not clawback.is_refusal(f.kind)
+                       where f.payment_id = p.payment_id and f.wanted and not f.from_refusal
                    ) o) as "objects!: Json<BTreeMap<String, Value>>"
            from clawback.payments p
            where p.payment_id > $1

@@ -5,8 +5,8 @@ use sqlx::types::Json;
 
 use crate::domain::reconcile::{FollowUp, Row};
 
-/// Locks the follow-ups of these payments in id order; rows that others hold are left out. The service's own kinds
-/// (`stripe_…`) do not follow from a payment's state and are left out too.
+/// Locks the follow-ups of these payments in id order; rows that others hold are left out. Those that
+/// follow from a refusal of Stripe's are left out too.
 pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<Vec<FollowUp>> {
     let rows = sqlx::query_scalar!(
         r#"select jsonb_build_object('id', f.id, 'kind', f.kind, 'subject', f.subject, 'round', f.round,
@@ -15,7 +15,7 @@ pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Resu
                   'due_at', extract(epoch from f.due_at)::bigint, 'attempts', f.attempts,
                   'rescheduled', f.rescheduled) as "row!: Json<FollowUp>"
            from clawback.follow_ups f
-           where f.payment_id = any($1) and not clawback.is_refusal(f.kind)
+           where f.payment_id = any($1) and not f.from_refusal
            order by f.id
            for update skip locked"#,
         payment_ids
@@ -29,7 +29,7 @@ pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Resu
 pub async fn counts(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<Vec<(String, i64)>> {
     let rows = sqlx::query!(
         r#"select f.payment_id as "payment_id!", count(*) as "count!" from clawback.follow_ups f
-           where f.payment_id = any($1) and not clawback.is_refusal(f.kind)
+           where f.payment_id = any($1) and not f.from_refusal
            group by f.payment_id"#,
         payment_ids
     )
@@ -110,15 +110,15 @@ pub async fn update(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<()> {
     .map(drop)
 }
 
-/// Moves the service's own follow-ups of merged payments to their successors, given as parallel lists. All others are
+/// Moves the follow-ups from refusals of merged payments to their successors, given as parallel lists. All others are
 /// moved by reconciling.
-pub async fn move_own(conn: &mut PgConnection, removed: &[&str], successors: &[&str]) -> sqlx::Result<()> {
+pub async fn move_refusals(conn: &mut PgConnection, removed: &[&str], successors: &[&str]) -> sqlx::Result<()> {
     sqlx::query!(
         "update clawback.follow_ups f
          set payment_id = p.payment_id, order_id = p.order_id
          from unnest($1::text[], $2::text[]) as moved (removed, successor)
          join clawback.payments p on p.payment_id = moved.successor
-         where f.payment_id = moved.removed and clawback.is_refusal(f.kind)",
+         where f.payment_id = moved.removed and f.from_refusal",
         removed as _,
         successors as _
     )

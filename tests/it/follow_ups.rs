@@ -34,31 +34,6 @@ pub async fn row(db: &Database, subject: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_services_own_kinds_are_not_for_consumers_but_people_may_requeue_and_discard_them() {
-    let mut db = Database::migrated().await;
-    db.expect_errors(&["is of kind stripe_refund"]);
-    ask(&db, "stripe_refund", 2).await;
-    let held = "update clawback.follow_ups set state = 'leased', lease_token = gen_random_uuid(), attempts = 1,
-                    leased_until = now() + interval '1 hour' where subject = 's1'";
-    db.execute(held).await;
-    for call in [
-        "complete_follow_up(1, T)",
-        "fail_follow_up(1, T, 'why')",
-        "give_up_follow_up(1, T, 'why')",
-        "snooze_follow_up(1, T, now())",
-        "extend_follow_up(1, T, '1 minute')",
-    ] {
-        let call = call.replace('T', "(select lease_token from clawback.follow_ups where id = 1)");
-        let said = db.refusal(&format!("select clawback_v1.{call}")).await;
-        assert!(said.contains("is of kind stripe_refund, which is the service's own"), "{said}");
-    }
-    assert_eq!(db.value("select clawback_v1.discard_follow_up(1, 'not needed')").await, true);
-    db.execute("update clawback.follow_ups set state = 'dead', finished_at = now(), attempts = 20 where id = 2").await;
-    assert_eq!(db.value("select clawback_v1.requeue_follow_up(2)").await, true);
-    assert_eq!(row(&db, "s2").await["attempts"], 0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn completing_returns_true_for_the_holder_every_time_and_false_for_others() {
     let db = Database::migrated().await;
     ask(&db, "notify_refund", 1).await;

@@ -46,8 +46,12 @@ async fn receiver_with_stories() -> TestApp {
 
 /// The name and URL of a role that has what `clawback grants ROLE --read --work` prints, and nothing else.
 pub async fn consumer_role(db: &Database) -> (String, String) {
+    role_with(db, &["--read", "--work"]).await
+}
+
+async fn role_with(db: &Database, rights: &[&str]) -> (String, String) {
     let role = format!("consumer_of_{}", db.name);
-    let grants = Command::new(env!("CARGO_BIN_EXE_clawback")).args(["grants", &role, "--read", "--work"]).output();
+    let grants = Command::new(env!("CARGO_BIN_EXE_clawback")).args(["grants", &role]).args(rights).output();
     let grants = String::from_utf8(succeeded(grants.expect("the binary runs")).stdout).expect("statements");
     db.execute(&format!("create role {role} login password 'consumer'; {grants}")).await;
     let (_, address) = db.url.rsplit_once('@').expect("a URL with a password");
@@ -68,6 +72,17 @@ fn psql(url: &str, script: &str) -> String {
     let mut psql = psql.spawn().expect("psql runs");
     psql.stdin.take().expect("a pipe").write_all(script.as_bytes()).expect("psql reads it");
     String::from_utf8(succeeded(psql.wait_with_output().expect("psql ends")).stdout).expect("text")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_refund_of_the_guide_is_requested_and_cancelled_by_a_role_that_may() {
+    let app = receiver_with_stories().await;
+    app.db.execute("insert into clawback.api_keys (livemode) values (false)").await;
+    let (role, url) = role_with(&app.db, &["--refund"]).await;
+    let shown = psql(&url, &blocks(GUIDE, "refund"));
+    assert!(shown.contains("return-4711 | requested |   1500 | eur"), "{shown}");
+    let request = app.db.rows("select state, requested_by, actor from clawback_v1.refund_requests").await.remove(0);
+    assert_eq!(request, json!({ "state": "cancelled", "requested_by": role, "actor": role }));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -307,6 +307,12 @@ impl TestApp {
         events
     }
 
+    /// Ends the service as SIGKILL does.
+    pub async fn kill(&mut self) {
+        self.running.abort();
+        drop((&mut self.running).await);
+    }
+
     /// Stops the service as SIGTERM does, and returns its result.
     pub async fn stop(&mut self) -> anyhow::Result<()> {
         drop(self.stop.take());

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use clawback::dev::stories::{self, Amount, Cast};
+use clawback::store;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
@@ -12,9 +13,43 @@ use crate::harness::{Database, TestApp, tell_with};
 /// Columns that hold no two values, and why.
 const CONSTANT: [(&str, &str, &str); 3] = [
     ("actions", "role", "the tests act as the owner; tests/it/operators.rs has others"),
-    ("refunds", "request_key", "nobody requests a refund through us yet"),
+    ("refund_requests", "requested_by", "the tests act as the owner; tests/it/operators.rs has others"),
     ("follow_ups", "max_attempts", "the same for all kinds, by design"),
 ];
+
+/// Requests for refunds in several accounts; Stripe has made some and refused the others.
+async fn request_refunds(app: &TestApp) {
+    app.db.execute("insert into clawback.api_keys (livemode) values (true), (false)").await;
+    for (n, account) in [(1, "acct_1"), (2, "acct_2"), (3, "acct_1"), (4, "acct_2")] {
+        let order = json!({ "metadata": { "order_id": format!("returned-{n}") }, "currency": ["usd", "eur"][n % 2] });
+        let scope = json!({ "account": account, "livemode": n % 2 == 0 });
+        let (charge_id, event_id) = (format!("ch_requested_{n}"), format!("evt_requested_{n}"));
+        app.see(&[event_with(&event_id, 4, &charge(&charge_id, order), scope.clone())]).await;
+        let reason = ["duplicate", "fraudulent"][n % 2];
+        app.db
+            .execute(&format!(
+                "begin; select set_config('clawback.actor', 'person {n}', true);
+                 select clawback_v1.request_refund('returned-{n}', 'return-{n}', {n}00, '{reason}'); commit"
+            ))
+            .await;
+        if n <= 2 {
+            let metadata = json!({ "clawback_request_key": format!("return-{n}") });
+            let made = json!({ "charge": charge_id, "amount": n * 100, "metadata": metadata });
+            app.see(&[event_with(&format!("evt_made_{n}"), 5, &refund(&format!("re_requested_{n}"), made), scope)])
+                .await;
+        } else {
+            refuse(app, &format!("return-{n}")).await;
+        }
+    }
+}
+
+async fn refuse(app: &TestApp, key: &str) {
+    let id = app.db.value(&format!("select id from clawback_v1.refund_requests where request_key = '{key}'")).await;
+    let id = id.as_str().and_then(|id| id.parse().ok()).expect("an id");
+    let conn = &mut app.db.pool.acquire().await.expect("a connection");
+    let (error, code) = (format!("POST /v1/refunds: 400 for {key}"), Some("charge_disputed"));
+    store::refund_requests::refused(conn, id, &error, code).await.expect("recorded");
+}
 
 /// Every story in several accounts, modes and currencies, and what no story tells.
 pub async fn lively() -> TestApp {
@@ -72,6 +107,7 @@ pub async fn lively() -> TestApp {
     .await;
     app.db.execute("select clawback_v1.replay_event('evt_late', 'a test')").await;
     app.db.execute("select clawback_v1.link_payment('ch_late', 'contested')").await;
+    request_refunds(&app).await;
     let person = "select set_config('clawback.actor', 'ada', true), set_config('clawback.via', 'console', true)";
     let work = "select * from clawback_v1.claim_follow_ups('tester', array['notify_refund'], 1000)";
     let claimed = app.db.rows(work).await;

@@ -134,6 +134,50 @@ const FORBIDDEN: &[(&str, &str)] = &[
                          overriding system value
                          select id, 'new', id::text, '', payload, run_at from clawback.follow_ups",
     ),
+    ("settings_refund_transfers", "update clawback.settings set refund_transfers = 'share'"),
+    ("settings_refund_fees", "update clawback.settings set refund_fees = 'reverse'"),
+    ("api_keys_pkey", "insert into clawback.api_keys (livemode) values (true), (true)"),
+    ("api_accounts_pkey", "insert into clawback.api_accounts (account, livemode) values ('', true), ('', true)"),
+    ("api_accounts_failures", "update clawback.api_accounts set failures = -1"),
+    (
+        "api_calls_pkey",
+        "insert into clawback.api_calls (id, kind, subject, account, livemode) overriding system value
+                        select id, 'refund', 'another', '', false from clawback.api_calls",
+    ),
+    (
+        "api_calls_once",
+        "insert into clawback.api_calls (kind, subject, account, livemode)
+                        select kind, subject, '', false from clawback.api_calls",
+    ),
+    ("api_calls_names", "update clawback.api_calls set subject = ''"),
+    ("api_calls_state", "update clawback.api_calls set state = 'sent'"),
+    ("api_calls_leased", "update clawback.api_calls set state = 'leased'"),
+    ("api_calls_finished", "update clawback.api_calls set state = 'done'"),
+    ("api_calls_attempts", "update clawback.api_calls set attempts = -1"),
+    (
+        "refund_requests_pkey",
+        "insert into clawback.refund_requests (id, request_key, payment_id, source_id, account,
+                              livemode, currency, amount) select id, 'another', 'pi_1', 'ch_1', '', false, 'eur', 1
+                              from clawback.refund_requests",
+    ),
+    (
+        "refund_requests_key",
+        "insert into clawback.refund_requests (id, request_key, payment_id, source_id, account,
+                             livemode, currency, amount) select gen_random_uuid(), request_key, payment_id, 'ch_1', '',
+                             false, 'eur', 1 from clawback.refund_requests",
+    ),
+    (
+        "refund_requests_refund",
+        "insert into clawback.refund_requests (id, request_key, payment_id, source_id, account,
+                                livemode, currency, amount, refund_id) select gen_random_uuid(), k, 'pi_1', 'ch_1', '',
+                                false, 'eur', 1, 're_1' from (values ('a'), ('b')) as keys (k)",
+    ),
+    ("refund_requests_key_length", "update clawback.refund_requests set request_key = ''"),
+    ("refund_requests_amount", "update clawback.refund_requests set amount = 0"),
+    ("refund_requests_currency", "update clawback.refund_requests set currency = 'EUR'"),
+    ("refund_requests_reason", "update clawback.refund_requests set reason = 'expired_uncaptured_charge'"),
+    ("refund_requests_state", "update clawback.refund_requests set state = 'done'"),
+    ("refund_requests_made", "update clawback.refund_requests set state = 'succeeded'"),
 ];
 
 /// Constraints of the private tables, except those of the migrator's own table.
@@ -158,6 +202,8 @@ async fn each_constraint_refuses_what_the_domain_forbids() {
     app.db
         .execute("insert into clawback.replays (event_id, reason) select event_id, 'hope' from clawback.events")
         .await;
+    app.db.execute("insert into clawback.api_keys (livemode) values (false)").await;
+    app.db.execute("select clawback_v1.request_refund('paid', 'a key', 100)").await;
     for (constraint, statement) in FORBIDDEN {
         let refusal = app.db.refusal(statement).await;
         assert!(refusal.contains(&format!("\"{constraint}\"")), "{constraint}: {refusal}");

@@ -45,6 +45,8 @@ mod processing;
 mod proxy;
 mod rebuilds;
 mod reference;
+mod refund_crashes;
+mod refund_refusals;
 mod refund_shop;
 mod refunds;
 mod releases;

@@ -66,7 +66,7 @@ async fn usable(db: &Database, role: &PgPool) -> BTreeSet<String> {
 
 /// Including the one function that only reads.
 const PAYLOADS: [&str; 2] = ["event_payloads", "payment_people"];
-const VIEWS: [&str; 11] = [
+const VIEWS: [&str; 12] = [
     "orders",
     "payments",
     "refunds",
@@ -76,6 +76,7 @@ const VIEWS: [&str; 11] = [
     "order_history",
     "events",
     "follow_ups",
+    "refund_requests",
     "actions",
     "find",
 ];
@@ -93,6 +94,9 @@ const WORK: [&str; 11] = [
     "dismiss_warning",
 ];
 
+/// Including the view that shows what became of a request.
+const REFUND: [&str; 4] = ["request_refund", "request_payment_refund", "cancel_refund_request", "refund_requests"];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_flag_grants_what_it_says_and_nothing_else() {
     let mut db = Database::migrated().await;
@@ -106,14 +110,16 @@ async fn each_flag_grants_what_it_says_and_nothing_else() {
         "replay_event: ",
         "dismiss_warning: ",
         "give_up_follow_up: ",
+        "request_key must",
     ]);
-    let everything = [VIEWS.as_slice(), &WORK, &PAYLOADS].concat();
-    let cases: [(&str, &[&str], Vec<&str>); 5] = [
+    let everything = [VIEWS.as_slice(), &WORK, &PAYLOADS, &REFUND].concat();
+    let cases: [(&str, &[&str], Vec<&str>); 6] = [
         ("stranger", &[], vec![]),
         ("reader", &["--read"], VIEWS.to_vec()),
         ("worker", &["--work"], WORK.to_vec()),
         ("auditor", &["--payloads"], PAYLOADS.to_vec()),
-        ("all", &["--read", "--work", "--payloads"], everything),
+        ("cashier", &["--refund"], REFUND.to_vec()),
+        ("all", &["--read", "--work", "--payloads", "--refund"], everything),
     ];
     for (name, flags, given) in cases {
         let role = role(&db, name, flags).await;

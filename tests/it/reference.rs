@@ -23,7 +23,7 @@ struct Shape {
 }
 
 /// The first whose `id` is in a payload is the payload's.
-const SHAPES: [Shape; 6] = [
+const SHAPES: [Shape; 7] = [
     Shape { name: "RefundPayload", about: "a refund", id: "refund_id", view: "refunds", own: &[] },
     Shape { name: "DisputePayload", about: "a dispute", id: "dispute_id", view: "disputes", own: &[] },
     Shape {
@@ -50,6 +50,17 @@ const SHAPES: [Shape; 6] = [
             ("amount", false, "Refunded beyond the known refunds, in minor units."),
             ("amount_refunded", false, "Refunded in total, as the charge shows, in minor units."),
             ("currency", false, "Lower-case ISO code of the amounts."),
+        ],
+    },
+    Shape {
+        name: "RequestPayload",
+        about: "a refund request",
+        id: "request_id",
+        view: "refund_requests",
+        own: &[
+            ("request_id", false, "The request: id in refund_requests."),
+            ("error", false, "Why Stripe refused it, with Stripe's request ID."),
+            ("code", true, "Stripe's error code, such as charge_disputed; null where Stripe gave none."),
         ],
     },
     Shape { name: "PaymentPayload", about: "a payment", id: "amount_paid", view: "payments", own: &[] },

@@ -125,4 +125,5 @@ pub const REFUSALS: &[&str] = &[
     "must be null",
     "has just been made",
     "could not serialize",
+    "terminating connection",
 ];

@@ -19,6 +19,9 @@ mod binary;
 mod bodies;
 mod dispute_rules;
 #[expect(dead_code, reason = "of the verbs of other tests a few are used here")]
+#[path = "../it/double_world.rs"]
+mod double_world;
+#[expect(dead_code, reason = "of the verbs of other tests a few are used here")]
 #[path = "../it/harness.rs"]
 mod harness;
 mod independence;
@@ -26,6 +29,7 @@ mod life;
 mod memory;
 mod postgres;
 mod queue;
+mod refunds;
 mod regressions;
 mod release_rules;
 mod rules;

@@ -23,6 +23,9 @@ pub struct StripeApi {
     /// A file that contains it
     #[arg(long, env = "STRIPE_API_KEY_FILE")]
     pub api_key_file: Option<PathBuf>,
+    /// Calls per second to each account, over all replicas; Stripe allows 100 in live mode, 25 in a sandbox
+    #[arg(long, env = "CLAWBACK_STRIPE_RATE", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub stripe_rate: u32,
     /// URL of Stripe's API, for a double of Stripe [default: Stripe's own]
     #[arg(long, env = "STRIPE_API_BASE")]
     pub stripe_api_base: Option<String>,
@@ -32,7 +35,7 @@ pub struct StripeApi {
 }
 
 impl StripeApi {
-    /// What a client is made with, with the default limits. There may be no key in it.
+    /// What a client is made with. There may be no key in it.
     ///
     /// # Errors
     /// [`Misconfigured`] when a file cannot be read, a key or a URL is malformed, or two keys are of one mode.
@@ -41,7 +44,7 @@ impl StripeApi {
         let files_base = base("STRIPE_FILES_BASE", self.stripe_files_base.as_deref(), Base::files);
         let (keys, (api_base, files_base)) =
             Misconfigured::both(self.keys(), Misconfigured::both(api_base, files_base))?;
-        Ok(Settings { keys, api_base, files_base, limits: Limits::default() })
+        Ok(Settings { keys, api_base, files_base, limits: limits(self.stripe_rate) })
     }
 
     fn keys(&self) -> Result<Keys, Misconfigured> {
@@ -52,6 +55,11 @@ impl StripeApi {
         let Some(text) = given else { return Ok(Keys::default()) };
         Keys::parse(text.expose_secret()).map_err(|error| Misconfigured(format!("STRIPE_API_KEYS: {error}")))
     }
+}
+
+/// With a fifth of a second for each call, enough of them at once to reach the rate; at least two.
+fn limits(per_second: u32) -> Limits {
+    Limits { per_second, at_once: (per_second as usize / 5).max(2) }
 }
 
 /// An empty variable counts as unset.
@@ -75,6 +83,7 @@ mod tests {
             api_key_file: None,
             stripe_api_base: Some(base.to_owned()),
             stripe_files_base: None,
+            stripe_rate: 10,
         }
     }
 

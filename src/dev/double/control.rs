@@ -20,7 +20,7 @@ const USAGE: [&str; 15] = [
     "GET /_double/clock",
     "POST /_double/clock {advance: SECONDS} or {stop_at: UNIX}",
     "POST /_double/accounts {id}",
-    "POST /_double/keys {key, standing: expired} or {key, standing: restricted, permissions: [...]}",
+    "POST /_double/keys {key, standing: expired or unrestricted} or {key, standing: restricted, permissions: [...]}",
     "POST /_double/settings {list_lag: SECONDS}",
     "POST /_double/faults {path, kind, method, count, skip, millis, should_retry, retry_after, status, code}",
     "GET and DELETE /_double/faults",

@@ -21,6 +21,8 @@ pub(super) enum Standing {
     },
     /// It was revoked or has expired.
     Expired,
+    /// It has every right, as before.
+    Unrestricted,
 }
 
 impl Keys {
@@ -44,7 +46,7 @@ impl Keys {
             return Err(Refusal::plain(400, "livemode_mismatch", message));
         }
         match self.0.get(key) {
-            None => Ok(()),
+            None | Some(Standing::Unrestricted) => Ok(()),
             Some(Standing::Expired) => unauthorized("api_key_expired", "Expired API Key provided"),
             Some(Standing::Restricted { permissions }) if permissions.iter().any(|it| it == permission) => Ok(()),
             Some(Standing::Restricted { .. }) => {

@@ -9,6 +9,7 @@ mod events;
 mod follow_ups;
 mod orders;
 mod payments;
+mod refund_requests;
 mod refunds;
 mod story;
 
@@ -20,6 +21,9 @@ pub use events::{
 pub use follow_ups::{FollowUp, FollowUpFilter, discard, follow_up, follow_ups, requeue};
 pub use orders::{HistoryEntry, Order, OrderFilter, history, most_eventful_order, orders, recent_order_ids};
 pub use payments::{Found, Payment, PaymentFilter, find, link_payment, payments, unlinked_payments};
+pub use refund_requests::{
+    RefundRequest, Refundee, RequestFilter, cancel_refund_request, inquiries_left_open, refund_requests, request_refund,
+};
 pub use refunds::{Refund, RefundFilter, refunds};
 pub use story::{Statement, StatementLine, Story, Total, story};
 

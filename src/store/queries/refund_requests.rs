@@ -1,0 +1,152 @@
+//! Refund requests: what was requested, and requesting and cancelling.
+
+use serde::Serialize;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::Page;
+
+/// A requested refund, and what became of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct RefundRequest {
+    /// Its id, which is the idempotency key at Stripe.
+    pub id: Uuid,
+    /// The key that the caller gave.
+    pub request_key: String,
+    /// The order, if the payment is linked.
+    pub order_id: Option<String>,
+    /// The payment that is refunded.
+    pub payment_id: String,
+    /// The connected account; none for the platform's own.
+    pub account: Option<String>,
+    /// Live or test mode.
+    pub livemode: bool,
+    /// Lower-case ISO code.
+    pub currency: String,
+    /// In minor units.
+    pub amount: i64,
+    /// `duplicate`, `fraudulent` or `requested_by_customer`.
+    pub reason: Option<String>,
+    /// `requested`, `sent`, `unknown`, `pending`, `succeeded`, `failed` or `cancelled`.
+    pub state: String,
+    /// Stripe's id of the refund.
+    pub refund_id: Option<String>,
+    /// Why it failed or waits.
+    pub error: Option<String>,
+    /// The database role.
+    pub requested_by: String,
+    /// The person, or the role when no name was given.
+    pub actor: String,
+    /// When it was requested.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// When the row changed last.
+    #[serde(with = "time::serde::rfc3339")]
+    pub updated_at: OffsetDateTime,
+}
+
+/// Which requests are meant; none of a field: all.
+#[derive(Clone, Debug, Default)]
+pub struct RequestFilter {
+    /// This one.
+    pub id: Option<Uuid>,
+    /// In this state.
+    pub state: Option<String>,
+    /// Of this order.
+    pub order_id: Option<String>,
+    /// Of this payment.
+    pub payment_id: Option<String>,
+    /// Made then or later.
+    pub since: Option<OffsetDateTime>,
+}
+
+/// Requests, the newest first. `page.before` is the id of a request.
+pub async fn refund_requests(
+    conn: &mut PgConnection,
+    filter: &RequestFilter,
+    page: &Page,
+) -> sqlx::Result<Vec<RefundRequest>> {
+    sqlx::query_as!(
+        RefundRequest,
+        r#"select r.id as "id!", r.request_key as "request_key!", r.order_id, r.payment_id as "payment_id!", r.account,
+                  r.livemode as "livemode!", r.currency as "currency!", r.amount as "amount!", r.reason,
+                  r.state as "state!", r.refund_id, r.error, r.requested_by as "requested_by!", r.actor as "actor!",
+                  r.created_at as "created_at!", r.updated_at as "updated_at!"
+           from clawback_v1.refund_requests r
+           where ($1::uuid is null or r.id = $1) and ($2::text is null or r.state = $2)
+               and ($3::text is null or r.order_id = $3) and ($4::text is null or r.payment_id = $4)
+               and ($5::timestamptz is null or r.created_at >= $5)
+               and ($6::text is null or (r.created_at, r.id::text)
+                   < (select b.created_at, b.id::text from clawback_v1.refund_requests b where b.id::text = $6))
+           order by r.created_at desc, r.id::text desc
+           limit $7"#,
+        filter.id,
+        filter.state,
+        filter.order_id,
+        filter.payment_id,
+        filter.since,
+        page.before,
+        page.limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// What is requested to be refunded.
+#[derive(Clone, Copy, Debug)]
+pub enum Refundee<'a> {
+    /// An order.
+    Order(&'a str),
+    /// A payment.
+    Payment(&'a str),
+}
+
+/// Requests a refund; returns the id of the request. `amount` in minor units; none: all that is left.
+///
+/// # Errors
+/// What the functions of `clawback_v1` refuse, with a hint.
+pub async fn request_refund(
+    conn: &mut PgConnection,
+    of: Refundee<'_>,
+    key: &str,
+    amount: Option<i64>,
+    reason: Option<&str>,
+) -> sqlx::Result<Uuid> {
+    let (function, id) = match of {
+        Refundee::Order(id) => ("request_refund", id),
+        Refundee::Payment(id) => ("request_payment_refund", id),
+    };
+    sqlx::query_scalar!(
+        r#"select case $1::text when 'request_refund' then clawback_v1.request_refund($2, $3, $4, $5)
+                  else clawback_v1.request_payment_refund($2, $3, $4, $5) end as "id!""#,
+        function,
+        id,
+        key,
+        amount,
+        reason
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// Cancels a request. False: it was sent, or does not exist.
+pub async fn cancel_refund_request(conn: &mut PgConnection, id: Uuid, reason: &str) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(r#"select clawback_v1.cancel_refund_request($1, $2) as "cancelled!""#, id, reason)
+        .fetch_one(conn)
+        .await
+}
+
+/// The open inquiries of a payment that a refund of this amount does not end, with what would end them.
+pub async fn inquiries_left_open(conn: &mut PgConnection, request: Uuid) -> sqlx::Result<Vec<(String, i64)>> {
+    let rows = sqlx::query!(
+        r#"select d.dispute_id as "dispute_id!", d.amount as "amount!"
+           from clawback_v1.refund_requests r
+           join clawback_v1.disputes d on d.payment_id = r.payment_id
+           where r.id = $1 and d.phase = 'inquiry' and d.outcome is null and r.amount < d.amount"#,
+        request
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.dispute_id, row.amount)).collect())
+}
