@@ -10,6 +10,7 @@ mod checkout_session;
 mod dismissed;
 mod dispute;
 mod early_fraud_warning;
+mod events;
 mod linked;
 mod links;
 mod origin;
@@ -20,6 +21,7 @@ mod review;
 
 use crate::domain::{Facts, Payer};
 use crate::stripe::object::{FieldError, Object};
+pub use events::EVENTS;
 use origin::{Origin, Reader};
 
 /// One entry: the object's name and its reader.
