@@ -168,6 +168,8 @@ async fn an_endpoint_that_is_disabled_or_lacks_events_is_named() {
     endpoint(&world, json!({ "url": "https://other.example", "api_version": "2026-10-28.endive" })).await;
     let found = with_key(&world, KEY, &[]).await;
     assert!(of(&found, "webhook endpoint").iter().all(|(level, _)| *level != "wrong"), "whose they are is unknown");
+    let found = with_key(&world, KEY, &["--endpoint", "https://none.example"]).await;
+    assert!(only(&found, "webhook endpoint").1.contains("(it has https://other.example, https://shop"), "{found:#?}");
     let found = with_key(&world, KEY, &["--endpoint", "https://other.example"]).await;
     let (level, says) = only(&found, "webhook endpoint");
     assert!(level == "good" && says.ends_with("in API version 2026-10-28.endive"), "{says}");

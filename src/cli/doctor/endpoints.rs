@@ -59,7 +59,7 @@ pub(super) async fn look(calls: &Calls, mode: Mode, url: Option<&str>) -> Vec<Fi
 fn judge(mode: Mode, endpoints: &[Endpoint], url: Option<&str>) -> Vec<Finding> {
     let ours: Vec<_> = endpoints.iter().filter(|endpoint| is_ours(endpoint, url)).collect();
     match ours.as_slice() {
-        [] => vec![none(mode, url)],
+        [] => vec![none(mode, endpoints, url)],
         [endpoint] => about(mode, endpoint, Certainty::Ours),
         several if url.is_some() => several.iter().flat_map(|it| about(mode, it, Certainty::Ours)).collect(),
         several => several.iter().flat_map(|it| about(mode, it, Certainty::PerhapsOurs)).collect(),
@@ -81,11 +81,18 @@ enum Certainty {
 }
 
 /// In test mode it is normal: events may come from `stripe listen`.
-fn none(mode: Mode, url: Option<&str>) -> Finding {
-    let which = url.map(|url| format!(" with the URL {url}")).unwrap_or_default();
+fn none(mode: Mode, endpoints: &[Endpoint], url: Option<&str>) -> Finding {
+    let which = match url {
+        Some(url) => format!("with the URL {url}"),
+        None => "that sends any event Clawback needs".to_owned(),
+    };
+    let others = match endpoints {
+        [] => "none at all".to_owned(),
+        others => others.iter().map(|other| other.url.as_str()).collect::<Vec<_>>().join(", "),
+    };
     let message = format!(
-        "{mode} mode: Stripe has no webhook endpoint{which} that sends the events Clawback needs: add one in the \
-         Dashboard, in Workbench, Webhooks"
+        "{mode} mode: Stripe has no webhook endpoint {which} (it has {others}): add one in the Dashboard, in Workbench, \
+         Webhooks"
     );
     match mode {
         Mode::Live => wrong(CHECK, message),
@@ -130,11 +137,11 @@ fn untested(version: Option<&str>) -> Option<String> {
     let oldest = day(version) < day(OLDEST_TESTED);
     let newer = day(version) > day(API_VERSION);
     let why = match (oldest, newer) {
-        (true, _) => format!("older than the oldest tested, {OLDEST_TESTED}"),
-        (_, true) => format!("newer than the newest tested, {API_VERSION}"),
+        (true, _) => format!("older than the oldest tested, {OLDEST_TESTED}: add an endpoint with a newer one"),
+        (_, true) => format!("newer than the newest tested, {API_VERSION}: see whether there is a newer Clawback"),
         (false, false) => return None,
     };
-    Some(format!("sends API version {version}, {why}: add an endpoint with a version in between"))
+    Some(format!("sends API version {version}, {why}"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `clawback doctor`: checks the setup and prints a remedy for each problem, as it is found.
 //!
-//! Changes nothing. Exits 1 when something is wrong; a warning is not. What cannot be checked is a finding like any
-//! other, so that the rest is reported too.
+//! With an API key, it calls Stripe. Changes nothing. Exits 1 when something is wrong; a warning is not. What cannot be
+//! checked is a finding like any other, so that the rest is reported too.
 
 mod consistency;
 mod database;

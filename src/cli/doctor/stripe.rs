@@ -110,7 +110,10 @@ fn refused(mode: Mode, variable: &str, details: &Details) -> Finding {
 
 fn unreachable(mode: Mode, error: &Error) -> Finding {
     let mend = "check that this machine can reach Stripe, and run it again";
-    wrong(KEYS, format!("{mode} mode: a call to Stripe failed, so nothing else was checked: {error}: {mend}"))
+    wrong(
+        KEYS,
+        format!("{mode} mode: a call to Stripe failed, so nothing else was checked in this mode: {error}: {mend}"),
+    )
 }
 
 /// The time by Stripe's clock at which an answer was read, as closely as it is known, in unix seconds.
