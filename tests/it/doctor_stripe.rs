@@ -212,6 +212,23 @@ async fn a_stripe_that_is_away_costs_seconds_and_is_a_finding() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stripe_that_fails_in_the_middle_is_not_asked_for_long() {
+    let world = World::start().await;
+    let fault = json!({ "path": "/v1/*", "kind": "error_before", "should_retry": false, "skip": 1, "count": 99 });
+    world.control("faults", fault).await;
+    let found = with_key(&world, KEY, &[]).await;
+    assert_eq!((only(&found, "API keys").0, only(&found, "Stripe clock").0), ("good", "good"));
+    let permissions = of(&found, "permissions");
+    assert!(permissions.len() == 3 && permissions.iter().all(|(level, _)| *level == "warning"), "{permissions:#?}");
+    assert!(permissions[0].1.contains("`Events: Read` could not be tried: GET /v1/events: 500"), "{permissions:#?}");
+    assert!(
+        permissions[2].1.contains("not tried: Charges and Refunds: Write, PaymentIntents: Read"),
+        "{permissions:#?}"
+    );
+    assert_eq!((only(&found, "webhook endpoint").0, only(&found, "missed events").0), ("warning", "warning"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn events_that_stripe_has_and_the_ledger_has_not_are_told() {
     let (world, app) = (World::start().await, TestApp::start().await);
     let look = async |db: &Database| {

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::missed::Newest;
 use super::permissions::{self, Verdict};
 use super::{Finding, Report, endpoints, good, missed, warning, wrong};
@@ -13,10 +11,8 @@ use crate::stripe_api::{Client, Details, Error, EventFilter, Mode, Page, Scope, 
 
 const KEYS: &str = "API keys";
 const CLOCK: &str = "Stripe clock";
-/// How long the first call may take: a Stripe that does not answer is not asked again.
-const FIRST: Duration = Duration::from_secs(5);
-/// How long all other calls in a mode may take together.
-const OTHERS: Duration = Duration::from_secs(20);
+/// How long each call may take. If the first one fails, there is no other.
+const CALL: TimeLimit = TimeLimit::PerCall(Duration::from_secs(5));
 /// How far our clock may be from Stripe's without a word, in seconds.
 const APART: u64 = 5;
 
@@ -70,14 +66,10 @@ async fn in_mode(
     given: &Given<'_>,
     report: &mut Report,
 ) -> Result<Option<Newest>, Finding> {
-    let calls = |time| {
-        let calls = client.calls(&Scope::own(mode), TimeLimit::Until(Instant::now() + time));
-        calls.map_err(|error| unreachable(mode, &error))
-    };
-    let first = permissions::newest(calls(FIRST)?.events(&EventFilter::default())).await;
+    let calls = client.calls(&Scope::own(mode), CALL).map_err(|error| unreachable(mode, &error))?;
+    let first = permissions::newest(calls.events(&EventFilter::default())).await;
     let read = unix_now();
     report.push(accepted(mode, given.api, permissions::verdict(first.as_ref().map_err(Clone::clone)))?);
-    let calls = calls(OTHERS)?;
     report.extend(permissions::look(&calls, mode).await);
     report.extend(endpoints::look(&calls, mode, given.endpoint).await);
     let Ok(Some(page)) = first else { return Ok(None) };
