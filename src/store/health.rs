@@ -1,6 +1,7 @@
 //! What a server and its database report about themselves. Not here: whether that is good enough.
 
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 
 use super::sqlstate;
 
@@ -242,6 +243,34 @@ pub async fn oddities(conn: &mut PgConnection) -> Result<Oddities, sqlx::Error> 
                   array(select line from noted order by seq desc limit 3) as "newest!",
                   (select count(*) from unvouched where not livemode) as "unvouched_test!",
                   (select count(*) from unvouched where livemode) as "unvouched_live!""#
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// What the ledger knows of an event at Stripe.
+#[derive(Debug)]
+pub struct Received {
+    /// Whether it was received.
+    pub known: bool,
+    /// When the newest event of its mode was created, of those from Stripe; none when there is none.
+    pub newest: Option<OffsetDateTime>,
+}
+
+/// Looks an event up, and the newest one of its mode.
+///
+/// # Errors
+///
+/// Any error of the database.
+pub async fn received(conn: &mut PgConnection, event_id: &str, livemode: bool) -> Result<Received, sqlx::Error> {
+    sqlx::query_as!(
+        Received,
+        r#"select exists (select from clawback.events where event_id = $1) as "known!",
+                  (select created_at from clawback.events
+                   where livemode = $2 and account is null and type not like 'clawback.%'
+                   order by received_at desc limit 1) as newest"#,
+        event_id,
+        livemode
     )
     .fetch_one(conn)
     .await

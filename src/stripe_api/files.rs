@@ -36,6 +36,18 @@ impl Calls {
         let request = Request::upload(Path::of("/v1/files"), multipart(file, boundary), key);
         self.send(&request).await
     }
+
+    /// Asks for an upload without a file, which Stripe refuses with [`Error::Refused`] when the key may upload files,
+    /// and with [`Error::Key`] when it may not.
+    ///
+    /// # Errors
+    /// [`Error`], always.
+    pub async fn upload_nothing(&self, key: &IdempotencyKey) -> Result<Answer, Error> {
+        let boundary = Uuid::new_v4().simple().to_string();
+        let purpose = "Content-Disposition: form-data; name=\"purpose\"\r\n\r\ndispute_evidence";
+        let body = Bytes::from(format!("--{boundary}\r\n{purpose}\r\n--{boundary}--\r\n"));
+        self.send(&Request::upload(Path::of("/v1/files"), Multipart { boundary, body }, key)).await
+    }
 }
 
 fn multipart(file: &EvidenceFile<'_>, boundary: String) -> Multipart {

@@ -80,6 +80,14 @@ fn the_page_for_operators_says_what_to_do_for_each_alert() {
     assert_eq!(alerts, told);
 }
 
+#[test]
+fn the_readme_lists_the_events_that_an_endpoint_must_send() {
+    let (_, table) = include_str!("../../README.md").split_once("| about | events |\n").expect("a table");
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    let listed: Vec<_> = rows.flat_map(|row| row.split('`').skip(1).step_by(2)).collect();
+    assert_eq!(listed, clawback::handlers::EVENTS);
+}
+
 /// Why a block that is shown to be run in a shell is not covered; none if it is.
 fn uncovered(mark: &str, block: &str) -> Option<String> {
     let mark = mark.strip_prefix("<!-- ").and_then(|rest| rest.strip_suffix(" -->")).unwrap_or_default();

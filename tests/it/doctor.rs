@@ -252,7 +252,7 @@ async fn every_setting_is_looked_at_even_when_another_is_malformed() {
         "{}",
         ended.stdout
     );
-    assert_eq!((ended.code, ended.stderr.as_str()), (Some(1), "clawback: 9 of 10 checks found something wrong\n"));
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(1), "clawback: 9 of 11 checks found something wrong\n"));
     assert!(!ended.stdout.contains("hidden"), "{}", ended.stdout);
 
     let ended = run(&["doctor", "--tolerance=0", "--order-key=-", "--json"], &others[1..]).await;

@@ -12,6 +12,7 @@ mod demo;
 mod dev;
 mod docs;
 mod doctor;
+mod doctor_stripe;
 mod double;
 mod double_disputes;
 mod double_faults;

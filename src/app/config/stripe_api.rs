@@ -47,6 +47,20 @@ impl StripeApi {
         Ok(Settings { keys, api_base, files_base, limits: limits(self.stripe_rate) })
     }
 
+    /// The variable that the keys come from; none when there are none.
+    #[must_use]
+    pub fn variable(&self) -> Option<&'static str> {
+        let given =
+            |value: &Option<SecretString>| value.as_ref().is_some_and(|value| !value.expose_secret().trim().is_empty());
+        let sources = [
+            ("STRIPE_API_KEYS", given(&self.api_keys)),
+            ("STRIPE_API_KEYS_FILE", self.api_keys_file.is_some()),
+            ("STRIPE_API_KEY", given(&self.api_key)),
+            ("STRIPE_API_KEY_FILE", self.api_key_file.is_some()),
+        ];
+        sources.into_iter().find_map(|(name, given)| given.then_some(name))
+    }
+
     fn keys(&self) -> Result<Keys, Misconfigured> {
         let given = match secret(&self.api_keys, &self.api_keys_file)? {
             Some(keys) => Some(keys),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 
+use super::missed::{self, Newest};
 use super::{Finding, Report, consistency, good, role, warning, wrong};
 use crate::app::database::{answer, reach};
 use crate::app::migrate;
@@ -25,6 +26,8 @@ pub(super) struct Given<'a> {
     pub marks: &'a Marks,
     /// The metadata key of the order reference.
     pub order_key: &'a str,
+    /// The newest event at Stripe, of each mode with a key.
+    pub newest_events: &'a [Newest],
 }
 
 pub(super) async fn look(options: &PgConnectOptions, given: &Given<'_>, report: &mut Report) {
@@ -67,6 +70,9 @@ async fn all(
         report.extend(backlog(&answer(health::backlog(conn)).await?));
         report.extend(oddities(&answer(health::oddities(conn)).await?));
         report.push(order_key(answer(settings::order_key(conn)).await?.as_deref(), given.order_key));
+        for newest in given.newest_events {
+            report.push(missed::look(conn, newest).await?);
+        }
         consistency::look(conn, given.marks, report).await?;
     }
     Ok(())

@@ -1,12 +1,16 @@
 //! `clawback doctor`: checks the setup and prints a remedy for each problem, as it is found.
 //!
-//! Changes nothing. Exits 1 when something is wrong; a warning is not. What cannot be checked is a finding like any
-//! other, so that the rest is reported too.
+//! With an API key, it calls Stripe. Changes nothing. Exits 1 when something is wrong; a warning is not. What cannot be
+//! checked is a finding like any other, so that the rest is reported too.
 
 mod consistency;
 mod database;
+mod endpoints;
+mod missed;
+mod permissions;
 mod role;
 mod settings;
+mod stripe;
 
 use anyhow::ensure;
 use clap::Args;
@@ -24,7 +28,12 @@ pub(crate) struct Doctor {
     #[command(flatten)]
     signing: config::Signing,
     #[command(flatten)]
+    api: config::StripeApi,
+    #[command(flatten)]
     others: settings::Unread,
+    /// URL of Clawback's webhook endpoint at Stripe [default: every one that sends events Clawback needs]
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -113,12 +122,14 @@ pub(crate) async fn run(args: Doctor) -> anyhow::Result<()> {
     let mut report = Report::new(args.json);
     report.extend(settings::look(&args.others));
     report.push(secrets(&args.signing));
+    let tolerance = settings::tolerance(&args.others);
+    let at_stripe = stripe::Given { api: &args.api, endpoint: args.endpoint.as_deref(), tolerance };
+    let newest_events = stripe::look(&at_stripe, &mut report).await;
     match args.database.options() {
         Err(error) => report.push(wrong("database", error.to_string())),
         Ok(options) => {
-            let (tolerance, marks) = (settings::tolerance(&args.others), settings::marks(&args.others));
-            let order_key = settings::order_key(&args.others);
-            let given = database::Given { tolerance, marks: &marks, order_key };
+            let (marks, order_key) = (settings::marks(&args.others), settings::order_key(&args.others));
+            let given = database::Given { tolerance, marks: &marks, order_key, newest_events: &newest_events };
             database::look(&options, &given, &mut report).await;
         }
     }

@@ -25,7 +25,7 @@ const USAGE: [&str; 15] = [
     "POST /_double/faults {path, kind, method, count, skip, millis, should_retry, retry_after, status, code}",
     "GET and DELETE /_double/faults",
     "GET /_double/webhooks",
-    "POST /_double/webhooks {url, secrets, scope, payload, enabled_events}",
+    "POST /_double/webhooks {url, secrets, scope, payload, enabled_events, api_version, disabled}",
     "POST /_double/webhooks/behaviour {hold, lose, copies, delay}",
     "POST /_double/webhooks/release {shuffle: SEED}",
     "POST /_double/webhooks/resend {event, account}",

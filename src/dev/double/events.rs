@@ -83,14 +83,14 @@ fn show(endpoint: &Endpoint, livemode: bool) -> Value {
     json!({
         "id": endpoint.id,
         "object": "webhook_endpoint",
-        "api_version": null,
+        "api_version": endpoint.api_version,
         "application": null,
         "created": endpoint.created,
         "description": null,
         "enabled_events": endpoint.enabled_events,
         "livemode": livemode,
         "metadata": {},
-        "status": "enabled",
+        "status": if endpoint.disabled { "disabled" } else { "enabled" },
         "url": endpoint.url,
     })
 }

@@ -28,6 +28,11 @@ pub(super) struct Endpoint {
     /// Types of events; all if it holds `*`.
     #[serde(default = "all_events")]
     pub(super) enabled_events: Vec<String>,
+    /// The version that its events are said to be rendered in; the account's if none.
+    pub(super) api_version: Option<String>,
+    /// It is listed as disabled, and gets no events.
+    #[serde(default)]
+    pub(super) disabled: bool,
     #[serde(default)]
     pub(super) created: i64,
 }
@@ -108,7 +113,7 @@ impl Hooks {
         for event in events {
             let wants = |endpoint: &&Endpoint| {
                 let types = &endpoint.enabled_events;
-                endpoint.scope == scope && types.iter().any(|it| it == "*" || *it == event.r#type)
+                !endpoint.disabled && endpoint.scope == scope && types.iter().any(|it| it == "*" || *it == event.r#type)
             };
             let endpoints: Vec<_> = self.endpoints.iter().filter(wants).cloned().collect();
             *self.undelivered.entry(event.id.clone()).or_default() += u32::try_from(endpoints.len()).unwrap_or(0);
