@@ -13,6 +13,7 @@ mod dev;
 mod docs;
 mod doctor;
 mod double;
+mod double_connect;
 mod double_disputes;
 mod double_faults;
 mod double_webhooks;

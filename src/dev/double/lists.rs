@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::params::Params;
 use super::refusal::{Answer, Refusal};
-use crate::dev::model::objects::{Charge, Dispute, Intent, Refund, Review, Session, Warning};
+use crate::dev::model::objects::{ApplicationFee, Charge, Dispute, Intent, Refund, Review, Session, Transfer, Warning};
 use crate::dev::model::{Account, Id, Object};
 
 /// A kind of object that the API lists and retrieves.
@@ -51,6 +51,12 @@ resource!(Refund, "refund", "/v1/refunds", OF_CHARGE, |it, account, filter| of(&
 resource!(Dispute, "dispute", "/v1/disputes", OF_CHARGE, |it, account, filter| of(&it.charge, account, filter));
 resource!(Warning, "early_fraud_warning", "/v1/radar/early_fraud_warnings", OF_CHARGE, |it, account, filter| {
     of(&it.charge, account, filter)
+});
+resource!(Transfer, "transfer", "/v1/transfers", ["destination"], |it, _account, _filter| Some(
+    it.destination.as_str()
+));
+resource!(ApplicationFee, "application_fee", "/v1/application_fees", ["charge"], |it, _account, _filter| {
+    Some(it.charge.as_str())
 });
 resource!(Review, "review", "/v1/reviews", [], |_it, _account, _filter| None);
 

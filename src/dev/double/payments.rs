@@ -4,12 +4,19 @@ use super::books::{Books, TOKENS, Token};
 use super::lists::find;
 use super::params::Params;
 use super::refusal::{Answer, Refusal};
-use crate::dev::model::objects::{Capture, Charge, Intent, Metadata, Purchase};
+use crate::dev::model::objects::{Capture, Charge, Intent, Metadata, Purchase, Share};
 use crate::dev::model::{BUYERS, Cause, DECLINED, Id, Method, VISA};
 
 /// Accepted and without effect.
-const IGNORED: [&str; 5] =
-    ["confirmation_method", "off_session", "return_url", "receipt_email", "error_on_requires_action"];
+const IGNORED: [&str; 7] = [
+    "confirmation_method",
+    "off_session",
+    "return_url",
+    "receipt_email",
+    "error_on_requires_action",
+    "on_behalf_of",
+    "transfer_group",
+];
 
 /// `POST /v1/payment_intents`
 pub(super) fn create(books: &mut Books, by: &Cause, mut params: Params) -> Answer {
@@ -24,11 +31,12 @@ pub(super) fn create(books: &mut Books, by: &Cause, mut params: Params) -> Answe
     let metadata = params.metadata()?.apply(Metadata::new());
     let confirm = params.flag("confirm")?.unwrap_or(false);
     let token = take_token(&mut params)?;
+    let share = take_share(books, &mut params, amount)?;
     params.finish()?;
     let buyer = &BUYERS[books.account.ids.below(BUYERS.len())];
     let customer = books.account.create_customer(buyer);
     let payment_method = books.account.create_payment_method(Method::Card(VISA));
-    let purchase = Purchase { amount, currency, metadata, description, customer, payment_method };
+    let purchase = Purchase { amount, currency, metadata, description, customer, payment_method, share };
     let intent = books.account.create_intent(by, purchase, capture);
     if confirm { pay(books, by, &intent, token) } else { Ok(books.account.show(&intent)) }
 }
@@ -109,6 +117,36 @@ fn take_token(params: &mut Params) -> Result<Token, Refusal> {
         let missing = Refusal::missing("PaymentMethod", "payment_method", &name);
         Refusal { status: 400, message: format!("{}; known here: {known}", missing.message), ..missing }
     })
+}
+
+/// How the payment is shared over Connect.
+fn take_share(books: &Books, params: &mut Params, amount: i64) -> Result<Share, Refusal> {
+    let application_fee = params.positive("application_fee_amount")?;
+    let mut data = params.below("transfer_data")?;
+    let (destination, transfer_amount) = (data.text("destination")?, data.positive("amount")?);
+    data.finish()?;
+    let too_large = |name: &str| params.bad("amount_too_large", name, "It must not be larger than the amount.");
+    if application_fee.is_some() && transfer_amount.is_some() {
+        let message = "You may only specify one of these parameters: application_fee_amount, transfer_data[amount].";
+        return Err(params.bad("parameters_exclusive", "application_fee_amount", message));
+    }
+    if application_fee.is_some() && destination.is_none() && !books.account.is_connected() {
+        let message = "Can only apply an application_fee_amount when the PaymentIntent is attempting a direct payment \
+                       (using the Stripe-Account header) or destination payment (using transfer_data[destination]).";
+        return Err(params.bad("", "application_fee_amount", message));
+    }
+    if transfer_amount.is_some() && destination.is_none() {
+        return Err(params.bad(
+            "parameter_missing",
+            "transfer_data[destination]",
+            "Missing required param: destination.",
+        ));
+    }
+    match (application_fee, transfer_amount) {
+        (Some(fee), _) if fee > amount => Err(too_large("application_fee_amount")),
+        (_, Some(transfer)) if transfer > amount => Err(too_large("transfer_data[amount]")),
+        _ => Ok(Share { destination, transfer_amount, application_fee }),
+    }
 }
 
 fn pay(books: &mut Books, by: &Cause, id: &Id<Intent>, token: Token) -> Answer {

@@ -5,11 +5,11 @@ use super::lists::find;
 use super::params::Params;
 use super::refusal::{Answer, Refusal};
 use crate::dev::model::objects::{Charge, Dispute, Intent, Metadata, Refund};
-use crate::dev::model::{Cause, FirstStatus, Id, NewRefund};
+use crate::dev::model::{Cause, FirstStatus, Id, NewRefund, Undo};
 
 const REASONS: [&str; 3] = ["duplicate", "fraudulent", "requested_by_customer"];
-/// Accepted and without effect: nothing here has a transfer or an application fee.
-const IGNORED: [&str; 5] = ["refund_application_fee", "reverse_transfer", "instructions_email", "currency", "customer"];
+/// Accepted and without effect.
+const IGNORED: [&str; 3] = ["instructions_email", "currency", "customer"];
 
 /// `POST /v1/refunds`
 pub(super) fn create(books: &mut Books, by: &Cause, mut params: Params) -> Answer {
@@ -17,16 +17,19 @@ pub(super) fn create(books: &mut Books, by: &Cause, mut params: Params) -> Answe
     let amount = params.positive("amount")?;
     let reason = params.word("reason", &REASONS)?;
     let metadata = params.metadata()?.apply(Metadata::new());
+    let transfer = params.flag("reverse_transfer")?.unwrap_or(false);
+    let undo = Undo { transfer, fee: params.flag("refund_application_fee")?.unwrap_or(false) };
     for name in IGNORED {
         params.text(name)?;
     }
     params.finish()?;
     let charge = charge_of(books, charge.as_deref(), intent.as_deref())?;
     let amount = refundable(books, &charge, amount)?;
+    check_undo(books.account.get(&charge), undo)?;
     let token = books.tokens.get(charge.as_str()).copied().unwrap_or(Token::Pays);
     let status = first_status(books.account.get(&charge), token);
-    let refund =
-        books.account.create_refund(by, NewRefund { charge: charge.clone(), amount, metadata, reason, status });
+    let new = NewRefund { charge: charge.clone(), amount, metadata, reason, status, undo };
+    let refund = books.account.create_refund(by, new);
     books.plan_refund(&refund, token);
     settle_inquiries(books, &charge);
     Ok(books.account.show(&refund))
@@ -107,6 +110,20 @@ fn refundable(books: &Books, id: &Id<Charge>, asked: Option<i64>) -> Result<i64,
         Some(amount) => Ok(amount),
         None => Ok(left),
     }
+}
+
+/// Refuses to undo what the charge does not have.
+fn check_undo(charge: &Charge, undo: Undo) -> Result<(), Refusal> {
+    let id = &charge.id;
+    if undo.transfer && charge.transfer.is_none() {
+        let message = format!("Attempting to reverse_transfer on {id}, but it has no associated transfer.");
+        return Err(Refusal { param: Some("reverse_transfer".to_owned()), ..Refusal::forbidden("", message) });
+    }
+    if undo.fee && charge.application_fee.is_none() {
+        let message = format!("Attempting to refund_application_fee on {id}, but it has no application fee.");
+        return Err(Refusal { param: Some("refund_application_fee".to_owned()), ..Refusal::forbidden("", message) });
+    }
+    Ok(())
 }
 
 fn first_status(charge: &Charge, token: Token) -> FirstStatus {

@@ -7,7 +7,7 @@ use super::params::Params;
 use super::refusal::{Answer, Refusal};
 use super::world::World;
 use super::{disputes, events, expand, payments, refunds};
-use crate::dev::model::objects::{Charge, Dispute, Intent, Refund, Review, Session, Warning};
+use crate::dev::model::objects::{ApplicationFee, Charge, Dispute, Intent, Refund, Review, Session, Transfer, Warning};
 use crate::dev::model::{Account, Cause};
 
 /// A request as an operation needs it.
@@ -121,6 +121,8 @@ impl Read<'_> {
             .or_else(|| self.of::<Session>())
             .or_else(|| self.of::<Warning>())
             .or_else(|| self.of::<Review>())
+            .or_else(|| self.of::<Transfer>())
+            .or_else(|| self.of::<ApplicationFee>())
     }
 
     /// The answer, if the path is of this kind.

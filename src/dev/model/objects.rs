@@ -40,6 +40,19 @@ pub struct Purchase {
     pub customer: Id<Customer>,
     /// What they pay with.
     pub payment_method: Id<PaymentMethod>,
+    /// Who else gets of it.
+    pub share: Share,
+}
+
+/// How a payment is shared over Connect. Amounts are in minor currency units.
+#[derive(Debug, Clone, Default)]
+pub struct Share {
+    /// The connected account to which the money is transferred: a destination charge.
+    pub destination: Option<String>,
+    /// How much is transferred; all of it if none.
+    pub transfer_amount: Option<i64>,
+    /// What the platform keeps.
+    pub application_fee: Option<i64>,
 }
 
 /// A checkout session.
@@ -112,6 +125,29 @@ pub struct Charge {
     pub(in crate::dev) disputed: bool,
     pub(in crate::dev) decline: Option<Decline>,
     pub(in crate::dev) balance_transaction: Option<String>,
+    pub(in crate::dev) transfer: Option<Id<Transfer>>,
+    pub(in crate::dev) application_fee: Option<Id<ApplicationFee>>,
+}
+
+/// What a destination charge passed on to a connected account.
+#[derive(Debug, Clone)]
+pub struct Transfer {
+    pub(in crate::dev) id: Id<Transfer>,
+    pub(in crate::dev) charge: Id<Charge>,
+    pub(in crate::dev) created: i64,
+    pub(in crate::dev) destination: String,
+    pub(in crate::dev) amount: i64,
+    pub(in crate::dev) amount_reversed: i64,
+}
+
+/// What the platform kept of a charge.
+#[derive(Debug, Clone)]
+pub struct ApplicationFee {
+    pub(in crate::dev) id: Id<ApplicationFee>,
+    pub(in crate::dev) charge: Id<Charge>,
+    pub(in crate::dev) created: i64,
+    pub(in crate::dev) amount: i64,
+    pub(in crate::dev) amount_refunded: i64,
 }
 
 /// A refund.
@@ -132,6 +168,7 @@ pub struct Refund {
     pub(in crate::dev) reference: Option<String>,
     /// When the buyer was asked for bank details.
     pub(in crate::dev) details_asked: Option<i64>,
+    pub(in crate::dev) transfer_reversal: Option<String>,
 }
 
 /// A dispute, of whatever kind.

@@ -102,6 +102,7 @@ impl Account {
     /// The merchant captures so much of an authorization, and releases the rest.
     pub fn capture(&mut self, by: &Cause, charge: &Id<Charge>, amount: i64) {
         let (entry, now) = (self.ids.mint("txn_3"), self.now);
+        self.share_out(charge, amount);
         self.change(charge, by, &["charge.captured"], |charge| {
             charge.captured = true;
             charge.captured_at = Some(now);
@@ -223,8 +224,13 @@ impl Account {
             disputed: false,
             decline: None,
             balance_transaction,
+            transfer: None,
+            application_fee: None,
         });
         self.get_mut(intent).latest_charge = Some(charge.clone());
+        if captured {
+            self.share_out(&charge, amount_captured);
+        }
         charge
     }
 

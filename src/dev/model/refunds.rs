@@ -24,6 +24,17 @@ pub struct NewRefund {
     pub reason: Option<&'static str>,
     /// How far Stripe gets with it at once.
     pub status: FirstStatus,
+    /// What of the charge's sharing is undone.
+    pub undo: Undo,
+}
+
+/// What a refund undoes of a charge that was shared over Connect, in proportion to its amount.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Undo {
+    /// `reverse_transfer`
+    pub transfer: bool,
+    /// `refund_application_fee`
+    pub fee: bool,
 }
 
 /// How far Stripe gets with a new refund at once.
@@ -40,7 +51,7 @@ pub enum FirstStatus {
 impl Account {
     /// The merchant refunds a part or all of a charge.
     pub fn create_refund(&mut self, by: &Cause, new: NewRefund) -> Id<Refund> {
-        let NewRefund { charge, amount, metadata, reason, status } = new;
+        let NewRefund { charge, amount, metadata, reason, status, undo } = new;
         let mut refund = self.new_refund(&charge, amount, metadata);
         refund.reason = reason;
         match status {
@@ -49,6 +60,12 @@ impl Account {
             FirstStatus::RequiresAction => (refund.status, refund.details_asked) = ("requires_action", Some(self.now)),
         }
         let refund = self.insert(refund);
+        if undo.transfer {
+            self.reverse_transfer(by, &refund);
+        }
+        if undo.fee {
+            self.refund_fee(by, &refund);
+        }
         self.emit(&refund, by, "refund.created");
         self.change(&charge, by, &["charge.refunded"], |charge| charge.amount_refunded += amount);
         refund
@@ -121,6 +138,7 @@ impl Account {
             failure_balance_transaction: None,
             reference: None,
             details_asked: None,
+            transfer_reversal: None,
         }
     }
 

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::super::Account;
 use super::super::objects::{Charge, Purchase};
 use super::super::people::{Card, Method};
-use super::{address, with_nulls};
+use super::connect::shown_by_charge;
+use super::{address, with, with_nulls};
 
 const NULL_FIELDS: &[&str] = &[
     "application",
@@ -72,7 +73,7 @@ pub(in crate::dev::model) fn charge(account: &Account, charge: &Charge) -> Value
         "refunded": charge.amount_refunded == amount,
         "status": charge.status,
     });
-    with_nulls(object, NULL_FIELDS)
+    with(with_nulls(object, NULL_FIELDS), shown_by_charge(charge))
 }
 
 fn billing_details(account: &Account, purchase: &Purchase) -> Value {
