@@ -1,18 +1,19 @@
-//! One account of the world, and what the calendar brings about in it: refunds that settle or fail, disputes that nobody
-//! answers, and what a test token does once it has paid.
+//! One account of the world: what a test token does once it has paid, and what Stripe does by itself when a charge was
+//! disputed or refunded. What the clock brings about is in `calendar`.
 
 use std::collections::HashMap;
 
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use crate::dev::model::objects::{Charge, Dispute, Refund};
-use crate::dev::model::{Account, FRAUDULENT, Id, NOT_RECEIVED};
+use crate::dev::model::objects::{Charge, Dispute, Intent, Refund, Review, Warning};
+use crate::dev::model::{Account, Cause, FRAUDULENT, FirstStatus, Id, Method, NOT_RECEIVED};
 
 /// How long a refund of a test token waits before it settles or fails, in seconds.
 const REFUND_WAITS: i64 = 60;
-/// How long an inquiry stays open without becoming a chargeback.
-const INQUIRY: i64 = 120 * 86_400;
+
+/// What Stripe answers in when nothing else is asked for.
+pub(super) const VERSION: &str = "2026-10-28.endive";
 
 /// One account: its objects, and what the model does not know about them.
 #[derive(Debug)]
@@ -24,7 +25,11 @@ pub(super) struct Books {
     /// How many of the account's events were handed to the webhooks.
     pub(super) handed_over: usize,
     /// What the clock brings about, with its time.
-    due: Vec<(i64, Due)>,
+    pub(super) due: Vec<(i64, Due)>,
+    /// How far new refunds get at once, whatever was paid with.
+    pub(super) new_refunds: Option<FirstStatus>,
+    /// The API version of requests that name none, and of what nobody asked for.
+    pub(super) version: String,
 }
 
 /// An uploaded file.
@@ -60,7 +65,7 @@ impl File {
 
 /// Something that happens at its time.
 #[derive(Debug, Clone)]
-enum Due {
+pub(super) enum Due {
     /// A pending refund succeeds.
     Settle(Id<Refund>),
     /// A refund that had succeeded fails.
@@ -76,6 +81,8 @@ pub(super) enum Token {
     Declined,
     /// Paid by bank transfer: a refund asks the buyer for bank details.
     Transfer,
+    /// Paid by Klarna.
+    Klarna,
     /// The buyer disputes it at once, for this reason.
     Disputes(&'static str),
     /// The buyer's bank inquires at once.
@@ -89,7 +96,7 @@ pub(super) enum Token {
 }
 
 /// The payment methods that can be used, with what they do. Those of `pm_double` are the double's own.
-pub(super) const TOKENS: [(&str, Token); 10] = [
+pub(super) const TOKENS: [(&str, Token); 11] = [
     ("pm_card_visa", Token::Pays),
     ("pm_card_chargeDeclined", Token::Declined),
     ("pm_card_chargeDeclinedInsufficientFunds", Token::Declined),
@@ -100,11 +107,20 @@ pub(super) const TOKENS: [(&str, Token); 10] = [
     ("pm_card_refundFail", Token::RefundFails),
     ("pm_card_pendingRefund", Token::RefundWaits),
     ("pm_double_bankTransfer", Token::Transfer),
+    ("pm_double_klarna", Token::Klarna),
 ];
 
 impl Books {
     pub(super) fn new(account: Account) -> Self {
-        Self { account, tokens: HashMap::new(), files: IndexMap::new(), handed_over: 0, due: Vec::new() }
+        Self {
+            account,
+            tokens: HashMap::new(),
+            files: IndexMap::new(),
+            handed_over: 0,
+            due: Vec::new(),
+            new_refunds: None,
+            version: VERSION.to_owned(),
+        }
     }
 
     /// What follows at once when a charge has been captured.
@@ -120,8 +136,10 @@ impl Books {
             }
             Token::Inquires => {
                 self.account.open_inquiry(charge, amount, FRAUDULENT);
+                self.settle(charge);
             }
-            Token::Pays | Token::Declined | Token::Transfer | Token::RefundFails | Token::RefundWaits => {}
+            Token::Pays | Token::Declined | Token::Transfer | Token::Klarna => {}
+            Token::RefundFails | Token::RefundWaits => {}
         }
     }
 
@@ -134,6 +152,7 @@ impl Books {
         }
         let dispute = self.account.open_dispute(charge, amount, reason);
         self.account.funds_withdrawn(&dispute);
+        self.settle(charge);
         dispute
     }
 
@@ -142,52 +161,64 @@ impl Books {
         let due = match token {
             Token::RefundFails => Due::Fail(refund.clone()),
             Token::RefundWaits => Due::Settle(refund.clone()),
-            Token::Pays | Token::Declined | Token::Transfer => return,
+            Token::Pays | Token::Declined | Token::Transfer | Token::Klarna => return,
             Token::Disputes(_) | Token::Inquires | Token::DisputesTwice => return,
         };
         self.due.push((self.account.now + REFUND_WAITS, due));
     }
 
-    /// Lets everything happen until this time, each at its own.
-    pub(super) fn live_until(&mut self, now: i64) {
-        let (mut due, later): (Vec<_>, Vec<_>) = self.due.drain(..).partition(|(at, _)| *at <= now);
-        self.due = later;
-        due.sort_by_key(|(at, _)| *at);
-        for (at, what) in due {
-            self.account.now = at;
-            self.happen(&what);
-        }
-        self.end_disputes(now);
-        self.account.now = now;
-    }
-
-    /// Nothing happens to a refund that has gone another way meanwhile.
-    fn happen(&mut self, what: &Due) {
-        match what {
-            Due::Settle(refund) if self.account.get(refund).status == "pending" => self.account.settle_refund(refund),
-            Due::Fail(refund) if self.account.get(refund).status == "succeeded" => {
-                self.account.fail_refund(refund, "declined");
-            }
-            Due::Settle(_) | Due::Fail(_) => {}
-        }
-    }
-
-    /// Chargebacks that nobody answered in time are lost, old inquiries closed.
-    fn end_disputes(&mut self, now: i64) {
-        let is_open = |it: &&Dispute| it.status == "needs_response" || it.status.starts_with("warning_");
-        let open: Vec<Dispute> = self.account.list::<Dispute>().filter(is_open).cloned().collect();
-        for dispute in open {
-            let deadline = dispute.due_by.unwrap_or(i64::MAX);
-            if dispute.status == "needs_response" && deadline < now {
-                self.account.now = deadline + 1;
-                self.account.lose(&dispute.id);
-            } else if dispute.status.starts_with("warning_")
-                && dispute.status != "warning_closed"
-                && dispute.created + INQUIRY <= now
-            {
-                self.account.now = dispute.created + INQUIRY;
-                self.account.close_inquiry(&dispute.id);
+    /// What Stripe ends by itself once a charge was disputed, refunded or let go: inquiries, warnings and reviews.
+    pub(super) fn settle(&mut self, id: &Id<Charge>) {
+        self.settle_inquiries(id);
+        let charge = self.account.get(id);
+        let (all, disputed) = (charge.captured && charge.left() == 0, charge.disputed);
+        let canceled = self.account.get::<Intent>(&charge.payment_intent).status == "canceled";
+        let as_fraud = self.account.list::<Refund>().any(|it| it.charge == *id && it.reason == Some(FRAUDULENT));
+        if all || disputed {
+            let warnings = self.account.list::<Warning>().filter(|it| it.charge == *id && it.actionable);
+            for warning in warnings.map(|warning| warning.id.clone()).collect::<Vec<_>>() {
+                self.account.settle_warning(&warning);
             }
         }
+        let reason = match (disputed, all, canceled) {
+            (true, _, _) => "disputed",
+            (_, true, _) if as_fraud => "refunded_as_fraud",
+            (_, true, _) => "refunded",
+            (_, _, true) => "canceled",
+            (false, false, false) => return,
+        };
+        let reviews = self.account.list::<Review>().filter(|it| it.charge == *id && it.closed_reason.is_none());
+        for review in reviews.map(|review| review.id.clone()).collect::<Vec<_>>() {
+            self.account.close_review(&Cause::Stripe, &review, reason);
+        }
+    }
+
+    /// Refunds end inquiries: of a card when nothing is left, of Klarna when the disputed amount was refunded.
+    fn settle_inquiries(&mut self, id: &Id<Charge>) {
+        let charge = self.account.get(id);
+        let klarna = matches!(self.account.paid_with(id), Method::Klarna);
+        let refunded = |it: &Dispute| charge.amount_refunded - it.refunded_before;
+        let is_settled = |it: &Dispute| charge.left() == 0 || klarna && refunded(it) >= it.amount;
+        let open = |it: &&Dispute| it.charge == *id && it.case_type == "inquiry" && it.status != "warning_closed";
+        let settled = self.account.list::<Dispute>().filter(open).filter(|it| is_settled(it));
+        for inquiry in settled.map(|dispute| dispute.id.clone()).collect::<Vec<_>>() {
+            self.account.close_inquiry(&inquiry);
+        }
+    }
+
+    /// Whether a request of this version, of the account's own if none, is of the time when Stripe made a refund of what a
+    /// hold let go.
+    pub(super) fn is_before_2025(&self, version: Option<&str>) -> bool {
+        version.unwrap_or(&self.version) < "2025-03-31"
+    }
+
+    /// Nobody captured an authorization in time.
+    pub(super) fn expire(&mut self, charge: &Id<Charge>) {
+        if self.is_before_2025(None) {
+            self.account.expire_before_2025(charge);
+        } else {
+            self.account.expire(charge);
+        }
+        self.settle(charge);
     }
 }

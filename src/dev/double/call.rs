@@ -105,7 +105,7 @@ impl Call {
         let cause = Cause::Request { id: id.to_owned(), idempotency_key: self.idempotency_key.clone() };
         let (method, path, account) = (self.method.as_str(), self.path.as_str(), self.account());
         let (params, upload) = (Params::read(&self.params), self.upload.as_ref());
-        routes::run(world, Operation { method, path, account, cause, params, upload })
+        routes::run(world, Operation { method, path, account, cause, version: self.version.as_deref(), params, upload })
     }
 
     /// Checks the API key and the account, then the idempotency key.

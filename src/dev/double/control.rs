@@ -13,6 +13,7 @@ use super::faults::Fault;
 use super::keys::Standing;
 use super::webhooks::{Behaviour, Endpoint};
 use super::world::{Clock, World};
+use crate::dev::model::FirstStatus;
 use crate::dev::model::objects::Refund;
 
 /// The list of operations, returned by `GET /_double`.
@@ -21,15 +22,15 @@ const USAGE: [&str; 15] = [
     "POST /_double/clock {advance: SECONDS} or {stop_at: UNIX}",
     "POST /_double/accounts {id}",
     "POST /_double/keys {key, standing: expired} or {key, standing: restricted, permissions: [...]}",
-    "POST /_double/settings {list_lag: SECONDS}",
+    "POST /_double/settings {list_lag: SECONDS, new_refunds, api_version}",
     "POST /_double/faults {path, kind, method, count, skip, millis, should_retry, retry_after, status, code}",
     "GET and DELETE /_double/faults",
     "GET /_double/webhooks",
     "POST /_double/webhooks {url, secrets, scope, payload, enabled_events}",
-    "POST /_double/webhooks/behaviour {hold, lose, copies, delay}",
+    "POST /_double/webhooks/behaviour {hold, lose, lose_all, copies, delay}",
     "POST /_double/webhooks/release {shuffle: SEED}",
-    "POST /_double/webhooks/resend {event, account}",
-    "POST /_double/bank {happens, id, amount, reason, account}",
+    "POST /_double/webhooks/resend {event, account} or {} for all that no endpoint has",
+    "POST /_double/bank {happens, id, amount, reason, payment_method, account}",
     "GET /_double/requests?method=&path= and GET /_double/effects",
     "POST /_double/reset {seed, livemode}",
 ];
@@ -65,7 +66,21 @@ struct OpenAccount {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Settings {
-    list_lag: i64,
+    list_lag: Option<i64>,
+    new_refunds: Option<NewRefunds>,
+    api_version: Option<String>,
+}
+
+/// How far new refunds of all accounts get at once.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum NewRefunds {
+    /// As the payment method says.
+    ByMethod,
+    Pending,
+    /// Pending, since the balance is too low.
+    InsufficientFunds,
+    RequiresAction,
 }
 
 #[derive(Deserialize)]
@@ -77,7 +92,7 @@ struct Release {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Resend {
-    event: String,
+    event: Option<String>,
     #[serde(default)]
     account: String,
 }
@@ -139,7 +154,7 @@ fn act(world: &mut World, method: &str, path: &str, given: Value, wall: i64) -> 
             Ok(json!({}))
         }
         ("POST", "/settings") => {
-            world.list_lag = read::<Settings>(given)?.list_lag;
+            set(world, read(given)?);
             Ok(json!({}))
         }
         ("POST", "/faults") => {
@@ -159,6 +174,22 @@ fn act(world: &mut World, method: &str, path: &str, given: Value, wall: i64) -> 
         }
         ("POST", _) if path.starts_with("/webhooks") => webhooks(world, path, given, wall),
         _ => Err(unknown()),
+    }
+}
+
+fn set(world: &mut World, settings: Settings) {
+    let Settings { list_lag, new_refunds, api_version } = settings;
+    world.list_lag = list_lag.unwrap_or(world.list_lag);
+    for books in world.books.values_mut() {
+        if let Some(new_refunds) = &new_refunds {
+            books.new_refunds = match new_refunds {
+                NewRefunds::ByMethod => None,
+                NewRefunds::Pending => Some(FirstStatus::Pending("processing")),
+                NewRefunds::InsufficientFunds => Some(FirstStatus::Pending("insufficient_funds")),
+                NewRefunds::RequiresAction => Some(FirstStatus::RequiresAction),
+            };
+        }
+        books.version = api_version.clone().unwrap_or_else(|| books.version.clone());
     }
 }
 
@@ -186,8 +217,13 @@ fn webhooks(world: &mut World, path: &str, given: Value, wall: i64) -> Result<Va
         "/webhooks/resend" => {
             let Resend { event, account } = read(given)?;
             let books = world.books.get(&account).ok_or("there is no such account")?;
-            let found = events::find(books, &event).ok_or("there is no such event")?;
-            world.hooks.resend(&account, found, wall);
+            match event {
+                Some(event) => {
+                    let found = events::find(books, &event).ok_or("there is no such event")?;
+                    world.hooks.resend(&account, found, wall);
+                }
+                None => world.hooks.resend_lost(&account, books.account.events(), wall),
+            }
             Ok(json!({ "pending": world.hooks.pending() }))
         }
         _ => Err(unknown()),

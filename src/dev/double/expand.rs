@@ -41,6 +41,9 @@ fn named(account: &Account, field: &str, id: &str) -> Option<Value> {
     match field {
         "charge" | "latest_charge" => show::<Charge>(account, id),
         "payment_intent" => show::<Intent>(account, id),
+        "source" => {
+            show::<Charge>(account, id).or_else(|| show::<Refund>(account, id)).or_else(|| show::<Dispute>(account, id))
+        }
         "dispute" => show::<Dispute>(account, id),
         "transfer" => show::<Transfer>(account, id),
         "application_fee" => show::<ApplicationFee>(account, id),

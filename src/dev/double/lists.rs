@@ -15,6 +15,10 @@ pub(super) trait Resource: Object {
     const URL: &'static str;
     /// The filters by parent, such as `charge`.
     const FILTERS: &'static [&'static str];
+    /// Whether the list shows it.
+    fn is_listed(&self) -> bool {
+        true
+    }
     /// The parent that a filter is about.
     fn parent<'a>(&'a self, account: &'a Account, filter: &str) -> Option<&'a str>;
 }
@@ -58,7 +62,19 @@ resource!(Transfer, "transfer", "/v1/transfers", ["destination"], |it, _account,
 resource!(ApplicationFee, "application_fee", "/v1/application_fees", ["charge"], |it, _account, _filter| {
     Some(it.charge.as_str())
 });
-resource!(Review, "review", "/v1/reviews", [], |_it, _account, _filter| None);
+
+impl Resource for Review {
+    const NOUN: &'static str = "review";
+    const URL: &'static str = "/v1/reviews";
+    const FILTERS: &'static [&'static str] = &[];
+    /// Open ones only.
+    fn is_listed(&self) -> bool {
+        self.closed_reason.is_none()
+    }
+    fn parent<'a>(&'a self, _account: &'a Account, _filter: &str) -> Option<&'a str> {
+        None
+    }
+}
 
 /// A charge or its intent.
 fn of<'a>(charge: &'a Id<Charge>, account: &'a Account, filter: &str) -> Option<&'a str> {
@@ -155,7 +171,8 @@ pub(super) fn list<T: Resource>(account: &Account, until: i64, mut params: Param
     }
     params.finish()?;
     let wanted = |object: &&T| {
-        object.created() <= until
+        object.is_listed()
+            && object.created() <= until
             && page.wants(object.created())
             && filters.iter().all(|(filter, id)| object.parent(account, filter) == Some(id))
     };

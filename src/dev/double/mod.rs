@@ -8,12 +8,14 @@
 //! |---|---|
 //! | `server`, `wire`, `call` | connections and webhooks; requests and answers as HTTP has them; one request from its log entry to its answer |
 //! | `routes`, `params`, `lists`, `expand`, `refusal` | the API's conventions: paths, parameters, pages, errors |
-//! | `payments`, `refunds`, `disputes`, `evidence`, `files`, `events`, `thin` | the operations, one file for each family |
-//! | `world`, `books`, `keys`, `idempotency`, `requests`, `webhooks`, `faults` | what it knows |
+//! | `payments`, `sessions`, `refunds`, `disputes`, `evidence`, `files`, `balance`, `events`, `thin` | the operations, one file for each family |
+//! | `world`, `books`, `calendar`, `keys`, `idempotency`, `requests`, `webhooks`, `faults` | what it knows |
 //! | `control`, `bank` | the control API |
 
+mod balance;
 mod bank;
 mod books;
+mod calendar;
 mod call;
 mod control;
 mod disputes;
@@ -32,6 +34,7 @@ mod refusal;
 mod requests;
 mod routes;
 mod server;
+mod sessions;
 mod thin;
 mod webhooks;
 mod wire;

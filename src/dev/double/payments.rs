@@ -33,12 +33,22 @@ pub(super) fn create(books: &mut Books, by: &Cause, mut params: Params) -> Answe
     let token = take_token(&mut params)?;
     let share = take_share(books, &mut params, amount)?;
     params.finish()?;
+    let purchase = Purchase { description, ..new_purchase(books, (amount, currency), metadata, share) };
+    let intent = books.account.create_intent(by, purchase, capture);
+    if confirm { pay(books, by, &intent, token) } else { Ok(books.account.show(&intent)) }
+}
+
+/// What a new buyer pays for, by a Visa card unless they choose otherwise.
+pub(super) fn new_purchase(
+    books: &mut Books,
+    (amount, currency): (i64, String),
+    metadata: Metadata,
+    share: Share,
+) -> Purchase {
     let buyer = &BUYERS[books.account.ids.below(BUYERS.len())];
     let customer = books.account.create_customer(buyer);
     let payment_method = books.account.create_payment_method(Method::Card(VISA));
-    let purchase = Purchase { amount, currency, metadata, description, customer, payment_method, share };
-    let intent = books.account.create_intent(by, purchase, capture);
-    if confirm { pay(books, by, &intent, token) } else { Ok(books.account.show(&intent)) }
+    Purchase { amount, currency, metadata, description: String::new(), customer, payment_method, share }
 }
 
 /// `POST /v1/payment_intents/:id`
@@ -67,8 +77,8 @@ pub(super) fn confirm(books: &mut Books, by: &Cause, id: &str, mut params: Param
     pay(books, by, &id, token)
 }
 
-/// `POST /v1/payment_intents/:id/capture`
-pub(super) fn capture(books: &mut Books, by: &Cause, id: &str, mut params: Params) -> Answer {
+/// `POST /v1/payment_intents/:id/capture`, in the manner of the request's version.
+pub(super) fn capture(books: &mut Books, by: &Cause, id: &str, version: Option<&str>, mut params: Params) -> Answer {
     let asked = params.positive("amount_to_capture")?;
     params.finish()?;
     let id = in_state(books, id, &["requires_capture"], "captured")?;
@@ -78,18 +88,28 @@ pub(super) fn capture(books: &mut Books, by: &Cause, id: &str, mut params: Param
     let charge = charge.filter(|_| amount <= all).ok_or_else(|| {
         Refusal::invalid("amount_too_large", "amount_to_capture", "The amount is larger than what was authorized.")
     })?;
-    books.account.capture(by, &charge, amount);
+    if amount < all && books.is_before_2025(version) {
+        books.account.capture_before_2025(by, &charge, amount);
+    } else {
+        books.account.capture(by, &charge, amount);
+    }
     books.captured(&charge);
     Ok(books.account.show(&id))
 }
 
-/// `POST /v1/payment_intents/:id/cancel`
-pub(super) fn cancel(books: &mut Books, by: &Cause, id: &str, mut params: Params) -> Answer {
+/// `POST /v1/payment_intents/:id/cancel`, in the manner of the request's version.
+pub(super) fn cancel(books: &mut Books, by: &Cause, id: &str, version: Option<&str>, mut params: Params) -> Answer {
     params.text("cancellation_reason")?;
     params.finish()?;
     let states = ["requires_payment_method", "requires_confirmation", "requires_capture", "requires_action"];
     let id = in_state(books, id, &states, "canceled")?;
-    books.account.cancel(by, &id);
+    let intent = books.account.get(&id);
+    let held = intent.latest_charge.clone().filter(|_| intent.status == "requires_capture");
+    match &held {
+        Some(charge) if books.is_before_2025(version) => books.account.cancel_before_2025(by, charge),
+        Some(_) | None => books.account.cancel(by, &id),
+    }
+    held.iter().for_each(|charge| books.settle(charge));
     Ok(books.account.show(&id))
 }
 
@@ -110,17 +130,22 @@ fn take_token(params: &mut Params) -> Result<Token, Refusal> {
     }
     params.below("automatic_payment_methods").map(drop)?;
     params.list("payment_method_types").map(drop)?;
-    let Some(name) = params.text("payment_method")? else { return Ok(Token::Pays) };
+    token(params.text("payment_method")?.as_deref())
+}
+
+/// What a test payment method does; a Visa card's if none is named.
+pub(super) fn token(name: Option<&str>) -> Result<Token, Refusal> {
+    let Some(name) = name else { return Ok(Token::Pays) };
     let known = TOKENS.iter().find(|(token, _)| *token == name);
     known.map(|(_, token)| *token).ok_or_else(|| {
         let known = TOKENS.map(|(token, _)| token).join(", ");
-        let missing = Refusal::missing("PaymentMethod", "payment_method", &name);
+        let missing = Refusal::missing("PaymentMethod", "payment_method", name);
         Refusal { status: 400, message: format!("{}; known here: {known}", missing.message), ..missing }
     })
 }
 
-/// How the payment is shared over Connect.
-fn take_share(books: &Books, params: &mut Params, amount: i64) -> Result<Share, Refusal> {
+/// Takes how the payment is shared over Connect.
+pub(super) fn take_share(books: &Books, params: &mut Params, amount: i64) -> Result<Share, Refusal> {
     let application_fee = params.positive("application_fee_amount")?;
     let mut data = params.below("transfer_data")?;
     let (destination, transfer_amount) = (data.text("destination")?, data.positive("amount")?);
@@ -149,8 +174,11 @@ fn take_share(books: &Books, params: &mut Params, amount: i64) -> Result<Share, 
     }
 }
 
-fn pay(books: &mut Books, by: &Cause, id: &Id<Intent>, token: Token) -> Answer {
+pub(super) fn pay(books: &mut Books, by: &Cause, id: &Id<Intent>, token: Token) -> Answer {
     let account = &mut books.account;
+    if token == Token::Klarna {
+        account.choose_method(id, Method::Klarna);
+    }
     let charge = match (token, account.get(id).capture) {
         (Token::Declined, _) => return decline(books, by, id),
         (Token::Transfer, _) => {

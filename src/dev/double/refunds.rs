@@ -27,11 +27,13 @@ pub(super) fn create(books: &mut Books, by: &Cause, mut params: Params) -> Answe
     let amount = refundable(books, &charge, amount)?;
     check_undo(books.account.get(&charge), undo)?;
     let token = books.tokens.get(charge.as_str()).copied().unwrap_or(Token::Pays);
-    let status = first_status(books.account.get(&charge), token);
+    let status = books.new_refunds.unwrap_or_else(|| first_status(books.account.get(&charge), token));
     let new = NewRefund { charge: charge.clone(), amount, metadata, reason, status, undo };
     let refund = books.account.create_refund(by, new);
-    books.plan_refund(&refund, token);
-    settle_inquiries(books, &charge);
+    if books.new_refunds.is_none() {
+        books.plan_refund(&refund, token);
+    }
+    books.settle(&charge);
     Ok(books.account.show(&refund))
 }
 
@@ -96,7 +98,7 @@ fn refundable(books: &Books, id: &Id<Charge>, asked: Option<i64>) -> Result<i64,
         let message = format!("Charge {id} has been charged back; cannot issue a refund.");
         return Err(Refusal::forbidden("charge_disputed", message));
     }
-    let left = charge.amount_captured - charge.amount_refunded;
+    let left = charge.left();
     if left == 0 {
         let message = format!("Charge {id} has already been refunded.");
         return Err(Refusal::forbidden("charge_already_refunded", message));
@@ -131,20 +133,7 @@ fn first_status(charge: &Charge, token: Token) -> FirstStatus {
         _ if charge.status == "pending" => FirstStatus::Pending("charge_pending"),
         Token::RefundWaits => FirstStatus::Pending("processing"),
         Token::Transfer => FirstStatus::RequiresAction,
-        Token::Pays | Token::Declined | Token::Disputes(_) => FirstStatus::Succeeded,
+        Token::Pays | Token::Declined | Token::Disputes(_) | Token::Klarna => FirstStatus::Succeeded,
         Token::Inquires | Token::DisputesTwice | Token::RefundFails => FirstStatus::Succeeded,
-    }
-}
-
-/// A full refund ends the inquiries about a charge.
-fn settle_inquiries(books: &mut Books, id: &Id<Charge>) {
-    let charge = books.account.get(id);
-    if charge.amount_refunded < charge.amount_captured {
-        return;
-    }
-    let open = |it: &&Dispute| it.charge == *id && it.case_type == "inquiry" && it.status != "warning_closed";
-    let open: Vec<_> = books.account.list::<Dispute>().filter(open).map(|dispute| dispute.id.clone()).collect();
-    for inquiry in open {
-        books.account.close_inquiry(&inquiry);
     }
 }

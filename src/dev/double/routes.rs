@@ -6,7 +6,7 @@ use super::lists::{self, Resource};
 use super::params::Params;
 use super::refusal::{Answer, Refusal};
 use super::world::World;
-use super::{disputes, events, expand, payments, refunds};
+use super::{balance, disputes, events, expand, payments, refunds, sessions};
 use crate::dev::model::objects::{ApplicationFee, Charge, Dispute, Intent, Refund, Review, Session, Transfer, Warning};
 use crate::dev::model::{Account, Cause};
 
@@ -18,6 +18,8 @@ pub(super) struct Operation<'a> {
     /// The account that it is about.
     pub(super) account: &'a str,
     pub(super) cause: Cause,
+    /// The `Stripe-Version` of the request.
+    pub(super) version: Option<&'a str>,
     pub(super) params: Params,
     pub(super) upload: Option<&'a Upload>,
 }
@@ -65,7 +67,7 @@ fn parts(path: &str) -> Vec<&str> {
 }
 
 fn write(books: &mut Books, operation: Operation<'_>) -> Answer {
-    let Operation { method, path, cause: by, params, upload, .. } = operation;
+    let Operation { method, path, cause: by, version, params, upload, .. } = operation;
     match parts(path).as_slice() {
         ["v1", "refunds"] => refunds::create(books, &by, params),
         ["v1", "refunds", id] => refunds::update(books, &by, id, params),
@@ -74,8 +76,11 @@ fn write(books: &mut Books, operation: Operation<'_>) -> Answer {
         ["v1", "payment_intents"] => payments::create(books, &by, params),
         ["v1", "payment_intents", id] => payments::update(books, id, params),
         ["v1", "payment_intents", id, "confirm"] => payments::confirm(books, &by, id, params),
-        ["v1", "payment_intents", id, "capture"] => payments::capture(books, &by, id, params),
-        ["v1", "payment_intents", id, "cancel"] => payments::cancel(books, &by, id, params),
+        ["v1", "payment_intents", id, "capture"] => payments::capture(books, &by, id, version, params),
+        ["v1", "payment_intents", id, "cancel"] => payments::cancel(books, &by, id, version, params),
+        ["v1", "checkout", "sessions"] => sessions::create(books, params),
+        ["v1", "checkout", "sessions", id, "expire"] => sessions::expire(books, &by, id, params),
+        ["v1", "reviews", id, "approve"] => sessions::approve(books, &by, id, params),
         ["v1", "disputes", id] => disputes::update(books, &by, id, params),
         ["v1", "disputes", id, "close"] => disputes::close(books, &by, id, params),
         ["v1", "files"] => files::create(books, upload, params),
@@ -91,6 +96,8 @@ fn read(world: &World, operation: Operation<'_>) -> Answer {
     match parts(path).as_slice() {
         ["v1", "files"] => files::list(books, params),
         ["v1", "files", id] => files::retrieve(books, id, params),
+        ["v1", "balance_transactions"] => balance::list(&books.account, until, params),
+        ["v1", "balance_transactions", id] => balance::retrieve(&books.account, id, params),
         ["v1", "events"] => events::list(books, hooks, until, params),
         ["v1", "events", id] => events::retrieve(books, id, params),
         ["v2", "core", "events", id] => events::retrieve_thin(books, id, params),

@@ -41,6 +41,7 @@ pub(super) use payments::DECLINED;
 pub(super) use people::{AMEX, BUYERS, CARTES_BANCAIRES, MASTERCARD, VISA};
 pub use people::{Buyer, Card, Method};
 pub use refunds::{FirstStatus, NewRefund, Undo};
+pub use render::Line;
 
 /// Objects of one kind by id, in the order in which they were created.
 type Objects<T> = IndexMap<String, T>;
@@ -188,10 +189,15 @@ impl Account {
         self.get(id).render(self)
     }
 
-    /// The entry of the balance with this id as Stripe's JSON: of a charge or a refund. Disputes show theirs themselves.
+    /// The entries of the balance: of charges first, then of refunds and disputes.
+    pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+        render::lines(self)
+    }
+
+    /// The entry of the balance with this id as Stripe's JSON.
     #[must_use]
     pub fn show_entry(&self, id: &str) -> Option<Value> {
-        render::entry(self, id)
+        self.lines().find(|line| line.id() == id).map(|line| line.render(self))
     }
 
     /// The events so far, in the order in which they happened.
@@ -217,6 +223,12 @@ impl Account {
         let id = self.mint("pm_1");
         self.payment_methods.insert(id.to_string(), PaymentMethod { method });
         id
+    }
+
+    /// What a charge was paid with.
+    #[must_use]
+    pub fn paid_with(&self, charge: &Id<Charge>) -> Method {
+        self.method_of(&self.get(charge).purchase)
     }
 
     fn method_of(&self, purchase: &Purchase) -> Method {

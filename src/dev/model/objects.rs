@@ -122,6 +122,8 @@ pub struct Charge {
     pub(in crate::dev) amount_captured: i64,
     /// As Stripe shows it: live refunds and what was authorized but released.
     pub(in crate::dev) amount_refunded: i64,
+    /// What of `amount_refunded` was authorized, but never captured.
+    pub(in crate::dev) amount_released: i64,
     pub(in crate::dev) disputed: bool,
     pub(in crate::dev) decline: Option<Decline>,
     pub(in crate::dev) balance_transaction: Option<String>,
@@ -169,6 +171,9 @@ pub struct Refund {
     /// When the buyer was asked for bank details.
     pub(in crate::dev) details_asked: Option<i64>,
     pub(in crate::dev) transfer_reversal: Option<String>,
+    /// When the entries of the balance were made: of the refund, and of its failure.
+    pub(in crate::dev) entered_at: Option<i64>,
+    pub(in crate::dev) failed_at: Option<i64>,
 }
 
 /// A dispute, of whatever kind.
@@ -187,6 +192,8 @@ pub struct Dispute {
     pub(in crate::dev) evidence: Map<String, Value>,
     pub(in crate::dev) metadata: Metadata,
     pub(in crate::dev) submission_count: u32,
+    /// The charge's `amount_refunded` when the dispute began.
+    pub(in crate::dev) refunded_before: i64,
     pub(in crate::dev) is_charge_refundable: bool,
     pub(in crate::dev) entries: Vec<Entry>,
 }

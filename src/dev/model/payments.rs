@@ -26,6 +26,11 @@ impl Account {
         self.insert(Session { id, created: self.now, purchase, payment_intent: None, status, payment_status })
     }
 
+    /// Nobody paid on a checkout page in time, or the merchant closed it.
+    pub fn expire_session(&mut self, by: &Cause, session: &Id<Session>) {
+        self.change(session, by, &["checkout.session.expired"], |session| session.status = "expired");
+    }
+
     /// The buyer pays on a checkout page for the first time: Stripe makes the intent for it.
     pub fn start_payment(&mut self, by: &Cause, session: &Id<Session>) -> Id<Intent> {
         let intent = self.create_intent(by, self.get(session).purchase.clone(), Capture::Automatic);
@@ -202,7 +207,9 @@ impl Account {
     fn release(&mut self, by: &Cause, charge: &Id<Charge>, amount: i64, reason: Option<&'static str>) {
         let refund = Refund { reason, ..self.new_refund(charge, amount, Metadata::new()) };
         let refund = self.insert(refund);
-        self.get_mut(charge).amount_refunded += amount;
+        let charge = self.get_mut(charge);
+        charge.amount_refunded += amount;
+        charge.amount_released += amount;
         self.emit(&refund, by, "refund.created");
     }
 
@@ -221,6 +228,7 @@ impl Account {
             captured_at: captured.then_some(self.now),
             amount_captured,
             amount_refunded: 0,
+            amount_released: 0,
             disputed: false,
             decline: None,
             balance_transaction,
@@ -266,6 +274,13 @@ impl Account {
 
     fn intent_of(&self, charge: &Id<Charge>) -> Id<Intent> {
         self.get(charge).payment_intent.clone()
+    }
+}
+
+impl Charge {
+    /// What of the captured money is not refunded.
+    pub(in crate::dev) fn left(&self) -> i64 {
+        self.amount_captured - (self.amount_refunded - self.amount_released)
     }
 }
 

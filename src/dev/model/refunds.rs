@@ -55,7 +55,10 @@ impl Account {
         let mut refund = self.new_refund(&charge, amount, metadata);
         refund.reason = reason;
         match status {
-            FirstStatus::Succeeded => refund.balance_transaction = Some(self.ids.mint("txn_3")),
+            FirstStatus::Succeeded => {
+                refund.balance_transaction = Some(self.ids.mint("txn_3"));
+                refund.entered_at = Some(self.now);
+            }
             FirstStatus::Pending(reason) => (refund.status, refund.pending_reason) = ("pending", Some(reason)),
             FirstStatus::RequiresAction => (refund.status, refund.details_asked) = ("requires_action", Some(self.now)),
         }
@@ -95,10 +98,11 @@ impl Account {
 
     /// A pending refund succeeds.
     pub fn settle_refund(&mut self, refund: &Id<Refund>) {
-        let entry = self.ids.mint("txn_3");
+        let (entry, now) = (self.ids.mint("txn_3"), self.now);
         self.change(refund, &Cause::Stripe, UPDATED, |refund| {
             refund.status = "succeeded";
             refund.pending_reason = None;
+            refund.entered_at = Some(now);
             refund.balance_transaction = Some(entry);
         });
     }
@@ -139,6 +143,8 @@ impl Account {
             reference: None,
             details_asked: None,
             transfer_reversal: None,
+            entered_at: None,
+            failed_at: None,
         }
     }
 
@@ -149,8 +155,9 @@ impl Account {
         kinds: &[&'static str],
         (status, failure_reason): (&'static str, &'static str),
     ) {
-        let entry = self.ids.mint("txn_3");
+        let (entry, now) = (self.ids.mint("txn_3"), self.now);
         self.change(refund, by, kinds, |refund| {
+            refund.failed_at = Some(now);
             refund.status = status;
             refund.pending_reason = None;
             refund.failure_reason = Some(failure_reason);

@@ -111,6 +111,10 @@ fn payment_method_details(method: Method, amount: i64) -> Value {
         Method::Card(card) => json!({ "card": card_details(card, amount), "type": "card" }),
         Method::SepaDebit => json!({ "sepa_debit": debit_details(), "type": "sepa_debit" }),
         Method::BankTransfer => json!({ "customer_balance": {}, "type": "customer_balance" }),
+        Method::Klarna => json!({
+            "klarna": { "payment_method_category": "pay_later", "preferred_locale": "en-IE" },
+            "type": "klarna",
+        }),
     }
 }
 
