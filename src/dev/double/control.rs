@@ -11,19 +11,20 @@ use super::bank;
 use super::events;
 use super::faults::Fault;
 use super::keys::Standing;
+use super::requests::rates;
 use super::webhooks::{Behaviour, Endpoint};
 use super::world::{Clock, World};
 use crate::dev::model::FirstStatus;
 use crate::dev::model::objects::Refund;
 
 /// The list of operations, returned by `GET /_double`.
-const USAGE: [&str; 15] = [
+const USAGE: [&str; 16] = [
     "GET /_double/clock",
     "POST /_double/clock {advance: SECONDS} or {stop_at: UNIX}",
     "POST /_double/accounts {id}",
     "POST /_double/keys {key, standing: expired} or {key, standing: restricted, permissions: [...]}",
-    "POST /_double/settings {list_lag: SECONDS, new_refunds, api_version}",
-    "POST /_double/faults {path, kind, method, count, skip, millis, should_retry, retry_after, status, code}",
+    "POST /_double/settings {list_lag: SECONDS, rate_limit: PER_SECOND, new_refunds, api_version}",
+    "POST /_double/faults {path, kind, method, count, skip, seconds, millis, should_retry, retry_after, status, code}",
     "GET and DELETE /_double/faults",
     "GET /_double/webhooks",
     "POST /_double/webhooks {url, secrets, scope, payload, enabled_events}",
@@ -31,7 +32,8 @@ const USAGE: [&str; 15] = [
     "POST /_double/webhooks/release {shuffle: SEED}",
     "POST /_double/webhooks/resend {event, account} or {} for all that no endpoint has",
     "POST /_double/bank {happens, id, amount, reason, payment_method, account}",
-    "GET /_double/requests?method=&path= and GET /_double/effects",
+    "GET /_double/requests?method=&path= and DELETE /_double/requests",
+    "GET /_double/rates and GET /_double/effects",
     "POST /_double/reset {seed, livemode}",
 ];
 
@@ -67,6 +69,8 @@ struct OpenAccount {
 #[serde(deny_unknown_fields)]
 struct Settings {
     list_lag: Option<i64>,
+    /// 0: none.
+    rate_limit: Option<usize>,
     new_refunds: Option<NewRefunds>,
     api_version: Option<String>,
 }
@@ -134,6 +138,7 @@ fn look(world: &World, path: &str, query: &str, wall: i64) -> Option<Value> {
             "pending": world.hooks.pending(),
         })),
         "/requests" => Some(requests(world, query)),
+        "/rates" => Some(json!(rates(&world.requests))),
         "/effects" => Some(effects(world)),
         _ => None,
     }
@@ -158,11 +163,16 @@ fn act(world: &mut World, method: &str, path: &str, given: Value, wall: i64) -> 
             Ok(json!({}))
         }
         ("POST", "/faults") => {
-            world.faults.push(read::<Fault>(given)?);
+            let now = world.clock.now(wall);
+            world.faults.push(read::<Fault>(given)?.starting(now));
             Ok(json!(world.faults))
         }
         ("DELETE", "/faults") => {
             world.faults.clear();
+            Ok(json!([]))
+        }
+        ("DELETE", "/requests") => {
+            world.requests.clear();
             Ok(json!([]))
         }
         ("POST", "/bank") => happen(world, given),
@@ -178,8 +188,9 @@ fn act(world: &mut World, method: &str, path: &str, given: Value, wall: i64) -> 
 }
 
 fn set(world: &mut World, settings: Settings) {
-    let Settings { list_lag, new_refunds, api_version } = settings;
+    let Settings { list_lag, rate_limit, new_refunds, api_version } = settings;
     world.list_lag = list_lag.unwrap_or(world.list_lag);
+    world.rate_limit = rate_limit.map_or(world.rate_limit, |limit| (limit > 0).then_some(limit));
     for books in world.books.values_mut() {
         if let Some(new_refunds) = &new_refunds {
             books.new_refunds = match new_refunds {

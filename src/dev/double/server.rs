@@ -19,7 +19,7 @@ use super::faults::Kind;
 use super::webhooks::Delivery;
 use super::world::World;
 use super::{control, wire};
-use crate::app::unix_now;
+use crate::app::{self, unix_now};
 use crate::stripe::signature::{Secret, sign_with};
 
 /// The largest body that is read.
@@ -44,7 +44,7 @@ impl Double {
     /// # Errors
     /// When there can be no HTTP client.
     pub fn new(seed: u64) -> anyhow::Result<Arc<Self>> {
-        let client = crate::app::client(RECEIVER)?;
+        let client = app::client(RECEIVER)?;
         Ok(Arc::new(Self { world: Mutex::new(World::new(seed, false)), client, news: Notify::new() }))
     }
 
@@ -106,11 +106,16 @@ async fn answer(double: Arc<Double>, request: Request<Incoming>) -> io::Result<R
     tokio::spawn(run(double, call)).await.map_err(io::Error::other)?
 }
 
+/// The wall clock in milliseconds.
+fn wall_ms() -> i64 {
+    i64::try_from(app::now().unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
+}
+
 async fn run(double: Arc<Double>, call: Call) -> io::Result<Response<Body>> {
     let begun = {
         let mut world = double.current();
         let now = world.clock.now(unix_now());
-        call.begin(&mut world, now)
+        call.begin(&mut world, now, wall_ms())
     };
     if begun.fault.as_ref().is_some_and(|fault| fault.kind == Kind::Slow) {
         tokio::time::sleep(wire::wait(&begun)).await;
