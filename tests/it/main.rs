@@ -18,6 +18,7 @@ mod double_disputes;
 mod double_faults;
 mod double_happenings;
 mod double_inquiries;
+mod double_life;
 mod double_lists;
 mod double_webhooks;
 mod double_world;

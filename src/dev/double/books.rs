@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use crate::dev::model::objects::{Charge, Dispute, Intent, Refund, Review, Warning};
+use crate::dev::model::objects::{Charge, Dispute, Intent, Refund, Review, Session, Warning};
 use crate::dev::model::{Account, Cause, FRAUDULENT, FirstStatus, Id, Method, NOT_RECEIVED};
 
 /// How long a refund of a test token waits before it settles or fails, in seconds.
@@ -24,7 +24,7 @@ pub(super) struct Books {
     pub(super) files: IndexMap<String, File>,
     /// How many of the account's events were handed to the webhooks.
     pub(super) handed_over: usize,
-    /// What the clock brings about, with its time.
+    /// Refunds that the clock settles or fails, with the time.
     pub(super) due: Vec<(i64, Due)>,
     /// How far new refunds get at once, whatever was paid with.
     pub(super) new_refunds: Option<FirstStatus>,
@@ -70,6 +70,16 @@ pub(super) enum Due {
     Settle(Id<Refund>),
     /// A refund that had succeeded fails.
     Fail(Id<Refund>),
+    /// A checkout page is closed.
+    Close(Id<Session>),
+    /// An authorization expires.
+    Expire(Id<Charge>),
+    /// A chargeback is lost.
+    Lose(Id<Dispute>),
+    /// An inquiry is closed.
+    EndInquiry(Id<Dispute>),
+    /// An inquiry becomes a chargeback.
+    Escalate(Id<Dispute>),
 }
 
 /// How a payment with a test payment method goes on.

@@ -1,5 +1,5 @@
 //! What the clock brings about in an account: refunds that settle or fail, disputes that nobody answers, authorizations that
-//! nobody captures, checkout pages that nobody pays on.
+//! nobody captures, checkout pages that nobody pays on. In the order of time, as events are listed.
 
 use super::books::{Books, Due};
 use crate::dev::model::objects::{Charge, Dispute, Intent, Session};
@@ -16,17 +16,24 @@ const PAGE: i64 = DAY;
 impl Books {
     /// Lets everything happen until this time, each at its own.
     pub(super) fn live_until(&mut self, now: i64) {
-        let (mut due, later): (Vec<_>, Vec<_>) = self.due.drain(..).partition(|(at, _)| *at <= now);
-        self.due = later;
-        due.sort_by_key(|(at, _)| *at);
-        for (at, what) in due {
-            self.account.now = at;
+        while let Some((at, what)) = self.take_next(now) {
+            self.account.now = at.max(self.account.now);
             self.happen(&what);
         }
-        self.end_pages(now);
-        self.end_authorizations(now);
-        self.end_disputes(now);
         self.account.now = now;
+    }
+
+    /// What happens next. Each happening ends what made it due.
+    fn take_next(&mut self, now: i64) -> Option<(i64, Due)> {
+        let planned = self.due.iter().enumerate().map(|(place, (at, _))| (*at, place)).min();
+        let planned = planned.filter(|(at, _)| *at <= now);
+        let others = self.pages().chain(self.authorizations()).chain(self.disputes());
+        let other = others.filter(|(at, _)| *at <= now).min_by_key(|(at, _)| *at);
+        match (planned, other) {
+            (Some((at, _)), Some(other)) if other.0 < at => Some(other),
+            (Some((_, place)), _) => Some(self.due.remove(place)),
+            (None, other) => other,
+        }
     }
 
     /// Nothing happens to a refund that has gone another way meanwhile.
@@ -37,54 +44,42 @@ impl Books {
                 self.account.fail_refund(refund, "declined");
             }
             Due::Settle(_) | Due::Fail(_) => {}
-        }
-    }
-
-    fn end_pages(&mut self, now: i64) {
-        let old = |it: &&Session| it.status == "open" && it.created + PAGE <= now;
-        let old: Vec<_> = self.account.list::<Session>().filter(old).cloned().collect();
-        for session in old {
-            self.account.now = session.created + PAGE;
-            self.account.expire_session(&Cause::Stripe, &session.id);
-        }
-    }
-
-    fn end_authorizations(&mut self, now: i64) {
-        let account = &self.account;
-        let waits = |it: &&Charge| account.get::<Intent>(&it.payment_intent).status == "requires_capture";
-        let old = |it: &&Charge| !it.captured && it.status == "succeeded" && it.created + AUTHORIZATION <= now;
-        let old: Vec<_> = account.list::<Charge>().filter(old).filter(waits).cloned().collect();
-        for charge in old {
-            self.account.now = charge.created + AUTHORIZATION;
-            self.expire(&charge.id);
-        }
-    }
-
-    /// Chargebacks that nobody answered in time are lost, old inquiries closed; those of Klarna become chargebacks.
-    fn end_disputes(&mut self, now: i64) {
-        let is_open = |it: &&Dispute| {
-            it.status == "needs_response" || it.status.starts_with("warning_") && it.status != "warning_closed"
-        };
-        let open: Vec<Dispute> = self.account.list::<Dispute>().filter(is_open).cloned().collect();
-        for dispute in open {
-            let past_due = dispute.due_by.filter(|due_by| *due_by < now);
-            let klarna = matches!(self.account.paid_with(&dispute.charge), Method::Klarna);
-            match (dispute.case_type, past_due) {
-                ("inquiry", Some(due_by)) if klarna => {
-                    self.account.now = due_by + 1;
-                    self.account.escalate(&dispute.id);
-                    self.account.funds_withdrawn(&dispute.id);
-                }
-                ("inquiry", _) if dispute.created + INQUIRY <= now => {
-                    self.account.now = dispute.created + INQUIRY;
-                    self.account.close_inquiry(&dispute.id);
-                }
-                ("inquiry", _) | (_, None) => {}
-                (_, Some(due_by)) => {
-                    self.account.now = due_by + 1;
-                    self.account.lose(&dispute.id);
-                }
+            Due::Close(session) => self.account.expire_session(&Cause::Stripe, session),
+            Due::Expire(charge) => self.expire(charge),
+            Due::Lose(dispute) => self.account.lose(dispute),
+            Due::EndInquiry(dispute) => self.account.close_inquiry(dispute),
+            Due::Escalate(dispute) => {
+                self.account.escalate(dispute);
+                self.account.funds_withdrawn(dispute);
             }
         }
+    }
+
+    fn pages(&self) -> impl Iterator<Item = (i64, Due)> {
+        let open = self.account.list::<Session>().filter(|it| it.status == "open");
+        open.map(|it| (it.created + PAGE, Due::Close(it.id.clone())))
+    }
+
+    fn authorizations(&self) -> impl Iterator<Item = (i64, Due)> {
+        let open = self.account.list::<Charge>().filter(|it| !it.captured && it.status == "succeeded");
+        let open = open.filter(|it| self.account.get::<Intent>(&it.payment_intent).status == "requires_capture");
+        open.map(|it| (it.created + AUTHORIZATION, Due::Expire(it.id.clone())))
+    }
+
+    /// Chargebacks that nobody answers in time are lost, old inquiries closed; those of Klarna become chargebacks.
+    fn disputes(&self) -> impl Iterator<Item = (i64, Due)> {
+        self.account.list::<Dispute>().filter_map(|it| {
+            let after = it.due_by.map(|due_by| due_by + 1);
+            match it.status {
+                "needs_response" => Some((after?, Due::Lose(it.id.clone()))),
+                "warning_needs_response" if matches!(self.account.paid_with(&it.charge), Method::Klarna) => {
+                    Some((after?, Due::Escalate(it.id.clone())))
+                }
+                "warning_needs_response" | "warning_under_review" => {
+                    Some((it.created + INQUIRY, Due::EndInquiry(it.id.clone())))
+                }
+                _ => None,
+            }
+        })
     }
 }

@@ -11,14 +11,16 @@ use super::bank;
 use super::events;
 use super::faults::Fault;
 use super::keys::Standing;
+use super::life;
 use super::requests::rates;
+use super::truth;
 use super::webhooks::{Behaviour, Endpoint};
 use super::world::{Clock, World};
 use crate::dev::model::FirstStatus;
 use crate::dev::model::objects::Refund;
 
 /// The list of operations, returned by `GET /_double`.
-const USAGE: [&str; 16] = [
+const USAGE: [&str; 17] = [
     "GET /_double/clock",
     "POST /_double/clock {advance: SECONDS} or {stop_at: UNIX}",
     "POST /_double/accounts {id}",
@@ -34,6 +36,7 @@ const USAGE: [&str; 16] = [
     "POST /_double/bank {happens, id, amount, reason, payment_method, account}",
     "GET /_double/requests?method=&path= and DELETE /_double/requests",
     "GET /_double/rates and GET /_double/effects",
+    "POST /_double/live {seed, steps, pace: SECONDS} and GET /_double/truth",
     "POST /_double/reset {seed, livemode}",
 ];
 
@@ -138,6 +141,7 @@ fn look(world: &World, path: &str, query: &str, wall: i64) -> Option<Value> {
             "pending": world.hooks.pending(),
         })),
         "/requests" => Some(requests(world, query)),
+        "/truth" => Some(json!(truth::all(world))),
         "/rates" => Some(json!(rates(&world.requests))),
         "/effects" => Some(effects(world)),
         _ => None,
@@ -170,6 +174,10 @@ fn act(world: &mut World, method: &str, path: &str, given: Value, wall: i64) -> 
         ("DELETE", "/faults") => {
             world.faults.clear();
             Ok(json!([]))
+        }
+        ("POST", "/live") => {
+            life::play(world, read(given)?, wall);
+            Ok(json!({ "now": world.clock.now(wall) }))
         }
         ("DELETE", "/requests") => {
             world.requests.clear();

@@ -11,6 +11,7 @@
 //! | `payments`, `sessions`, `refunds`, `disputes`, `evidence`, `files`, `balance`, `events`, `thin` | the operations, one file for each family |
 //! | `world`, `books`, `calendar`, `keys`, `idempotency`, `requests`, `webhooks`, `faults` | what it knows |
 //! | `control`, `bank` | the control API |
+//! | `life`, `truth` | a random life for property tests, and what is true after it |
 
 mod balance;
 mod bank;
@@ -26,6 +27,7 @@ mod faults;
 mod files;
 mod idempotency;
 mod keys;
+mod life;
 mod lists;
 mod params;
 mod payments;
@@ -36,6 +38,7 @@ mod routes;
 mod server;
 mod sessions;
 mod thin;
+mod truth;
 mod webhooks;
 mod wire;
 mod world;
@@ -45,7 +48,9 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use clap::Args;
 
+pub use life::Life;
 pub use server::{Double, serve};
+pub use truth::{Money, Truth};
 
 use crate::app::{self, config, logging};
 use crate::terminal;

@@ -1,5 +1,6 @@
 //! The double on a socket: connections, the calls on them, and the webhooks that go out.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,6 +17,8 @@ use tokio::task::JoinSet;
 
 use super::call::{Call, Step};
 use super::faults::Kind;
+use super::life::{self, Life};
+use super::truth::{self, Truth};
 use super::webhooks::Delivery;
 use super::world::World;
 use super::{control, wire};
@@ -55,6 +58,18 @@ impl Double {
     pub fn send_webhooks_to(&self, url: &str, secret: &str) -> anyhow::Result<()> {
         let endpoint = serde_json::json!({ "url": url, "secrets": [secret] });
         control::add_endpoint(&mut self.world(), endpoint, unix_now()).map(drop).map_err(anyhow::Error::msg)
+    }
+
+    /// Plays a random life from the world's present time on, in which its time passes. Webhooks go out as ever.
+    pub fn live(&self, life: Life) {
+        life::play(&mut self.current(), life, unix_now());
+        self.news.notify_one();
+    }
+
+    /// What is true of every payment now, by intent.
+    #[must_use]
+    pub fn truth(&self) -> BTreeMap<String, Truth> {
+        truth::all(&self.current())
     }
 
     fn world(&self) -> MutexGuard<'_, World> {

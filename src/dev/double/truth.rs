@@ -1,0 +1,115 @@
+//! What is true of each payment, from the double's own objects: what a test holds a state against that was built from
+//! events and lists. It uses no rule of the core.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use serde::Serialize;
+
+use super::world::{PLATFORM, World};
+use crate::dev::model::Account;
+use crate::dev::model::objects::{Charge, Dispute, Intent, Refund, Review, Warning};
+
+/// One payment: an intent with its charges. Amounts are in minor units of its currency.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Truth {
+    /// The connected account; none is the platform's own.
+    pub account: Option<String>,
+    /// Currency code in lower case.
+    pub currency: String,
+    /// The intent's status.
+    pub status: &'static str,
+    /// What was captured.
+    pub captured: i64,
+    /// Whether an authorization waits for its capture.
+    pub is_held: bool,
+    /// What of the captured money was refunded and has not come back: refunds that succeeded, wait or require action.
+    pub refunded: i64,
+    /// What closed disputes withdrew and did not reinstate, at most what was captured and is not refunded.
+    pub lost: i64,
+    /// Open chargebacks, by id.
+    pub chargebacks: Vec<String>,
+    /// Open inquiries, by id.
+    pub inquiries: Vec<String>,
+    /// Early fraud warnings that are actionable, by id.
+    pub warnings: Vec<String>,
+    /// Open reviews, by id.
+    pub reviews: Vec<String>,
+    /// The status of each refund, by id, and whether it gave captured money back.
+    pub refunds: BTreeMap<String, (&'static str, Money)>,
+    /// The status of each dispute, by id.
+    pub disputes: BTreeMap<String, &'static str>,
+}
+
+/// What a refund is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Money {
+    /// It gives captured money back.
+    Captured,
+    /// It stands for what was authorized and let go.
+    Released,
+}
+
+/// The truth of every payment of every account, by intent.
+pub(super) fn all(world: &World) -> BTreeMap<String, Truth> {
+    let mut found = BTreeMap::new();
+    for (id, books) in &world.books {
+        let connected = (id != PLATFORM).then_some(id);
+        found.extend(of(&books.account).into_iter().map(|(intent, truth)| {
+            let account = connected.cloned();
+            (intent.to_owned(), Truth { account, ..truth })
+        }));
+    }
+    found
+}
+
+fn of(account: &Account) -> IndexMap<&str, Truth> {
+    let mut payments: IndexMap<&str, Truth> = IndexMap::new();
+    for Intent { id, purchase, status, .. } in account.list() {
+        let (currency, is_held) = (purchase.currency.clone(), *status == "requires_capture");
+        payments.insert(id.as_str(), Truth { currency, status, is_held, ..Truth::default() });
+    }
+    for charge in account.list::<Charge>().filter(|charge| charge.captured && charge.status == "succeeded") {
+        payments[charge.payment_intent.as_str()].captured += charge.amount_captured;
+    }
+    let payment = |charge| account.get::<Charge>(charge).payment_intent.as_str();
+    for refund in account.list::<Refund>() {
+        payments[payment(&refund.charge)].add_refund(refund);
+    }
+    for dispute in account.list::<Dispute>() {
+        payments[payment(&dispute.charge)].add_dispute(dispute);
+    }
+    for warning in account.list::<Warning>().filter(|warning| warning.actionable) {
+        payments[payment(&warning.charge)].warnings.push(warning.id.to_string());
+    }
+    for review in account.list::<Review>().filter(|review| review.closed_reason.is_none()) {
+        payments[payment(&review.charge)].reviews.push(review.id.to_string());
+    }
+    for truth in payments.values_mut() {
+        truth.lost = truth.lost.clamp(0, (truth.captured - truth.refunded).max(0));
+    }
+    payments
+}
+
+impl Truth {
+    fn add_refund(&mut self, refund: &Refund) {
+        // Only what was never captured is released, at once and without an entry in the balance.
+        let is_release = refund.status == "succeeded" && refund.balance_transaction.is_none();
+        let money = if is_release { Money::Released } else { Money::Captured };
+        self.refunds.insert(refund.id.to_string(), (refund.status, money));
+        if money == Money::Captured && ["succeeded", "pending", "requires_action"].contains(&refund.status) {
+            self.refunded += refund.amount;
+        }
+    }
+
+    fn add_dispute(&mut self, dispute: &Dispute) {
+        let id = dispute.id.to_string();
+        self.disputes.insert(id.clone(), dispute.status);
+        match dispute.status {
+            "needs_response" | "under_review" => self.chargebacks.push(id),
+            "warning_needs_response" | "warning_under_review" => self.inquiries.push(id),
+            _ => self.lost -= dispute.entries.iter().map(|entry| entry.amount).sum::<i64>(),
+        }
+    }
+}
