@@ -128,8 +128,9 @@ async fn a_dispute_or_a_full_refund_settles_warnings_and_reviews() {
     for (ends, reason, closed) in
         [("refund", "", "refunded"), ("refund", "fraudulent", "refunded_as_fraud"), ("chargeback", "", "disputed")]
     {
-        let charge = world.pay("1000", "pm_card_visa").await;
-        let warning = happens(&world, "fraud_warning", &charge).await;
+        let charge = world.pay("1000", "pm_card_createIssuerFraudRecord").await;
+        let warnings = world.get("/v1/radar/early_fraud_warnings", &[("charge", &charge)]).await.body;
+        let warning = &warnings["data"][0];
         let review = happens(&world, "review", &charge).await;
         world.post("/v1/refunds", &[("charge", &charge), ("amount", "1")]).await;
         let warning = format!("/v1/radar/early_fraud_warnings/{}", warning["id"].as_str().unwrap());

@@ -77,6 +77,9 @@ async fn each_list_is_paged_and_cut_by_time() {
         let found = all(&world, path, &[]).await;
         assert_eq!(found.len(), 3 * each_day, "{path}");
         assert_eq!(found.iter().collect::<BTreeSet<_>>().len(), found.len(), "{path}");
+        let page = world.get(path, &[("limit", "100")]).await.body;
+        let created = page["data"].as_array().unwrap().iter().map(|it| it["created"].as_i64().unwrap());
+        assert!(created.rev().is_sorted(), "{path} is not newest first: {page}");
         let day = all(&world, path, &middle).await;
         assert_eq!(day, found[each_day..2 * each_day], "{path}");
     }

@@ -97,6 +97,8 @@ pub(super) enum Token {
     Disputes(&'static str),
     /// The buyer's bank inquires at once.
     Inquires,
+    /// The issuer reports it as fraud at once.
+    Warned,
     /// The buyer disputes it twice, for half of the amount each.
     DisputesTwice,
     /// Refunds succeed at first and fail later.
@@ -106,13 +108,14 @@ pub(super) enum Token {
 }
 
 /// The payment methods that can be used, with what they do. Those of `pm_double` are the double's own.
-pub(super) const TOKENS: [(&str, Token); 11] = [
+pub(super) const TOKENS: [(&str, Token); 12] = [
     ("pm_card_visa", Token::Pays),
     ("pm_card_chargeDeclined", Token::Declined),
     ("pm_card_chargeDeclinedInsufficientFunds", Token::Declined),
     ("pm_card_createDispute", Token::Disputes(FRAUDULENT)),
     ("pm_card_createDisputeProductNotReceived", Token::Disputes(NOT_RECEIVED)),
     ("pm_card_createDisputeInquiry", Token::Inquires),
+    ("pm_card_createIssuerFraudRecord", Token::Warned),
     ("pm_card_createMultipleDisputes", Token::DisputesTwice),
     ("pm_card_refundFail", Token::RefundFails),
     ("pm_card_pendingRefund", Token::RefundWaits),
@@ -148,6 +151,9 @@ impl Books {
                 self.account.open_inquiry(charge, amount, FRAUDULENT);
                 self.settle(charge);
             }
+            Token::Warned => {
+                self.account.warn(charge);
+            }
             Token::Pays | Token::Declined | Token::Transfer | Token::Klarna => {}
             Token::RefundFails | Token::RefundWaits => {}
         }
@@ -172,7 +178,7 @@ impl Books {
             Token::RefundFails => Due::Fail(refund.clone()),
             Token::RefundWaits => Due::Settle(refund.clone()),
             Token::Pays | Token::Declined | Token::Transfer | Token::Klarna => return,
-            Token::Disputes(_) | Token::Inquires | Token::DisputesTwice => return,
+            Token::Disputes(_) | Token::Inquires | Token::Warned | Token::DisputesTwice => return,
         };
         self.due.push((self.account.now + REFUND_WAITS, due));
     }

@@ -133,7 +133,7 @@ fn first_status(charge: &Charge, token: Token) -> FirstStatus {
         _ if charge.status == "pending" => FirstStatus::Pending("charge_pending"),
         Token::RefundWaits => FirstStatus::Pending("processing"),
         Token::Transfer => FirstStatus::RequiresAction,
-        Token::Pays | Token::Declined | Token::Disputes(_) | Token::Klarna => FirstStatus::Succeeded,
+        Token::Pays | Token::Declined | Token::Disputes(_) | Token::Warned | Token::Klarna => FirstStatus::Succeeded,
         Token::Inquires | Token::DisputesTwice | Token::RefundFails => FirstStatus::Succeeded,
     }
 }

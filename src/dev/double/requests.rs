@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::world::PLATFORM;
-
 /// The window in which requests are counted, in milliseconds.
 const WINDOW: i64 = 1_000;
 
@@ -48,7 +46,7 @@ pub(super) struct Rate {
 pub(super) fn rates(log: &[Logged]) -> BTreeMap<&str, Rate> {
     let mut accounts: BTreeMap<&str, Vec<&Logged>> = BTreeMap::new();
     for logged in log {
-        let name = if logged.account == PLATFORM { "platform" } else { logged.account.as_str() };
+        let name = if logged.account.is_empty() { "platform" } else { logged.account.as_str() };
         accounts.entry(name).or_default().push(logged);
     }
     accounts.into_iter().map(|(account, requests)| (account, rate(&requests))).collect()
