@@ -189,13 +189,18 @@ impl Books {
         let charge = self.account.get(id);
         let (all, disputed) = (charge.captured && charge.left() == 0, charge.disputed);
         let canceled = self.account.get::<Intent>(&charge.payment_intent).status == "canceled";
-        let as_fraud = self.account.list::<Refund>().any(|it| it.charge == *id && it.reason == Some(FRAUDULENT));
         if all || disputed {
             let warnings = self.account.list::<Warning>().filter(|it| it.charge == *id && it.actionable);
             for warning in warnings.map(|warning| warning.id.clone()).collect::<Vec<_>>() {
                 self.account.settle_warning(&warning);
             }
         }
+        let reviews = self.account.list::<Review>().filter(|it| it.charge == *id && it.closed_reason.is_none());
+        let reviews: Vec<_> = reviews.map(|review| review.id.clone()).collect();
+        if reviews.is_empty() {
+            return;
+        }
+        let as_fraud = self.account.list::<Refund>().any(|it| it.charge == *id && it.reason == Some(FRAUDULENT));
         let reason = match (disputed, all, canceled) {
             (true, _, _) => "disputed",
             (_, true, _) if as_fraud => "refunded_as_fraud",
@@ -203,8 +208,7 @@ impl Books {
             (_, _, true) => "canceled",
             (false, false, false) => return,
         };
-        let reviews = self.account.list::<Review>().filter(|it| it.charge == *id && it.closed_reason.is_none());
-        for review in reviews.map(|review| review.id.clone()).collect::<Vec<_>>() {
+        for review in reviews {
             self.account.close_review(&Cause::Stripe, &review, reason);
         }
     }
