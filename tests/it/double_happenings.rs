@@ -166,3 +166,28 @@ async fn all_webhooks_are_lost_until_they_are_not_and_are_sent_again_on_request(
     let undelivered = world.get("/v1/events", &[("delivery_success", "false")]).await.body;
     assert_eq!(undelivered["data"], json!([]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_charge_without_intent_is_captured_given_up_or_expires() {
+    let world = World::start().await;
+    let form = [("amount", "1000"), ("currency", "eur"), ("source", "tok_visa"), ("capture", "false")];
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        let charge = world.post("/v1/charges", &form).await;
+        assert_eq!((&charge.body["payment_intent"], &charge.body["captured"]), (&json!(null), &json!(false)));
+        held.push(charge.id());
+    }
+    let captured = world.post(&format!("/v1/charges/{}/capture", held[0]), &[("amount", "700")]).await.body;
+    assert_eq!((&captured["amount_captured"], &captured["amount_refunded"]), (&json!(700), &json!(0)));
+    let refund = world.post("/v1/refunds", &[("charge", &held[0])]).await.body;
+    assert_eq!((&refund["amount"], &refund["payment_intent"]), (&json!(700), &json!(null)));
+    let given_up = world.post("/v1/refunds", &[("charge", &held[1]), ("expand[]", "charge")]).await.body;
+    assert_eq!((&given_up["balance_transaction"], &given_up["charge"]["refunded"]), (&json!(null), &json!(true)));
+    world.advance(7 * DAY).await;
+    assert_eq!(types(&world).await.iter().filter(|it| *it == "charge.expired").count(), 1);
+    for id in &held {
+        assert_eq!(world.post(&format!("/v1/charges/{id}/capture"), &[]).await.status, 400);
+    }
+    let declined = [&form[..2], &[("source", "tok_chargeDeclined")]].concat();
+    assert_eq!(world.post("/v1/charges", &declined).await.refusal(), (402, "card_declined", ""));
+}

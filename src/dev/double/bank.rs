@@ -8,7 +8,7 @@ use super::lists::{Resource, find};
 use super::params::Params;
 use super::refusal::{Answer, Refusal};
 use super::sessions;
-use crate::dev::model::objects::{Charge, Dispute, Intent, Refund, Review, Warning};
+use crate::dev::model::objects::{Charge, Dispute, Refund, Review, Warning};
 use crate::dev::model::{
     Cause, DEBIT_NOT_AUTHORIZED, FRAUDULENT, Id, NOT_RECEIVED, Object, UNACCEPTABLE, UNRECOGNIZED,
 };
@@ -114,7 +114,7 @@ fn to_charge(books: &mut Books, it: &Happening) -> Answer {
     let charge = find::<Charge>(&books.account, &it.id)?.clone();
     let amount = it.amount.unwrap_or(charge.left());
     let reason = word(it, &REASONS, FRAUDULENT)?;
-    require(is_possible(books, it.happens, &charge), &charge.id, charge.status)?;
+    require(is_possible(it.happens, &charge), &charge.id, charge.status)?;
     let (id, account) = (&charge.id, &mut books.account);
     let shown = match it.happens {
         What::Chargeback => {
@@ -140,8 +140,8 @@ fn to_charge(books: &mut Books, it: &Happening) -> Answer {
 }
 
 /// Only captured money is disputed, only an open authorization expires, and reviews take either.
-fn is_possible(books: &Books, happens: What, charge: &Charge) -> bool {
-    let held = books.account.get::<Intent>(&charge.payment_intent).status == "requires_capture" && !charge.captured;
+fn is_possible(happens: What, charge: &Charge) -> bool {
+    let held = charge.is_held();
     let possible = match happens {
         What::Expiry => held,
         What::Review | What::FraudWarning => held || charge.captured,

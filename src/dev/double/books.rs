@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use crate::dev::model::objects::{Charge, Dispute, Intent, Refund, Review, Session, Warning};
+use crate::dev::model::objects::{Charge, Dispute, Refund, Review, Session, Warning};
 use crate::dev::model::{Account, Cause, FRAUDULENT, FirstStatus, Id, Method, NOT_RECEIVED};
 
 /// How long a refund of a test token waits before it settles or fails, in seconds.
@@ -188,7 +188,7 @@ impl Books {
         self.settle_inquiries(id);
         let charge = self.account.get(id);
         let (all, disputed) = (charge.captured && charge.left() == 0, charge.disputed);
-        let canceled = self.account.get::<Intent>(&charge.payment_intent).status == "canceled";
+        let canceled = charge.is_void;
         if all || disputed {
             let warnings = self.account.list::<Warning>().filter(|it| it.charge == *id && it.actionable);
             for warning in warnings.map(|warning| warning.id.clone()).collect::<Vec<_>>() {
@@ -230,6 +230,16 @@ impl Books {
     /// hold let go.
     pub(super) fn is_before_2025(&self, version: Option<&str>) -> bool {
         version.unwrap_or(&self.version) < "2025-03-31"
+    }
+
+    /// Captures so much of an authorization, in the manner of the request's version.
+    pub(super) fn capture(&mut self, by: &Cause, charge: &Id<Charge>, amount: i64, version: Option<&str>) {
+        if amount < self.account.get(charge).purchase.amount && self.is_before_2025(version) {
+            self.account.capture_before_2025(by, charge, amount);
+        } else {
+            self.account.capture(by, charge, amount);
+        }
+        self.captured(charge);
     }
 
     /// Nobody captured an authorization in time.

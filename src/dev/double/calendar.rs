@@ -2,7 +2,7 @@
 //! nobody captures, checkout pages that nobody pays on. In the order of time, as events are listed.
 
 use super::books::{Books, Due};
-use crate::dev::model::objects::{Charge, Dispute, Intent, Session};
+use crate::dev::model::objects::{Charge, Dispute, Session};
 use crate::dev::model::{Cause, Method};
 
 const DAY: i64 = 86_400;
@@ -65,8 +65,7 @@ impl Books {
     }
 
     fn authorizations(&self) -> impl Iterator<Item = (i64, Due)> {
-        let open = self.account.list::<Charge>().filter(|it| !it.captured && it.status == "succeeded");
-        let open = open.filter(|it| self.account.get::<Intent>(&it.payment_intent).status == "requires_capture");
+        let open = self.account.list::<Charge>().filter(|it| it.is_held());
         open.map(|it| (it.created + AUTHORIZATION, Due::Expire(it.id.clone())))
     }
 

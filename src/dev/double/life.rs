@@ -32,13 +32,14 @@ fn an_hour() -> i64 {
 }
 
 /// What happens in a step. The more often it stands here, the more often it happens.
-const STEPS: [fn(&mut Player<'_>); 22] = [
+const STEPS: [fn(&mut Player<'_>); 23] = [
     pay,
     pay,
     pay,
     pay,
     hold,
     hold,
+    charge,
     check_out,
     capture,
     capture,
@@ -168,6 +169,25 @@ fn pay(player: &mut Player<'_>) {
 
 fn hold(player: &mut Player<'_>) {
     player.start("manual");
+}
+
+/// A charge without intent; one that waits for its capture is captured at once, given up, or left to expire.
+fn charge(player: &mut Player<'_>) {
+    let (amount, order) = (player.amount(10_000), player.below(256));
+    let form = [
+        ("amount", amount.to_string()),
+        ("currency", "eur".to_owned()),
+        ("source", "tok_visa".to_owned()),
+        ("capture", (player.below(2) == 0).to_string()),
+        ("metadata[order_id]", format!("o_{order}")),
+    ];
+    let Some(charge) = player.ask("/v1/charges", &form) else { return };
+    let id = charge["id"].as_str().unwrap_or_default();
+    match player.below(3) {
+        0 => drop(player.ask(&format!("/v1/charges/{id}/capture"), &[])),
+        1 => drop(player.ask("/v1/refunds", &[("charge", id.to_owned())])),
+        _ => {}
+    }
 }
 
 /// A page is opened, and some page is paid on.

@@ -41,7 +41,7 @@ const OF_CHARGE: [&str; 2] = ["charge", "payment_intent"];
 const OF_INTENT: [&str; 2] = ["payment_intent", "customer"];
 
 resource!(Charge, "charge", "/v1/charges", OF_INTENT, |it, _account, filter| match filter {
-    "payment_intent" => Some(it.payment_intent.as_str()),
+    "payment_intent" => it.payment_intent.as_ref().map(Id::as_str),
     _ => Some(it.purchase.customer.as_str()),
 });
 resource!(Intent, "payment_intent", "/v1/payment_intents", ["customer"], |it, _account, _filter| {
@@ -80,7 +80,7 @@ impl Resource for Review {
 fn of<'a>(charge: &'a Id<Charge>, account: &'a Account, filter: &str) -> Option<&'a str> {
     match filter {
         "charge" => Some(charge.as_str()),
-        _ => Some(account.get(charge).payment_intent.as_str()),
+        _ => account.get(charge).payment_intent.as_ref().map(Id::as_str),
     }
 }
 

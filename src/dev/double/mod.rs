@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `server`, `wire`, `call` | connections and webhooks; requests and answers as HTTP has them; one request from its log entry to its answer |
 //! | `routes`, `params`, `lists`, `expand`, `refusal` | the API's conventions: paths, parameters, pages, errors |
-//! | `payments`, `sessions`, `refunds`, `disputes`, `evidence`, `files`, `balance`, `events`, `thin` | the operations, one file for each family |
+//! | `payments`, `charges`, `sessions`, `refunds`, `disputes`, `evidence`, `files`, `balance`, `events`, `thin` | the operations, one file for each family |
 //! | `world`, `books`, `calendar`, `keys`, `idempotency`, `requests`, `webhooks`, `faults` | what it knows |
 //! | `control`, `bank` | the control API |
 //! | `life`, `truth` | a random life for property tests, and what is true after it |
@@ -18,6 +18,7 @@ mod bank;
 mod books;
 mod calendar;
 mod call;
+mod charges;
 mod control;
 mod disputes;
 mod events;

@@ -1,10 +1,10 @@
-//! Payment intents: created, confirmed with test payment methods, captured and canceled; and the metadata of charges.
+//! Payment intents: created, confirmed with test payment methods, captured and canceled.
 
 use super::books::{Books, TOKENS, Token};
 use super::lists::find;
 use super::params::Params;
 use super::refusal::{Answer, Refusal};
-use crate::dev::model::objects::{Capture, Charge, Intent, Metadata, Purchase, Share};
+use crate::dev::model::objects::{Capture, Intent, Metadata, Purchase, Share};
 use crate::dev::model::{BUYERS, Cause, DECLINED, Id, Method, VISA};
 
 /// Accepted and without effect.
@@ -60,15 +60,6 @@ pub(super) fn update(books: &mut Books, id: &str, mut params: Params) -> Answer 
     Ok(books.account.show(&id))
 }
 
-/// `POST /v1/charges/:id`
-pub(super) fn update_charge(books: &mut Books, by: &Cause, id: &str, mut params: Params) -> Answer {
-    let change = params.metadata()?;
-    params.finish()?;
-    let Charge { id, purchase, .. } = find::<Charge>(&books.account, id)?.clone();
-    books.account.update_charge(by, &id, change.apply(purchase.metadata));
-    Ok(books.account.show(&id))
-}
-
 /// `POST /v1/payment_intents/:id/confirm`
 pub(super) fn confirm(books: &mut Books, by: &Cause, id: &str, mut params: Params) -> Answer {
     let token = take_token(&mut params)?;
@@ -88,12 +79,7 @@ pub(super) fn capture(books: &mut Books, by: &Cause, id: &str, version: Option<&
     let charge = charge.filter(|_| amount <= all).ok_or_else(|| {
         Refusal::invalid("amount_too_large", "amount_to_capture", "The amount is larger than what was authorized.")
     })?;
-    if amount < all && books.is_before_2025(version) {
-        books.account.capture_before_2025(by, &charge, amount);
-    } else {
-        books.account.capture(by, &charge, amount);
-    }
-    books.captured(&charge);
+    books.capture(by, &charge, amount, version);
     Ok(books.account.show(&id))
 }
 
@@ -198,6 +184,11 @@ pub(super) fn pay(books: &mut Books, by: &Cause, id: &Id<Intent>, token: Token) 
 
 fn decline(books: &mut Books, by: &Cause, id: &Id<Intent>) -> Answer {
     books.account.decline(by, id, DECLINED);
+    Err(declined())
+}
+
+/// What a declined card is answered with.
+pub(super) fn declined() -> Refusal {
     let refusal = Refusal::forbidden(DECLINED.code, DECLINED.message).of_kind("card_error");
-    Err(Refusal { status: 402, ..refusal })
+    Refusal { status: 402, ..refusal }
 }

@@ -1,5 +1,7 @@
 //! Refunds: created, updated and canceled, and refused as Stripe refuses them.
 
+use serde_json::Value;
+
 use super::books::{Books, Token};
 use super::lists::find;
 use super::params::Params;
@@ -24,6 +26,9 @@ pub(super) fn create(books: &mut Books, by: &Cause, mut params: Params) -> Answe
     }
     params.finish()?;
     let charge = charge_of(books, charge.as_deref(), intent.as_deref())?;
+    if let Some(released) = let_go(books, by, &charge, amount) {
+        return Ok(released);
+    }
     let amount = refundable(books, &charge, amount)?;
     check_undo(books.account.get(&charge), undo)?;
     let token = books.tokens.get(charge.as_str()).copied().unwrap_or(Token::Pays);
@@ -84,6 +89,19 @@ fn charge_of(books: &Books, charge: Option<&str>, intent: Option<&str>) -> Resul
             Err(Refusal::plain(400, "parameter_missing", message))
         }
     }
+}
+
+/// The refund that gives up an authorization without intent, if the charge is one: in full, since there is nothing to cancel.
+fn let_go(books: &mut Books, by: &Cause, id: &Id<Charge>, asked: Option<i64>) -> Option<Value> {
+    let charge = books.account.get(id);
+    let all = charge.purchase.amount;
+    if !charge.is_held() || charge.payment_intent.is_some() || asked.is_some_and(|amount| amount != all) {
+        return None;
+    }
+    books.account.cancel_before_2025(by, id);
+    books.settle(id);
+    let released = books.account.list::<Refund>().rev().find(|refund| refund.charge == *id)?;
+    Some(books.account.show(&released.id))
 }
 
 /// The amount to refund: what was asked for, else all that is left.

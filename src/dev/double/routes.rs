@@ -6,7 +6,7 @@ use super::lists::{self, Resource};
 use super::params::Params;
 use super::refusal::{Answer, Refusal};
 use super::world::World;
-use super::{balance, disputes, events, expand, payments, refunds, sessions};
+use super::{balance, charges, disputes, events, expand, payments, refunds, sessions};
 use crate::dev::model::objects::{ApplicationFee, Charge, Dispute, Intent, Refund, Review, Session, Transfer, Warning};
 use crate::dev::model::{Account, Cause};
 
@@ -72,7 +72,9 @@ fn write(books: &mut Books, operation: Operation<'_>) -> Answer {
         ["v1", "refunds"] => refunds::create(books, &by, params),
         ["v1", "refunds", id] => refunds::update(books, &by, id, params),
         ["v1", "refunds", id, "cancel"] => refunds::cancel(books, &by, id, params),
-        ["v1", "charges", id] => payments::update_charge(books, &by, id, params),
+        ["v1", "charges"] => charges::create(books, &by, params),
+        ["v1", "charges", id] => charges::update(books, &by, id, params),
+        ["v1", "charges", id, "capture"] => charges::capture(books, &by, id, version, params),
         ["v1", "payment_intents"] => payments::create(books, &by, params),
         ["v1", "payment_intents", id] => payments::update(books, id, params),
         ["v1", "payment_intents", id, "confirm"] => payments::confirm(books, &by, id, params),

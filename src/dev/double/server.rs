@@ -66,7 +66,7 @@ impl Double {
         self.news.notify_one();
     }
 
-    /// What is true of every payment now, by intent.
+    /// What is true of every payment now, by intent, or by charge where there is none.
     #[must_use]
     pub fn truth(&self) -> BTreeMap<String, Truth> {
         truth::all(&self.current())

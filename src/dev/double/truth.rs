@@ -7,18 +7,18 @@ use indexmap::IndexMap;
 use serde::Serialize;
 
 use super::world::{PLATFORM, World};
-use crate::dev::model::Account;
 use crate::dev::model::objects::{Charge, Dispute, Intent, Refund, Review, Warning};
+use crate::dev::model::{Account, Id};
 
-/// One payment: an intent with its charges. Amounts are in minor units of its currency.
+/// One payment: an intent with its charges, or a charge without intent. Amounts are in minor units of its currency.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Truth {
     /// The connected account; none is the platform's own.
     pub account: Option<String>,
     /// Currency code in lower case.
     pub currency: String,
-    /// The intent's status.
-    pub status: &'static str,
+    /// The intent's status; none of a charge without intent.
+    pub status: Option<&'static str>,
     /// What was captured.
     pub captured: i64,
     /// Whether an authorization waits for its capture.
@@ -51,7 +51,7 @@ pub enum Money {
     Released,
 }
 
-/// The truth of every payment of every account, by intent.
+/// The truth of every payment of every account, by intent, or by charge where there is none.
 pub(super) fn all(world: &World) -> BTreeMap<String, Truth> {
     let mut found = BTreeMap::new();
     for (id, books) in &world.books {
@@ -67,13 +67,19 @@ pub(super) fn all(world: &World) -> BTreeMap<String, Truth> {
 fn of(account: &Account) -> IndexMap<&str, Truth> {
     let mut payments: IndexMap<&str, Truth> = IndexMap::new();
     for Intent { id, purchase, status, .. } in account.list() {
-        let (currency, is_held) = (purchase.currency.clone(), *status == "requires_capture");
-        payments.insert(id.as_str(), Truth { currency, status, is_held, ..Truth::default() });
+        let (currency, status) = (purchase.currency.clone(), Some(*status));
+        payments.insert(id.as_str(), Truth { currency, status, ..Truth::default() });
     }
-    for charge in account.list::<Charge>().filter(|charge| charge.captured && charge.status == "succeeded") {
-        payments[charge.payment_intent.as_str()].captured += charge.amount_captured;
+    for charge in account.list::<Charge>() {
+        let currency = charge.purchase.currency.clone();
+        let new = || Truth { currency, ..Truth::default() };
+        let payment = payments.entry(payment_of(charge)).or_insert_with(new);
+        payment.is_held |= charge.is_held();
+        if charge.captured && charge.status == "succeeded" {
+            payment.captured += charge.amount_captured;
+        }
     }
-    let payment = |charge| account.get::<Charge>(charge).payment_intent.as_str();
+    let payment = |charge| payment_of(account.get(charge));
     for refund in account.list::<Refund>() {
         payments[payment(&refund.charge)].add_refund(refund);
     }
@@ -90,6 +96,10 @@ fn of(account: &Account) -> IndexMap<&str, Truth> {
         truth.lost = truth.lost.clamp(0, (truth.captured - truth.refunded).max(0));
     }
     payments
+}
+
+fn payment_of(charge: &Charge) -> &str {
+    charge.payment_intent.as_ref().map_or(charge.id.as_str(), Id::as_str)
 }
 
 impl Truth {

@@ -112,11 +112,14 @@ pub struct Decline {
 #[derive(Debug, Clone)]
 pub struct Charge {
     pub(in crate::dev) id: Id<Charge>,
-    pub(in crate::dev) payment_intent: Id<Intent>,
+    /// None for a charge that was made without one.
+    pub(in crate::dev) payment_intent: Option<Id<Intent>>,
     pub(in crate::dev) created: i64,
     pub(in crate::dev) purchase: Purchase,
     pub(in crate::dev) status: &'static str,
     pub(in crate::dev) captured: bool,
+    /// Whether an authorization was given up or has expired. Not shown.
+    pub(in crate::dev) is_void: bool,
     /// When the money was captured. Shown by its entry in the balance only.
     pub(in crate::dev) captured_at: Option<i64>,
     pub(in crate::dev) amount_captured: i64,

@@ -125,7 +125,7 @@ impl Shop {
     pub(super) fn void(&mut self, charge: &Id<Charge>) {
         let request = self.stripe.request();
         let intent = self.stripe.get(charge).payment_intent.clone();
-        self.stripe.cancel(&request, &intent);
+        intent.iter().for_each(|intent| self.stripe.cancel(&request, intent));
     }
 
     pub(super) fn void_before_2025(&mut self, charge: &Id<Charge>) {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::Account;
 use super::super::objects::{ApplicationFee, Charge, Purchase, Transfer};
+use super::super::{Account, Id};
 use super::with_nulls;
 
 /// The transfer as it is now.
@@ -72,5 +72,6 @@ pub(super) fn shown_by_intent(purchase: &Purchase) -> Vec<(&'static str, Value)>
 }
 
 fn transfer_group(charge: &Charge) -> String {
-    format!("group_{}", charge.payment_intent)
+    let id = charge.payment_intent.as_ref().map_or(charge.id.as_str(), Id::as_str);
+    format!("group_{id}")
 }
