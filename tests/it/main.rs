@@ -17,6 +17,7 @@ mod double_connect;
 mod double_disputes;
 mod double_faults;
 mod double_happenings;
+mod double_heard;
 mod double_inquiries;
 mod double_life;
 mod double_lists;
