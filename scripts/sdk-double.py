@@ -58,6 +58,9 @@ def payments():
     dropped = v1.payment_intents.cancel(pay(capture_method="manual").id)
     check("an intent is canceled", dropped.status == "canceled")
     raises("a declined card", stripe.CardError, "card_declined", lambda: pay("pm_card_chargeDeclined"))
+    direct = v1.charges.create({"amount": 800, "currency": "eur", "source": "tok_visa", "capture": False})
+    direct = v1.charges.capture(direct.id, {"amount": 500})
+    check("a charge without intent is captured in part", (direct.payment_intent, direct.amount_captured) == (None, 500))
 
 
 def refunds():
