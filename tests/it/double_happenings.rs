@@ -1,4 +1,5 @@
-//! Promise: the control API of the double lets the unusual happen: pages, holds and refunds that end late or in another way.
+//! Promise: the control API of the double makes rare things happen: late failures, expiries, lost webhooks.
+//! Also: Checkout Sessions, charges without intent.
 
 use serde_json::{Value, json};
 
@@ -65,7 +66,7 @@ async fn an_authorization_expires_on_request_and_after_seven_days() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_capture_lets_go_is_a_refund_before_2025_and_nothing_since() {
+async fn a_partial_capture_makes_a_refund_of_the_rest_before_2025_only() {
     let world = World::start().await;
     for (version, refunded, refunds) in [("2026-10-28.endive", 0, 0), ("2024-06-20", 400, 1)] {
         let (intent, charge) = hold(&world).await;
@@ -87,8 +88,8 @@ async fn what_a_capture_lets_go_is_a_refund_before_2025_and_nothing_since() {
     world.control("settings", json!({ "api_version": "2024-06-20" })).await;
     let (_, charge) = hold(&world).await;
     happens(&world, "expiry", &charge).await;
-    let voided = world.get("/v1/refunds", &[("charge", &charge)]).await.body;
-    assert_eq!(voided["data"][0]["reason"], "expired_uncaptured_charge");
+    let released = world.get("/v1/refunds", &[("charge", &charge)]).await.body;
+    assert_eq!(released["data"][0]["reason"], "expired_uncaptured_charge");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,7 +169,7 @@ async fn all_webhooks_are_lost_until_they_are_not_and_are_sent_again_on_request(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_charge_without_intent_is_captured_given_up_or_expires() {
+async fn a_charge_without_intent_is_captured_voided_or_expires() {
     let world = World::start().await;
     let form = [("amount", "1000"), ("currency", "eur"), ("source", "tok_visa"), ("capture", "false")];
     let mut held = Vec::new();
@@ -181,8 +182,8 @@ async fn a_charge_without_intent_is_captured_given_up_or_expires() {
     assert_eq!((&captured["amount_captured"], &captured["amount_refunded"]), (&json!(700), &json!(0)));
     let refund = world.post("/v1/refunds", &[("charge", &held[0])]).await.body;
     assert_eq!((&refund["amount"], &refund["payment_intent"]), (&json!(700), &json!(null)));
-    let given_up = world.post("/v1/refunds", &[("charge", &held[1]), ("expand[]", "charge")]).await.body;
-    assert_eq!((&given_up["balance_transaction"], &given_up["charge"]["refunded"]), (&json!(null), &json!(true)));
+    let voided = world.post("/v1/refunds", &[("charge", &held[1]), ("expand[]", "charge")]).await.body;
+    assert_eq!((&voided["balance_transaction"], &voided["charge"]["refunded"]), (&json!(null), &json!(true)));
     world.advance(7 * DAY).await;
     assert_eq!(types(&world).await.iter().filter(|it| *it == "charge.expired").count(), 1);
     for id in &held {

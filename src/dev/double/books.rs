@@ -1,5 +1,5 @@
-//! One account of the world: what a test token does once it has paid, and what Stripe does by itself when a charge was
-//! disputed or refunded. What the clock brings about is in `calendar`.
+//! One account of the world: what follows when a test token has paid, and what Stripe ends by itself when a charge is
+//! disputed or refunded. What time brings about is in `calendar`.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::dev::model::{Account, Cause, FRAUDULENT, FirstStatus, Id, Method, NOT
 /// How long a refund of a test token waits before it settles or fails, in seconds.
 const REFUND_WAITS: i64 = 60;
 
-/// What Stripe answers in when nothing else is asked for.
+/// The version of requests that name none, unless the account has another.
 pub(super) const VERSION: &str = "2026-10-28.endive";
 
 /// One account: its objects, and what the model does not know about them.
@@ -183,7 +183,7 @@ impl Books {
         self.due.push((self.account.now + REFUND_WAITS, due));
     }
 
-    /// What Stripe ends by itself once a charge was disputed, refunded or let go: inquiries, warnings and reviews.
+    /// Ends what Stripe ends by itself when a charge is disputed, refunded or voided: inquiries, warnings and reviews.
     pub(super) fn settle(&mut self, id: &Id<Charge>) {
         self.settle_inquiries(id);
         let charge = self.account.get(id);
@@ -226,8 +226,8 @@ impl Books {
         }
     }
 
-    /// Whether a request of this version, of the account's own if none, is of the time when Stripe made a refund of what a
-    /// hold let go.
+    /// Whether this version, the account's own if none, is before 2025-03-31.basil: Stripe then made a refund of what was
+    /// authorized and not captured.
     pub(super) fn is_before_2025(&self, version: Option<&str>) -> bool {
         version.unwrap_or(&self.version) < "2025-03-31"
     }

@@ -1,5 +1,5 @@
-//! What the clock brings about in an account: refunds that settle or fail, disputes that nobody answers, authorizations that
-//! nobody captures, checkout pages that nobody pays on. In the order of time, as events are listed.
+//! What happens in an account as time passes: pending refunds settle or fail, unanswered disputes are lost, authorizations
+//! and unpaid Checkout Sessions expire. In chronological order, as events are listed.
 
 use super::books::{Books, Due};
 use crate::dev::model::objects::{Charge, Dispute, Session};

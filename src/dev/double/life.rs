@@ -1,5 +1,5 @@
-//! A random life in the double: buyers pay, the merchant acts by the API, banks decide, time passes. What Stripe refuses does
-//! not happen. The same seed in the same world is the same life.
+//! Random activity in the double, for property tests: buyers pay, the merchant calls the API, banks decide, time passes.
+//! Steps that Stripe would refuse are skipped. The same seed gives the same activity in the same world.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,15 +14,15 @@ use super::world::{Clock, World};
 use crate::dev::model::objects::{Charge, Dispute, Intent, Refund, Review, Session, Warning};
 use crate::dev::model::{Account, Ids, Object};
 
-/// How a life is played.
+/// Random activity to generate.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Life {
-    /// The same seed in the same world is the same life.
+    /// The same seed gives the same activity in the same world.
     pub seed: u64,
-    /// How many steps it has.
+    /// The number of steps.
     pub steps: usize,
-    /// How many seconds pass after a step, at most.
+    /// The most seconds that pass after a step.
     #[serde(default = "an_hour")]
     pub pace: i64,
 }
@@ -31,7 +31,7 @@ fn an_hour() -> i64 {
     3_600
 }
 
-/// What happens in a step. The more often it stands here, the more often it happens.
+/// The steps to choose from; listed several times to be chosen more often.
 const STEPS: [fn(&mut Player<'_>); 23] = [
     pay,
     pay,
@@ -64,7 +64,7 @@ const DECISIONS: [&str; 8] =
 /// Everything that can happen to a refund.
 const TURNS: [&str; 5] = ["refund_settles", "refund_fails", "refund_returns", "details_given", "reference_arrives"];
 
-/// Plays a life in all accounts of the world, from its present time on.
+/// Generates the activity in all accounts of the world, from its present time on.
 pub(super) fn play(world: &mut World, life: Life, wall: i64) {
     let seed = Sha256::new().chain_update("life").chain_update(life.seed.to_be_bytes()).finalize().into();
     let mut player = Player { world, chance: Ids::new(seed), account: String::new() };
@@ -171,7 +171,7 @@ fn hold(player: &mut Player<'_>) {
     player.start("manual");
 }
 
-/// A charge without intent; one that waits for its capture is captured at once, given up, or left to expire.
+/// A charge without intent; an uncaptured one is captured at once, voided, or left to expire.
 fn charge(player: &mut Player<'_>) {
     let (amount, order) = (player.amount(10_000), player.below(256));
     let form = [
@@ -284,7 +284,7 @@ fn decide(player: &mut Player<'_>) {
     player.happens(decision, dispute.id.as_str(), json!({ "amount": back }));
 }
 
-/// The merchant answers or gives up.
+/// The merchant answers or accepts the dispute.
 fn answer(player: &mut Player<'_>) {
     let open = |it: &Dispute| it.status == "needs_response" || it.status == "warning_needs_response";
     let Some(dispute) = player.any::<Dispute>(|_, dispute| open(dispute)) else { return };

@@ -26,7 +26,7 @@ pub(super) fn create(books: &mut Books, by: &Cause, mut params: Params) -> Answe
     }
     params.finish()?;
     let charge = charge_of(books, charge.as_deref(), intent.as_deref())?;
-    if let Some(released) = let_go(books, by, &charge, amount) {
+    if let Some(released) = void(books, by, &charge, amount) {
         return Ok(released);
     }
     let amount = refundable(books, &charge, amount)?;
@@ -91,8 +91,9 @@ fn charge_of(books: &Books, charge: Option<&str>, intent: Option<&str>) -> Resul
     }
 }
 
-/// The refund that gives up an authorization without intent, if the charge is one: in full, since there is nothing to cancel.
-fn let_go(books: &mut Books, by: &Cause, id: &Id<Charge>, asked: Option<i64>) -> Option<Value> {
+/// Voids an authorization that has no intent to cancel, and returns the refund that Stripe makes of it. None for other
+/// charges and partial amounts.
+fn void(books: &mut Books, by: &Cause, id: &Id<Charge>, asked: Option<i64>) -> Option<Value> {
     let charge = books.account.get(id);
     let all = charge.purchase.amount;
     if !charge.is_held() || charge.payment_intent.is_some() || asked.is_some_and(|amount| amount != all) {

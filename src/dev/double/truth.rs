@@ -1,5 +1,5 @@
-//! What is true of each payment, from the double's own objects: what a test holds a state against that was built from
-//! events and lists. It uses no rule of the core.
+//! The true amounts and open cases of each payment, from the double's own objects. Tests compare them with the state that the
+//! service built from events and lists. It uses no rule of the core.
 
 use std::collections::BTreeMap;
 
@@ -19,13 +19,13 @@ pub struct Truth {
     pub currency: String,
     /// The intent's status; none of a charge without intent.
     pub status: Option<&'static str>,
-    /// What was captured.
+    /// Captured.
     pub captured: i64,
     /// Whether an authorization waits for its capture.
     pub is_held: bool,
-    /// What of the captured money was refunded and has not come back: refunds that succeeded, wait or require action.
+    /// Refunded of the captured money: refunds that succeeded, are pending or require action.
     pub refunded: i64,
-    /// What closed disputes withdrew and did not reinstate, at most what was captured and is not refunded.
+    /// Withdrawn by closed disputes and not reinstated, at most captured less refunded.
     pub lost: i64,
     /// Open chargebacks, by id.
     pub chargebacks: Vec<String>,
@@ -35,7 +35,7 @@ pub struct Truth {
     pub warnings: Vec<String>,
     /// Open reviews, by id.
     pub reviews: Vec<String>,
-    /// The status of each refund, by id, and whether it gave captured money back.
+    /// The status of each refund, by id, and whether it returns captured money.
     pub refunds: BTreeMap<String, (&'static str, Money)>,
     /// The status of each dispute, by id.
     pub disputes: BTreeMap<String, &'static str>,
@@ -45,9 +45,9 @@ pub struct Truth {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Money {
-    /// It gives captured money back.
+    /// It returns captured money.
     Captured,
-    /// It stands for what was authorized and let go.
+    /// It stands for authorized money that was never captured.
     Released,
 }
 

@@ -118,7 +118,7 @@ pub struct Charge {
     pub(in crate::dev) purchase: Purchase,
     pub(in crate::dev) status: &'static str,
     pub(in crate::dev) captured: bool,
-    /// Whether an authorization was given up or has expired. Not shown.
+    /// Whether the authorization was canceled or has expired. Not shown.
     pub(in crate::dev) is_void: bool,
     /// When the money was captured. Shown by its entry in the balance only.
     pub(in crate::dev) captured_at: Option<i64>,

@@ -131,8 +131,8 @@ impl Account {
         self.cancel_for(by, intent, "requested_by_customer");
     }
 
-    /// The same by a request of a version before 2025-03-31.basil, or of a charge without intent: Stripe makes a refund of what
-    /// it never took.
+    /// The same by a request of a version before 2025-03-31.basil, or of a charge without intent: Stripe makes a refund of
+    /// what it never took.
     pub fn cancel_before_2025(&mut self, by: &Cause, charge: &Id<Charge>) {
         self.release(by, charge, self.get(charge).purchase.amount, None);
         self.emit(charge, by, "charge.refunded");

@@ -1,4 +1,4 @@
-//! Promise: a service that heard every event of a random life in the double, in any order, knows what is true there.
+//! Promise: a service that received every event of random activity in the double agrees with the double on all payments.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ async fn shown(app: &TestApp) -> BTreeMap<String, Value> {
     rows.iter().map(|row| (row["payment_id"].as_str().expect("an id").to_owned(), row["it"].clone())).collect()
 }
 
-async fn hears(seed: u64, order: impl Fn(&mut Vec<Value>)) {
+async fn check(seed: u64, order: impl Fn(&mut Vec<Value>)) {
     let (world, app) = (World::start().await, TestApp::start().await);
     world.control("clock", json!({ "stop_at": unix_now() - 20 * DAY })).await;
     world.control("accounts", json!({ "id": "acct_1" })).await;
@@ -65,11 +65,11 @@ async fn hears(seed: u64, order: impl Fn(&mut Vec<Value>)) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_hears_all_in_order_knows_the_truth() {
-    hears(1, |_| ()).await;
+async fn events_in_order_lead_to_the_true_state() {
+    check(1, |_| ()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_hears_all_backwards_knows_the_truth() {
-    hears(2, |bodies| bodies.reverse()).await;
+async fn events_in_reverse_order_lead_to_the_true_state() {
+    check(2, |bodies| bodies.reverse()).await;
 }
