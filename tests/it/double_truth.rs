@@ -34,6 +34,7 @@ fn expected(truth: &Truth) -> Value {
         "account": truth.account,
         "paid": truth.captured,
         "refunded": truth.refunded,
+        "disputed": truth.disputed,
         "lost": truth.lost,
         "hold": open.iter().any(|ids| !ids.is_empty()),
     })
@@ -41,7 +42,7 @@ fn expected(truth: &Truth) -> Value {
 
 async fn shown(app: &TestApp) -> BTreeMap<String, Value> {
     let query = "select payment_id, jsonb_build_object('account', account, 'paid', coalesce(amount_paid, 0),
-                     'refunded', amount_refunded, 'lost', amount_lost, 'hold', hold) as it
+                     'refunded', amount_refunded, 'disputed', amount_disputed, 'lost', amount_lost, 'hold', hold) as it
                  from clawback_v1.payments";
     let rows = app.db.rows(query).await;
     rows.iter().map(|row| (row["payment_id"].as_str().expect("an id").to_owned(), row["it"].clone())).collect()

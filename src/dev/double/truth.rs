@@ -27,6 +27,8 @@ pub struct Truth {
     pub refunded: i64,
     /// Withdrawn by closed disputes and not reinstated, at most captured less refunded.
     pub lost: i64,
+    /// The sum of the open chargebacks.
+    pub disputed: i64,
     /// Open chargebacks, by id.
     pub chargebacks: Vec<String>,
     /// Open inquiries, by id.
@@ -117,7 +119,10 @@ impl Truth {
         let id = dispute.id.to_string();
         self.disputes.insert(id.clone(), dispute.status);
         match dispute.status {
-            "needs_response" | "under_review" => self.chargebacks.push(id),
+            "needs_response" | "under_review" => {
+                self.disputed += dispute.amount;
+                self.chargebacks.push(id);
+            }
             "warning_needs_response" | "warning_under_review" => self.inquiries.push(id),
             _ => self.lost -= dispute.entries.iter().map(|entry| entry.amount).sum::<i64>(),
         }
