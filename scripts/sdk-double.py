@@ -58,6 +58,9 @@ def payments():
     dropped = v1.payment_intents.cancel(pay(capture_method="manual").id)
     check("an intent is canceled", dropped.status == "canceled")
     raises("a declined card", stripe.CardError, "card_declined", lambda: pay("pm_card_chargeDeclined"))
+    direct = v1.charges.create({"amount": 800, "currency": "eur", "source": "tok_visa", "capture": False})
+    direct = v1.charges.capture(direct.id, {"amount": 500})
+    check("a charge without intent is captured in part", (direct.payment_intent, direct.amount_captured) == (None, 500))
 
 
 def refunds():
@@ -104,6 +107,49 @@ def disputes():
     check("a dispute is accepted", v1.disputes.close(accepted.id).status == "lost")
 
 
+def bank(happens, id, **more):
+    return control("bank", {"happens": happens, "id": id, **more})
+
+
+def checkout():
+    item = {"quantity": 2, "price_data": {"currency": "eur", "unit_amount": 500, "product_data": {"name": "Kettle"}}}
+    page = {"mode": "payment", "line_items": [item], "success_url": "https://shop.example.com/thanks"}
+    session = v1.checkout.sessions.create({**page, "payment_intent_data": {"metadata": {"order_id": "o_2"}}})
+    bank("session_paid", session.id)
+    paid = v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent.latest_charge"]})
+    charge = paid.payment_intent.latest_charge
+    check("a checkout page is paid", (paid.payment_status, charge.amount, charge.metadata["order_id"]) == ("paid", 1000, "o_2"))
+    left = v1.checkout.sessions.expire(v1.checkout.sessions.create(page).id)
+    check("a checkout page expires", left.status == "expired")
+    warning = bank("fraud_warning", charge.id)
+    listed = v1.radar.early_fraud_warnings.list({"charge": charge.id})
+    check("a fraud warning is listed", [it.id for it in listed.data] == [warning["id"]] and listed.data[0].actionable)
+    review = bank("review", charge.id)
+    check("an open review is listed", review["id"] in [it.id for it in v1.reviews.list().data])
+    check("a review is approved", v1.reviews.approve(review["id"]).closed_reason == "approved")
+    sources = [it.source["object"] for it in v1.balance_transactions.list({"expand": ["data.source"]}).data]
+    check("entries of the balance name their sources", {"charge", "dispute"} <= set(sources))
+
+
+def connect():
+    shared = pay(transfer_data={"destination": "acct_sdk"}, application_fee_amount=100)
+    charge = v1.charges.retrieve(shared.latest_charge, {"expand": ["transfer", "application_fee"]})
+    check("a charge is shared", (charge.transfer.amount, charge.application_fee.amount) == (1000, 100))
+    v1.refunds.create({"charge": charge.id, "amount": 500, "reverse_transfer": True, "refund_application_fee": True})
+    transfer = v1.transfers.retrieve(charge.transfer.id)
+    fee = v1.application_fees.retrieve(charge.application_fee.id)
+    check("a refund undoes the sharing", (transfer.amount_reversed, fee.amount_refunded) == (500, 50))
+    raises("a transfer that is not there", stripe.InvalidRequestError, None,
+           lambda: v1.refunds.create({"charge": pay().latest_charge, "reverse_transfer": True}))
+    raises("a fee without a connected account", stripe.InvalidRequestError, None,
+           lambda: pay(application_fee_amount=100))
+    inquiry = bank("inquiry", pay("pm_double_klarna").latest_charge, amount=400)
+    v1.refunds.create({"charge": inquiry["charge"], "amount": 400})
+    ended = v1.disputes.retrieve(inquiry["id"])
+    details = (ended.status, ended.payment_method_details.type)
+    check("the disputed amount ends an inquiry of Klarna", details == ("warning_closed", "klarna"))
+
+
 def events():
     pay()
     newest = v1.events.list({"types": ["charge.succeeded", "charge.refunded"], "limit": 1}).data[0]
@@ -131,6 +177,6 @@ def errors():
     check("a connected account is another", connected.data == [])
 
 
-for family in (payments, refunds, disputes, events, errors):
+for family in (payments, refunds, disputes, checkout, connect, events, errors):
     family()
 print(f"the double holds against the SDK in {checked} cases")

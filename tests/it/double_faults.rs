@@ -91,3 +91,48 @@ async fn a_fault_skips_counts_and_sets_headers() {
     let passed = (String::new(), String::new());
     assert_eq!(codes, [passed.clone(), refused.clone(), refused, passed]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_hits_every_request_until_it_is_over() {
+    let world = World::start().await;
+    let charge = world.pay("1000", "pm_card_visa").await;
+    for (outage, status) in [
+        (json!({ "kind": "unavailable" }), 503),
+        (json!({ "kind": "refuse", "status": 500 }), 500),
+        (json!({ "kind": "cut_before" }), 0),
+    ] {
+        let mut all = json!({ "seconds": 1800 });
+        all.as_object_mut().unwrap().extend(outage.as_object().unwrap().clone());
+        world.control("faults", all).await;
+        for attempt in ["first", "second", "third"] {
+            let key = format!("{attempt}{status}");
+            let answer = refund(&world, &key, &charge).await;
+            assert_eq!(answer.map_or(0, |said| said.status), status, "{outage}");
+            assert!(crate::double_world::said(world.request("GET", "/v1/charges", &[])).await.is_ok() != (status == 0));
+        }
+        world.advance(1_801).await;
+        assert_eq!(refund(&world, &format!("first{status}"), &charge).await.unwrap().status, 200, "nothing was stored");
+    }
+    assert_eq!(world.refunds_of(&charge).await, 3);
+    let error = json!({ "kind": "refuse", "status": 500, "seconds": 60 });
+    world.control("faults", error).await;
+    assert_eq!(world.get("/v1/charges", &[]).await.body["error"]["type"], "api_error");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_limit_refuses_what_is_too_fast_and_the_rates_tell() {
+    let world = World::start().await;
+    world.control("accounts", json!({ "id": "acct_1" })).await;
+    world.control("settings", json!({ "rate_limit": 5 })).await;
+    let mut limited = 0;
+    while limited == 0 {
+        let said = world.get("/v1/charges", &[]).await;
+        limited += u64::from(said.refusal() == (429, "rate_limit", ""));
+    }
+    let there = world.request("GET", "/v1/charges", &[]).header("Stripe-Account", "acct_1");
+    assert_eq!(crate::double_world::said(there).await.unwrap().status, 200, "each account has a rate of its own");
+    let rates = world.look("rates").await;
+    let platform = &rates["platform"];
+    assert_eq!((&platform["most_in_a_second"], &platform["rate_limited"]), (&json!(6), &json!(limited)), "{rates}");
+    assert_eq!(rates["acct_1"], json!({ "requests": 1, "most_in_a_second": 1, "rate_limited": 0 }));
+}

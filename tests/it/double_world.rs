@@ -19,6 +19,7 @@ use crate::harness::{SECRET, client, unix_now};
 /// A running double.
 pub struct World {
     pub url: String,
+    pub double: Arc<Double>,
     client: reqwest::Client,
     serving: JoinHandle<std::io::Result<()>>,
 }
@@ -61,7 +62,8 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let double = Double::new(7).expect("a double");
-        Self { url, client: client(), serving: tokio::spawn(serve(double, listener)) }
+        let serving = tokio::spawn(serve(double.clone(), listener));
+        Self { url, double, client: client(), serving }
     }
 
     pub fn request(&self, method: &str, path: &str, form: Form<'_>) -> reqwest::RequestBuilder {

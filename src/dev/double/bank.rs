@@ -5,9 +5,13 @@ use serde_json::Value;
 
 use super::books::Books;
 use super::lists::{Resource, find};
+use super::params::Params;
 use super::refusal::{Answer, Refusal};
-use crate::dev::model::objects::{Charge, Dispute, Refund, Warning};
-use crate::dev::model::{DEBIT_NOT_AUTHORIZED, FRAUDULENT, Id, NOT_RECEIVED, Object, UNACCEPTABLE, UNRECOGNIZED};
+use super::sessions;
+use crate::dev::model::objects::{Charge, Dispute, Refund, Review, Warning};
+use crate::dev::model::{
+    Cause, DEBIT_NOT_AUTHORIZED, FRAUDULENT, Id, NOT_RECEIVED, Object, UNACCEPTABLE, UNRECOGNIZED,
+};
 
 const REASONS: [&str; 8] = [
     DEBIT_NOT_AUTHORIZED,
@@ -21,6 +25,16 @@ const REASONS: [&str; 8] = [
 ];
 const FAILURES: [&str; 5] =
     ["declined", "expired_or_canceled_card", "insufficient_funds", "lost_or_stolen_card", "unknown"];
+const CLOSED: [&str; 8] = [
+    "approved",
+    "acknowledged",
+    "canceled",
+    "disputed",
+    "payment_never_settled",
+    "redacted",
+    "refunded",
+    "refunded_as_fraud",
+];
 const OPEN: [&str; 2] = ["needs_response", "under_review"];
 const OPEN_INQUIRY: [&str; 2] = ["warning_needs_response", "warning_under_review"];
 
@@ -29,10 +43,12 @@ const OPEN_INQUIRY: [&str; 2] = ["warning_needs_response", "warning_under_review
 #[serde(deny_unknown_fields)]
 pub(super) struct Happening {
     happens: What,
-    /// The charge, refund, dispute or warning.
+    /// The charge, refund, dispute, warning, review or session.
     id: String,
     amount: Option<i64>,
     reason: Option<String>,
+    /// What the buyer pays a session with.
+    payment_method: Option<String>,
     /// The account; the platform's if none.
     #[serde(default)]
     pub(super) account: String,
@@ -48,6 +64,7 @@ enum What {
     Unchallengeable,
     Prevention,
     FraudWarning,
+    Review,
     Expiry,
     /// To a dispute.
     Escalate,
@@ -60,6 +77,11 @@ enum What {
     Reinstate,
     /// To a warning.
     SettleWarning,
+    /// To a review, for a reason.
+    ReviewCloses,
+    /// To a checkout session.
+    SessionPaid,
+    SessionExpires,
     /// To a refund.
     RefundSettles,
     RefundFails,
@@ -72,7 +94,7 @@ enum What {
 pub(super) fn happen(books: &mut Books, it: &Happening) -> Answer {
     match it.happens {
         What::Chargeback | What::Inquiry | What::Unchallengeable => to_charge(books, it),
-        What::Prevention | What::FraudWarning | What::Expiry => to_charge(books, it),
+        What::Prevention | What::FraudWarning | What::Review | What::Expiry => to_charge(books, it),
         What::Escalate | What::Win | What::Lose | What::WinLate => to_dispute(books, it),
         What::CloseInquiry | What::ClosePrevention | What::Reinstate => to_dispute(books, it),
         What::SettleWarning => {
@@ -80,6 +102,9 @@ pub(super) fn happen(books: &mut Books, it: &Happening) -> Answer {
             books.account.settle_warning(&warning);
             Ok(books.account.show(&warning))
         }
+        What::ReviewCloses => close_review(books, it),
+        What::SessionPaid => sessions::paid(books, &it.id, it.payment_method.as_deref()),
+        What::SessionExpires => sessions::expire(books, &Cause::Stripe, &it.id, Params::default()),
         What::RefundSettles | What::RefundFails | What::RefundReturns => to_refund(books, it),
         What::DetailsGiven | What::ReferenceArrives => to_refund(books, it),
     }
@@ -87,34 +112,55 @@ pub(super) fn happen(books: &mut Books, it: &Happening) -> Answer {
 
 fn to_charge(books: &mut Books, it: &Happening) -> Answer {
     let charge = find::<Charge>(&books.account, &it.id)?.clone();
-    let amount = it.amount.unwrap_or(charge.amount_captured - charge.amount_refunded);
+    let amount = it.amount.unwrap_or(charge.left());
     let reason = word(it, &REASONS, FRAUDULENT)?;
-    let expires = matches!(it.happens, What::Expiry);
-    require(charge.status == "succeeded" && charge.captured != expires, &charge.id, charge.status)?;
+    require(is_possible(it.happens, &charge), &charge.id, charge.status)?;
     let (id, account) = (&charge.id, &mut books.account);
-    match it.happens {
+    let shown = match it.happens {
         What::Chargeback => {
             let dispute = books.dispute(id, amount, reason);
-            Ok(books.account.show(&dispute))
+            books.account.show(&dispute)
         }
         What::Inquiry => shown(books, |books| books.account.open_inquiry(id, amount, reason)),
         What::Unchallengeable => {
             let dispute = account.open_unchallengeable(id, amount, reason);
             account.funds_withdrawn(&dispute);
-            Ok(account.show(&dispute))
+            account.show(&dispute)
         }
         What::Prevention => shown(books, |books| books.account.prevent(id, amount, reason)),
         What::FraudWarning => shown(books, |books| books.account.warn(id)),
+        What::Review => shown(books, |books| books.account.open_review(id)),
         _ => {
-            account.expire(id);
-            Ok(account.show(id))
+            books.expire(id);
+            books.account.show(id)
         }
-    }
+    };
+    books.settle(id);
+    Ok(shown)
 }
 
-fn shown<T: Object>(books: &mut Books, act: impl FnOnce(&mut Books) -> Id<T>) -> Answer {
-    let id = act(books);
+/// Only captured money is disputed, only an open authorization expires, and reviews take either.
+fn is_possible(happens: What, charge: &Charge) -> bool {
+    let held = charge.is_held();
+    let possible = match happens {
+        What::Expiry => held,
+        What::Review | What::FraudWarning => held || charge.captured,
+        _ => charge.captured,
+    };
+    charge.status == "succeeded" && possible
+}
+
+fn close_review(books: &mut Books, it: &Happening) -> Answer {
+    let Review { id, closed_reason, .. } = find::<Review>(&books.account, &it.id)?.clone();
+    let reason = word(it, &CLOSED, "approved")?;
+    require(closed_reason.is_none(), &id, closed_reason.unwrap_or("open"))?;
+    books.account.close_review(&Cause::Stripe, &id, reason);
     Ok(books.account.show(&id))
+}
+
+fn shown<T: Object>(books: &mut Books, act: impl FnOnce(&mut Books) -> Id<T>) -> Value {
+    let id = act(books);
+    books.account.show(&id)
 }
 
 fn to_dispute(books: &mut Books, it: &Happening) -> Answer {

@@ -1,18 +1,19 @@
-//! One account of the world, and what the calendar brings about in it: refunds that settle or fail, disputes that nobody
-//! answers, and what a test token does once it has paid.
+//! One account of the world: what follows when a test token has paid, and what Stripe ends by itself when a charge is
+//! disputed or refunded. What time brings about is in `calendar`.
 
 use std::collections::HashMap;
 
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use crate::dev::model::objects::{Charge, Dispute, Refund};
-use crate::dev::model::{Account, FRAUDULENT, Id, NOT_RECEIVED};
+use crate::dev::model::objects::{Charge, Dispute, Refund, Review, Session, Warning};
+use crate::dev::model::{Account, Cause, FRAUDULENT, FirstStatus, Id, Method, NOT_RECEIVED};
 
 /// How long a refund of a test token waits before it settles or fails, in seconds.
 const REFUND_WAITS: i64 = 60;
-/// How long an inquiry stays open without becoming a chargeback.
-const INQUIRY: i64 = 120 * 86_400;
+
+/// The version of requests that name none, unless the account has another.
+pub(super) const VERSION: &str = "2026-10-28.endive";
 
 /// One account: its objects, and what the model does not know about them.
 #[derive(Debug)]
@@ -23,8 +24,12 @@ pub(super) struct Books {
     pub(super) files: IndexMap<String, File>,
     /// How many of the account's events were handed to the webhooks.
     pub(super) handed_over: usize,
-    /// What the clock brings about, with its time.
-    due: Vec<(i64, Due)>,
+    /// Refunds that the clock settles or fails, with the time.
+    pub(super) due: Vec<(i64, Due)>,
+    /// How far new refunds get at once, whatever was paid with.
+    pub(super) new_refunds: Option<FirstStatus>,
+    /// The API version of requests that name none, and of what nobody asked for.
+    pub(super) version: String,
 }
 
 /// An uploaded file.
@@ -60,11 +65,21 @@ impl File {
 
 /// Something that happens at its time.
 #[derive(Debug, Clone)]
-enum Due {
+pub(super) enum Due {
     /// A pending refund succeeds.
     Settle(Id<Refund>),
     /// A refund that had succeeded fails.
     Fail(Id<Refund>),
+    /// A checkout page is closed.
+    Close(Id<Session>),
+    /// An authorization expires.
+    Expire(Id<Charge>),
+    /// A chargeback is lost.
+    Lose(Id<Dispute>),
+    /// An inquiry is closed.
+    EndInquiry(Id<Dispute>),
+    /// An inquiry becomes a chargeback.
+    Escalate(Id<Dispute>),
 }
 
 /// How a payment with a test payment method goes on.
@@ -76,10 +91,14 @@ pub(super) enum Token {
     Declined,
     /// Paid by bank transfer: a refund asks the buyer for bank details.
     Transfer,
+    /// Paid by Klarna.
+    Klarna,
     /// The buyer disputes it at once, for this reason.
     Disputes(&'static str),
     /// The buyer's bank inquires at once.
     Inquires,
+    /// The issuer reports it as fraud at once.
+    Warned,
     /// The buyer disputes it twice, for half of the amount each.
     DisputesTwice,
     /// Refunds succeed at first and fail later.
@@ -89,22 +108,32 @@ pub(super) enum Token {
 }
 
 /// The payment methods that can be used, with what they do. Those of `pm_double` are the double's own.
-pub(super) const TOKENS: [(&str, Token); 10] = [
+pub(super) const TOKENS: [(&str, Token); 12] = [
     ("pm_card_visa", Token::Pays),
     ("pm_card_chargeDeclined", Token::Declined),
     ("pm_card_chargeDeclinedInsufficientFunds", Token::Declined),
     ("pm_card_createDispute", Token::Disputes(FRAUDULENT)),
     ("pm_card_createDisputeProductNotReceived", Token::Disputes(NOT_RECEIVED)),
     ("pm_card_createDisputeInquiry", Token::Inquires),
+    ("pm_card_createIssuerFraudRecord", Token::Warned),
     ("pm_card_createMultipleDisputes", Token::DisputesTwice),
     ("pm_card_refundFail", Token::RefundFails),
     ("pm_card_pendingRefund", Token::RefundWaits),
     ("pm_double_bankTransfer", Token::Transfer),
+    ("pm_double_klarna", Token::Klarna),
 ];
 
 impl Books {
     pub(super) fn new(account: Account) -> Self {
-        Self { account, tokens: HashMap::new(), files: IndexMap::new(), handed_over: 0, due: Vec::new() }
+        Self {
+            account,
+            tokens: HashMap::new(),
+            files: IndexMap::new(),
+            handed_over: 0,
+            due: Vec::new(),
+            new_refunds: None,
+            version: VERSION.to_owned(),
+        }
     }
 
     /// What follows at once when a charge has been captured.
@@ -120,8 +149,13 @@ impl Books {
             }
             Token::Inquires => {
                 self.account.open_inquiry(charge, amount, FRAUDULENT);
+                self.settle(charge);
             }
-            Token::Pays | Token::Declined | Token::Transfer | Token::RefundFails | Token::RefundWaits => {}
+            Token::Warned => {
+                self.account.warn(charge);
+            }
+            Token::Pays | Token::Declined | Token::Transfer | Token::Klarna => {}
+            Token::RefundFails | Token::RefundWaits => {}
         }
     }
 
@@ -134,6 +168,7 @@ impl Books {
         }
         let dispute = self.account.open_dispute(charge, amount, reason);
         self.account.funds_withdrawn(&dispute);
+        self.settle(charge);
         dispute
     }
 
@@ -142,52 +177,78 @@ impl Books {
         let due = match token {
             Token::RefundFails => Due::Fail(refund.clone()),
             Token::RefundWaits => Due::Settle(refund.clone()),
-            Token::Pays | Token::Declined | Token::Transfer => return,
-            Token::Disputes(_) | Token::Inquires | Token::DisputesTwice => return,
+            Token::Pays | Token::Declined | Token::Transfer | Token::Klarna => return,
+            Token::Disputes(_) | Token::Inquires | Token::Warned | Token::DisputesTwice => return,
         };
         self.due.push((self.account.now + REFUND_WAITS, due));
     }
 
-    /// Lets everything happen until this time, each at its own.
-    pub(super) fn live_until(&mut self, now: i64) {
-        let (mut due, later): (Vec<_>, Vec<_>) = self.due.drain(..).partition(|(at, _)| *at <= now);
-        self.due = later;
-        due.sort_by_key(|(at, _)| *at);
-        for (at, what) in due {
-            self.account.now = at;
-            self.happen(&what);
-        }
-        self.end_disputes(now);
-        self.account.now = now;
-    }
-
-    /// Nothing happens to a refund that has gone another way meanwhile.
-    fn happen(&mut self, what: &Due) {
-        match what {
-            Due::Settle(refund) if self.account.get(refund).status == "pending" => self.account.settle_refund(refund),
-            Due::Fail(refund) if self.account.get(refund).status == "succeeded" => {
-                self.account.fail_refund(refund, "declined");
-            }
-            Due::Settle(_) | Due::Fail(_) => {}
-        }
-    }
-
-    /// Chargebacks that nobody answered in time are lost, old inquiries closed.
-    fn end_disputes(&mut self, now: i64) {
-        let is_open = |it: &&Dispute| it.status == "needs_response" || it.status.starts_with("warning_");
-        let open: Vec<Dispute> = self.account.list::<Dispute>().filter(is_open).cloned().collect();
-        for dispute in open {
-            let deadline = dispute.due_by.unwrap_or(i64::MAX);
-            if dispute.status == "needs_response" && deadline < now {
-                self.account.now = deadline + 1;
-                self.account.lose(&dispute.id);
-            } else if dispute.status.starts_with("warning_")
-                && dispute.status != "warning_closed"
-                && dispute.created + INQUIRY <= now
-            {
-                self.account.now = dispute.created + INQUIRY;
-                self.account.close_inquiry(&dispute.id);
+    /// Ends what Stripe ends by itself when a charge is disputed, refunded or voided: inquiries, warnings and reviews.
+    pub(super) fn settle(&mut self, id: &Id<Charge>) {
+        self.settle_inquiries(id);
+        let charge = self.account.get(id);
+        let (all, disputed) = (charge.captured && charge.left() == 0, charge.disputed);
+        let canceled = charge.is_void;
+        if all || disputed {
+            let warnings = self.account.list::<Warning>().filter(|it| it.charge == *id && it.actionable);
+            for warning in warnings.map(|warning| warning.id.clone()).collect::<Vec<_>>() {
+                self.account.settle_warning(&warning);
             }
         }
+        let reviews = self.account.list::<Review>().filter(|it| it.charge == *id && it.closed_reason.is_none());
+        let reviews: Vec<_> = reviews.map(|review| review.id.clone()).collect();
+        if reviews.is_empty() {
+            return;
+        }
+        let as_fraud = self.account.list::<Refund>().any(|it| it.charge == *id && it.reason == Some(FRAUDULENT));
+        let reason = match (disputed, all, canceled) {
+            (true, _, _) => "disputed",
+            (_, true, _) if as_fraud => "refunded_as_fraud",
+            (_, true, _) => "refunded",
+            (_, _, true) => "canceled",
+            (false, false, false) => return,
+        };
+        for review in reviews {
+            self.account.close_review(&Cause::Stripe, &review, reason);
+        }
+    }
+
+    /// Refunds end inquiries: of a card when nothing is left, of Klarna when the disputed amount was refunded.
+    fn settle_inquiries(&mut self, id: &Id<Charge>) {
+        let charge = self.account.get(id);
+        let klarna = matches!(self.account.paid_with(id), Method::Klarna);
+        let refunded = |it: &Dispute| charge.amount_refunded - it.refunded_before;
+        let is_settled = |it: &Dispute| charge.left() == 0 || klarna && refunded(it) >= it.amount;
+        let open = |it: &&Dispute| it.charge == *id && it.case_type == "inquiry" && it.status != "warning_closed";
+        let settled = self.account.list::<Dispute>().filter(open).filter(|it| is_settled(it));
+        for inquiry in settled.map(|dispute| dispute.id.clone()).collect::<Vec<_>>() {
+            self.account.close_inquiry(&inquiry);
+        }
+    }
+
+    /// Whether this version, the account's own if none, is before 2025-03-31.basil: Stripe then made a refund of what was
+    /// authorized and not captured.
+    pub(super) fn is_before_2025(&self, version: Option<&str>) -> bool {
+        version.unwrap_or(&self.version) < "2025-03-31"
+    }
+
+    /// Captures so much of an authorization, in the manner of the request's version.
+    pub(super) fn capture(&mut self, by: &Cause, charge: &Id<Charge>, amount: i64, version: Option<&str>) {
+        if amount < self.account.get(charge).purchase.amount && self.is_before_2025(version) {
+            self.account.capture_before_2025(by, charge, amount);
+        } else {
+            self.account.capture(by, charge, amount);
+        }
+        self.captured(charge);
+    }
+
+    /// Nobody captured an authorization in time.
+    pub(super) fn expire(&mut self, charge: &Id<Charge>) {
+        if self.is_before_2025(None) {
+            self.account.expire_before_2025(charge);
+        } else {
+            self.account.expire(charge);
+        }
+        self.settle(charge);
     }
 }

@@ -7,7 +7,7 @@ use super::files::Upload;
 use super::idempotency::{Key, Known};
 use super::params::Params;
 use super::refusal::{Refusal, Stage};
-use super::requests::Logged;
+use super::requests::{Logged, latest};
 use super::routes::{self, Operation};
 use super::world::{PLATFORM, World};
 use crate::dev::model::Cause;
@@ -54,14 +54,16 @@ pub(super) struct Reply {
 }
 
 impl Call {
-    /// Logs the request, and decides what is known without executing it.
-    pub(super) fn begin(&self, world: &mut World, now: i64) -> Begun {
+    /// Logs the request, and decides what is known without executing it. `wall_ms` is the wall clock in milliseconds.
+    pub(super) fn begin(&self, world: &mut World, now: i64, wall_ms: i64) -> Begun {
         let id = world.ids.mint("req_");
-        let fault = faults::take(&mut world.faults, &self.method, &self.path);
+        let fault = faults::take(&mut world.faults, &self.method, &self.path, now);
         let place = world.requests.len();
-        world.requests.push(self.logged(&id, fault.as_ref(), now));
+        world.requests.push(self.logged(&id, fault.as_ref(), (now, wall_ms)));
         let mut begun = Begun { id, fault, place, step: Step::Run };
-        if let Some(refusal) = begun.fault.as_ref().and_then(refused_before) {
+        let limited = world.rate_limit.is_some_and(|limit| latest(&world.requests, self.account()) > limit);
+        let limited = limited.then(rate_limited);
+        if let Some(refusal) = limited.or_else(|| begun.fault.as_ref().and_then(refused_before)) {
             begun.step = Step::Answer(self.refuse(world, &begun, &refusal));
             return begun;
         }
@@ -105,7 +107,7 @@ impl Call {
         let cause = Cause::Request { id: id.to_owned(), idempotency_key: self.idempotency_key.clone() };
         let (method, path, account) = (self.method.as_str(), self.path.as_str(), self.account());
         let (params, upload) = (Params::read(&self.params), self.upload.as_ref());
-        routes::run(world, Operation { method, path, account, cause, params, upload })
+        routes::run(world, Operation { method, path, account, cause, version: self.version.as_deref(), params, upload })
     }
 
     /// Checks the API key and the account, then the idempotency key.
@@ -153,7 +155,7 @@ impl Call {
         Reply { status: *status, body: format!("{:#}", refusal.body(&begun.id)), replayed: false }
     }
 
-    fn logged(&self, id: &str, fault: Option<&Fault>, at: i64) -> Logged {
+    fn logged(&self, id: &str, fault: Option<&Fault>, (at, wall_ms): (i64, i64)) -> Logged {
         Logged {
             id: id.to_owned(),
             method: self.method.clone(),
@@ -163,6 +165,7 @@ impl Call {
             idempotency_key: self.idempotency_key.clone(),
             params: self.params.clone(),
             at,
+            wall_ms,
             status: None,
             code: None,
             replayed: false,
@@ -174,7 +177,7 @@ impl Call {
 /// What a fault answers before anything happens.
 fn refused_before(fault: &Fault) -> Option<Refusal> {
     match fault.kind {
-        Kind::RateLimit => Some(Refusal::plain(429, "rate_limit", "Request rate limit exceeded.")),
+        Kind::RateLimit => Some(rate_limited()),
         Kind::Conflict => {
             let message = "This object cannot be accessed right now because another API request or Stripe process is \
                            currently accessing it.";
@@ -182,13 +185,18 @@ fn refused_before(fault: &Fault) -> Option<Refusal> {
         }
         Kind::Refuse => {
             let (status, code) = (fault.status.unwrap_or(400), fault.code.as_deref().unwrap_or_default());
-            Some(Refusal::plain(status, code, "Refused on request."))
+            let kind = if status < 500 { "invalid_request_error" } else { "api_error" };
+            Some(Refusal::plain(status, code, "Refused on request.").of_kind(kind))
         }
         Kind::Unavailable => Some(Refusal::plain(503, "", "Unavailable on request.")),
         Kind::ErrorBefore | Kind::ErrorAfter | Kind::Slow | Kind::Silence | Kind::SlowBody => None,
         Kind::CutBefore => Some(Refusal::plain(499, "", "The connection is cut on request.")),
         Kind::CutAfter | Kind::CutBody => None,
     }
+}
+
+fn rate_limited() -> Refusal {
+    Refusal::plain(429, "rate_limit", "Request rate limit exceeded.")
 }
 
 fn internal() -> Refusal {

@@ -11,26 +11,32 @@ use super::bank;
 use super::events;
 use super::faults::Fault;
 use super::keys::Standing;
+use super::life;
+use super::requests::rates;
+use super::truth;
 use super::webhooks::{Behaviour, Endpoint};
 use super::world::{Clock, World};
+use crate::dev::model::FirstStatus;
 use crate::dev::model::objects::Refund;
 
 /// The list of operations, returned by `GET /_double`.
-const USAGE: [&str; 15] = [
+const USAGE: [&str; 17] = [
     "GET /_double/clock",
     "POST /_double/clock {advance: SECONDS} or {stop_at: UNIX}",
     "POST /_double/accounts {id}",
     "POST /_double/keys {key, standing: expired or unrestricted} or {key, standing: restricted, permissions: [...]}",
-    "POST /_double/settings {list_lag: SECONDS}",
-    "POST /_double/faults {path, kind, method, count, skip, millis, should_retry, retry_after, status, code}",
+    "POST /_double/settings {list_lag: SECONDS, rate_limit: PER_SECOND, new_refunds, api_version}",
+    "POST /_double/faults {path, kind, method, count, skip, seconds, millis, should_retry, retry_after, status, code}",
     "GET and DELETE /_double/faults",
     "GET /_double/webhooks",
     "POST /_double/webhooks {url, secrets, scope, payload, enabled_events, api_version, disabled}",
-    "POST /_double/webhooks/behaviour {hold, lose, copies, delay}",
+    "POST /_double/webhooks/behaviour {hold, lose, lose_all, copies, delay}",
     "POST /_double/webhooks/release {shuffle: SEED}",
-    "POST /_double/webhooks/resend {event, account}",
-    "POST /_double/bank {happens, id, amount, reason, account}",
-    "GET /_double/requests?method=&path= and GET /_double/effects",
+    "POST /_double/webhooks/resend {event, account} or {} for all that no endpoint has",
+    "POST /_double/bank {happens, id, amount, reason, payment_method, account}",
+    "GET /_double/requests?method=&path= and DELETE /_double/requests",
+    "GET /_double/rates and GET /_double/effects",
+    "POST /_double/live {seed, steps, pace: SECONDS} and GET /_double/truth",
     "POST /_double/reset {seed, livemode}",
 ];
 
@@ -65,7 +71,23 @@ struct OpenAccount {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Settings {
-    list_lag: i64,
+    list_lag: Option<i64>,
+    /// 0: none.
+    rate_limit: Option<usize>,
+    new_refunds: Option<NewRefunds>,
+    api_version: Option<String>,
+}
+
+/// How far new refunds of all accounts get at once.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum NewRefunds {
+    /// As the payment method says.
+    ByMethod,
+    Pending,
+    /// Pending, since the balance is too low.
+    InsufficientFunds,
+    RequiresAction,
 }
 
 #[derive(Deserialize)]
@@ -77,7 +99,7 @@ struct Release {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Resend {
-    event: String,
+    event: Option<String>,
     #[serde(default)]
     account: String,
 }
@@ -119,6 +141,8 @@ fn look(world: &World, path: &str, query: &str, wall: i64) -> Option<Value> {
             "pending": world.hooks.pending(),
         })),
         "/requests" => Some(requests(world, query)),
+        "/truth" => Some(json!(truth::all(world))),
+        "/rates" => Some(json!(rates(&world.requests))),
         "/effects" => Some(effects(world)),
         _ => None,
     }
@@ -139,15 +163,24 @@ fn act(world: &mut World, method: &str, path: &str, given: Value, wall: i64) -> 
             Ok(json!({}))
         }
         ("POST", "/settings") => {
-            world.list_lag = read::<Settings>(given)?.list_lag;
+            set(world, read(given)?);
             Ok(json!({}))
         }
         ("POST", "/faults") => {
-            world.faults.push(read::<Fault>(given)?);
+            let now = world.clock.now(wall);
+            world.faults.push(read::<Fault>(given)?.starting(now));
             Ok(json!(world.faults))
         }
         ("DELETE", "/faults") => {
             world.faults.clear();
+            Ok(json!([]))
+        }
+        ("POST", "/live") => {
+            life::play(world, read(given)?, wall);
+            Ok(json!({ "now": world.clock.now(wall) }))
+        }
+        ("DELETE", "/requests") => {
+            world.requests.clear();
             Ok(json!([]))
         }
         ("POST", "/bank") => happen(world, given),
@@ -159,6 +192,23 @@ fn act(world: &mut World, method: &str, path: &str, given: Value, wall: i64) -> 
         }
         ("POST", _) if path.starts_with("/webhooks") => webhooks(world, path, given, wall),
         _ => Err(unknown()),
+    }
+}
+
+fn set(world: &mut World, settings: Settings) {
+    let Settings { list_lag, rate_limit, new_refunds, api_version } = settings;
+    world.list_lag = list_lag.unwrap_or(world.list_lag);
+    world.rate_limit = rate_limit.map_or(world.rate_limit, |limit| (limit > 0).then_some(limit));
+    for books in world.books.values_mut() {
+        if let Some(new_refunds) = &new_refunds {
+            books.new_refunds = match new_refunds {
+                NewRefunds::ByMethod => None,
+                NewRefunds::Pending => Some(FirstStatus::Pending("processing")),
+                NewRefunds::InsufficientFunds => Some(FirstStatus::Pending("insufficient_funds")),
+                NewRefunds::RequiresAction => Some(FirstStatus::RequiresAction),
+            };
+        }
+        books.version = api_version.clone().unwrap_or_else(|| books.version.clone());
     }
 }
 
@@ -186,8 +236,13 @@ fn webhooks(world: &mut World, path: &str, given: Value, wall: i64) -> Result<Va
         "/webhooks/resend" => {
             let Resend { event, account } = read(given)?;
             let books = world.books.get(&account).ok_or("there is no such account")?;
-            let found = events::find(books, &event).ok_or("there is no such event")?;
-            world.hooks.resend(&account, found, wall);
+            match event {
+                Some(event) => {
+                    let found = events::find(books, &event).ok_or("there is no such event")?;
+                    world.hooks.resend(&account, found, wall);
+                }
+                None => world.hooks.resend_lost(&account, books.account.events(), wall),
+            }
             Ok(json!({ "pending": world.hooks.pending() }))
         }
         _ => Err(unknown()),

@@ -8,7 +8,7 @@ use super::lists::find;
 use super::params::Params;
 use super::refusal::{Answer, Refusal};
 use crate::dev::model::objects::Dispute;
-use crate::dev::model::{self, Cause, Id, Submission};
+use crate::dev::model::{self, Cause, Id, Method, Submission};
 
 /// `POST /v1/disputes/:id`. Without `submit`, evidence is submitted, as at Stripe.
 pub(super) fn update(books: &mut Books, by: &Cause, id: &str, mut params: Params) -> Answer {
@@ -21,6 +21,7 @@ pub(super) fn update(books: &mut Books, by: &Cause, id: &str, mut params: Params
     let evidence = evidence::changed(books, &dispute.evidence, given)?;
     let submits = submit && !evidence.is_empty() && (touches_evidence || dispute.submission_count == 0);
     if touches_evidence || submits {
+        check_method(books, &dispute)?;
         check_open(&dispute, books.account.now)?;
     }
     let submission = if submits { Submission::Submit } else { Submission::Stage };
@@ -43,6 +44,16 @@ pub(super) fn close(books: &mut Books, by: &Cause, id: &str, params: Params) -> 
         _ => return Err(closed(&dispute)),
     }
     Ok(books.account.show(&dispute.id))
+}
+
+/// Refuses evidence for an inquiry of Klarna: only a refund ends it.
+fn check_method(books: &Books, dispute: &Dispute) -> Result<(), Refusal> {
+    let klarna = matches!(books.account.paid_with(&dispute.charge), Method::Klarna);
+    if klarna && dispute.case_type == "inquiry" {
+        let message = format!("Dispute {} is an inquiry of Klarna, which takes no evidence.", dispute.id);
+        return Err(Refusal::forbidden("", message));
+    }
+    Ok(())
 }
 
 /// Refuses evidence for a dispute that is closed, was answered, or is past its deadline.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::lists::Resource;
 use super::refusal::Refusal;
-use crate::dev::model::objects::{Charge, Dispute, Intent, Refund};
+use crate::dev::model::objects::{ApplicationFee, Charge, Dispute, Intent, Refund, Transfer};
 use crate::dev::model::{Account, Object};
 
 /// Expands each of the paths, such as `data.charge` or `payment_intent.latest_charge`.
@@ -41,7 +41,12 @@ fn named(account: &Account, field: &str, id: &str) -> Option<Value> {
     match field {
         "charge" | "latest_charge" => show::<Charge>(account, id),
         "payment_intent" => show::<Intent>(account, id),
+        "source" => {
+            show::<Charge>(account, id).or_else(|| show::<Refund>(account, id)).or_else(|| show::<Dispute>(account, id))
+        }
         "dispute" => show::<Dispute>(account, id),
+        "transfer" => show::<Transfer>(account, id),
+        "application_fee" => show::<ApplicationFee>(account, id),
         "balance_transaction" | "failure_balance_transaction" => account.show_entry(id),
         _ => None,
     }

@@ -8,15 +8,21 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Fault {
     /// The method it is for; every method if none.
     pub(super) method: Option<String>,
-    /// The path it is for; `*` stands for one part, a `*` at the end for the rest.
+    /// The path it is for; `*` stands for one part, a `*` at the end for the rest. Every path if none.
+    #[serde(default = "everywhere")]
     pub(super) path: String,
     /// How many requests pass first.
     #[serde(default)]
     pub(super) skip: u32,
-    /// How many requests it hits.
+    /// How many requests it hits, unless it has `seconds`.
     #[serde(default = "once")]
     pub(super) count: u32,
     pub(super) kind: Kind,
+    /// An outage: it hits all its requests for so long, by the double's clock.
+    pub(super) seconds: Option<i64>,
+    /// When the outage ends, in unix seconds: follows from `seconds`.
+    #[serde(skip_deserializing)]
+    pub(super) until: Option<i64>,
     /// What to wait, in milliseconds: of `slow` and `slow_body`.
     #[serde(default)]
     pub(super) millis: u64,
@@ -32,6 +38,10 @@ pub(super) struct Fault {
 
 fn once() -> u32 {
     1
+}
+
+fn everywhere() -> String {
+    "/*".to_owned()
 }
 
 /// How a request fails.
@@ -64,14 +74,17 @@ pub(super) enum Kind {
     CutBody,
 }
 
-/// The fault for a request, used up by it.
-pub(super) fn take(faults: &mut Vec<Fault>, method: &str, path: &str) -> Option<Fault> {
+/// The fault for a request at this time, used up by it unless it is an outage.
+pub(super) fn take(faults: &mut Vec<Fault>, method: &str, path: &str, now: i64) -> Option<Fault> {
+    faults.retain(|fault| fault.until.is_none_or(|until| now < until));
     let mut found = None;
     for fault in faults.iter_mut().filter(|fault| fault.is_for(method, path)) {
         if fault.skip > 0 {
             fault.skip -= 1;
         } else {
-            fault.count = fault.count.saturating_sub(1);
+            if fault.until.is_none() {
+                fault.count = fault.count.saturating_sub(1);
+            }
             found = Some(fault.clone());
             break;
         }
@@ -81,6 +94,11 @@ pub(super) fn take(faults: &mut Vec<Fault>, method: &str, path: &str) -> Option<
 }
 
 impl Fault {
+    /// The fault from this time on.
+    pub(super) fn starting(self, now: i64) -> Self {
+        Self { until: self.seconds.map(|seconds| now + seconds), ..self }
+    }
+
     fn is_for(&self, method: &str, path: &str) -> bool {
         self.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method)) && matches(&self.path, path)
     }

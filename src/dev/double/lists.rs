@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::params::Params;
 use super::refusal::{Answer, Refusal};
-use crate::dev::model::objects::{Charge, Dispute, Intent, Refund, Review, Session, Warning};
+use crate::dev::model::objects::{ApplicationFee, Charge, Dispute, Intent, Refund, Review, Session, Transfer, Warning};
 use crate::dev::model::{Account, Id, Object};
 
 /// A kind of object that the API lists and retrieves.
@@ -15,6 +15,10 @@ pub(super) trait Resource: Object {
     const URL: &'static str;
     /// The filters by parent, such as `charge`.
     const FILTERS: &'static [&'static str];
+    /// Whether the list shows it.
+    fn is_listed(&self) -> bool {
+        true
+    }
     /// The parent that a filter is about.
     fn parent<'a>(&'a self, account: &'a Account, filter: &str) -> Option<&'a str>;
 }
@@ -37,7 +41,7 @@ const OF_CHARGE: [&str; 2] = ["charge", "payment_intent"];
 const OF_INTENT: [&str; 2] = ["payment_intent", "customer"];
 
 resource!(Charge, "charge", "/v1/charges", OF_INTENT, |it, _account, filter| match filter {
-    "payment_intent" => Some(it.payment_intent.as_str()),
+    "payment_intent" => it.payment_intent.as_ref().map(Id::as_str),
     _ => Some(it.purchase.customer.as_str()),
 });
 resource!(Intent, "payment_intent", "/v1/payment_intents", ["customer"], |it, _account, _filter| {
@@ -52,13 +56,31 @@ resource!(Dispute, "dispute", "/v1/disputes", OF_CHARGE, |it, account, filter| o
 resource!(Warning, "early_fraud_warning", "/v1/radar/early_fraud_warnings", OF_CHARGE, |it, account, filter| {
     of(&it.charge, account, filter)
 });
-resource!(Review, "review", "/v1/reviews", [], |_it, _account, _filter| None);
+resource!(Transfer, "transfer", "/v1/transfers", ["destination"], |it, _account, _filter| Some(
+    it.destination.as_str()
+));
+resource!(ApplicationFee, "application_fee", "/v1/application_fees", ["charge"], |it, _account, _filter| {
+    Some(it.charge.as_str())
+});
+
+impl Resource for Review {
+    const NOUN: &'static str = "review";
+    const URL: &'static str = "/v1/reviews";
+    const FILTERS: &'static [&'static str] = &[];
+    /// Open ones only.
+    fn is_listed(&self) -> bool {
+        self.closed_reason.is_none()
+    }
+    fn parent<'a>(&'a self, _account: &'a Account, _filter: &str) -> Option<&'a str> {
+        None
+    }
+}
 
 /// A charge or its intent.
 fn of<'a>(charge: &'a Id<Charge>, account: &'a Account, filter: &str) -> Option<&'a str> {
     match filter {
         "charge" => Some(charge.as_str()),
-        _ => Some(account.get(charge).payment_intent.as_str()),
+        _ => account.get(charge).payment_intent.as_ref().map(Id::as_str),
     }
 }
 
@@ -149,7 +171,8 @@ pub(super) fn list<T: Resource>(account: &Account, until: i64, mut params: Param
     }
     params.finish()?;
     let wanted = |object: &&T| {
-        object.created() <= until
+        object.is_listed()
+            && object.created() <= until
             && page.wants(object.created())
             && filters.iter().all(|(filter, id)| object.parent(account, filter) == Some(id))
     };

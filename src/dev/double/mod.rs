@@ -8,13 +8,17 @@
 //! |---|---|
 //! | `server`, `wire`, `call` | connections and webhooks; requests and answers as HTTP has them; one request from its log entry to its answer |
 //! | `routes`, `params`, `lists`, `expand`, `refusal` | the API's conventions: paths, parameters, pages, errors |
-//! | `payments`, `refunds`, `disputes`, `evidence`, `files`, `events`, `thin` | the operations, one file for each family |
-//! | `world`, `books`, `keys`, `idempotency`, `requests`, `webhooks`, `faults` | what it knows |
+//! | `payments`, `charges`, `sessions`, `refunds`, `disputes`, `evidence`, `files`, `balance`, `events`, `thin` | the operations, one file for each family |
+//! | `world`, `books`, `calendar`, `keys`, `idempotency`, `requests`, `webhooks`, `faults` | what it knows |
 //! | `control`, `bank` | the control API |
+//! | `life`, `truth` | a random life for property tests, and what is true after it |
 
+mod balance;
 mod bank;
 mod books;
+mod calendar;
 mod call;
+mod charges;
 mod control;
 mod disputes;
 mod events;
@@ -24,6 +28,7 @@ mod faults;
 mod files;
 mod idempotency;
 mod keys;
+mod life;
 mod lists;
 mod params;
 mod payments;
@@ -32,7 +37,9 @@ mod refusal;
 mod requests;
 mod routes;
 mod server;
+mod sessions;
 mod thin;
+mod truth;
 mod webhooks;
 mod wire;
 mod world;
@@ -42,7 +49,9 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use clap::Args;
 
+pub use life::Life;
 pub use server::{Double, serve};
+pub use truth::{Money, Truth};
 
 use crate::app::{self, config, logging};
 use crate::terminal;

@@ -1,15 +1,17 @@
 //! Refunds: created, updated and canceled, and refused as Stripe refuses them.
 
+use serde_json::Value;
+
 use super::books::{Books, Token};
 use super::lists::find;
 use super::params::Params;
 use super::refusal::{Answer, Refusal};
 use crate::dev::model::objects::{Charge, Dispute, Intent, Metadata, Refund};
-use crate::dev::model::{Cause, FirstStatus, Id, NewRefund};
+use crate::dev::model::{Cause, FirstStatus, Id, NewRefund, Undo};
 
 const REASONS: [&str; 3] = ["duplicate", "fraudulent", "requested_by_customer"];
-/// Accepted and without effect: nothing here has a transfer or an application fee.
-const IGNORED: [&str; 5] = ["refund_application_fee", "reverse_transfer", "instructions_email", "currency", "customer"];
+/// Accepted and without effect.
+const IGNORED: [&str; 3] = ["instructions_email", "currency", "customer"];
 
 /// `POST /v1/refunds`
 pub(super) fn create(books: &mut Books, by: &Cause, mut params: Params) -> Answer {
@@ -17,18 +19,26 @@ pub(super) fn create(books: &mut Books, by: &Cause, mut params: Params) -> Answe
     let amount = params.positive("amount")?;
     let reason = params.word("reason", &REASONS)?;
     let metadata = params.metadata()?.apply(Metadata::new());
+    let transfer = params.flag("reverse_transfer")?.unwrap_or(false);
+    let undo = Undo { transfer, fee: params.flag("refund_application_fee")?.unwrap_or(false) };
     for name in IGNORED {
         params.text(name)?;
     }
     params.finish()?;
     let charge = charge_of(books, charge.as_deref(), intent.as_deref())?;
+    if let Some(released) = void(books, by, &charge, amount) {
+        return Ok(released);
+    }
     let amount = refundable(books, &charge, amount)?;
+    check_undo(books.account.get(&charge), undo)?;
     let token = books.tokens.get(charge.as_str()).copied().unwrap_or(Token::Pays);
-    let status = first_status(books.account.get(&charge), token);
-    let refund =
-        books.account.create_refund(by, NewRefund { charge: charge.clone(), amount, metadata, reason, status });
-    books.plan_refund(&refund, token);
-    settle_inquiries(books, &charge);
+    let status = books.new_refunds.unwrap_or_else(|| first_status(books.account.get(&charge), token));
+    let new = NewRefund { charge: charge.clone(), amount, metadata, reason, status, undo };
+    let refund = books.account.create_refund(by, new);
+    if books.new_refunds.is_none() {
+        books.plan_refund(&refund, token);
+    }
+    books.settle(&charge);
     Ok(books.account.show(&refund))
 }
 
@@ -81,6 +91,20 @@ fn charge_of(books: &Books, charge: Option<&str>, intent: Option<&str>) -> Resul
     }
 }
 
+/// Voids an authorization that has no intent to cancel, and returns the refund that Stripe makes of it. None for other
+/// charges and partial amounts.
+fn void(books: &mut Books, by: &Cause, id: &Id<Charge>, asked: Option<i64>) -> Option<Value> {
+    let charge = books.account.get(id);
+    let all = charge.purchase.amount;
+    if !charge.is_held() || charge.payment_intent.is_some() || asked.is_some_and(|amount| amount != all) {
+        return None;
+    }
+    books.account.cancel_before_2025(by, id);
+    books.settle(id);
+    let released = books.account.list::<Refund>().rev().find(|refund| refund.charge == *id)?;
+    Some(books.account.show(&released.id))
+}
+
 /// The amount to refund: what was asked for, else all that is left.
 fn refundable(books: &Books, id: &Id<Charge>, asked: Option<i64>) -> Result<i64, Refusal> {
     let charge = books.account.get(id);
@@ -93,7 +117,7 @@ fn refundable(books: &Books, id: &Id<Charge>, asked: Option<i64>) -> Result<i64,
         let message = format!("Charge {id} has been charged back; cannot issue a refund.");
         return Err(Refusal::forbidden("charge_disputed", message));
     }
-    let left = charge.amount_captured - charge.amount_refunded;
+    let left = charge.left();
     if left == 0 {
         let message = format!("Charge {id} has already been refunded.");
         return Err(Refusal::forbidden("charge_already_refunded", message));
@@ -109,25 +133,26 @@ fn refundable(books: &Books, id: &Id<Charge>, asked: Option<i64>) -> Result<i64,
     }
 }
 
+/// Refuses to undo what the charge does not have.
+fn check_undo(charge: &Charge, undo: Undo) -> Result<(), Refusal> {
+    let id = &charge.id;
+    if undo.transfer && charge.transfer.is_none() {
+        let message = format!("Attempting to reverse_transfer on {id}, but it has no associated transfer.");
+        return Err(Refusal { param: Some("reverse_transfer".to_owned()), ..Refusal::forbidden("", message) });
+    }
+    if undo.fee && charge.application_fee.is_none() {
+        let message = format!("Attempting to refund_application_fee on {id}, but it has no application fee.");
+        return Err(Refusal { param: Some("refund_application_fee".to_owned()), ..Refusal::forbidden("", message) });
+    }
+    Ok(())
+}
+
 fn first_status(charge: &Charge, token: Token) -> FirstStatus {
     match token {
         _ if charge.status == "pending" => FirstStatus::Pending("charge_pending"),
         Token::RefundWaits => FirstStatus::Pending("processing"),
         Token::Transfer => FirstStatus::RequiresAction,
-        Token::Pays | Token::Declined | Token::Disputes(_) => FirstStatus::Succeeded,
+        Token::Pays | Token::Declined | Token::Disputes(_) | Token::Warned | Token::Klarna => FirstStatus::Succeeded,
         Token::Inquires | Token::DisputesTwice | Token::RefundFails => FirstStatus::Succeeded,
-    }
-}
-
-/// A full refund ends the inquiries about a charge.
-fn settle_inquiries(books: &mut Books, id: &Id<Charge>) {
-    let charge = books.account.get(id);
-    if charge.amount_refunded < charge.amount_captured {
-        return;
-    }
-    let open = |it: &&Dispute| it.charge == *id && it.case_type == "inquiry" && it.status != "warning_closed";
-    let open: Vec<_> = books.account.list::<Dispute>().filter(open).map(|dispute| dispute.id.clone()).collect();
-    for inquiry in open {
-        books.account.close_inquiry(&inquiry);
     }
 }

@@ -6,8 +6,8 @@ use super::lists::{self, Resource};
 use super::params::Params;
 use super::refusal::{Answer, Refusal};
 use super::world::World;
-use super::{disputes, events, expand, payments, refunds};
-use crate::dev::model::objects::{Charge, Dispute, Intent, Refund, Review, Session, Warning};
+use super::{balance, charges, disputes, events, expand, payments, refunds, sessions};
+use crate::dev::model::objects::{ApplicationFee, Charge, Dispute, Intent, Refund, Review, Session, Transfer, Warning};
 use crate::dev::model::{Account, Cause};
 
 /// A request as an operation needs it.
@@ -18,6 +18,8 @@ pub(super) struct Operation<'a> {
     /// The account that it is about.
     pub(super) account: &'a str,
     pub(super) cause: Cause,
+    /// The `Stripe-Version` of the request.
+    pub(super) version: Option<&'a str>,
     pub(super) params: Params,
     pub(super) upload: Option<&'a Upload>,
 }
@@ -65,17 +67,22 @@ fn parts(path: &str) -> Vec<&str> {
 }
 
 fn write(books: &mut Books, operation: Operation<'_>) -> Answer {
-    let Operation { method, path, cause: by, params, upload, .. } = operation;
+    let Operation { method, path, cause: by, version, params, upload, .. } = operation;
     match parts(path).as_slice() {
         ["v1", "refunds"] => refunds::create(books, &by, params),
         ["v1", "refunds", id] => refunds::update(books, &by, id, params),
         ["v1", "refunds", id, "cancel"] => refunds::cancel(books, &by, id, params),
-        ["v1", "charges", id] => payments::update_charge(books, &by, id, params),
+        ["v1", "charges"] => charges::create(books, &by, params),
+        ["v1", "charges", id] => charges::update(books, &by, id, params),
+        ["v1", "charges", id, "capture"] => charges::capture(books, &by, id, version, params),
         ["v1", "payment_intents"] => payments::create(books, &by, params),
         ["v1", "payment_intents", id] => payments::update(books, id, params),
         ["v1", "payment_intents", id, "confirm"] => payments::confirm(books, &by, id, params),
-        ["v1", "payment_intents", id, "capture"] => payments::capture(books, &by, id, params),
-        ["v1", "payment_intents", id, "cancel"] => payments::cancel(books, &by, id, params),
+        ["v1", "payment_intents", id, "capture"] => payments::capture(books, &by, id, version, params),
+        ["v1", "payment_intents", id, "cancel"] => payments::cancel(books, &by, id, version, params),
+        ["v1", "checkout", "sessions"] => sessions::create(books, params),
+        ["v1", "checkout", "sessions", id, "expire"] => sessions::expire(books, &by, id, params),
+        ["v1", "reviews", id, "approve"] => sessions::approve(books, &by, id, params),
         ["v1", "disputes", id] => disputes::update(books, &by, id, params),
         ["v1", "disputes", id, "close"] => disputes::close(books, &by, id, params),
         ["v1", "files"] => files::create(books, upload, params),
@@ -91,6 +98,8 @@ fn read(world: &World, operation: Operation<'_>) -> Answer {
     match parts(path).as_slice() {
         ["v1", "files"] => files::list(books, params),
         ["v1", "files", id] => files::retrieve(books, id, params),
+        ["v1", "balance_transactions"] => balance::list(&books.account, until, params),
+        ["v1", "balance_transactions", id] => balance::retrieve(&books.account, id, params),
         ["v1", "events"] => events::list(books, hooks, until, params),
         ["v1", "events", id] => events::retrieve(books, id, params),
         ["v2", "core", "events", id] => events::retrieve_thin(books, id, params),
@@ -121,6 +130,8 @@ impl Read<'_> {
             .or_else(|| self.of::<Session>())
             .or_else(|| self.of::<Warning>())
             .or_else(|| self.of::<Review>())
+            .or_else(|| self.of::<Transfer>())
+            .or_else(|| self.of::<ApplicationFee>())
     }
 
     /// The answer, if the path is of this kind.

@@ -1,5 +1,6 @@
 //! The double on a socket: connections, the calls on them, and the webhooks that go out.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,10 +17,12 @@ use tokio::task::JoinSet;
 
 use super::call::{Call, Step};
 use super::faults::Kind;
+use super::life::{self, Life};
+use super::truth::{self, Truth};
 use super::webhooks::Delivery;
 use super::world::World;
 use super::{control, wire};
-use crate::app::unix_now;
+use crate::app::{self, unix_now};
 use crate::stripe::signature::{Secret, sign_with};
 
 /// The largest body that is read.
@@ -44,7 +47,7 @@ impl Double {
     /// # Errors
     /// When there can be no HTTP client.
     pub fn new(seed: u64) -> anyhow::Result<Arc<Self>> {
-        let client = crate::app::client(RECEIVER)?;
+        let client = app::client(RECEIVER)?;
         Ok(Arc::new(Self { world: Mutex::new(World::new(seed, false)), client, news: Notify::new() }))
     }
 
@@ -55,6 +58,18 @@ impl Double {
     pub fn send_webhooks_to(&self, url: &str, secret: &str) -> anyhow::Result<()> {
         let endpoint = serde_json::json!({ "url": url, "secrets": [secret] });
         control::add_endpoint(&mut self.world(), endpoint, unix_now()).map(drop).map_err(anyhow::Error::msg)
+    }
+
+    /// Plays a random life from the world's present time on, in which its time passes. Webhooks go out as ever.
+    pub fn live(&self, life: Life) {
+        life::play(&mut self.current(), life, unix_now());
+        self.news.notify_one();
+    }
+
+    /// What is true of every payment now, by intent, or by charge where there is none.
+    #[must_use]
+    pub fn truth(&self) -> BTreeMap<String, Truth> {
+        truth::all(&self.current())
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
@@ -106,11 +121,16 @@ async fn answer(double: Arc<Double>, request: Request<Incoming>) -> io::Result<R
     tokio::spawn(run(double, call)).await.map_err(io::Error::other)?
 }
 
+/// The wall clock in milliseconds.
+fn wall_ms() -> i64 {
+    i64::try_from(app::now().unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
+}
+
 async fn run(double: Arc<Double>, call: Call) -> io::Result<Response<Body>> {
     let begun = {
         let mut world = double.current();
         let now = world.clock.now(unix_now());
-        call.begin(&mut world, now)
+        call.begin(&mut world, now, wall_ms())
     };
     if begun.fault.as_ref().is_some_and(|fault| fault.kind == Kind::Slow) {
         tokio::time::sleep(wire::wait(&begun)).await;

@@ -71,6 +71,8 @@ pub(super) struct Behaviour {
     pub(super) hold: bool,
     /// How many of the next events are lost: they reach no endpoint.
     pub(super) lose: u32,
+    /// All events are lost from now on.
+    pub(super) lose_all: bool,
     /// How often each event is sent.
     pub(super) copies: u32,
     /// How long each delivery waits first, in seconds.
@@ -79,7 +81,7 @@ pub(super) struct Behaviour {
 
 impl Default for Behaviour {
     fn default() -> Self {
-        Self { hold: false, lose: 0, copies: 1, delay: 0 }
+        Self { hold: false, lose: 0, lose_all: false, copies: 1, delay: 0 }
     }
 }
 
@@ -117,8 +119,8 @@ impl Hooks {
             };
             let endpoints: Vec<_> = self.endpoints.iter().filter(wants).cloned().collect();
             *self.undelivered.entry(event.id.clone()).or_default() += u32::try_from(endpoints.len()).unwrap_or(0);
-            if self.behaviour.lose > 0 {
-                self.behaviour.lose -= 1;
+            if self.behaviour.lose > 0 || self.behaviour.lose_all {
+                self.behaviour.lose = self.behaviour.lose.saturating_sub(1);
                 continue;
             }
             let due = wall + self.behaviour.delay;
@@ -170,9 +172,20 @@ impl Hooks {
 
     /// Sends an event again to every endpoint, as the Dashboard does.
     pub(super) fn resend(&mut self, account: &str, event: &Event, wall: i64) {
+        // Delivered once more is delivered.
+        self.undelivered.remove(&event.id);
         let behaviour = std::mem::take(&mut self.behaviour);
         self.enqueue(account, std::slice::from_ref(event), wall);
         self.behaviour = behaviour;
+    }
+
+    /// Sends the events again that some endpoint has not got, and that are not on their way to it.
+    pub(super) fn resend_lost(&mut self, account: &str, events: &[Event], wall: i64) {
+        let waits = |event: &Event| self.waiting.iter().any(|delivery| delivery.event == event.id);
+        let lost = events.iter().filter(|event| !self.is_delivered(&event.id) && !waits(event));
+        for event in lost.collect::<Vec<_>>() {
+            self.resend(account, event, wall);
+        }
     }
 
     /// How many deliveries wait or are being made.

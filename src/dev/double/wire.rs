@@ -12,12 +12,10 @@ use futures_util::stream::{iter, once};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use super::books::VERSION;
 use super::call::{Begun, Call, Reply};
 use super::faults::{Fault, Kind};
 use super::files;
-
-/// What Stripe answers in when nothing else is asked for.
-const VERSION: &str = "2026-10-28.endive";
 
 /// Reads a request of the API.
 ///

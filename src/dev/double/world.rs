@@ -30,6 +30,8 @@ pub(super) struct World {
     pub(super) hooks: Hooks,
     /// How many seconds an object is not listed yet after it was made.
     pub(super) list_lag: i64,
+    /// How many requests an account may make within one second.
+    pub(super) rate_limit: Option<usize>,
     pub(super) ids: Ids,
     seed: u64,
 }
@@ -65,6 +67,7 @@ impl World {
             requests: Vec::new(),
             hooks: Hooks::default(),
             list_lag: 0,
+            rate_limit: None,
             ids: ids(seed, "requests"),
             seed,
         };

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::id::Id;
 use super::objects::{Charge, Dispute, Entry, Metadata};
-use super::{Account, Cause};
+use super::{Account, Cause, Method};
 
 pub(in crate::dev) const DEBIT_NOT_AUTHORIZED: &str = "debit_not_authorized";
 pub(in crate::dev) const FRAUDULENT: &str = "fraudulent";
@@ -20,6 +20,8 @@ const DISPUTE_FEE: i64 = 2_000;
 
 /// How long a merchant has to answer.
 const RESPONSE_DAYS: i64 = 9;
+/// The same for Klarna: until an inquiry becomes a chargeback, of a chargeback, and of one for fraud.
+const KLARNA_DAYS: [i64; 3] = [21, 12, 5];
 
 const DAY: i64 = 86_400;
 
@@ -54,8 +56,9 @@ impl Account {
     /// The buyer's bank asks about the payment. No money moves.
     pub fn open_inquiry(&mut self, charge: &Id<Charge>, amount: i64, reason: &'static str) -> Id<Dispute> {
         let dispute = self.new_dispute(charge, amount, reason);
+        let due_by = Some(self.deadline(charge, "inquiry", reason));
         let (status, case_type) = ("warning_needs_response", "inquiry");
-        self.open(Dispute { status, case_type, is_charge_refundable: true, ..dispute })
+        self.open(Dispute { status, case_type, due_by, is_charge_refundable: true, ..dispute })
     }
 
     /// A chargeback that allows no answer: opened and lost in one moment. `funds_withdrawn` follows.
@@ -81,7 +84,8 @@ impl Account {
 
     /// An inquiry or a prevented case becomes a chargeback: the same dispute. `funds_withdrawn` follows.
     pub fn escalate(&mut self, dispute: &Id<Dispute>) {
-        let (due_by, entry) = (self.deadline(), self.withdrawal(self.get(dispute).amount));
+        let Dispute { charge, amount, reason, .. } = self.get(dispute).clone();
+        let (due_by, entry) = (self.deadline(&charge, "chargeback", reason), self.withdrawal(amount));
         self.change(dispute, &Cause::Stripe, &["charge.dispute.updated"], |dispute| {
             dispute.status = "needs_response";
             dispute.case_type = "chargeback";
@@ -168,10 +172,11 @@ impl Account {
             reason,
             status: "needs_response",
             case_type: "chargeback",
-            due_by: Some(self.deadline()),
+            due_by: Some(self.deadline(charge, "chargeback", reason)),
             evidence: Map::new(),
             metadata: Metadata::new(),
             submission_count: 0,
+            refunded_before: self.get(charge).amount_refunded,
             is_charge_refundable: false,
             entries: Vec::new(),
         }
@@ -193,8 +198,15 @@ impl Account {
     }
 
     /// The last second of the last day to answer, as Stripe's deadlines fall.
-    fn deadline(&self) -> i64 {
-        let last_day = (self.now + RESPONSE_DAYS * DAY).div_euclid(DAY);
+    fn deadline(&self, charge: &Id<Charge>, case_type: &str, reason: &str) -> i64 {
+        let [inquiry, chargeback, fraud] = KLARNA_DAYS;
+        let days = match (self.paid_with(charge), case_type, reason) {
+            (Method::Klarna, "inquiry", _) => inquiry,
+            (Method::Klarna, _, FRAUDULENT) => fraud,
+            (Method::Klarna, _, _) => chargeback,
+            (Method::Card(_) | Method::SepaDebit | Method::BankTransfer, _, _) => RESPONSE_DAYS,
+        };
+        let last_day = (self.now + days * DAY).div_euclid(DAY);
         (last_day + 1) * DAY - 1
     }
 }

@@ -29,11 +29,16 @@ impl Account {
 
     /// The merchant approves a payment that was held for review.
     pub fn approve(&mut self, by: &Cause, review: &Id<Review>) {
-        self.change(review, by, &["review.closed"], |review| review.closed_reason = Some("approved"));
+        self.close_review(by, review, "approved");
     }
 
     /// Stripe closes a review, since the payment was disputed.
     pub fn close_disputed_review(&mut self, review: &Id<Review>) {
-        self.change(review, &Cause::Stripe, &["review.closed"], |review| review.closed_reason = Some("disputed"));
+        self.close_review(&Cause::Stripe, review, "disputed");
+    }
+
+    /// A review is closed, for one of Stripe's reasons.
+    pub fn close_review(&mut self, by: &Cause, review: &Id<Review>, reason: &'static str) {
+        self.change(review, by, &["review.closed"], |review| review.closed_reason = Some(reason));
     }
 }

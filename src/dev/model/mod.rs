@@ -10,9 +10,10 @@
 //! | [`objects`] | the objects as plain data |
 //! | `ids`, `id` | Stripe-like ids, and the id of an object that exists |
 //! | `people` | buyers, cards and other ways to pay |
-//! | `payments`, `refunds`, `disputes`, `fraud` | the verbs: what merchants, buyers, banks and Stripe do |
+//! | `payments`, `connect`, `refunds`, `disputes`, `fraud` | the verbs: what merchants, buyers, banks and Stripe do |
 //! | `render` | objects and events as Stripe's JSON |
 
+mod connect;
 mod disputes;
 mod fraud;
 mod id;
@@ -32,11 +33,15 @@ pub use disputes::{Answer, Submission};
 pub(super) use disputes::{DEBIT_NOT_AUTHORIZED, FRAUDULENT, NOT_RECEIVED, UNACCEPTABLE, UNRECOGNIZED};
 pub use id::Id;
 pub use ids::Ids;
-use objects::{Charge, Customer, Dispute, Intent, PaymentMethod, Purchase, Refund, Review, Session, Warning};
+use objects::{
+    ApplicationFee, Charge, Customer, Dispute, Intent, PaymentMethod, Purchase, Refund, Review, Session, Transfer,
+    Warning,
+};
 pub(super) use payments::DECLINED;
 pub(super) use people::{AMEX, BUYERS, CARTES_BANCAIRES, MASTERCARD, VISA};
 pub use people::{Buyer, Card, Method};
-pub use refunds::{FirstStatus, NewRefund};
+pub use refunds::{FirstStatus, NewRefund, Undo};
+pub use render::Line;
 
 /// Objects of one kind by id, in the order in which they were created.
 type Objects<T> = IndexMap<String, T>;
@@ -59,6 +64,8 @@ pub struct Account {
     disputes: Objects<Dispute>,
     warnings: Objects<Warning>,
     reviews: Objects<Review>,
+    transfers: Objects<Transfer>,
+    application_fees: Objects<ApplicationFee>,
     events: Vec<Event>,
 }
 
@@ -132,6 +139,8 @@ object!(Refund, refunds, render::refund);
 object!(Dispute, disputes, render::dispute);
 object!(Warning, warnings, render::warning);
 object!(Review, reviews, render::review);
+object!(Transfer, transfers, render::transfer);
+object!(ApplicationFee, application_fees, render::application_fee);
 
 impl Account {
     /// An account without objects. `connected` is its id if it is a connected account, whose events name it.
@@ -151,6 +160,8 @@ impl Account {
             disputes: Objects::new(),
             warnings: Objects::new(),
             reviews: Objects::new(),
+            transfers: Objects::new(),
+            application_fees: Objects::new(),
             events: Vec::new(),
         }
     }
@@ -178,10 +189,15 @@ impl Account {
         self.get(id).render(self)
     }
 
-    /// The entry of the balance with this id as Stripe's JSON: of a charge or a refund. Disputes show theirs themselves.
+    /// The entries of the balance: of charges first, then of refunds and disputes.
+    pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+        render::lines(self)
+    }
+
+    /// The entry of the balance with this id as Stripe's JSON.
     #[must_use]
     pub fn show_entry(&self, id: &str) -> Option<Value> {
-        render::entry(self, id)
+        self.lines().find(|line| line.id() == id).map(|line| line.render(self))
     }
 
     /// The events so far, in the order in which they happened.
@@ -207,6 +223,12 @@ impl Account {
         let id = self.mint("pm_1");
         self.payment_methods.insert(id.to_string(), PaymentMethod { method });
         id
+    }
+
+    /// What a charge was paid with.
+    #[must_use]
+    pub fn paid_with(&self, charge: &Id<Charge>) -> Method {
+        self.method_of(&self.get(charge).purchase)
     }
 
     fn method_of(&self, purchase: &Purchase) -> Method {

@@ -40,6 +40,19 @@ pub struct Purchase {
     pub customer: Id<Customer>,
     /// What they pay with.
     pub payment_method: Id<PaymentMethod>,
+    /// Who else gets of it.
+    pub share: Share,
+}
+
+/// How a payment is shared over Connect. Amounts are in minor currency units.
+#[derive(Debug, Clone, Default)]
+pub struct Share {
+    /// The connected account to which the money is transferred: a destination charge.
+    pub destination: Option<String>,
+    /// How much is transferred; all of it if none.
+    pub transfer_amount: Option<i64>,
+    /// What the platform keeps.
+    pub application_fee: Option<i64>,
 }
 
 /// A checkout session.
@@ -99,19 +112,47 @@ pub struct Decline {
 #[derive(Debug, Clone)]
 pub struct Charge {
     pub(in crate::dev) id: Id<Charge>,
-    pub(in crate::dev) payment_intent: Id<Intent>,
+    /// None for a charge that was made without one.
+    pub(in crate::dev) payment_intent: Option<Id<Intent>>,
     pub(in crate::dev) created: i64,
     pub(in crate::dev) purchase: Purchase,
     pub(in crate::dev) status: &'static str,
     pub(in crate::dev) captured: bool,
+    /// Whether the authorization was canceled or has expired. Not shown.
+    pub(in crate::dev) is_void: bool,
     /// When the money was captured. Shown by its entry in the balance only.
     pub(in crate::dev) captured_at: Option<i64>,
     pub(in crate::dev) amount_captured: i64,
     /// As Stripe shows it: live refunds and what was authorized but released.
     pub(in crate::dev) amount_refunded: i64,
+    /// What of `amount_refunded` was authorized, but never captured.
+    pub(in crate::dev) amount_released: i64,
     pub(in crate::dev) disputed: bool,
     pub(in crate::dev) decline: Option<Decline>,
     pub(in crate::dev) balance_transaction: Option<String>,
+    pub(in crate::dev) transfer: Option<Id<Transfer>>,
+    pub(in crate::dev) application_fee: Option<Id<ApplicationFee>>,
+}
+
+/// What a destination charge passed on to a connected account.
+#[derive(Debug, Clone)]
+pub struct Transfer {
+    pub(in crate::dev) id: Id<Transfer>,
+    pub(in crate::dev) charge: Id<Charge>,
+    pub(in crate::dev) created: i64,
+    pub(in crate::dev) destination: String,
+    pub(in crate::dev) amount: i64,
+    pub(in crate::dev) amount_reversed: i64,
+}
+
+/// What the platform kept of a charge.
+#[derive(Debug, Clone)]
+pub struct ApplicationFee {
+    pub(in crate::dev) id: Id<ApplicationFee>,
+    pub(in crate::dev) charge: Id<Charge>,
+    pub(in crate::dev) created: i64,
+    pub(in crate::dev) amount: i64,
+    pub(in crate::dev) amount_refunded: i64,
 }
 
 /// A refund.
@@ -132,6 +173,10 @@ pub struct Refund {
     pub(in crate::dev) reference: Option<String>,
     /// When the buyer was asked for bank details.
     pub(in crate::dev) details_asked: Option<i64>,
+    pub(in crate::dev) transfer_reversal: Option<String>,
+    /// When the entries of the balance were made: of the refund, and of its failure.
+    pub(in crate::dev) entered_at: Option<i64>,
+    pub(in crate::dev) failed_at: Option<i64>,
 }
 
 /// A dispute, of whatever kind.
@@ -150,6 +195,8 @@ pub struct Dispute {
     pub(in crate::dev) evidence: Map<String, Value>,
     pub(in crate::dev) metadata: Metadata,
     pub(in crate::dev) submission_count: u32,
+    /// The charge's `amount_refunded` when the dispute began.
+    pub(in crate::dev) refunded_before: i64,
     pub(in crate::dev) is_charge_refundable: bool,
     pub(in crate::dev) entries: Vec<Entry>,
 }

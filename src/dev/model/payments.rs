@@ -26,6 +26,11 @@ impl Account {
         self.insert(Session { id, created: self.now, purchase, payment_intent: None, status, payment_status })
     }
 
+    /// Nobody paid on a checkout page in time, or the merchant closed it.
+    pub fn expire_session(&mut self, by: &Cause, session: &Id<Session>) {
+        self.change(session, by, &["checkout.session.expired"], |session| session.status = "expired");
+    }
+
     /// The buyer pays on a checkout page for the first time: Stripe makes the intent for it.
     pub fn start_payment(&mut self, by: &Cause, session: &Id<Session>) -> Id<Intent> {
         let intent = self.create_intent(by, self.get(session).purchase.clone(), Capture::Automatic);
@@ -102,14 +107,16 @@ impl Account {
     /// The merchant captures so much of an authorization, and releases the rest.
     pub fn capture(&mut self, by: &Cause, charge: &Id<Charge>, amount: i64) {
         let (entry, now) = (self.ids.mint("txn_3"), self.now);
+        self.share_out(charge, amount);
         self.change(charge, by, &["charge.captured"], |charge| {
             charge.captured = true;
             charge.captured_at = Some(now);
             charge.amount_captured = amount;
             charge.balance_transaction = Some(entry);
         });
-        let intent = self.intent_of(charge);
-        self.change(&intent, by, &["payment_intent.succeeded"], |intent| intent.receive(amount));
+        if let Some(intent) = self.intent_of(charge) {
+            self.change(&intent, by, &["payment_intent.succeeded"], |intent| intent.receive(amount));
+        }
     }
 
     /// The same by a request of a version before 2025-03-31.basil: Stripe makes a refund of the rest, and counts it.
@@ -124,17 +131,19 @@ impl Account {
         self.cancel_for(by, intent, "requested_by_customer");
     }
 
-    /// The same by a request of a version before 2025-03-31.basil: Stripe makes a refund of what it never took.
+    /// The same by a request of a version before 2025-03-31.basil, or of a charge without intent: Stripe makes a refund of
+    /// what it never took.
     pub fn cancel_before_2025(&mut self, by: &Cause, charge: &Id<Charge>) {
         self.release(by, charge, self.get(charge).purchase.amount, None);
         self.emit(charge, by, "charge.refunded");
-        self.cancel(by, &self.intent_of(charge));
+        self.get_mut(charge).is_void = true;
+        self.intent_of(charge).iter().for_each(|intent| self.cancel(by, intent));
     }
 
     /// Nobody captured an authorization in time. Only the event's type says so of the charge.
     pub fn expire(&mut self, charge: &Id<Charge>) {
         self.emit(charge, &Cause::Stripe, "charge.expired");
-        self.cancel_for(&Cause::Stripe, &self.intent_of(charge), "expired");
+        self.end_hold(charge, "expired");
     }
 
     /// The same before 2025-03-31.basil: Stripe makes a refund of what it never took.
@@ -142,7 +151,23 @@ impl Account {
         let amount = self.get(charge).purchase.amount;
         self.release(&Cause::Stripe, charge, amount, Some("expired_uncaptured_charge"));
         self.emit(charge, &Cause::Stripe, "charge.expired");
-        self.cancel_for(&Cause::Stripe, &self.intent_of(charge), "automatic");
+        self.end_hold(charge, "automatic");
+    }
+
+    fn end_hold(&mut self, charge: &Id<Charge>, reason: &'static str) {
+        self.get_mut(charge).is_void = true;
+        self.intent_of(charge).iter().for_each(|intent| self.cancel_for(&Cause::Stripe, intent, reason));
+    }
+
+    /// The merchant charges a card without an intent, as in the days before there were any.
+    pub fn charge(&mut self, by: &Cause, purchase: Purchase, capture: Capture) -> Id<Charge> {
+        let amount = match capture {
+            Capture::Automatic => purchase.amount,
+            Capture::Manual => 0,
+        };
+        let charge = self.new_charge(purchase, None, "succeeded", amount);
+        self.emit(&charge, by, "charge.succeeded");
+        charge
     }
 
     /// The buyer confirms the payment by bank debit, which takes days to be known.
@@ -158,7 +183,7 @@ impl Account {
     /// A bank debit arrives.
     pub fn settle_debit(&mut self, charge: &Id<Charge>) {
         self.change(charge, &Cause::Stripe, &["charge.succeeded"], |charge| charge.status = "succeeded");
-        self.arrive(&self.intent_of(charge));
+        self.intent_of(charge).iter().for_each(|intent| self.arrive(intent));
     }
 
     /// The bank refuses a debit.
@@ -169,7 +194,7 @@ impl Account {
             charge.amount_captured = 0;
             charge.decline = Some(DEBIT_RETURNED);
         });
-        let intent = self.intent_of(charge);
+        let Some(intent) = self.intent_of(charge) else { return };
         let kinds = ["payment_intent.payment_failed"];
         self.change(&intent, &Cause::Stripe, &kinds, |intent| intent.fail(DEBIT_RETURNED));
         self.change_session(&Cause::Stripe, &intent, "checkout.session.async_payment_failed", |_| ());
@@ -201,35 +226,58 @@ impl Account {
     fn release(&mut self, by: &Cause, charge: &Id<Charge>, amount: i64, reason: Option<&'static str>) {
         let refund = Refund { reason, ..self.new_refund(charge, amount, Metadata::new()) };
         let refund = self.insert(refund);
-        self.get_mut(charge).amount_refunded += amount;
+        let charge = self.get_mut(charge);
+        charge.amount_refunded += amount;
+        charge.amount_released += amount;
         self.emit(&refund, by, "refund.created");
     }
 
     fn add_charge(&mut self, intent: &Id<Intent>, status: &'static str, amount_captured: i64) -> Id<Charge> {
         let purchase = self.get(intent).purchase.clone();
+        let charge = self.new_charge(purchase, Some(intent.clone()), status, amount_captured);
+        self.get_mut(intent).latest_charge = Some(charge.clone());
+        charge
+    }
+
+    fn new_charge(
+        &mut self,
+        purchase: Purchase,
+        payment_intent: Option<Id<Intent>>,
+        status: &'static str,
+        amount_captured: i64,
+    ) -> Id<Charge> {
         let id = self.mint(self.method_of(&purchase).charge_prefix());
         let captured = amount_captured > 0;
         let balance_transaction = captured.then(|| self.ids.mint("txn_3"));
         let charge = self.insert(Charge {
             id,
-            payment_intent: intent.clone(),
+            payment_intent,
             created: self.now,
             purchase,
             status,
             captured,
+            is_void: false,
             captured_at: captured.then_some(self.now),
             amount_captured,
             amount_refunded: 0,
+            amount_released: 0,
             disputed: false,
             decline: None,
             balance_transaction,
+            transfer: None,
+            application_fee: None,
         });
-        self.get_mut(intent).latest_charge = Some(charge.clone());
+        if captured {
+            self.share_out(&charge, amount_captured);
+        }
         charge
     }
 
     fn cancel_for(&mut self, by: &Cause, intent: &Id<Intent>, reason: &'static str) {
         let cancellation = Cancellation { at: self.now, reason };
+        if let Some(charge) = self.get(intent).latest_charge.clone() {
+            self.get_mut(&charge).is_void = true;
+        }
         self.change(intent, by, &["payment_intent.canceled"], |intent| {
             intent.status = "canceled";
             intent.amount_capturable = 0;
@@ -258,8 +306,20 @@ impl Account {
         }
     }
 
-    fn intent_of(&self, charge: &Id<Charge>) -> Id<Intent> {
+    fn intent_of(&self, charge: &Id<Charge>) -> Option<Id<Intent>> {
         self.get(charge).payment_intent.clone()
+    }
+}
+
+impl Charge {
+    /// Whether it is an authorization that can be captured.
+    pub(in crate::dev) fn is_held(&self) -> bool {
+        self.status == "succeeded" && !self.captured && !self.is_void
+    }
+
+    /// What of the captured money is not refunded.
+    pub(in crate::dev) fn left(&self) -> i64 {
+        self.amount_captured - (self.amount_refunded - self.amount_released)
     }
 }
 

@@ -69,6 +69,8 @@ pub enum Method {
     SepaDebit,
     /// A bank transfer by the buyer.
     BankTransfer,
+    /// Paid by Klarna, to which the buyer pays later.
+    Klarna,
 }
 
 impl Method {
@@ -78,6 +80,7 @@ impl Method {
             Self::Card(_) => "card",
             Self::SepaDebit => "sepa_debit",
             Self::BankTransfer => "customer_balance",
+            Self::Klarna => "klarna",
         }
     }
 
@@ -85,7 +88,7 @@ impl Method {
     pub(super) fn charge_prefix(self) -> &'static str {
         match self {
             Self::Card(_) => "ch_3",
-            Self::SepaDebit | Self::BankTransfer => "py_3",
+            Self::SepaDebit | Self::BankTransfer | Self::Klarna => "py_3",
         }
     }
 
@@ -93,7 +96,7 @@ impl Method {
     pub(super) fn refund_prefix(self) -> &'static str {
         match self {
             Self::Card(_) => "re_3",
-            Self::SepaDebit | Self::BankTransfer => "pyr_1",
+            Self::SepaDebit | Self::BankTransfer | Self::Klarna => "pyr_1",
         }
     }
 }

@@ -24,6 +24,17 @@ pub struct NewRefund {
     pub reason: Option<&'static str>,
     /// How far Stripe gets with it at once.
     pub status: FirstStatus,
+    /// What of the charge's sharing is undone.
+    pub undo: Undo,
+}
+
+/// What a refund undoes of a charge that was shared over Connect, in proportion to its amount.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Undo {
+    /// `reverse_transfer`
+    pub transfer: bool,
+    /// `refund_application_fee`
+    pub fee: bool,
 }
 
 /// How far Stripe gets with a new refund at once.
@@ -40,15 +51,24 @@ pub enum FirstStatus {
 impl Account {
     /// The merchant refunds a part or all of a charge.
     pub fn create_refund(&mut self, by: &Cause, new: NewRefund) -> Id<Refund> {
-        let NewRefund { charge, amount, metadata, reason, status } = new;
+        let NewRefund { charge, amount, metadata, reason, status, undo } = new;
         let mut refund = self.new_refund(&charge, amount, metadata);
         refund.reason = reason;
         match status {
-            FirstStatus::Succeeded => refund.balance_transaction = Some(self.ids.mint("txn_3")),
+            FirstStatus::Succeeded => {
+                refund.balance_transaction = Some(self.ids.mint("txn_3"));
+                refund.entered_at = Some(self.now);
+            }
             FirstStatus::Pending(reason) => (refund.status, refund.pending_reason) = ("pending", Some(reason)),
             FirstStatus::RequiresAction => (refund.status, refund.details_asked) = ("requires_action", Some(self.now)),
         }
         let refund = self.insert(refund);
+        if undo.transfer {
+            self.reverse_transfer(by, &refund);
+        }
+        if undo.fee {
+            self.refund_fee(by, &refund);
+        }
         self.emit(&refund, by, "refund.created");
         self.change(&charge, by, &["charge.refunded"], |charge| charge.amount_refunded += amount);
         refund
@@ -78,10 +98,11 @@ impl Account {
 
     /// A pending refund succeeds.
     pub fn settle_refund(&mut self, refund: &Id<Refund>) {
-        let entry = self.ids.mint("txn_3");
+        let (entry, now) = (self.ids.mint("txn_3"), self.now);
         self.change(refund, &Cause::Stripe, UPDATED, |refund| {
             refund.status = "succeeded";
             refund.pending_reason = None;
+            refund.entered_at = Some(now);
             refund.balance_transaction = Some(entry);
         });
     }
@@ -121,6 +142,9 @@ impl Account {
             failure_balance_transaction: None,
             reference: None,
             details_asked: None,
+            transfer_reversal: None,
+            entered_at: None,
+            failed_at: None,
         }
     }
 
@@ -131,8 +155,9 @@ impl Account {
         kinds: &[&'static str],
         (status, failure_reason): (&'static str, &'static str),
     ) {
-        let entry = self.ids.mint("txn_3");
+        let (entry, now) = (self.ids.mint("txn_3"), self.now);
         self.change(refund, by, kinds, |refund| {
+            refund.failed_at = Some(now);
             refund.status = status;
             refund.pending_reason = None;
             refund.failure_reason = Some(failure_reason);

@@ -1,6 +1,6 @@
 //! The model's promises to its users: two payments beside each other, objects by id and in order.
 
-use super::objects::{Capture, Charge, Intent, Metadata, Purchase, Refund};
+use super::objects::{Capture, Charge, Intent, Metadata, Purchase, Refund, Share};
 use super::*;
 
 const NOW: i64 = 1_785_000_000;
@@ -17,6 +17,7 @@ fn purchase(account: &mut Account, order: &str, amount: i64, currency: &str) -> 
         description: format!("Order {order}"),
         customer: account.create_customer(&BUYERS[0]),
         payment_method: account.create_payment_method(Method::Card(VISA)),
+        share: Share::default(),
     }
 }
 
@@ -32,7 +33,14 @@ fn refund(account: &mut Account, charge: &Id<Charge>, amount: i64) -> Id<Refund>
     let status = FirstStatus::Succeeded;
     account.create_refund(
         &request,
-        NewRefund { charge: charge.clone(), amount, metadata: Metadata::new(), reason: None, status },
+        NewRefund {
+            charge: charge.clone(),
+            amount,
+            metadata: Metadata::new(),
+            reason: None,
+            status,
+            undo: Undo::default(),
+        },
     )
 }
 
@@ -77,8 +85,14 @@ fn an_event_names_the_request_that_caused_it() {
     let mut account = account();
     let charge = pay(&mut account, "o_1", 5_000, "eur");
     let request = Cause::Request { id: "req_mine".to_owned(), idempotency_key: None };
-    let new =
-        NewRefund { charge, amount: 100, metadata: Metadata::new(), reason: None, status: FirstStatus::Succeeded };
+    let new = NewRefund {
+        charge,
+        amount: 100,
+        metadata: Metadata::new(),
+        reason: None,
+        status: FirstStatus::Succeeded,
+        undo: Undo::default(),
+    };
     account.create_refund(&request, new);
     let last = account.events().last().expect("an event");
     let body: Value = serde_json::from_str(&last.body).expect("JSON");

@@ -4,9 +4,9 @@
 //! steps a moment apart. What banks and Stripe do in one step, scripts ask of the model itself: `shop.stripe`.
 
 use super::super::model::objects::{
-    Capture, Charge, Decline, Dispute, Intent, Metadata, Purchase, Refund, Review, Session,
+    Capture, Charge, Decline, Dispute, Intent, Metadata, Purchase, Refund, Review, Session, Share,
 };
-use super::super::model::{Account, BUYERS, Cause, FirstStatus, Id, Ids, Method, NewRefund, VISA};
+use super::super::model::{Account, BUYERS, Cause, FirstStatus, Id, Ids, Method, NewRefund, Undo, VISA};
 use super::cast::Cast;
 
 /// How long the buyer has the checkout page open before they pay.
@@ -47,6 +47,7 @@ impl Shop {
             description: format!("Order {}", cast.order_id),
             customer: stripe.create_customer(buyer),
             payment_method: stripe.create_payment_method(Method::Card(VISA)),
+            share: Share::default(),
         };
         Self { stripe, purchase, session: None, intent: None }
     }
@@ -124,7 +125,7 @@ impl Shop {
     pub(super) fn void(&mut self, charge: &Id<Charge>) {
         let request = self.stripe.request();
         let intent = self.stripe.get(charge).payment_intent.clone();
-        self.stripe.cancel(&request, &intent);
+        intent.iter().for_each(|intent| self.stripe.cancel(&request, intent));
     }
 
     pub(super) fn void_before_2025(&mut self, charge: &Id<Charge>) {
@@ -229,7 +230,8 @@ impl Shop {
         let request = self.stripe.request();
         let metadata = self.purchase.metadata.clone();
         let (charge, reason) = (charge.clone(), Some("requested_by_customer"));
-        self.stripe.create_refund(&request, NewRefund { charge, amount, metadata, reason, status })
+        self.stripe
+            .create_refund(&request, NewRefund { charge, amount, metadata, reason, status, undo: Undo::default() })
     }
 
     fn funds_withdrawn(&mut self, dispute: &Id<Dispute>) {

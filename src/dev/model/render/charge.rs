@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::super::Account;
 use super::super::objects::{Charge, Purchase};
 use super::super::people::{Card, Method};
-use super::{address, with_nulls};
+use super::connect::shown_by_charge;
+use super::{address, with, with_nulls};
 
 const NULL_FIELDS: &[&str] = &[
     "application",
@@ -72,7 +73,7 @@ pub(in crate::dev::model) fn charge(account: &Account, charge: &Charge) -> Value
         "refunded": charge.amount_refunded == amount,
         "status": charge.status,
     });
-    with_nulls(object, NULL_FIELDS)
+    with(with_nulls(object, NULL_FIELDS), shown_by_charge(charge))
 }
 
 fn billing_details(account: &Account, purchase: &Purchase) -> Value {
@@ -110,6 +111,10 @@ fn payment_method_details(method: Method, amount: i64) -> Value {
         Method::Card(card) => json!({ "card": card_details(card, amount), "type": "card" }),
         Method::SepaDebit => json!({ "sepa_debit": debit_details(), "type": "sepa_debit" }),
         Method::BankTransfer => json!({ "customer_balance": {}, "type": "customer_balance" }),
+        Method::Klarna => json!({
+            "klarna": { "payment_method_category": "pay_later", "preferred_locale": "en-IE" },
+            "type": "klarna",
+        }),
     }
 }
 

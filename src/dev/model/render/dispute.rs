@@ -64,7 +64,8 @@ pub(in crate::dev::model) fn dispute(account: &Account, dispute: &Dispute) -> Va
     })
 }
 
-fn balance_transaction(currency: &str, dispute: &Dispute, entry: &Entry) -> Value {
+/// An entry of the balance that the dispute made.
+pub(super) fn balance_transaction(currency: &str, dispute: &Dispute, entry: &Entry) -> Value {
     let withdrawn = entry.amount < 0;
     let what = if withdrawn { "withdrawal" } else { "reversal" };
     json!({
@@ -130,19 +131,33 @@ fn eligibility_types(method: Method, dispute: &Dispute) -> &'static [&'static st
 }
 
 fn payment_method_details(method: Method, dispute: &Dispute) -> Value {
-    let Method::Card(card) = method else {
+    match method {
+        Method::Card(card) => json!({
+            "card": {
+                "brand": card.brand,
+                "case_type": dispute.case_type,
+                "network": card.brand,
+                "network_reason_code": network_reason_code(card.brand, dispute.reason),
+            },
+            "type": "card",
+        }),
+        Method::Klarna => json!({ "klarna": { "reason_code": klarna_reason_code(dispute.reason) }, "type": "klarna" }),
         // Stripe gives no details of a bank's dispute.
-        return Value::Null;
-    };
-    json!({
-        "card": {
-            "brand": card.brand,
-            "case_type": dispute.case_type,
-            "network": card.brand,
-            "network_reason_code": network_reason_code(card.brand, dispute.reason),
-        },
-        "type": "card",
-    })
+        Method::SepaDebit | Method::BankTransfer => Value::Null,
+    }
+}
+
+/// Klarna's own word for the reason.
+fn klarna_reason_code(reason: &str) -> Option<&'static str> {
+    match reason {
+        "credit_not_processed" => Some("return"),
+        "duplicate" => Some("already_paid"),
+        "fraudulent" => Some("unauthorized_purchase"),
+        "general" => Some("incorrect_invoice"),
+        "product_not_received" => Some("goods_not_received"),
+        "product_unacceptable" => Some("faulty_goods"),
+        _ => None,
+    }
 }
 
 /// The card network's own code for the reason; none where we know of none.

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::super::Account;
 use super::super::objects::{Capture, Decline, Intent, Purchase};
-use super::with_nulls;
+use super::connect::shown_by_intent;
+use super::{with, with_nulls};
 
 const NULL_FIELDS: &[&str] = &[
     "application",
@@ -57,7 +58,7 @@ pub(in crate::dev::model) fn intent(account: &Account, intent: &Intent) -> Value
         "receipt_email": account.buyer_of(purchase).email,
         "status": intent.status,
     });
-    with_nulls(object, NULL_FIELDS)
+    with(with_nulls(object, NULL_FIELDS), shown_by_intent(purchase))
 }
 
 fn capture_method(capture: Capture) -> &'static str {

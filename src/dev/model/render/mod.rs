@@ -2,6 +2,7 @@
 //! it is given and decides nothing about what happens.
 
 mod charge;
+mod connect;
 mod dispute;
 mod entry;
 mod event;
@@ -15,8 +16,10 @@ use serde_json::{Value, json};
 use super::people::Buyer;
 
 pub(super) use charge::charge;
+pub(super) use connect::{application_fee, transfer};
 pub(super) use dispute::dispute;
-pub(super) use entry::entry;
+pub use entry::Line;
+pub(super) use entry::lines;
 pub(super) use event::{Envelope, event};
 pub(super) use fraud::{review, warning};
 pub(super) use intent::intent;

@@ -38,7 +38,8 @@ pub(in crate::dev::model) fn refund(account: &Account, refund: &Refund) -> Value
     let present = optional.into_iter().filter_map(|(field, it)| Some((field, json!(it?))));
     let asked = refund.details_asked.filter(|_| refund.status == "requires_action");
     let next = asked.map(|at| ("next_action", next_action(account.buyer_of(purchase).email, at)));
-    with_nulls(with(with(object, present), next), NULL_FIELDS)
+    let reversal = refund.transfer_reversal.as_ref().map(|id| ("transfer_reversal", json!(id)));
+    with(with_nulls(with(with(object, present), next), NULL_FIELDS), reversal)
 }
 
 /// The mail that asks the buyer for bank details.
@@ -57,6 +58,7 @@ fn destination_details(method: Method, refund: &Refund) -> Value {
         Method::Card(_) => json!({ "card": card_destination(refund), "type": "card" }),
         Method::SepaDebit => json!({ "sepa_bank_transfer": {}, "type": "sepa_bank_transfer" }),
         Method::BankTransfer => json!({ "eu_bank_transfer": {}, "type": "eu_bank_transfer" }),
+        Method::Klarna => json!({ "klarna": {}, "type": "klarna" }),
     }
 }
 
