@@ -29,9 +29,11 @@ create trigger actions_append_only before update or delete or truncate on clawba
 -- Who acts. A person's name is accepted only from the owner's role, which the commands and the console use for several
 -- people. For any other role, the actor is the role.
 create function clawback.acting() returns text
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-    select case when pg_has_role(session_user, current_user, 'member')
-        then left(coalesce(nullif(current_setting('clawback.actor', true), ''), session_user), 255) else session_user end
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    return case when pg_has_role(session_user, current_user, 'member')
+        then left(coalesce(nullif(current_setting('clawback.actor', true), ''), session_user), 255) else session_user end;
+end
 $$;
 revoke all on function clawback.acting() from public;
 

@@ -73,43 +73,54 @@ comment on column clawback_v1.refund_requests.updated_at is 'When a column of th
 -- The ID of a request: version 8 of RFC 9562, from a SHA-256 hash. Version 5 needs SHA-1, which Postgres has only by an
 -- extension. A separator that no part contains keeps ('a', 'bc') and ('ab', 'c') apart.
 create function clawback.refund_request_id(account text, livemode boolean, payment_id text, request_key text) returns uuid
-language sql immutable security definer set search_path = pg_catalog, pg_temp as $$
-    select (substr(h, 1, 12) || '8' || substr(h, 14, 3) || '8' || substr(h, 18, 15))::uuid
-    from encode(sha256(convert_to(
-        concat_ws(E'\x1f', 'clawback refund', account, livemode::text, payment_id, request_key), 'UTF8')), 'hex') as h
+language plpgsql immutable security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    hash text := encode(sha256(convert_to(
+        concat_ws(E'\x1f', 'clawback refund', account, livemode::text, payment_id, request_key), 'UTF8')), 'hex');
+begin
+    return (substr(hash, 1, 12) || '8' || substr(hash, 14, 3) || '8' || substr(hash, 18, 15))::uuid;
+end
 $$;
 revoke all on function clawback.refund_request_id(text, boolean, text, text) from public;
 
 -- What our requests reserve of a payment: those that no known refund has replaced yet.
 create function clawback.reserved(payment_id text, source_id text) returns bigint
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-    select coalesce(sum(q.amount), 0)::bigint
-    from clawback.refund_requests q
-    where q.payment_id = reserved.payment_id and (reserved.source_id is null or q.source_id = reserved.source_id)
-        and q.state in ('requested', 'sent', 'unknown', 'pending', 'succeeded')
-        and not exists (select from clawback.refunds r where r.refund_id = q.refund_id)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    return coalesce((
+        select sum(q.amount)
+        from clawback.refund_requests q
+        where q.payment_id = reserved.payment_id and (reserved.source_id is null or q.source_id = reserved.source_id)
+            and q.state in ('requested', 'sent', 'unknown', 'pending', 'succeeded')
+            and not exists (select from clawback.refunds r where r.refund_id = q.refund_id)), 0);
+end
 $$;
 revoke all on function clawback.reserved(text, text) from public;
 
 -- What each capture of a payment can still bear; 0 while a chargeback is open.
 create function clawback.refundable(of_payment clawback.payments)
 returns table (source_id text, available bigint, unexplained bigint, has_transfer boolean, has_fee boolean)
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    return query
     select c.object_id,
            case when c.charged_back then 0 else greatest(0, c.amount_captured - c.amount_refunded - c.amount_lost
-               - clawback.reserved((of_payment).payment_id, c.object_id)) end,
+               - clawback.reserved(of_payment.payment_id, c.object_id)) end,
            c.amount_unexplained, c.has_transfer, c.has_fee
-    from jsonb_to_recordset((of_payment).captures) as c
+    from jsonb_to_recordset(of_payment.captures) as c
         (object_id text, amount_captured bigint, amount_refunded bigint, amount_unexplained bigint, amount_lost bigint,
-         charged_back boolean, has_transfer boolean, has_fee boolean)
+         charged_back boolean, has_transfer boolean, has_fee boolean);
+end
 $$;
 revoke all on function clawback.refundable(clawback.payments) from public;
 
 -- What is left of a payment after refunds, losses, open chargebacks and requests.
 create function clawback.left_of(of_payment clawback.payments) returns bigint
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-    select greatest(0, coalesce((of_payment).amount_paid, 0) - (of_payment).amount_refunded - (of_payment).amount_lost
-        - (of_payment).amount_disputed - clawback.reserved((of_payment).payment_id, null))
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    return greatest(0, coalesce(of_payment.amount_paid, 0) - of_payment.amount_refunded - of_payment.amount_lost
+        - of_payment.amount_disputed - clawback.reserved(of_payment.payment_id, null));
+end
 $$;
 revoke all on function clawback.left_of(clawback.payments) from public;
 
@@ -198,21 +209,28 @@ revoke all on function clawback.refund_policy(text, text, boolean, text, text) f
 
 -- A refund of this request that is known already: the request's row was lost in a restore.
 create function clawback.refund_of_request(home clawback.payments, id uuid, request_key text) returns clawback.refunds
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-    select r.* from clawback.refunds r
-    where r.payment_id = (home).payment_id and (r.metadata ->> 'clawback_request' = refund_of_request.id::text
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    made clawback.refunds;
+begin
+    select r.* into made from clawback.refunds r
+    where r.payment_id = home.payment_id and (r.metadata ->> 'clawback_request' = refund_of_request.id::text
         or r.metadata ->> 'clawback_request_key' = refund_of_request.request_key)
         and not exists (select from clawback.refund_requests q where q.refund_id = r.refund_id)
     order by r.created_at, r.refund_id
-    limit 1
+    limit 1;
+    return made;
+end
 $$;
 revoke all on function clawback.refund_of_request(clawback.payments, uuid, text) from public;
 
 -- The state of a request whose refund has this status.
 create function clawback.request_state(refund_status text) returns text
-language sql immutable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
-    select case refund_status when 'succeeded' then 'succeeded' when 'failed' then 'failed' when 'canceled' then 'failed'
-        else 'pending' end
+language plpgsql immutable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    return case refund_status when 'succeeded' then 'succeeded' when 'failed' then 'failed' when 'canceled' then 'failed'
+        else 'pending' end;
+end
 $$;
 revoke all on function clawback.request_state(text) from public;
 

@@ -106,7 +106,7 @@ export interface Refund {
   reference_status: string | null;
   /** Stripe's reason why the refund is pending. */
   pending_reason: string | null;
-  /** Key of the request that created the refund through Clawback. Always null in 0.1.0: Clawback does not create refunds yet. */
+  /** Key of the request that created the refund through Clawback; null for one created elsewhere. */
   request_key: string | null;
   /** The refund's metadata at Stripe. */
   metadata: unknown | null;
@@ -390,6 +390,42 @@ export interface PaymentPerson {
   name: string | null;
 }
 
+/** One row per refund requested through request_refund or request_payment_refund, and what became of it. */
+export interface RefundRequest {
+  /** Returned by request_refund. Also the idempotency key at Stripe, and clawback_request in the refund's metadata. */
+  id: string;
+  /** Your key of the request: the same key is the same request. */
+  request_key: string;
+  /** The order it was requested for, else the order of the payment; null while that is unlinked. */
+  order_id: string | null;
+  /** The payment that is refunded. */
+  payment_id: string;
+  /** Connected account; null for the platform account. */
+  account: string | null;
+  /** true in live mode, false in test mode. Filter on it in every query. */
+  livemode: boolean;
+  /** Lower-case ISO code. */
+  currency: string;
+  /** In minor units. Fixed by the first call. */
+  amount: string;
+  /** duplicate, fraudulent, requested_by_customer or null, as requested. */
+  reason: string | null;
+  /** requested, sent, unknown (sent, and Stripe's answer did not arrive: being looked up), pending (created, and Stripe has not paid it out yet), succeeded, failed (refused, or the refund failed or was canceled) or cancelled. succeeded becomes failed when the refund fails later. */
+  state: string;
+  /** Stripe's ID of the refund; null while none is known. */
+  refund_id: string | null;
+  /** Why it failed, or why it was not sent yet, with Stripe's error code and request ID. */
+  error: string | null;
+  /** The database role that requested it. */
+  requested_by: string;
+  /** The person who requested it, where the command line or the console named one; else the role. */
+  actor: string;
+  /** When it was requested. */
+  created_at: Date;
+  /** When a column of this row last changed. */
+  updated_at: Date;
+}
+
 /** The payload of a follow-up about a refund. Amounts are in minor units. */
 export interface RefundPayload {
   /** Refunded, in minor units. */
@@ -470,6 +506,24 @@ export interface ChargePayload {
   currency: string;
 }
 
+/** The payload of a follow-up about a refund request. Amounts are in minor units. */
+export interface RequestPayload {
+  /** In minor units. Fixed by the first call. */
+  amount: number;
+  /** Stripe's error code, such as charge_disputed; null where Stripe gave none. */
+  code: string | null;
+  /** Lower-case ISO code. */
+  currency: string;
+  /** Why Stripe refused it, with Stripe's request ID. */
+  error: string;
+  /** duplicate, fraudulent, requested_by_customer or null, as requested. */
+  reason: string | null;
+  /** The request: id in refund_requests. */
+  request_id: string;
+  /** Your key of the request: the same key is the same request. */
+  request_key: string;
+}
+
 /** The payload of a follow-up about a payment. Amounts are in minor units. */
 export interface PaymentPayload {
   /** Lost in closed disputes, in minor units. */
@@ -494,6 +548,7 @@ export interface PayloadOf {
   record_dispute_won: DisputePayload;
   release_fulfilment: DisputePayload | WarningPayload | ReviewPayload;
   resolve_failed_refund: RefundPayload;
+  resolve_refused_request: RequestPayload;
   warn_evidence_due: DisputePayload;
 }
 

@@ -125,9 +125,10 @@ fn commands_in(text: &str) -> Vec<Vec<String>> {
     let code = fenced.map(str::to_owned).chain(inline);
     let words = code.map(|line| {
         let words = line.split_whitespace().skip_while(|word| word.contains('=')).map(|word| word.replace('"', ""));
-        // Placeholders whose value is checked: a number, and the name of a scenario.
+        // Placeholders whose value is checked: a number, the ID of a request, the name of a scenario.
         let words = words.map(|word| match word.as_str() {
             "ID" => "1".to_owned(),
+            "REQUEST" => "00000000-0000-8000-8000-000000000000".to_owned(),
             "SCENARIO" | "STORY" => "paid".to_owned(),
             "COMMAND" => "serve".to_owned(),
             _ => word,

@@ -21,7 +21,8 @@ const CONSTANT: [(&str, &str, &str); 3] = [
 async fn request_refunds(app: &TestApp) {
     app.db.execute("insert into clawback.api_keys (livemode) values (true), (false)").await;
     for (n, account) in [(1, "acct_1"), (2, "acct_2"), (3, "acct_1"), (4, "acct_2")] {
-        let order = json!({ "metadata": { "order_id": format!("returned-{n}") }, "currency": ["usd", "eur"][n % 2] });
+        let currency = ["usd", "eur"][n % 2];
+        let order = json!({ "metadata": { "order_id": format!("returned-{n}") }, "currency": currency });
         let scope = json!({ "account": account, "livemode": n % 2 == 0 });
         let (charge_id, event_id) = (format!("ch_requested_{n}"), format!("evt_requested_{n}"));
         app.see(&[event_with(&event_id, 4, &charge(&charge_id, order), scope.clone())]).await;

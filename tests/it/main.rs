@@ -53,6 +53,7 @@ mod proxy;
 mod rebuilds;
 mod reference;
 mod refund_crashes;
+mod refund_outage;
 mod refund_refusals;
 mod refund_shop;
 mod refunds;

@@ -110,7 +110,8 @@ async fn left_by(version: i64, reference: &Database, waiting: &StoryEvent) -> Da
 
 async fn columns(table: &str, db: &Database) -> Vec<String> {
     let query = format!(
-        "select column_name from information_schema.columns where table_schema = 'clawback' and table_name = '{table}'"
+        "select column_name from information_schema.columns where table_schema = 'clawback' and table_name = '{table}'
+             and is_generated = 'NEVER'"
     );
     db.rows(&query).await.iter().map(|row| row["column_name"].as_str().expect("a name").to_owned()).collect()
 }
