@@ -28,6 +28,7 @@ mod payment;
 mod payment_id;
 mod phase;
 mod rank;
+mod reads;
 pub mod reconcile;
 mod release;
 mod snapshot;
@@ -44,6 +45,7 @@ pub use order::{Order, OrderKey, Tally, order};
 pub use payment::{Balance, Payment, State};
 pub use phase::{Outcome, Phase};
 pub use rank::Ranked;
+pub use reads::{Read, ReadKind};
 pub use snapshot::{
     BalanceEntry, Charge, Dispute, Intent, Latest, Payer, Refund, Rendering, Review, Scope, Session, Shown, Stamp,
     Submissions, Warning,
