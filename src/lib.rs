@@ -67,7 +67,11 @@
 //!    refunds, disputes, orders. Stored facts are never re-derived to compare with: an older release may have derived
 //!    its rows differently, and whatever event comes next corrects them. [`domain::reconcile::reconcile`] compares the
 //!    desired follow-ups with the stored ones, and says what to insert and what to cancel.
-//! 10. The events are marked ([`store::ledger::finish`]) and the batch commits: all of this, or nothing.
+//! 10. With an API key, reads of Stripe are enqueued: of objects that contradict what is known
+//!    ([`domain::Facts::contradicted_by`]) or are missing ([`domain::Facts::missing_for`]), and of those that thin events
+//!    name. [`executor`] makes them. An answer that is news ([`apply::only_news`]) enters the ledger as
+//!    `clawback.fetched` and is an event like any other.
+//! 11. The events are marked ([`store::ledger::finish`]) and the batch commits: all of this, or nothing.
 //!
 //! # Why the order of arrival cannot matter
 //!
@@ -114,6 +118,7 @@
 //! - **Invariant:** the processor relies on no session state. Its lock and its time-outs end with their transaction.
 //! - **Invariant:** no migration drops or retypes a column of a view of `clawback_v1`, or changes what one of its
 //!   functions takes or returns.
+//! - **Invariant:** a rebuild or a replay asks nothing of Stripe. Reads follow from folding in an event for the first time.
 //! - **Invariant:** there is no cache and no state between batches. Whatever is in memory may be lost.
 //! - **Invariant:** [`dev::model`] and [`dev::stories`] use no rule of the core. A story told with the rules it tests
 //!   would agree with every mistake in them.
@@ -158,10 +163,10 @@
 //!
 //! - Another endpoint of Stripe's: a method in [`stripe_api`], and a request of Stripe's SDK to compare it with, in
 //!   `scripts/sdk-requests.py`.
-//! - The executor that calls Stripe (refunds, evidence): on floor 3 beside [`processor`]. A call is a row that is
-//!   committed before it is made, and no call is made inside a transaction.
-//! - What was fetched from Stripe: an event in the ledger, so that the set of events stays the whole truth. What people
-//!   say is such an event already: `clawback.linked`, `clawback.dismissed`.
+//! - Another call that changes something at Stripe (evidence): in [`executor`]. A call is a row that is committed before
+//!   it is made, and no call is made inside a transaction.
+//! - Another reason to read from Stripe: in `domain/reads.rs`. Another kind of read: a variant of [`domain::ReadKind`], and
+//!   its call in `executor/read.rs`.
 //! - Commands for operators, retention, personal data: in `cli`, with their SQL in [`store`].
 
 pub mod app;

@@ -4,6 +4,7 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 
 use super::config::{self, Misconfigured};
+use crate::apply::Rules;
 use crate::executor::{Executor, Pace};
 use crate::store::api_calls::{self, Rate};
 use crate::stripe_api::{Client, Mode, Settings};
@@ -50,8 +51,8 @@ impl Acting {
     }
 
     /// The executor; none without a key.
-    pub(super) fn executor(&self, database: &PgConnectOptions) -> Option<Executor> {
+    pub(super) fn executor(&self, database: &PgConnectOptions, rules: Rules) -> Option<Executor> {
         let Self { client, modes, pace, .. } = self.clone();
-        (!modes.is_empty()).then(|| Executor { database: database.clone(), client, modes, pace })
+        (!modes.is_empty()).then(|| Executor { database: database.clone(), client, modes, pace, rules })
     }
 }

@@ -161,12 +161,16 @@ impl Service {
     }
 
     async fn process(&self, woken: Arc<Notify>, stop: CancellationToken) {
-        let rules = Rules { marks: self.marks.clone(), ..Rules::current(&self.order_key) };
+        let rules = self.rules();
         Processor { database: self.database.clone(), rules, woken, limit: apply::LIMIT }.run(stop).await;
     }
 
+    fn rules(&self) -> Rules {
+        Rules { marks: self.marks.clone(), ..Rules::current(&self.order_key) }
+    }
+
     async fn execute(&self, stop: CancellationToken) {
-        if let Some(executor) = self.acting.executor(&self.database) {
+        if let Some(executor) = self.acting.executor(&self.database, self.rules()) {
             executor.run(stop).await;
         }
     }

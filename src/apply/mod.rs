@@ -5,7 +5,9 @@
 //! inside but the database's. Not here: when a batch runs and what happens when one fails ([`crate::processor`]).
 
 mod load;
+mod news;
 mod read;
+mod reads;
 mod save;
 pub mod working_set;
 
@@ -16,13 +18,15 @@ use sqlx::{Connection, PgConnection};
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::{Facts, Marks, RULES_VERSION};
+use crate::domain::{Facts, Marks, RULES_VERSION, Read};
 use crate::store::follow_ups::Added;
 use crate::store::ledger::{FinishedEvent, Outcome, Pending, PendingEvent};
 use crate::store::orders::HistoryRow;
 use crate::store::{ledger, people, rebuilds};
 use load::{Loaded, load};
-use read::{Read, read};
+pub use news::{only_news, would_change};
+use read::{Unfolded, read};
+pub use reads::is_still_wanted;
 use save::save;
 use working_set::WorkingSet;
 
@@ -225,12 +229,15 @@ async fn perform(
     drop_stray(tx, &pending.stray).await?;
     let ids: Vec<&str> = pending.events.iter().map(|event| event.event_id.as_str()).collect();
     let bodies = ledger::bodies(tx, &ids).await?;
-    let Read { events, people, mut finished } = guarded(|| read(pending.events, &bodies, &rules.order_key))?;
+    let Unfolded { events, people, mut finished, mut reads } =
+        guarded(|| read(pending.events, &bodies, &rules.order_key))?;
     let Loaded { mut set, queue, events, rebuild, deferred } = load(tx, events, &requested, rules).await?;
-    let (history, folded) = guarded(|| fold(&mut set, &rebuild, events))?;
+    let Folded { history, finished: folded, reads: of_facts } = guarded(|| fold(&mut set, &rebuild, events))?;
     finished.extend(folded);
+    reads.extend(of_facts);
     save(tx, &set, queue, &history, rules.version).await?;
     people::save(tx, &people).await?;
+    reads::enqueue(tx, reads, &mut finished).await?;
     ledger::finish(tx, &finished).await?;
     if !deferred.is_empty() {
         ledger::defer(tx, &deferred, HELD_FOR).await?;
@@ -284,7 +291,7 @@ pub async fn rehearse(
     }
     rebuilds::request(&mut tx, payment_ids, Some(ask_since)).await?;
     let Loaded { mut set, queue, rebuild, .. } = load(&mut tx, Vec::new(), payment_ids, rules).await?;
-    let (history, _) = guarded(|| fold(&mut set, &rebuild, Vec::new()))?;
+    let Folded { history, .. } = guarded(|| fold(&mut set, &rebuild, Vec::new()))?;
     let mut rehearsal = Rehearsal { changes: history.len(), ..Rehearsal::default() };
     for Added { kind, is_history } in save(&mut tx, &set, queue, &history, rules.version).await? {
         let counts = if is_history { &mut rehearsal.history } else { &mut rehearsal.asked };
@@ -307,23 +314,32 @@ struct ReadEvent {
     note: Option<String>,
 }
 
-/// Derives the rebuilt payments, then folds in the events in the order received. Returns the history, and how each
-/// event finished.
-fn fold(set: &mut WorkingSet, rebuild: &[String], events: Vec<ReadEvent>) -> (Vec<HistoryRow>, Vec<FinishedEvent>) {
-    let mut history = Vec::new();
-    let mut finished = Vec::new();
+/// What came of the events and rebuilt payments of a batch.
+#[derive(Default)]
+struct Folded {
+    history: Vec<HistoryRow>,
+    finished: Vec<FinishedEvent>,
+    /// What to read from Stripe.
+    reads: Vec<Read>,
+}
+
+/// Derives the rebuilt payments, then folds in the events in the order received.
+fn fold(set: &mut WorkingSet, rebuild: &[String], events: Vec<ReadEvent>) -> Folded {
+    let Folded { mut history, mut finished, mut reads } = Folded::default();
     for payment_id in rebuild {
         let changes = set.rederive(payment_id).changes;
         history.extend(changes.into_iter().map(|change| HistoryRow::of(None, payment_id, change)));
     }
     for ReadEvent { event, facts, note } in events {
         let folded = set.fold(event.object_id.as_deref(), facts);
+        // A replayed event was folded before: what it called for was read then.
+        reads.extend(folded.reads.into_iter().filter(|_| !event.counted));
         let about = folded.payment_id.as_deref().or(event.object_id.as_deref()).unwrap_or_default();
         history.extend(folded.changes.into_iter().map(|change| HistoryRow::of(Some(&event), about, change)));
         let (event_id, payment_id) = (event.event_id, folded.payment_id);
         finished.push(FinishedEvent { event_id, outcome: Outcome::Processed, payment_id, last_error: note });
     }
-    (history, finished)
+    Folded { history, finished, reads }
 }
 
 /// Logs an event that failed, or of which something could not be read.

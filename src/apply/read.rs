@@ -3,25 +3,28 @@
 use std::collections::HashMap;
 
 use super::ReadEvent;
-use crate::domain::Payer;
+use crate::domain::{Payer, Read, ReadKind, Scope};
 use crate::handlers::{self, Reading};
 use crate::store::ledger::{FinishedEvent, Outcome, PendingEvent};
 use crate::stripe::object::FieldError;
+use crate::stripe::thin::Thin;
 
 /// What the bodies say.
 #[derive(Default)]
-pub(super) struct Read {
+pub(super) struct Unfolded {
     /// The events that carry facts, in the order received.
     pub events: Vec<ReadEvent>,
     /// The payers they name.
     pub people: Vec<Payer>,
     /// The events that are ignored or failed.
     pub finished: Vec<FinishedEvent>,
+    /// The objects that thin events name.
+    pub reads: Vec<Read>,
 }
 
 /// Reads the body of each event. `bodies` are by event id.
-pub(super) fn read(events: Vec<PendingEvent>, bodies: &HashMap<String, String>, order_key: &str) -> Read {
-    let mut read = Read::default();
+pub(super) fn read(events: Vec<PendingEvent>, bodies: &HashMap<String, String>, order_key: &str) -> Unfolded {
+    let mut read = Unfolded::default();
     for event in events {
         let Some(body) = bodies.get(&event.event_id) else {
             read.finished.push(unread(event, Outcome::Failed, "its body was pruned".to_owned()));
@@ -32,11 +35,21 @@ pub(super) fn read(events: Vec<PendingEvent>, bodies: &HashMap<String, String>, 
                 read.people.extend(people);
                 read.events.push(ReadEvent { event, facts, note: note(&errors) });
             }
-            Ok(Reading::Ignored(reason)) => read.finished.push(unread(event, Outcome::Ignored, reason)),
+            Ok(Reading::Ignored(reason)) => {
+                read.reads.extend(related(&event.event_id, body));
+                read.finished.push(unread(event, Outcome::Ignored, reason));
+            }
             Err(error) => read.finished.push(unread(event, Outcome::Failed, error.to_string())),
         }
     }
     read
+}
+
+/// The read of the object that a thin event names, if a handler reads such objects.
+fn related(event_id: &str, body: &str) -> Option<Read> {
+    let thin = Thin::read(body).filter(|thin| handlers::reads(&thin.object_type))?;
+    let scope = Scope { account: thin.account().map(str::to_owned), livemode: thin.livemode };
+    Some(Read { kind: ReadKind::Related, object: thin.object_id, round: event_id.to_owned(), scope, after: 0 })
 }
 
 fn unread(event: PendingEvent, outcome: Outcome, reason: String) -> FinishedEvent {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::domain::history::{self, Change, PaymentStanding, Standing, Subject};
 use crate::domain::reconcile::{FollowUp, QueueChanges, reconcile, retracted};
-use crate::domain::{Derived, Desired, Facts, Marks, Order, OrderKey, Payment, Tally, derive_with, order};
+use crate::domain::{Derived, Desired, Facts, Marks, Order, OrderKey, Payment, Read, Tally, derive_with, order};
 
 /// A payment as stored, or as rebuilt from the ledger.
 #[derive(Clone, Debug)]
@@ -45,6 +45,8 @@ pub struct Folded {
     pub payment_id: Option<String>,
     /// The history to record, in this order.
     pub changes: Vec<Change>,
+    /// What to read from Stripe.
+    pub reads: Vec<Read>,
 }
 
 /// The payments of a batch by id, with what it takes to find them and to add up their orders.
@@ -114,13 +116,17 @@ impl WorkingSet {
             subjects.extend(row.subject(&id));
             joined.join(known);
         }
+        let mut reads = joined.contradicted_by(&facts);
+        let seen: BTreeSet<String> = facts.held_ids().cloned().collect();
         joined.join(facts);
         let after: Vec<String> = joined.by_payment().into_iter().map(|(id, facts)| self.put(id, facts)).collect();
         subjects.extend(after.iter().filter_map(|id| self.rows[id].subject(id)));
+        reads.extend(after.iter().flat_map(|id| self.facts[id].missing_for(&seen)));
         let owner = object_id.and_then(|id| self.owners.get(id)).or_else(|| after.first()).cloned();
         Folded {
             payment_id: owner.filter(|id| self.rows.get(id).is_some_and(|row| !row.orphan)),
             changes: self.record(subjects),
+            reads,
         }
     }
 

@@ -22,11 +22,13 @@ mod join;
 mod loss;
 mod marks;
 mod money;
+mod news;
 mod order;
 mod payment;
 mod payment_id;
 mod phase;
 mod rank;
+mod reads;
 pub mod reconcile;
 mod release;
 mod snapshot;
@@ -38,10 +40,12 @@ pub use derive::{Derived, DisputeState, RefundState, ReviewState, WarningState, 
 pub use desired::{Desired, REFUSALS, RunAt, kinds};
 pub use facts::{ChargeFacts, Child, DisputeFacts, Facts, IntentFacts, SessionFacts};
 pub use marks::Marks;
+pub use news::is_news;
 pub use order::{Order, OrderKey, Tally, order};
 pub use payment::{Balance, Payment, State};
 pub use phase::{Outcome, Phase};
 pub use rank::Ranked;
+pub use reads::{Read, ReadKind};
 pub use snapshot::{
     BalanceEntry, Charge, Dispute, Intent, Latest, Payer, Refund, Rendering, Review, Scope, Session, Shown, Stamp,
     Submissions, Warning,

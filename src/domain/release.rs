@@ -105,21 +105,36 @@ impl Facts {
 
     /// How the rest of a charge is shown, by the first evidence that decides it.
     fn rendering(&self, charge_id: &str, charge: &Charge, rest: Rest) -> Rendering {
+        let by_version = || self.charges[charge_id].rendering.as_ref().map_or(Rendering::Old, |latest| latest.value);
+        self.rendering_shown(charge_id, charge, rest).unwrap_or_else(by_version)
+    }
+
+    /// How the rest of a charge is shown, by what was seen of it; none where only an API version tells.
+    fn rendering_shown(&self, charge_id: &str, charge: &Charge, rest: Rest) -> Option<Rendering> {
         let facts = &self.charges[charge_id];
-        let by_version = || facts.rendering.as_ref().map_or(Rendering::Old, |latest| latest.value);
         if let Some(rendering) = facts.settled_as(charge) {
-            return rendering;
+            return Some(rendering);
         }
-        match facts.shown.get(&charge.amount_captured) {
-            Some(shown) if shown.all_of_less || shown.least < rest.amount => Rendering::New,
-            Some(shown) if shown.least == rest.amount && self.is_refund(rest, shown.least_at) => Rendering::New,
-            Some(shown) if shown.least == rest.amount => Rendering::Old,
-            // Stripe's own flag for it.
-            Some(_) if self.refunds_of(rest).any(|(_, r)| r.amount == rest.amount && r.is_expired_authorization()) => {
-                Rendering::Old
-            }
-            Some(_) | None => by_version(),
+        let shown = facts.shown.get(&charge.amount_captured)?;
+        if shown.all_of_less || shown.least < rest.amount {
+            return Some(Rendering::New);
         }
+        if shown.least == rest.amount {
+            let is_refund = self.is_refund(rest, shown.least_at);
+            return Some(if is_refund { Rendering::New } else { Rendering::Old });
+        }
+        // Stripe's own flag for it.
+        let is_expired = |refund: &Refund| refund.amount == rest.amount && refund.is_expired_authorization();
+        self.refunds_of(rest).any(|(_, refund)| is_expired(refund)).then_some(Rendering::Old)
+    }
+
+    /// The charges captured in part of which only an API version tells how their rest is shown.
+    pub(super) fn rests_by_version(&self) -> impl Iterator<Item = (&str, &Charge)> {
+        let captured = self.captured_charges().map(|(id, best)| (id, &best.value));
+        captured.filter(|(id, charge)| {
+            let rest = self.rest_of(id, charge);
+            rest.is_some_and(|rest| self.rendering_shown(id, charge, rest).is_none())
+        })
     }
 
     /// What looks like the rest is a refund: one of exactly this amount was created by then, and none could be the

@@ -7,6 +7,7 @@
 //! Not here: deciding that something is to be asked of Stripe, which is a row in the transaction that decides it.
 
 mod outcome;
+mod read;
 mod record;
 mod refund;
 
@@ -19,6 +20,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::apply::Rules;
 use crate::backoff;
 use crate::store::api_calls::{self, LeasedCall, Rate};
 use crate::store::refund_requests;
@@ -28,8 +30,9 @@ use outcome::Outcome;
 
 /// Calls under way at the same time in this process, over all accounts.
 const MOST: usize = 8;
-/// A refund is looked up before it is created.
-const TOKENS: f64 = 2.0;
+/// The kinds of calls that make two requests: a refund is looked up before it is created, a charge is read with its
+/// refunds.
+const OF_TWO: [&str; 2] = ["refund", "read_refunds_of_charge"];
 /// Time kept of a lease for recording the answer.
 const MARGIN: Duration = Duration::from_secs(15);
 
@@ -80,6 +83,8 @@ pub struct Executor {
     pub modes: Vec<Mode>,
     /// How fast and how patient it is.
     pub pace: Pace,
+    /// The rules by which events become state: what they make of an object decides whether it is stored.
+    pub rules: Rules,
 }
 
 impl Executor {
@@ -131,7 +136,7 @@ impl Executor {
         let mut tx = conn.begin().await?;
         let seconds = self.pace.lease.as_secs_f64();
         api_calls::reap(&mut tx).await?;
-        let leased = api_calls::lease(&mut tx, &modes, seconds, self.pace.rate, TOKENS).await?;
+        let leased = api_calls::lease(&mut tx, &modes, seconds, self.pace.rate, &OF_TWO).await?;
         if let Some(id) = leased.as_ref().and_then(refund_request) {
             refund_requests::send(&mut tx, id).await?;
         }
@@ -143,7 +148,10 @@ impl Executor {
     async fn perform(&self, pool: &PgPool, lease: Lease) {
         let performed = match refund_request(&lease.call) {
             Some(id) => self.refund(pool, &lease, id).await,
-            None => Ok(Outcome::not_ours(&lease.call)),
+            None => match lease.call.kind.parse() {
+                Ok(kind) => self.read(pool, &lease, kind).await,
+                Err(()) => Ok(Outcome::not_ours(&lease.call)),
+            },
         };
         let recorded = match performed {
             Ok(outcome) => self.record(pool, &lease.call, outcome).await,

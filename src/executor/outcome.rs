@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use super::Pace;
 use crate::backoff;
 use crate::store::api_calls::LeasedCall;
+use crate::store::inbox::NewEvent;
 use crate::stripe_api::Error;
 
 /// What came of a call.
@@ -17,6 +18,10 @@ pub(super) enum Outcome {
     Over,
     /// The refund was created, or found.
     Refunded(Made),
+    /// What was read, as events for the ledger.
+    Read(Vec<NewEvent>),
+    /// There is nothing to read, for this reason.
+    Vain(Error),
     /// It was not made, for this reason. `not_found`: Stripe knew no such refund before.
     Failed { error: Error, not_found: bool },
     /// A call that this release does not know: a newer one does.

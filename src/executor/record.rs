@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::outcome::{Made, Next, Origin, Outcome, next};
 use super::{Executor, refund_request};
+use crate::apply;
 use crate::store::api_calls::{self, LeasedCall};
 use crate::store::inbox::{self, NewEvent};
 use crate::store::refund_requests;
@@ -37,9 +38,31 @@ impl Executor {
                 record_refund(&mut tx, call, &made).await?;
                 enter(&mut tx, call, &made).await?;
             }
+            Outcome::Read(events) => {
+                account_answers(&mut tx, call).await?;
+                self.record_read(&mut tx, call, events).await?;
+            }
+            Outcome::Vain(error) => {
+                let LeasedCall { kind, subject, .. } = call;
+                tracing::info!("the call {kind} {subject} finds nothing: {error}");
+                finish(&mut tx, call, "done", Some(&error)).await?;
+            }
             Outcome::Failed { error, not_found } => self.record_failure(&mut tx, call, &error, not_found).await?,
         }
         tx.commit().await
+    }
+
+    /// Enters in the ledger what is news.
+    async fn record_read(&self, tx: &mut PgConnection, call: &LeasedCall, events: Vec<NewEvent>) -> sqlx::Result<()> {
+        let mut news = apply::only_news(tx, events, &self.rules).await?;
+        news.sort_by(|a, b| a.envelope.id.cmp(&b.envelope.id));
+        let outcome = if news.is_empty() { "unchanged" } else { "fetched" };
+        if !news.is_empty() {
+            inbox::record(tx, &news).await?;
+        }
+        finish(tx, call, "done", None).await?;
+        metrics::counter!(telemetry::API_CALLS, "kind" => call.kind.clone(), "outcome" => outcome).increment(1);
+        Ok(())
     }
 
     async fn record_failure(
@@ -136,9 +159,14 @@ async fn enter(tx: &mut PgConnection, call: &LeasedCall, made: &Made) -> sqlx::R
         thin_type: None,
         object: &made.json,
     };
+    inbox::record(tx, &[entry(&fetched)]).await.map(drop)
+}
+
+/// The event of a fetched object.
+pub(super) fn entry(fetched: &Fetched) -> NewEvent {
     let payload = fetched.body(&format!("evt_clawback_{}", Uuid::new_v4().simple()));
     let envelope = Envelope::read(&payload).expect("an event of our own");
-    inbox::record(tx, &[NewEvent { envelope, payload, mode_matches: true }]).await.map(drop)
+    NewEvent { envelope, payload, mode_matches: true }
 }
 
 async fn record_refund(tx: &mut PgConnection, call: &LeasedCall, made: &Made) -> sqlx::Result<()> {

@@ -50,6 +50,12 @@ fn reader_of(name: &str) -> Option<Reader> {
     HANDLERS.iter().find(|handler| handler.object == name).map(|handler| handler.read)
 }
 
+/// Whether a handler reads Stripe's objects of this type.
+#[must_use]
+pub fn reads(object_type: &str) -> bool {
+    reader_of(object_type).is_some()
+}
+
 /// The result of reading an event.
 #[expect(clippy::large_enum_variant, reason = "one exists at a time, and nearly all are facts")]
 #[derive(Clone, Debug, PartialEq, Eq)]

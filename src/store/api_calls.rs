@@ -4,6 +4,8 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::domain::Read;
+
 /// A leased call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeasedCall {
@@ -49,23 +51,25 @@ pub async fn reap(conn: &mut PgConnection) -> sqlx::Result<()> {
     .map(drop)
 }
 
-/// Leases the next call that is due in one of these modes, for `lease` seconds, and takes `tokens` of its account's rate.
-/// A call that sends something (`refund`) waits while its account has not caught up since a restore. Skips accounts
+/// Leases the next call that is due in one of these modes, for `lease` seconds, and takes as many tokens of its account's
+/// rate as it makes requests: two for the kinds `of_two`, one for others. A call that sends
+/// something (`refund`) waits while its account has not caught up since a restore. Skips accounts
 /// that pause, have no token or enough calls under way.
 pub async fn lease(
     conn: &mut PgConnection,
     modes: &[bool],
     lease: f64,
     rate: Rate,
-    tokens: f64,
+    of_two: &[&str],
 ) -> sqlx::Result<Option<LeasedCall>> {
     sqlx::query_as!(
         LeasedCall,
         "with due as (
-             select c.id, c.account, c.livemode
+             select c.id, c.account, c.livemode, c.tokens
              from clawback.api_accounts a
              cross join lateral (
-                 select c.* from clawback.api_calls c
+                 select c.*, case when c.kind = any($5) then 2.0 else 1.0 end::float8 as tokens
+                 from clawback.api_calls c
                  where c.account = a.account and c.livemode = a.livemode
                      and c.state = 'ready' and c.run_at <= now()
                      and (c.kind <> 'refund' or not exists (
@@ -76,7 +80,7 @@ pub async fn lease(
                  for update skip locked
              ) c
              where a.livemode = any($1) and coalesce(a.paused_until, '-infinity') <= now()
-                 and a.full_at <= now() + make_interval(secs => 1 - $5::float8 / $3::float8)
+                 and a.full_at <= now() + make_interval(secs => 1 - c.tokens / $3::float8)
                  and (select count(*) from clawback.api_calls o
                       where o.account = a.account and o.livemode = a.livemode and o.state = 'leased') < $4
              order by c.run_at
@@ -84,7 +88,7 @@ pub async fn lease(
              for update of a skip locked
          ), spent as (
              update clawback.api_accounts a
-             set full_at = greatest(a.full_at, now()) + make_interval(secs => $5::float8 / $3::float8)
+             set full_at = greatest(a.full_at, now()) + make_interval(secs => due.tokens / $3::float8)
              from due
              where a.account = due.account and a.livemode = due.livemode
          )
@@ -99,10 +103,46 @@ pub async fn lease(
         lease,
         rate.per_second,
         rate.at_once,
-        tokens
+        of_two as _
     )
     .fetch_optional(conn)
     .await
+}
+
+/// The modes that a running service has a key for: true is live mode.
+pub async fn modes(conn: &mut PgConnection) -> sqlx::Result<Vec<bool>> {
+    sqlx::query_scalar!("select livemode from clawback.api_keys").fetch_all(conn).await
+}
+
+/// Enqueues those reads that were not enqueued before.
+pub async fn enqueue_reads(conn: &mut PgConnection, reads: &[Read]) -> sqlx::Result<()> {
+    let account = |read: &Read| read.scope.account.clone().unwrap_or_default();
+    sqlx::query!(
+        "with wanted as materialized (
+             select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::integer[])
+                 as w (kind, subject, round, account, livemode, seconds)
+         ), accounts as (
+             insert into clawback.api_accounts (account, livemode)
+             select distinct account, livemode from wanted order by account, livemode
+             on conflict on constraint api_accounts_pkey do nothing
+         )
+         insert into clawback.api_calls (kind, subject, round, account, livemode, run_at)
+         select kind, subject, round, account, livemode, now() + make_interval(secs => seconds) from wanted
+         on conflict on constraint api_calls_once do nothing",
+        &column(reads, |read| read.kind.as_str()) as _,
+        &column(reads, |read| read.object.as_str()) as _,
+        &column(reads, |read| read.round.as_str()) as _,
+        &column(reads, account),
+        &column(reads, |read| read.scope.livemode),
+        &column(reads, |read| read.after)
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+fn column<'a, T>(reads: &'a [Read], value: impl Fn(&'a Read) -> T) -> Vec<T> {
+    reads.iter().map(value).collect()
 }
 
 /// Takes tokens of an account's rate for calls outside the queue, and returns for how many seconds to wait before them.

@@ -28,6 +28,8 @@ pub struct PendingEvent {
     pub created_at: Option<OffsetDateTime>,
     /// Failed attempts so far.
     pub attempts: i32,
+    /// It is a replay of an event that was processed before.
+    pub counted: bool,
 }
 
 /// How an event finished. The words are those of `events.state`.
@@ -99,8 +101,8 @@ pub async fn take(conn: &mut PgConnection) -> sqlx::Result<Pending> {
     let rows = sqlx::query_as!(
         PendingRow,
         r#"select p.seq, e.event_id as "event_id?", e.type as "event_type?", e.object_id, e.created_at,
-                  e.attempts as "attempts?"
-           from (select seq, event_id from clawback.pending_events where run_at <= now() order by seq limit 100) p
+                  e.attempts as "attempts?", p.counted
+           from (select seq, event_id, counted from clawback.pending_events where run_at <= now() order by seq limit 100) p
            left join clawback.events e on e.event_id = p.event_id
            order by p.seq"#
     );
@@ -112,7 +114,7 @@ pub async fn take_one(conn: &mut PgConnection, seq: i64) -> sqlx::Result<Pending
     let rows = sqlx::query_as!(
         PendingRow,
         r#"select p.seq, e.event_id as "event_id?", e.type as "event_type?", e.object_id, e.created_at,
-                  e.attempts as "attempts?"
+                  e.attempts as "attempts?", p.counted
            from clawback.pending_events p
            left join clawback.events e on e.event_id = p.event_id
            where p.seq = $1"#,
@@ -128,11 +130,12 @@ struct PendingRow {
     object_id: Option<String>,
     created_at: Option<OffsetDateTime>,
     attempts: Option<i32>,
+    counted: bool,
 }
 
 fn pending(rows: Vec<PendingRow>) -> Pending {
     let mut pending = Pending::default();
-    for PendingRow { seq, event_id, event_type, object_id, created_at, attempts } in rows {
+    for PendingRow { seq, event_id, event_type, object_id, created_at, attempts, counted } in rows {
         match (event_id, event_type) {
             (Some(event_id), Some(event_type)) => pending.events.push(PendingEvent {
                 seq,
@@ -141,6 +144,7 @@ fn pending(rows: Vec<PendingRow>) -> Pending {
                 object_id,
                 created_at,
                 attempts: attempts.unwrap_or(0),
+                counted,
             }),
             _ => pending.stray.push(seq),
         }

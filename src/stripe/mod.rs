@@ -6,3 +6,4 @@ pub mod envelope;
 pub mod fetched;
 pub mod object;
 pub mod signature;
+pub mod thin;

@@ -50,6 +50,7 @@ mod people;
 mod privileges;
 mod processing;
 mod proxy;
+mod reads;
 mod rebuilds;
 mod reference;
 mod refund_crashes;
@@ -65,6 +66,7 @@ mod samples;
 mod simulate;
 #[path = "../proof/table.rs"]
 mod table;
+mod thin_events;
 mod tolerance;
 mod unlinked;
 mod upgrades;
