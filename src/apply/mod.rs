@@ -5,6 +5,7 @@
 //! inside but the database's. Not here: when a batch runs and what happens when one fails ([`crate::processor`]).
 
 mod load;
+mod news;
 mod read;
 mod save;
 pub mod working_set;
@@ -22,6 +23,7 @@ use crate::store::ledger::{FinishedEvent, Outcome, Pending, PendingEvent};
 use crate::store::orders::HistoryRow;
 use crate::store::{ledger, people, rebuilds};
 use load::{Loaded, load};
+pub use news::{only_news, would_change};
 use read::{Read, read};
 use save::save;
 use working_set::WorkingSet;

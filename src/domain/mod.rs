@@ -22,6 +22,7 @@ mod join;
 mod loss;
 mod marks;
 mod money;
+mod news;
 mod order;
 mod payment;
 mod payment_id;
@@ -38,6 +39,7 @@ pub use derive::{Derived, DisputeState, RefundState, ReviewState, WarningState, 
 pub use desired::{Desired, RunAt, kinds};
 pub use facts::{ChargeFacts, Child, DisputeFacts, Facts, IntentFacts, SessionFacts};
 pub use marks::Marks;
+pub use news::is_news;
 pub use order::{Order, OrderKey, Tally, order};
 pub use payment::{Balance, Payment, State};
 pub use phase::{Outcome, Phase};

@@ -87,6 +87,25 @@ pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Resu
     Ok(payments.collect())
 }
 
+/// The facts of the stored ones of these payments, without locks. None: made by other rules than this version's, or
+/// unreadable.
+pub async fn facts(
+    conn: &mut PgConnection,
+    payment_ids: &[String],
+    rules: i32,
+) -> sqlx::Result<HashMap<String, Option<Facts>>> {
+    let rows = sqlx::query!(
+        r#"select payment_id, case when rules = $2 then facts end as facts
+           from clawback.payments where payment_id = any($1)"#,
+        payment_ids,
+        rules
+    )
+    .fetch_all(conn)
+    .await?;
+    let facts = |json: Option<serde_json::Value>| serde_json::from_value(json?).ok();
+    Ok(rows.into_iter().map(|row| (row.payment_id, facts(row.facts))).collect())
+}
+
 /// The stored ones of these payments, locked or not. Only the processor adds or removes payments.
 pub async fn stored(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!("select payment_id from clawback.payments where payment_id = any($1)", payment_ids)
