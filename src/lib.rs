@@ -179,5 +179,6 @@ pub mod processor;
 pub mod store;
 pub mod stripe;
 pub mod stripe_api;
+pub mod sync;
 pub mod telemetry;
 mod terminal;

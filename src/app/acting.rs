@@ -4,9 +4,11 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 
 use super::config::{self, Misconfigured};
+use crate::apply::Rules;
 use crate::executor::{Executor, Pace};
 use crate::store::api_calls;
 use crate::stripe_api::{Client, Mode, Settings};
+use crate::sync::{self, Sync};
 
 /// How a service acts on Stripe. Without a key it only receives.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub struct Acting {
     pub fees: Option<String>,
     /// How fast and how patient it is.
     pub pace: Pace,
+    /// The same for catching up.
+    pub sync_pace: sync::Pace,
 }
 
 impl Acting {
@@ -29,7 +33,7 @@ impl Acting {
     pub fn with(settings: Settings) -> Result<Self, Misconfigured> {
         let modes = settings.keys.modes();
         let client = Client::new(settings).map_err(|error| Misconfigured::new(error.to_string()))?;
-        Ok(Self { client, modes, transfers: None, fees: None, pace: Pace::default() })
+        Ok(Self { client, modes, transfers: None, fees: None, pace: Pace::default(), sync_pace: sync::Pace::default() })
     }
 
     /// Reads the settings.
@@ -51,5 +55,11 @@ impl Acting {
     pub(super) fn executor(&self, database: &PgConnectOptions) -> Option<Executor> {
         let Self { client, modes, pace, .. } = self.clone();
         (!modes.is_empty()).then(|| Executor { database: database.clone(), client, modes, pace })
+    }
+
+    /// What catches up with Stripe. There may be no mode in it.
+    pub(crate) fn sync(&self, database: &PgConnectOptions, order_key: &str) -> Sync {
+        let Self { client, modes, sync_pace, .. } = self.clone();
+        Sync { database: database.clone(), client, modes, rules: Rules::current(order_key), pace: sync_pace }
     }
 }

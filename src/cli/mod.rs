@@ -18,3 +18,4 @@ pub(crate) mod rebuild;
 pub(crate) mod refunds;
 pub(crate) mod serve;
 mod story;
+pub(crate) mod sync;

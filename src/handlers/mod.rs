@@ -11,6 +11,7 @@ mod connect;
 mod dismissed;
 mod dispute;
 mod early_fraud_warning;
+mod events;
 mod linked;
 mod links;
 mod origin;
@@ -21,6 +22,7 @@ mod review;
 
 use crate::domain::{Facts, Payer};
 use crate::stripe::object::{FieldError, Object};
+pub use events::EVENTS;
 use origin::{Origin, Reader};
 
 /// One entry: the object's name and its reader.

@@ -53,6 +53,7 @@ mod replicas;
 #[path = "../proof/samples.rs"]
 mod samples;
 mod simulate;
+mod sync;
 #[path = "../proof/table.rs"]
 mod table;
 mod tolerance;
