@@ -271,3 +271,138 @@ pub async fn unknown(conn: &mut PgConnection, event_ids: &[String]) -> sqlx::Res
     .fetch_all(conn)
     .await
 }
+
+/// An object that may have changed at Stripe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// `dispute` or `refund`.
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+    /// The connected account; empty for the key's own.
+    pub account: String,
+    /// The mode.
+    pub livemode: bool,
+}
+
+/// The next objects after this id, of those to be read after a long outage: open disputes, those lost in the last 12
+/// months, and live refunds younger than 60 days.
+pub async fn known_after(conn: &mut PgConnection, account: &str, livemode: bool, id: &str) -> sqlx::Result<Vec<Known>> {
+    sqlx::query_as!(
+        Known,
+        r#"select o.kind as "kind!", o.id as "id!", p.account, p.livemode
+           from (select 'dispute' as kind, d.dispute_id as id, d.payment_id from clawback.disputes d
+                 where d.outcome is null or d.outcome = 'lost' and d.created_at > now() - interval '12 months'
+                 union all
+                 select 'refund', r.refund_id, r.payment_id from clawback.refunds r
+                 where r.status not in ('failed', 'canceled') and r.created_at > now() - interval '60 days') o
+           join clawback.payments p on p.payment_id = o.payment_id
+           where p.account = $1 and p.livemode = $2 and o.id > $3
+           order by o.id
+           limit 100"#,
+        account,
+        livemode,
+        id
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// The open dispute or refund under way that was read longest ago, of those that neither changed nor were read for
+/// `after` seconds; marks it as read. None within `every` seconds of the last one.
+pub async fn next_known(
+    conn: &mut PgConnection,
+    modes: &[bool],
+    every: f64,
+    after: f64,
+) -> sqlx::Result<Option<Known>> {
+    sqlx::query_as!(
+        Known,
+        r#"with open as (
+               select 'dispute' as kind, d.dispute_id as id, d.payment_id, d.updated_at
+               from clawback.disputes d where d.outcome is null
+               union all
+               select 'refund', r.refund_id, r.payment_id, r.updated_at
+               from clawback.refunds r where r.status in ('pending', 'requires_action')
+           ), next as (
+               select o.kind, o.id, p.account, p.livemode
+               from open o
+               join clawback.payments p on p.payment_id = o.payment_id
+               left join clawback.object_reads r on r.object_id = o.id
+               left join clawback.api_accounts a on a.account = p.account and a.livemode = p.livemode
+               where p.livemode = any($1) and greatest(o.updated_at, r.read_at) < now() - make_interval(secs => $3)
+                   and coalesce(a.paused_until, '-infinity') <= now()
+                   and not exists (select from clawback.object_reads x
+                                   where x.read_at > now() - make_interval(secs => $2))
+               order by r.read_at nulls first, o.id
+               limit 1
+           ), marked as (
+               insert into clawback.object_reads (object_id) select id from next
+               on conflict on constraint object_reads_pkey do update set read_at = now()
+           )
+           select kind as "kind!", id as "id!", account as "account!", livemode as "livemode!" from next"#,
+        modes,
+        every,
+        after
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// The beginning of what the pass under way reads, if one is.
+pub async fn under_way(conn: &mut PgConnection, holder: &Holder) -> sqlx::Result<Option<OffsetDateTime>> {
+    let row = sqlx::query_scalar!(
+        "select reads_from from clawback.syncs where kind = $1 and account = $2 and livemode = $3",
+        holder.kind.name(),
+        holder.account,
+        holder.livemode
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.flatten())
+}
+
+/// Forgets the pass under way, unless somebody holds it.
+pub async fn forget(conn: &mut PgConnection, holder: &Holder) -> sqlx::Result<()> {
+    sqlx::query!(
+        "delete from clawback.syncs
+         where kind = $1 and account = $2 and livemode = $3 and coalesce(held_until, '-infinity') < now()",
+        holder.kind.name(),
+        holder.account,
+        holder.livemode
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// From now on, follow-ups of an account whose cause is older than this are history.
+pub async fn ask_since(
+    conn: &mut PgConnection,
+    account: &str,
+    livemode: bool,
+    since: OffsetDateTime,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into clawback.api_accounts (account, livemode, ask_since) values ($1, $2, $3)
+         on conflict on constraint api_accounts_pkey do update set ask_since = excluded.ask_since",
+        account,
+        livemode,
+        since
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Seconds since the missed events of the account that lags most were last listed to the end; 0 without API key.
+pub async fn age(conn: &mut PgConnection) -> sqlx::Result<f64> {
+    sqlx::query_scalar!(
+        r#"select coalesce(max(extract(epoch from now() - greatest(a.caught_up_at, k.since))), 0)::float8 as "age!"
+           from clawback.api_keys k
+           join clawback.syncs s on s.kind = 'missed' and s.livemode = k.livemode
+           left join clawback.api_accounts a on a.account = s.account and a.livemode = s.livemode"#
+    )
+    .fetch_one(conn)
+    .await
+}

@@ -8,17 +8,22 @@
 //! |---|---|
 //! | `part` | the lists of a pass, and their items as events |
 //! | `pass` | one pass from where it is to its end |
+//! | `estimate` | how much an import will read |
+//! | `reread` | what may change without a webhook, one object at a time |
 //!
 //! Not here: single objects that the facts ask for, which the executor reads.
 
+mod estimate;
 mod part;
 mod pass;
+mod reread;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool, Postgres};
 use time::OffsetDateTime;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +36,8 @@ use crate::store::syncs::{self, Holder, Kind, When};
 use crate::stripe_api::{self, Client, Mode};
 use crate::terminal::error_chain::error_chain;
 
+pub use estimate::Estimate;
+pub use part::List;
 pub use pass::{Pass, Step};
 
 /// How far back Stripe lists events.
@@ -49,6 +56,10 @@ pub struct Pace {
     pub every: Duration,
     /// The first wait after a failure; later ones double, up to a quarter of an hour.
     pub wait: Duration,
+    /// From one object that is read again to the next.
+    pub reread: Duration,
+    /// How long ago an object must have changed or been read.
+    pub reread_after: Duration,
     /// While more events are pending, an import waits.
     pub most_pending: i64,
 }
@@ -61,6 +72,8 @@ impl Default for Pace {
             poll: Duration::from_secs(5),
             every: Duration::from_secs(15 * 60),
             wait: Duration::from_secs(5),
+            reread: Duration::from_secs(15),
+            reread_after: Duration::from_secs(3_600),
             most_pending: 5_000,
         }
     }
@@ -100,7 +113,7 @@ pub enum Error {
 pub struct Found {
     /// Events and objects that were listed.
     pub listed: u64,
-    /// What was not in the ledger, by the event's type, or the object's.
+    /// What was not in the ledger, by type; what was read as an object is `clawback.fetched`.
     pub new: BTreeMap<String, u64>,
     /// The creation of the last item, in unix seconds: lists go from the newest to the oldest.
     pub back_to: Option<i64>,
@@ -112,12 +125,12 @@ impl Sync {
         let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(self.database.clone());
         let mut failures = 0;
         while !stop.is_cancelled() {
-            let pause = match stop.run_until_cancelled(self.round(&pool, &stop)).await {
-                Some(Ok(())) | None => {
+            let pause = match self.round(&pool, &stop).await {
+                Ok(()) => {
                     failures = 0;
                     self.pace.poll
                 }
-                Some(Err(error)) => {
+                Err(error) => {
                     failures += 1;
                     log_outage(failures, &error);
                     backoff::delay(failures)
@@ -129,18 +142,26 @@ impl Sync {
     }
 
     async fn round(&self, pool: &PgPool, stop: &CancellationToken) -> sqlx::Result<()> {
-        let mut conn = pool.acquire().await?;
+        let Some(acquired) = stop.run_until_cancelled(pool.acquire()).await else { return Ok(()) };
+        let mut conn = acquired?;
         for mode in &self.modes {
             for account in syncs::due(&mut conn, *mode == Mode::Live).await? {
                 let holder = holder(Kind::Missed, account, *mode);
                 let done = stop.run_until_cancelled(self.catch_up(&mut conn, &holder)).await;
                 match done {
                     Some(done) => done?,
-                    None => return syncs::release(&mut conn, &holder).await,
+                    // On a connection of its own: this one may be in the middle of a transaction.
+                    None => return self.release(conn, pool, &holder).await,
                 }
             }
         }
-        Ok(())
+        stop.run_until_cancelled(self.reread(&mut conn)).await.unwrap_or(Ok(()))
+    }
+
+    /// Lets a pass go that was interrupted.
+    async fn release(&self, conn: PoolConnection<Postgres>, pool: &PgPool, holder: &Holder) -> sqlx::Result<()> {
+        drop(conn.detach());
+        syncs::release(&mut *pool.acquire().await?, holder).await
     }
 
     /// One pass for missed events, unless another replica is at it.

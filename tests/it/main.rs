@@ -54,6 +54,9 @@ mod replicas;
 mod samples;
 mod simulate;
 mod sync;
+mod sync_import;
+mod sync_outage;
+mod sync_restored;
 #[path = "../proof/table.rs"]
 mod table;
 mod tolerance;

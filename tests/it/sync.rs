@@ -75,7 +75,7 @@ async fn events_whose_webhooks_were_lost_are_found() {
     let again = synced(&shop, &[]).await;
     assert_eq!((&again[0]["new"], &again[0]["listed"]), (&json!({}), &outcomes[0]["listed"]), "all of it is known");
     let shown = sync(&shop, &[]).await.stdout;
-    assert!(shown.starts_with("test mode: ") && shown.contains(" events listed since 20"), "{shown}");
+    assert!(shown.starts_with("test mode: ") && shown.contains(" items listed since 20"), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,7 +88,7 @@ async fn a_pass_reads_from_an_hour_before_the_last_one_that_was_complete() {
     let before = shop.app.db.value(mark).await;
     let refused = sync(&shop, &[]).await;
     assert_eq!(refused.code, Some(1), "{}", refused.stdout);
-    assert!(refused.stderr.contains("the next sync goes on from there"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("the next run continues from there"), "{}", refused.stderr);
     assert_eq!(shop.app.db.value(mark).await, before, "the mark stays until a pass is complete");
     let outcomes = synced(&shop, &[]).await;
     let ten_days = shop.app.db.value("select now() - interval '10 days 1 hour'").await;
