@@ -209,21 +209,15 @@ pub async fn finish(conn: &mut PgConnection, holder: &Holder, seconds: f64) -> s
     Ok(finished.rows_affected() > 0)
 }
 
-/// Lets a pass go that failed: it goes on after a wait of `seconds` per failure in a row, up to fifteen minutes. Returns
-/// whether the error is new.
+/// Lets a pass go that failed: it goes on after `seconds`, doubled with each failure in a row up to fifteen minutes. Returns
+/// whether it is the first of a row.
 pub async fn fail(conn: &mut PgConnection, holder: &Holder, seconds: f64, error: &str) -> sqlx::Result<bool> {
-    let is_new = sqlx::query_scalar!(
-        r#"with before as (
-               select last_error from clawback.syncs
-               where kind = $1 and account = $2 and livemode = $3 and held_by = $4
-               for update
-           )
-           update clawback.syncs s
+    let is_first = sqlx::query_scalar!(
+        r#"update clawback.syncs
            set held_by = null, held_until = null, failures = failures + 1, last_error = $6,
                run_at = now() + least(make_interval(secs => $5) * power(2, least(failures, 20)), interval '15 minutes')
-           from before
-           where s.kind = $1 and s.account = $2 and s.livemode = $3
-           returning before.last_error is distinct from $6 as "is_new!""#,
+           where kind = $1 and account = $2 and livemode = $3 and held_by = $4
+           returning failures = 1 as "is_first!""#,
         holder.kind.name(),
         holder.account,
         holder.livemode,
@@ -233,7 +227,7 @@ pub async fn fail(conn: &mut PgConnection, holder: &Holder, seconds: f64, error:
     )
     .fetch_optional(conn)
     .await?;
-    Ok(is_new.unwrap_or(false))
+    Ok(is_first.unwrap_or(false))
 }
 
 /// Lets a pass go as it is, for others to go on with.

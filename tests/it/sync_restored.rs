@@ -4,16 +4,10 @@ use serde_json::json;
 
 use crate::binary::run;
 use crate::refund_shop::Shop;
-use crate::sync::first_pass;
+use crate::sync::{environment, first_pass};
 
 async fn restored(shop: &Shop, options: &[&str]) -> String {
-    let environment = [
-        ("DATABASE_URL", shop.app.db.url.as_str()),
-        ("STRIPE_API_KEY", "sk_test_1"),
-        ("STRIPE_API_BASE", &shop.world.url),
-        ("STRIPE_FILES_BASE", &shop.world.url),
-    ];
-    let ended = run(&[&["restored", "--by", "ann"], options].concat(), &environment).await;
+    let ended = run(&[&["restored", "--by", "ann"], options].concat(), &environment(shop)).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     ended.stdout
 }
