@@ -23,6 +23,8 @@ create table clawback.syncs (
     run_at     timestamptz not null default now(),
     failures   integer     not null default 0,
     last_error text,
+    -- The key has no access to the account any more: it is tried once a day, and raises no alarm.
+    disconnected boolean   not null default false,
     constraint syncs_pkey primary key (kind, account, livemode),
     constraint syncs_kind check (kind in ('missed', 'import')),
     constraint syncs_under_way check ((started_at is null) = (reads_from is null)),

@@ -163,7 +163,7 @@ pub async fn advance(
     let advanced = sqlx::query!(
         "update clawback.syncs
          set part = $6, position = $7, listed = listed + $8, added = added + $9,
-             held_until = now() + make_interval(secs => $5), failures = 0, last_error = null
+             held_until = now() + make_interval(secs => $5), failures = 0, last_error = null, disconnected = false
          where kind = $1 and account = $2 and livemode = $3 and held_by = $4",
         holder.kind.name(),
         holder.account,
@@ -195,7 +195,7 @@ pub async fn finish(conn: &mut PgConnection, holder: &Holder, seconds: f64) -> s
          )
          update clawback.syncs s
          set started_at = null, reads_from = null, part = 0, position = null, held_by = null, held_until = null,
-             failures = 0, last_error = null, run_at = now() + make_interval(secs => $5)
+             failures = 0, last_error = null, disconnected = false, run_at = now() + make_interval(secs => $5)
          from before
          where s.kind = $1 and s.account = $2 and s.livemode = $3",
         holder.kind.name(),
@@ -228,6 +228,31 @@ pub async fn fail(conn: &mut PgConnection, holder: &Holder, seconds: f64, error:
     .fetch_optional(conn)
     .await?;
     Ok(is_first.unwrap_or(false))
+}
+
+/// Lets a pass go whose account the key has no access to any more. Returns whether that is new.
+pub async fn disconnect(conn: &mut PgConnection, holder: &Holder, error: &str) -> sqlx::Result<bool> {
+    let was = sqlx::query_scalar!(
+        r#"with before as (
+               select disconnected from clawback.syncs
+               where kind = $1 and account = $2 and livemode = $3 and held_by = $4
+               for update
+           )
+           update clawback.syncs s
+           set held_by = null, held_until = null, failures = s.failures + 1, last_error = $5, disconnected = true,
+               run_at = now() + interval '1 day'
+           from before
+           where s.kind = $1 and s.account = $2 and s.livemode = $3
+           returning before.disconnected as "was!""#,
+        holder.kind.name(),
+        holder.account,
+        holder.livemode,
+        holder.id,
+        error
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(was == Some(false))
 }
 
 /// Lets a pass go as it is, for others to go on with.
@@ -389,12 +414,13 @@ pub async fn ask_since(
     .map(drop)
 }
 
-/// Seconds since the missed events of the account that lags most were last listed to the end; 0 without API key.
+/// Seconds since the missed events of the account that lags most were last listed to the end; 0 without API key. Accounts
+/// that the key has no access to any more do not count.
 pub async fn age(conn: &mut PgConnection) -> sqlx::Result<f64> {
     sqlx::query_scalar!(
         r#"select coalesce(max(extract(epoch from now() - greatest(a.caught_up_at, k.since))), 0)::float8 as "age!"
            from clawback.api_keys k
-           join clawback.syncs s on s.kind = 'missed' and s.livemode = k.livemode
+           join clawback.syncs s on s.kind = 'missed' and s.livemode = k.livemode and not s.disconnected
            left join clawback.api_accounts a on a.account = s.account and a.livemode = s.livemode"#
     )
     .fetch_one(conn)

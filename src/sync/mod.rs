@@ -174,13 +174,29 @@ impl Sync {
             Err(Error::Database(error)) => return Err(error),
             Err(Error::Lost) => {}
             Err(Error::Stripe(error)) => {
-                let error = error.to_string();
-                if syncs::fail(conn, holder, self.pace.wait.as_secs_f64(), &error).await? {
+                if self.fail(conn, holder, &error).await? {
                     tracing::warn!("cannot list missed events{}, retrying: {error}", of(holder));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Lets a pass go that Stripe refuses. Returns whether that is new.
+    ///
+    /// # Errors
+    /// When the database refuses a statement or is unreachable.
+    pub async fn fail(
+        &self,
+        conn: &mut PgConnection,
+        holder: &Holder,
+        error: &stripe_api::Error,
+    ) -> sqlx::Result<bool> {
+        if is_disconnected(holder, error) {
+            syncs::disconnect(conn, holder, &error.to_string()).await
+        } else {
+            syncs::fail(conn, holder, self.pace.wait.as_secs_f64(), &error.to_string()).await
+        }
     }
 }
 
@@ -188,6 +204,13 @@ impl Sync {
 #[must_use]
 pub fn holder(kind: Kind, account: String, mode: Mode) -> Holder {
     Holder { kind, account, livemode: mode == Mode::Live, id: Uuid::new_v4() }
+}
+
+/// Whether the key has no access to a connected account any more: its owner, or the platform, has ended it.
+#[must_use]
+pub fn is_disconnected(holder: &Holder, error: &stripe_api::Error) -> bool {
+    let code = error.details().and_then(|details| details.code.as_deref());
+    !holder.account.is_empty() && code == Some("account_invalid")
 }
 
 /// Whether events that a pass should read are no longer listed by Stripe.

@@ -147,7 +147,7 @@ impl<'a> Pass<'a> {
     pub(super) async fn turn(&self, conn: &mut PgConnection) -> Result<(), Error> {
         let (rate, Holder { account, livemode, .. }) = (self.sync.pace.rate, &self.holder);
         let wait = api_calls::take_tokens(conn, account, *livemode, rate, 1.0).await?;
-        sleep(Duration::from_secs_f64(wait.max(1.0 / rate.per_second))).await;
+        sleep(Duration::from_secs_f64(wait.max(2.0 / rate.per_second))).await;
         Ok(())
     }
 

@@ -120,6 +120,7 @@ fn commands_in(text: &str) -> Vec<Vec<String>> {
         // Placeholders whose value is checked: a number, and the name of a scenario.
         let words = words.map(|word| match word.as_str() {
             "ID" => "1".to_owned(),
+            "DAYS" => "30".to_owned(),
             "SCENARIO" | "STORY" => "paid".to_owned(),
             "COMMAND" => "serve".to_owned(),
             _ => word,

@@ -57,6 +57,7 @@ mod sync;
 mod sync_import;
 mod sync_outage;
 mod sync_restored;
+mod sync_world;
 #[path = "../proof/table.rs"]
 mod table;
 mod tolerance;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use clawback::store::syncs;
 use serde_json::{Value, json};
 
 use crate::binary::{Ended, command, run};
@@ -164,4 +165,20 @@ async fn events_of_a_connected_account_are_listed_on_it() {
     assert_eq!(outcomes[1]["account"], "acct_1");
     let order = "select account, state from clawback_v1.orders where order_id = 'o_2'";
     assert_eq!(db.rows(order).await, [json!({ "account": "acct_1", "state": "paid" })]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_the_key_has_no_access_to_any_more_is_passed_over() {
+    let shop = Shop::open().await;
+    first_pass(&shop).await;
+    let event = json!({ "id": "evt_1", "object": "event", "type": "payment_intent.created", "account": "acct_gone",
+        "created": 1_790_000_000, "livemode": false, "data": { "object": { "id": "pi_1", "object": "payment_intent",
+        "amount": 1000, "amount_received": 0, "currency": "eur", "status": "processing", "created": 1_790_000_000 } } });
+    shop.app.see(&[event.to_string()]).await;
+    shop.app.db.until("select exists (select from clawback.syncs where account = 'acct_gone' and disconnected)").await;
+    let told = sync(&shop, &[]).await;
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    assert!(told.stdout.contains("test mode, acct_gone: passed over, the API key has no access"), "{}", told.stdout);
+    let mut conn = shop.app.db.pool.acquire().await.expect("a connection");
+    assert!(syncs::age(&mut conn).await.expect("an age") < 60.0);
 }

@@ -73,7 +73,6 @@ async fn a_dispute_that_was_won_after_it_had_been_lost_is_found_after_a_longer_o
     // The dispute itself is older than what the lists are read from.
     shop.app.db.execute("update clawback.api_accounts set caught_up_at = now() - interval '46 days'").await;
     shop.app.db.execute("update clawback.disputes set created_at = now() - interval '300 days'").await;
-    shop.app.db.execute("update clawback.object_reads set read_at = now()").await;
     synced(&shop, &[]).await;
     assert_eq!(shop.app.db.value("select outcome from clawback_v1.disputes").await, "won");
 }

@@ -76,6 +76,8 @@ struct Outcome {
     /// Stripe lists no events before this: some are missing.
     #[serde(with = "time::serde::rfc3339::option")]
     reached: Option<OffsetDateTime>,
+    /// The key has no access to the account any more.
+    disconnected: bool,
     error: Option<String>,
 }
 
@@ -181,12 +183,14 @@ async fn finish(conn: &mut PgConnection, sync: &Sync, holder: Holder, mut pass: 
     let name = name(&holder);
     let done = pass.run(conn, |step| progress.show(&format!("{name}: {}", so_far(step)))).await;
     drop(progress);
+    let mut disconnected = false;
     let error = match done {
         Ok(()) => None,
         Err(Error::Database(error)) => return Err(error.into()),
-        Err(error @ (Error::Stripe(_) | Error::Lost)) => {
-            let wait = sync.pace.wait.as_secs_f64();
-            syncs::fail(conn, &holder, wait, &error.to_string()).await?;
+        Err(error @ Error::Lost) => Some(error.to_string()),
+        Err(Error::Stripe(error)) => {
+            disconnected = sync::is_disconnected(&holder, &error);
+            sync.fail(conn, &holder, &error).await?;
             Some(error.to_string())
         }
     };
@@ -199,6 +203,7 @@ async fn finish(conn: &mut PgConnection, sync: &Sync, holder: Holder, mut pass: 
         listed: pass.found.listed,
         new: pass.found.new,
         reached: is_cut.then_some(started_at - sync::REACH),
+        disconnected,
         error,
     })
 }
@@ -246,7 +251,8 @@ fn print(outcomes: &[Outcome], json: bool) -> anyhow::Result<()> {
     } else {
         outcomes.iter().for_each(tell);
     }
-    let failed: Vec<&str> = outcomes.iter().filter_map(|outcome| outcome.error.as_deref()).collect();
+    let failed = outcomes.iter().filter(|outcome| !outcome.disconnected);
+    let failed: Vec<&str> = failed.filter_map(|outcome| outcome.error.as_deref()).collect();
     if !failed.is_empty() {
         bail!("not everything was listed; the next run continues from there: {}", failed.join("; "));
     }
@@ -256,6 +262,10 @@ fn print(outcomes: &[Outcome], json: bool) -> anyhow::Result<()> {
 fn tell(outcome: &Outcome) {
     let Outcome { account, livemode, from, listed, new, reached, .. } = outcome;
     let (place, since) = (place(*livemode, account.as_deref()), moment::exact(*from));
+    if outcome.disconnected {
+        say!("{place}: passed over, the API key has no access to this account any more");
+        return;
+    }
     let listed = count(i64::try_from(*listed).unwrap_or(i64::MAX), "item");
     say!("{place}: {listed} listed since {since}, {}", sync::summary(new));
     if let Some(reached) = reached {
