@@ -21,6 +21,8 @@ create table clawback.api_accounts (
     problem      text,
     -- The start of the last complete listing of missed events: what happened before is in the ledger.
     caught_up_at timestamptz,
+    -- Follow-ups of this account whose cause is older are created as discarded: it was imported then. Null: it was not.
+    ask_since    timestamptz,
     constraint api_accounts_pkey primary key (account, livemode),
     constraint api_accounts_failures check (failures >= 0)
 ) with (fillfactor = 50);

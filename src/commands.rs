@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use crate::app::config;
 use crate::cli::{
     disputes, doctor, events, follow_ups, grants, healthcheck, manual, migrate, orders, payments, rebuild, refunds,
-    serve,
+    restored, serve, sync,
 };
 use crate::dev::{self, demo, sign, simulate};
 use crate::terminal::{self, error_chain::error_chain};
@@ -52,6 +52,10 @@ enum Command {
     FollowUps(follow_ups::FollowUps),
     /// Derive payments again from their events, for a release with other rules
     Rebuild(rebuild::Rebuild),
+    /// List what happened at Stripe and did not come by webhook, or import an account
+    Sync(sync::SyncArgs),
+    /// Continue safely after the database was restored from a backup or lost commits in a fail-over
+    Restored(restored::RestoredArgs),
     /// Print the SQL statements that grant a role what it needs
     Grants(grants::Grants),
     /// Send the signed events of a scenario to a receiver
@@ -146,6 +150,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Events(args) => events::run(args).await,
         Command::FollowUps(args) => follow_ups::run(args).await,
         Command::Rebuild(args) => rebuild::run(args).await,
+        Command::Sync(args) => sync::run(args).await,
+        Command::Restored(args) => restored::run(args).await,
         Command::Grants(args) => grants::run(&args),
         Command::Simulate(args) => simulate::run(args).await,
         Command::Sign(args) => sign::run(&args),

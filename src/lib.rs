@@ -26,7 +26,7 @@
 //! | 6 | `main`, [`commands`] | the command line as a whole, and its exit codes |
 //! | 5 | `cli`, [`dev`] | operators' commands; what never runs in production: a service on a private Postgres, a model of Stripe and stories told with it |
 //! | 4 | [`app`] | configuration, and the one place that puts a running service together |
-//! | 3 | [`http`], [`processor`] | the webhook, the probes and metrics; when a batch runs, and what happens when one fails |
+//! | 3 | [`http`], [`processor`], [`executor`], [`sync`] | the webhook, the probes and metrics; when a batch runs, and what happens when one fails; the calls to Stripe that wait; what webhooks did not bring |
 //! | 2 | [`intake`], [`apply`] | storing events with group commit; one batch: load, fold, save. Transactions begin and end here |
 //! | 1 | [`store`], [`handlers`], [`stripe_api`] | all SQL; Stripe's objects as facts (pure); the client of Stripe's API, which knows no payment |
 //! | 0 | [`domain`], [`stripe`], [`telemetry`], `backoff`, `terminal` | what facts add up to (pure); signature, envelope, reading of objects (pure); metrics; the back-off policy; output for people |
@@ -167,6 +167,9 @@
 //!   it is made, and no call is made inside a transaction.
 //! - Another reason to read from Stripe: in `domain/reads.rs`. Another kind of read: a variant of [`domain::ReadKind`], and
 //!   its call in `executor/read.rs`.
+//! - Another list of Stripe's to catch up with: a variant of `List` in `sync/part.rs`.
+//! - What was fetched from Stripe: an event in the ledger, so that the set of events stays the whole truth. What people
+//!   say is such an event already: `clawback.linked`, `clawback.dismissed`.
 //! - Commands for operators, retention, personal data: in `cli`, with their SQL in [`store`].
 
 pub mod app;
@@ -184,5 +187,6 @@ pub mod processor;
 pub mod store;
 pub mod stripe;
 pub mod stripe_api;
+pub mod sync;
 pub mod telemetry;
 mod terminal;

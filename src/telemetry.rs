@@ -79,6 +79,10 @@ pub const API_CALLS_WAITING: &str = "clawback_stripe_calls_waiting";
 pub const API_OLDEST_SECONDS: &str = "clawback_stripe_oldest_call_seconds";
 /// Accounts whose calls wait for a person.
 pub const API_PROBLEMS: &str = "clawback_stripe_problems";
+/// How long ago missed events were listed to the end.
+pub const SYNC_AGE_SECONDS: &str = "clawback_sync_age_seconds";
+/// What catching up with Stripe found.
+pub const SYNC_FOUND: &str = "clawback_sync_found_total";
 /// The version of this process.
 pub const BUILD_INFO: &str = "clawback_build_info";
 /// Log lines that were not written.
@@ -167,6 +171,16 @@ pub const METRICS: &[Metric] = &[
         "Seconds since the oldest waiting call to Stripe was enqueued; 0 when none waits.",
     ),
     metric(API_PROBLEMS, Kind::DatabaseGauge, "Accounts whose calls to Stripe wait until somebody mends the API key."),
+    metric(
+        SYNC_AGE_SECONDS,
+        Kind::DatabaseGauge,
+        "Seconds since missed events were last listed to the end, for the account that lags most; 0 without an API key.",
+    ),
+    metric(
+        SYNC_FOUND,
+        Kind::Counter,
+        "Events that were stored because catching up with Stripe found them, and no webhook had brought them.",
+    ),
     metric(BUILD_INFO, Kind::Gauge, "Always 1; the label `version` is the version of this process."),
     metric(LOG_LINES_DROPPED, Kind::Counter, "Log lines dropped since standard output could not take them in time."),
 ];

@@ -8,6 +8,7 @@ use crate::apply::Rules;
 use crate::executor::{Executor, Pace};
 use crate::store::api_calls::{self, Rate};
 use crate::stripe_api::{Client, Mode, Settings};
+use crate::sync::{self, Sync};
 
 /// How a service acts on Stripe. Without a key it only receives.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct Acting {
     pub fees: Option<String>,
     /// How fast and how patient it is.
     pub pace: Pace,
+    /// The same for catching up.
+    pub sync_pace: sync::Pace,
 }
 
 impl Acting {
@@ -32,7 +35,8 @@ impl Acting {
         let rate =
             Rate { per_second: limits.per_second.into(), at_once: limits.at_once.try_into().unwrap_or(i64::MAX) };
         let client = Client::new(settings).map_err(|error| Misconfigured::new(error.to_string()))?;
-        Ok(Self { client, modes, transfers: None, fees: None, pace: Pace { rate, ..Pace::default() } })
+        let (pace, sync_pace) = (Pace { rate, ..Pace::default() }, sync::Pace { rate, ..sync::Pace::default() });
+        Ok(Self { client, modes, transfers: None, fees: None, pace, sync_pace })
     }
 
     /// Reads the settings.
@@ -54,5 +58,11 @@ impl Acting {
     pub(super) fn executor(&self, database: &PgConnectOptions, rules: Rules) -> Option<Executor> {
         let Self { client, modes, pace, .. } = self.clone();
         (!modes.is_empty()).then(|| Executor { database: database.clone(), client, modes, pace, rules })
+    }
+
+    /// What catches up with Stripe. There may be no mode in it.
+    pub(crate) fn sync(&self, database: &PgConnectOptions, order_key: &str) -> Sync {
+        let Self { client, modes, sync_pace, .. } = self.clone();
+        Sync { database: database.clone(), client, modes, rules: Rules::current(order_key), pace: sync_pace }
     }
 }

@@ -24,6 +24,7 @@ use crate::intake::Intake;
 use crate::processor::{self, Processor};
 use crate::store::migrations;
 use crate::stripe::signature::{Modes, Secrets};
+use crate::sync::Sync;
 
 /// Memory for all request bodies, in bytes.
 const BODY_MEMORY: usize = 64 << 20;
@@ -155,7 +156,7 @@ impl Service {
         };
         if let Some(prepared) = stop.run_until_cancelled(startup::prepare(&self.database, plan)).await {
             prepared?;
-            tokio::join!(self.process(woken, stop.clone()), self.execute(stop));
+            tokio::join!(self.process(woken, stop.clone()), self.execute(stop.clone()), self.catch_up(stop));
         }
         Ok("processing")
     }
@@ -172,6 +173,13 @@ impl Service {
     async fn execute(&self, stop: CancellationToken) {
         if let Some(executor) = self.acting.executor(&self.database, self.rules()) {
             executor.run(stop).await;
+        }
+    }
+
+    async fn catch_up(&self, stop: CancellationToken) {
+        let sync = self.acting.sync(&self.database, &self.order_key);
+        if !sync.modes.is_empty() {
+            Sync { rules: Rules { marks: self.marks.clone(), ..sync.rules }, ..sync }.run(stop).await;
         }
     }
 }

@@ -16,5 +16,7 @@ pub(crate) mod orders;
 pub(crate) mod payments;
 pub(crate) mod rebuild;
 pub(crate) mod refunds;
+pub(crate) mod restored;
 pub(crate) mod serve;
 mod story;
+pub(crate) mod sync;

@@ -60,8 +60,10 @@ pub async fn insert(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<Vec<A
                   by_rebuild boolean)
              left join clawback.settings s on s.is_only
              left join clawback.rebuilds b on b.payment_id = r.payment_id and r.by_rebuild
+             left join clawback.payments p on p.payment_id = r.payment_id
+             left join clawback.api_accounts a on a.account = p.account and a.livemode = p.livemode
              left join lateral (
-                 select greatest(s.ask_since, b.ask_since) as since
+                 select greatest(s.ask_since, b.ask_since, a.ask_since) as since
              ) h on r.cause < extract(epoch from h.since)
              where r.until is null or to_timestamp(r.until) > now()
          )

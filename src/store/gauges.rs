@@ -3,6 +3,7 @@
 use sqlx::PgConnection;
 
 use super::api_calls::{self, Waiting};
+use super::syncs;
 
 /// The values at one moment.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Gauges {
     pub newest_event_seconds: f64,
     /// Calls to Stripe that wait.
     pub waiting: Waiting,
+    /// Seconds since missed events were last listed to the end.
+    pub sync_age_seconds: f64,
     /// Follow-ups that are not finished, and dead ones.
     pub follow_ups: Vec<FollowUps>,
 }
@@ -44,6 +47,7 @@ pub struct FollowUps {
 pub async fn read(conn: &mut PgConnection) -> sqlx::Result<Gauges> {
     let follow_ups = follow_ups(conn).await?;
     let waiting = api_calls::waiting(conn).await?;
+    let sync_age_seconds = syncs::age(conn).await?;
     let row = sqlx::query!(
         r#"select (select count(*) from clawback.pending_events) as "pending!",
                   (select extract(epoch from now() - min(since))::float8
@@ -73,6 +77,7 @@ pub async fn read(conn: &mut PgConnection) -> sqlx::Result<Gauges> {
         unlinked: row.unlinked,
         newest_event_seconds,
         waiting,
+        sync_age_seconds,
         follow_ups,
     })
 }

@@ -11,7 +11,7 @@ use sqlx::types::Json;
 use time::OffsetDateTime;
 
 /// The advisory lock that one batch holds, over all replicas: `clawback` in ASCII.
-const BATCH_LOCK: i64 = 0x636c_6177_6261_636b;
+pub(super) const BATCH_LOCK: i64 = 0x636c_6177_6261_636b;
 
 /// A pending event.
 #[derive(Clone, Debug)]

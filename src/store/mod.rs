@@ -20,3 +20,4 @@ pub mod refund_requests;
 pub mod replays;
 pub mod settings;
 pub mod sqlstate;
+pub mod syncs;

@@ -129,6 +129,7 @@ fn commands_in(text: &str) -> Vec<Vec<String>> {
         let words = words.map(|word| match word.as_str() {
             "ID" => "1".to_owned(),
             "REQUEST" => "00000000-0000-8000-8000-000000000000".to_owned(),
+            "DAYS" => "30".to_owned(),
             "SCENARIO" | "STORY" => "paid".to_owned(),
             "COMMAND" => "serve".to_owned(),
             _ => word,

@@ -112,6 +112,11 @@ impl World {
         self.get("/v1/disputes", &[("charge", charge)]).await.body["data"][0].clone()
     }
 
+    /// Stops the clock so many seconds ago.
+    pub async fn stop_clock(&self, ago: i64) {
+        self.control("clock", json!({ "stop_at": unix_now() - ago })).await;
+    }
+
     pub async fn advance(&self, seconds: i64) {
         self.control("clock", json!({ "advance": seconds })).await;
     }

@@ -30,6 +30,20 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("settings_pkey", "insert into clawback.settings default values"),
     ("settings_only", "insert into clawback.settings (is_only) values (false)"),
     (
+        "syncs_pkey",
+        "insert into clawback.syncs (kind, account, livemode) values ('missed', 'a', false), ('missed', 'a', false)",
+    ),
+    ("syncs_kind", "insert into clawback.syncs (kind, account, livemode) values ('all', 'a', false)"),
+    (
+        "syncs_under_way",
+        "insert into clawback.syncs (kind, account, livemode, started_at) values ('missed', 'a', false, now())",
+    ),
+    (
+        "syncs_held",
+        "insert into clawback.syncs (kind, account, livemode, held_until) values ('missed', 'a', false, now())",
+    ),
+    ("object_reads_pkey", "insert into clawback.object_reads (object_id) values ('dp_1'), ('dp_1')"),
+    (
         "processors_pkey",
         "insert into clawback.processors (processor_id, rules)
          select '00000000-0000-0000-0000-000000000000', n from generate_series(1, 2) n",

@@ -64,6 +64,11 @@ mod replicas;
 #[path = "../proof/samples.rs"]
 mod samples;
 mod simulate;
+mod sync;
+mod sync_import;
+mod sync_outage;
+mod sync_restored;
+mod sync_world;
 #[path = "../proof/table.rs"]
 mod table;
 mod thin_events;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clawback::app::{Acting, Service};
 use clawback::executor::Pace;
 use clawback::store::api_calls::Rate;
+use clawback::sync;
 use serde_json::{Value, json};
 
 use crate::double_world::World;
@@ -24,10 +25,21 @@ pub fn fast() -> Pace {
     }
 }
 
+/// The same for catching up: the first pass is at the start, and there is none after it.
+pub fn fast_sync() -> sync::Pace {
+    sync::Pace {
+        rate: fast().rate,
+        poll: Duration::from_millis(20),
+        wait: Duration::from_millis(50),
+        ..sync::Pace::default()
+    }
+}
+
 /// How a service acts on this double.
 pub fn acting(world: &World) -> Acting {
     let mut acting = Acting::with(stripe_settings("sk_test_1", &world.url)).expect("a client");
     acting.pace = fast();
+    acting.sync_pace = fast_sync();
     acting
 }
 

@@ -1,0 +1,69 @@
+//! `clawback restored`: after a restore or a fail-over that lost commits. IDs go on above what was given out, refunds wait
+//! until missed events were listed, and they are listed.
+
+use anyhow::bail;
+use clap::Args;
+use serde_json::json;
+use sqlx::{Connection, PgConnection};
+
+use super::actor::Actor;
+use super::explain::explained;
+use super::sync;
+use crate::app::{config, database};
+use crate::store::queries;
+use crate::store::settings::{self, Restored};
+use crate::terminal::moment;
+use crate::terminal::{self, say};
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoredArgs {
+    /// Leave it to the running service to list missed events
+    #[arg(long)]
+    no_sync: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    actor: Actor,
+    #[command(flatten)]
+    stripe_api: config::StripeApi,
+    #[command(flatten)]
+    database: config::Database,
+}
+
+pub(crate) async fn run(args: RestoredArgs) -> anyhow::Result<()> {
+    let acting = sync::acting(&args.database, &args.stripe_api)?;
+    let conn = &mut database::connect(&args.database).await?;
+    let restored = raise(conn, args.actor.name().as_deref()).await.map_err(explained)?;
+    if args.json {
+        return terminal::json(&json!({
+            "history_from": restored.history_from,
+            "previously": restored.previously.map(moment::exact),
+        }));
+    }
+    tell(&restored);
+    let sync = sync::ready(conn, &acting, &args.database).await.map_err(explained)?;
+    if args.no_sync || sync.modes.is_empty() {
+        say!("the running service lists missed events if it has an API key; refunds wait until it has");
+        return Ok(());
+    }
+    sync::catch_up_all(conn, &sync).await.map_err(explained)
+}
+
+async fn raise(conn: &mut PgConnection, actor: Option<&str>) -> anyhow::Result<Restored> {
+    let mut tx = conn.begin().await?;
+    queries::act_as(&mut tx, actor).await?;
+    let Some(restored) = settings::restored(&mut tx).await? else {
+        bail!("no service has started on this database: there is nothing to go on with")
+    };
+    tx.commit().await?;
+    Ok(restored)
+}
+
+fn tell(restored: &Restored) {
+    if let Some(at) = restored.previously {
+        say!("this command ran before, at {}: IDs are raised once more", moment::exact(at));
+    }
+    say!("order_history goes on with id {}; IDs of follow-ups and actions are raised likewise", restored.history_from);
+    say!("refunds wait until the missed events of their account were listed");
+}
