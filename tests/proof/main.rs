@@ -39,3 +39,4 @@ mod table;
 mod tables;
 mod truth;
 mod vocabulary;
+mod worlds;

@@ -26,8 +26,15 @@ const KILLS: u64 = 4;
 /// The shortest stop time-out of an orchestrator.
 const GRACE: Duration = Duration::from_secs(10);
 /// What the database logs when services ask for too much, and when a client is killed.
-const EXPECTED: [&str; 4] =
-    ["is left, and at most", "nothing is left to refund", "has just been made", "connection to client lost"];
+pub const EXPECTED: [&str; 7] = [
+    "is left, and at most",
+    "nothing is left to refund",
+    "has just been made",
+    "connection to client lost",
+    "has an open chargeback",
+    "is not captured",
+    "must be configured first",
+];
 
 /// How calls fail, and one of how many requests is hit; an answer that never comes costs a time-out.
 const FAULTS: [(&str, u64); 11] = [
@@ -82,7 +89,7 @@ async fn the_end_is_the_truth_of_refunds_while_calls_fail_and_a_process_dies() {
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{}", ended.stdout);
 }
 
-fn environment(world: &World) -> [(&'static str, &str); 5] {
+pub fn environment(world: &World) -> [(&'static str, &str); 5] {
     [
         ("STRIPE_API_KEYS", "sk_test_1"),
         ("STRIPE_API_BASE", &world.url),
@@ -92,11 +99,18 @@ fn environment(world: &World) -> [(&'static str, &str); 5] {
     ]
 }
 
+/// Sends the webhooks of all accounts to a service.
+pub async fn register(world: &World, serving: &Serving) {
+    for scope in ["account", "connect"] {
+        let endpoint = json!({ "url": format!("http://{}/webhooks/stripe", serving.address), "secrets": [SECRET],
+            "scope": scope, "payload": "snapshot", "enabled_events": ["*"] });
+        world.control("webhooks", endpoint).await;
+    }
+}
+
 /// Payments of an order each, seen by the service.
 async fn pay(world: &World, db: &Database, serving: &Serving, payments: u64) {
-    let endpoint = json!({ "url": format!("http://{}/webhooks/stripe", serving.address), "secrets": [SECRET],
-        "scope": "account", "payload": "snapshot", "enabled_events": ["*"] });
-    world.control("webhooks", endpoint).await;
+    register(world, serving).await;
     let amount = PAID.to_string();
     for n in 0..payments {
         let order = format!("o_{n}");
@@ -140,7 +154,7 @@ fn requests(count: u64, rng: &mut TestRng) -> Vec<Request> {
     requests
 }
 
-fn below(rng: &mut TestRng, limit: u64) -> u64 {
+pub fn below(rng: &mut TestRng, limit: u64) -> u64 {
     rng.next_u64() % limit
 }
 
@@ -190,7 +204,7 @@ async fn progress(db: &Database, query: &str, goal: u64) {
 }
 
 /// Waits until nothing is left to send or process; waiting calls are due at once.
-async fn finish(db: &Database) {
+pub async fn finish(db: &Database) {
     const LEFT: &str = "select count(*) from clawback.api_calls where state in ('ready', 'leased')";
     while let Some(left @ 1..) = db.value(LEFT).await.as_u64() {
         db.execute("update clawback.api_calls set run_at = now() where state = 'ready' and run_at > now()").await;

@@ -1,0 +1,145 @@
+//! The proof of catching up: whatever mixture of webhooks, losses, refunds of our own, killed processes and `clawback sync`
+//! a random world of the double sees, the service ends with the double's truth.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clawback::dev::double::Truth;
+use proptest::prelude::Rng;
+use proptest::test_runner::TestRng;
+use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
+
+use crate::binary::{self, Serving};
+use crate::double_world::World;
+use crate::harness::{Database, SECRET};
+use crate::memory::{number, rng};
+use crate::refunds::{EXPECTED, below, environment, finish, register};
+
+/// The default of `WORLDS`.
+const WORLDS: u64 = 2;
+/// Acts of each world; after each, a process may be killed.
+const ACTS: u64 = 5;
+/// Steps of random activity in each act, and the longest time between two, in seconds: all of it happens within the hour
+/// that each listing reaches back behind the one before.
+const STEPS: u64 = 25;
+const PACE: i64 = 25;
+const BEGIN: i64 = -3_000;
+
+/// `WORLDS` is the number of worlds, `SEED` selects them.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_is_the_truth_of_random_worlds_however_their_events_come() {
+    let (worlds, seed) = (number("WORLDS", WORLDS), number("SEED", 1));
+    let mut counts = (0, 0, 0);
+    for n in 0..worlds {
+        let (payments, requests, found) = one_world(seed * 1_000 + n).await;
+        counts = (counts.0 + payments, counts.1 + requests, counts.2 + found);
+    }
+    let (payments, requests, found) = counts;
+    println!(
+        "worlds {worlds}, payments {payments}, refunds requested {requests}, events found by sync {found}, wrong: 0"
+    );
+    assert!(found > 0, "webhooks were lost");
+}
+
+/// Lives through one world; its payments, refund requests, and events that only `sync` found.
+async fn one_world(seed: u64) -> (usize, usize, u64) {
+    let mut rng = rng(seed);
+    let mut db = Database::migrated().await;
+    db.expect_errors(&EXPECTED);
+    let world = World::start().await;
+    world.control("clock", json!({ "advance": BEGIN })).await;
+    world.control("accounts", json!({ "id": "acct_1" })).await;
+    let environment = environment(&world);
+    let mut serving = Serving::start(&db.url, &environment).await;
+    register(&world, &serving).await;
+    for act in 0..ACTS {
+        world.control("webhooks/behaviour", behaviour(&mut rng)).await;
+        world.control("live", json!({ "seed": seed * ACTS + act, "steps": STEPS, "pace": PACE })).await;
+        request_some(&db, &mut rng).await;
+        if below(&mut rng, 2) == 0 {
+            serving.kill().await;
+            serving = Serving::start(&db.url, &environment).await;
+            register(&world, &serving).await;
+        }
+        world.control("webhooks/release", json!({ "shuffle": seed })).await;
+    }
+    finish(&db).await;
+    let found = sync(&db, &environment).await;
+    finish(&db).await;
+    let (payments, requests) = compare(&db, &world, seed).await;
+    serving.kill().await;
+    (payments, requests, found)
+}
+
+/// Webhooks are lost, held back or repeated.
+fn behaviour(rng: &mut TestRng) -> Value {
+    match below(rng, 4) {
+        0 => json!({ "lose": below(rng, 60) }),
+        1 => json!({ "hold": true, "copies": 1 + below(rng, 2) }),
+        2 => json!({ "lose_all": true }),
+        _ => json!({ "copies": 2 }),
+    }
+}
+
+/// Requests refunds of payments that are known; what cannot be refunded is refused.
+async fn request_some(db: &Database, rng: &mut TestRng) {
+    let payments = db.rows("select payment_id from clawback_v1.payments order by payment_id").await;
+    for payment in payments.iter().filter(|_| below(rng, 3) == 0).collect::<Vec<_>>() {
+        let (id, key) = (payment["payment_id"].as_str().expect("an id"), rng.next_u64());
+        let amount = if below(rng, 2) == 0 { "null".to_owned() } else { (1 + below(rng, 500)).to_string() };
+        let call = format!("select clawback_v1.request_payment_refund('{id}', 'k_{key}', {amount})");
+        drop(sqlx::query(AssertSqlSafe(call)).execute(&db.pool).await);
+    }
+}
+
+/// Runs `clawback sync`; how many events it found.
+async fn sync(db: &Database, environment: &[(&str, &str)]) -> u64 {
+    let database = [("DATABASE_URL", db.url.as_str())];
+    let ended = binary::run(&["sync", "--json"], &[environment, &database].concat()).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let found: Vec<Value> = serde_json::from_str(&ended.stdout).expect("JSON");
+    let new = found.iter().filter_map(|pass| pass["new"].as_object());
+    new.flat_map(|types| types.values().filter_map(Value::as_u64)).sum()
+}
+
+/// The service and the double agree on every payment, and each request has at most one refund.
+async fn compare(db: &Database, world: &World, seed: u64) -> (usize, usize) {
+    let truth = world.double.truth();
+    let shown = shown(db).await;
+    for (id, truth) in &truth {
+        assert_eq!(shown.get(id), Some(&expected(truth)), "seed {seed}, payment {id}: {truth:?}");
+    }
+    assert_eq!(shown.len(), truth.len(), "seed {seed}");
+    let requests = db.rows("select id, state, refund_id from clawback_v1.refund_requests").await;
+    let mut refunds = BTreeSet::new();
+    for request in &requests {
+        let is_over = ["succeeded", "pending", "failed"].contains(&request["state"].as_str().expect("a state"));
+        let is_own = request["refund_id"].is_null() || refunds.insert(request["refund_id"].to_string());
+        assert!(is_over && is_own, "seed {seed}: {request}");
+    }
+    let twice = "select count(*) from (select metadata ->> 'clawback_request' as id from clawback_v1.refunds
+                 where metadata ? 'clawback_request' group by 1 having count(*) > 1) twice";
+    assert_eq!(db.value(twice).await, 0, "seed {seed}");
+    (truth.len(), requests.len())
+}
+
+/// What the service is to show of a payment.
+fn expected(truth: &Truth) -> Value {
+    let open = [&truth.chargebacks, &truth.inquiries, &truth.warnings, &truth.reviews];
+    json!({
+        "account": truth.account,
+        "paid": truth.captured,
+        "refunded": truth.refunded,
+        "disputed": truth.disputed,
+        "lost": truth.lost,
+        "hold": open.iter().any(|ids| !ids.is_empty()),
+    })
+}
+
+async fn shown(db: &Database) -> BTreeMap<String, Value> {
+    let query = "select payment_id, jsonb_build_object('account', account, 'paid', coalesce(amount_paid, 0),
+                     'refunded', amount_refunded, 'disputed', amount_disputed, 'lost', amount_lost, 'hold', hold) as it
+                 from clawback_v1.payments";
+    let rows = db.rows(query).await;
+    rows.iter().map(|row| (row["payment_id"].as_str().expect("an id").to_owned(), row["it"].clone())).collect()
+}
