@@ -73,6 +73,17 @@
 //!    `clawback.fetched` and is an event like any other.
 //! 11. The events are marked ([`store::ledger::finish`]) and the batch commits: all of this, or nothing.
 //!
+//! # What no webhook brings
+//!
+//! [`sync`] lists, from where its last complete pass began, the events that Stripe could not deliver. They are stored by the
+//! same statement as webhooks, and from there on nothing distinguishes them. A page and the pass's position are stored in
+//! one transaction, so whoever continues after a crash neither skips nor repeats much.
+//!
+//! Where there are no events to list (an import, a long outage, an open dispute that is read again), objects are read. Such an
+//! object becomes an event of our own, `clawback.fetched` ([`stripe::fetched`]), dated by Stripe's clock to before the call, so
+//! that a webhook that was sent meanwhile wins. It is stored only if it would change facts or what is derived from them
+//! ([`apply::only_news`]).
+//!
 //! # Why the order of arrival cannot matter
 //!
 //! Of each object, [`domain::Facts`] keeps the latest snapshot. "Latest" is a total order ([`domain::Stamp`]): the time

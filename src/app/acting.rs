@@ -21,7 +21,7 @@ pub struct Acting {
     pub fees: Option<String>,
     /// How fast and how patient it is.
     pub pace: Pace,
-    /// The same for catching up.
+    /// The same for catching up, but for the rate, which is one for both.
     pub sync_pace: sync::Pace,
 }
 
@@ -62,7 +62,8 @@ impl Acting {
 
     /// What catches up with Stripe. There may be no mode in it.
     pub(crate) fn sync(&self, database: &PgConnectOptions, order_key: &str) -> Sync {
-        let Self { client, modes, sync_pace, .. } = self.clone();
-        Sync { database: database.clone(), client, modes, rules: Rules::current(order_key), pace: sync_pace }
+        let Self { client, modes, pace, sync_pace, .. } = self.clone();
+        let pace = sync::Pace { rate: pace.rate, ..sync_pace };
+        Sync { database: database.clone(), client, modes, rules: Rules::current(order_key), pace }
     }
 }

@@ -32,9 +32,10 @@ use uuid::Uuid;
 use crate::apply::Rules;
 use crate::backoff;
 use crate::store::api_calls::Rate;
-use crate::store::syncs::{self, Holder, Kind, When};
+use crate::store::syncs::{self, Held, Holder, Kind, When};
 use crate::stripe_api::{self, Client, Mode};
 use crate::terminal::error_chain::error_chain;
+use crate::terminal::moment;
 
 pub use estimate::Estimate;
 pub use part::List;
@@ -168,6 +169,7 @@ impl Sync {
     async fn catch_up(&self, conn: &mut PgConnection, holder: &Holder) -> sqlx::Result<()> {
         let (lease, mark) = (self.pace.lease.as_secs_f64(), syncs::mark(conn, &holder.account, holder.livemode).await?);
         let Some(held) = syncs::hold(conn, holder, lease, When::Due, mark).await? else { return Ok(()) };
+        warn_if_out_of_reach(holder, &held);
         let mut pass = Pass::new(self, holder.clone(), held);
         match pass.run(conn, |_| {}).await {
             Ok(()) => log_found(holder, &pass.found),
@@ -217,6 +219,20 @@ pub fn is_disconnected(holder: &Holder, error: &stripe_api::Error) -> bool {
 #[must_use]
 pub fn is_out_of_reach(started_at: OffsetDateTime, reads_from: OffsetDateTime) -> bool {
     started_at - reads_from > REACH + Duration::from_secs(3_600)
+}
+
+fn warn_if_out_of_reach(holder: &Holder, held: &Held) {
+    let Held { started_at, reads_from, .. } = held;
+    if is_out_of_reach(*started_at, *reads_from) {
+        let reach = *started_at - REACH;
+        tracing::warn!(
+            "Stripe lists no events before {}: of what happened{} from {} until then, only refunds and disputes are read; \
+             `clawback sync --from-scratch DAYS` reads the rest",
+            moment::exact(reach),
+            of(holder),
+            moment::exact(*reads_from)
+        );
+    }
 }
 
 fn log_found(holder: &Holder, found: &Found) {

@@ -27,12 +27,7 @@ pub fn fast() -> Pace {
 
 /// The same for catching up: the first pass is at the start, and there is none after it.
 pub fn fast_sync() -> sync::Pace {
-    sync::Pace {
-        rate: fast().rate,
-        poll: Duration::from_millis(20),
-        wait: Duration::from_millis(50),
-        ..sync::Pace::default()
-    }
+    sync::Pace { poll: Duration::from_millis(20), wait: Duration::from_millis(50), ..sync::Pace::default() }
 }
 
 /// How a service acts on this double.

@@ -182,3 +182,15 @@ async fn an_account_that_the_key_has_no_access_to_any_more_is_passed_over() {
     let mut conn = shop.app.db.pool.acquire().await.expect("a connection");
     assert!(syncs::age(&mut conn).await.expect("an age") < 60.0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mode_without_a_key_is_refused_before_anything_is_asked() {
+    let shop = Shop::open().await;
+    first_pass(&shop).await;
+    let live = sync(&shop, &["--mode", "live"]).await;
+    assert_eq!((live.code, live.stderr.contains("STRIPE_API_KEYS has no key of live mode")), (Some(2), true));
+    let none = run(&["sync"], &environment(&shop)[..1]).await;
+    assert_eq!((none.code, none.stderr.contains("STRIPE_API_KEYS is missing")), (Some(2), true), "{}", none.stderr);
+    let one = synced(&shop, &["--mode", "test", "--account", "acct_none"]).await;
+    assert_eq!((&one[0]["account"], &one[0]["disconnected"]), (&json!("acct_none"), &json!(true)), "{one}");
+}
