@@ -68,9 +68,9 @@
 //!    its rows differently, and whatever event comes next corrects them. [`domain::reconcile::reconcile`] compares the
 //!    desired follow-ups with the stored ones, and says what to insert and what to cancel.
 //! 10. With an API key, reads of Stripe are enqueued: of objects that contradict what is known
-//!    ([`domain::Facts::contradicted_by`]) or are missing ([`domain::Facts::missing_for`]), and of those that thin events
-//!    name. [`executor`] makes them. An answer that is news ([`apply::only_news`]) enters the ledger as
-//!    `clawback.fetched` and is an event like any other.
+//!     ([`domain::Facts::contradicted_by`]) or are missing ([`domain::Facts::missing_for`]), and of those that thin events
+//!     name. [`executor`] makes them. An answer that is news ([`apply::only_news`]) enters the ledger as
+//!     `clawback.fetched` and is an event like any other.
 //! 11. The events are marked ([`store::ledger::finish`]) and the batch commits: all of this, or nothing.
 //!
 //! # What no webhook brings

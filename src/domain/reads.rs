@@ -1,5 +1,7 @@
-//! Which objects to read from Stripe, given what is known: where snapshots contradict each other, and where something is
-//! missing. Performing the reads is elsewhere.
+//! Which objects to read from Stripe, given what is known: those of which snapshots contradict each other, and those that
+//! are missing.
+//!
+//! Pure. Not here: making the calls ([`crate::executor`]).
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -155,17 +157,21 @@ impl Facts {
         })
     }
 
-    /// The charges and intents, never seen themselves, that refunds, disputes, warnings and reviews name.
+    /// The charges and intents, never seen themselves, of refunds, disputes, warnings and reviews: of those seen, and of
+    /// those whose charge was, since it may tell the intent.
     fn missing_parents(&self, seen: &BTreeSet<String>) -> impl Iterator<Item = Read> {
-        let refunds = self.refunds.iter().map(|(id, child)| (id, parents(child), &child.best.value.scope));
+        let refunds = self.refunds.iter().map(|(id, child)| (id, self.parents(child), &child.best.value.scope));
         let disputes = self.disputes.iter().map(|(id, dispute)| (id, &dispute.child));
-        let disputes = disputes.map(|(id, child)| (id, parents(child), &child.best.value.scope));
-        let warnings = self.warnings.iter().map(|(id, child)| (id, parents(child), &child.best.value.scope));
-        let reviews = self.reviews.iter().map(|(id, child)| (id, parents(child), &child.best.value.scope));
-        let children = refunds.chain(disputes).chain(warnings).chain(reviews).filter(|(id, ..)| seen.contains(*id));
-        children.flat_map(|(_, parents, scope)| {
-            let missing = parents.into_iter().flatten().filter(|(_, id)| !self.shows(id));
-            missing.map(|(kind, id)| Read {
+        let disputes = disputes.map(|(id, child)| (id, self.parents(child), &child.best.value.scope));
+        let warnings = self.warnings.iter().map(|(id, child)| (id, self.parents(child), &child.best.value.scope));
+        let reviews = self.reviews.iter().map(|(id, child)| (id, self.parents(child), &child.best.value.scope));
+        let children = refunds.chain(disputes).chain(warnings).chain(reviews);
+        let is_seen = |id: &String| seen.contains(id);
+        let concerned = children.filter(move |(id, parents, _)| is_seen(id) || parents.charge.is_some_and(is_seen));
+        concerned.flat_map(|(_, parents, scope)| {
+            let charge = parents.charge.map(|id| (ReadKind::Charge, id));
+            let named = charge.into_iter().chain(parents.intent.map(|id| (ReadKind::PaymentIntent, id)));
+            named.filter(|(_, id)| !self.shows(id)).map(|(kind, id)| Read {
                 kind,
                 object: id.clone(),
                 round: String::new(),
@@ -173,6 +179,12 @@ impl Facts {
                 after: AFTER_GAP,
             })
         })
+    }
+
+    fn parents<'a, T>(&'a self, child: &'a Child<T>) -> Parents<'a> {
+        let charge = child.charge.as_ref().map(|link| &link.value);
+        let of_charge = charge.and_then(|id| self.charges.get(id)?.intent.as_ref());
+        Parents { charge, intent: child.intent.as_ref().or(of_charge).map(|link| &link.value) }
     }
 
     fn shows(&self, id: &str) -> bool {
@@ -200,10 +212,10 @@ impl Facts {
     }
 }
 
-/// The charge and the intent that a child names.
-fn parents<T>(child: &Child<T>) -> [Option<(ReadKind, &String)>; 2] {
-    let charge = child.charge.as_ref().map(|link| (ReadKind::Charge, &link.value));
-    [charge, child.intent.as_ref().map(|link| (ReadKind::PaymentIntent, &link.value))]
+/// The charge that a child names, and the intent that it or this charge names.
+struct Parents<'a> {
+    charge: Option<&'a String>,
+    intent: Option<&'a String>,
 }
 
 /// The read of an object of which two snapshots contradict each other.
@@ -244,7 +256,8 @@ mod tests {
     }
 
     fn latest(at: i64, rank: u8, value: &Value) -> Value {
-        json!({ "stamp": { "at": at, "rank": rank, "amount": 0, "event_id": format!("evt_{at}_{value}") }, "value": value })
+        let stamp = json!({ "at": at, "rank": rank, "amount": 0, "event_id": format!("evt_{at}_{value}") });
+        json!({ "stamp": stamp, "value": value })
     }
 
     fn facts(json: Value) -> Facts {
@@ -317,6 +330,18 @@ mod tests {
         payment.join(facts(json!({ "charges": { "ch_1": charge(9, 4, &json!({})) } })));
         assert_eq!(named(&payment.missing_for(&seen(&["re_1"]))), [("read_payment_intent", "pi_1", "")]);
         assert!(!payment.still_calls_for(ReadKind::Charge, "ch_1", ""));
+    }
+
+    #[test]
+    fn a_charge_that_is_seen_after_its_child_tells_which_intent_to_read() {
+        let mut payment = with_refund(10, 3, "succeeded");
+        payment.refunds.get_mut("re_1").expect("the refund").intent = None;
+        let charge_seen = seen(&["ch_1"]);
+        assert_eq!(named(&payment.missing_for(&charge_seen)), [("read_charge", "ch_1", "")]);
+        let mut shown = charge(11, 4, &json!({}));
+        shown["intent"] = latest(11, 4, &json!("pi_1"));
+        payment.join(facts(json!({ "charges": { "ch_1": shown } })));
+        assert_eq!(named(&payment.missing_for(&charge_seen)), [("read_payment_intent", "pi_1", "")]);
     }
 
     #[test]

@@ -52,9 +52,9 @@ pub async fn reap(conn: &mut PgConnection) -> sqlx::Result<()> {
 }
 
 /// Leases the next call that is due in one of these modes, for `lease` seconds, and takes as many tokens of its account's
-/// rate as it makes requests: two for the kinds `of_two`, one for others. A call that sends
-/// something (`refund`) waits while its account has not caught up since a restore. Skips accounts
-/// that pause, have no token or enough calls under way.
+/// rate as it makes requests: two for the kinds `of_two`, one for others. A call that sends something (`refund`) goes
+/// first, and waits while its account has not caught up since a restore. Skips accounts that pause, have no token or
+/// enough calls under way.
 pub async fn lease(
     conn: &mut PgConnection,
     modes: &[bool],
@@ -75,7 +75,8 @@ pub async fn lease(
                      and (c.kind <> 'refund' or not exists (
                          select from clawback.settings s
                          where s.restored_at is not null and a.caught_up_at > s.restored_at is not true))
-                 order by c.run_at, c.id
+                 -- Reads may be very many: what people wait for goes first.
+                 order by c.kind <> 'refund', c.run_at, c.id
                  limit 1
                  for update skip locked
              ) c

@@ -74,8 +74,8 @@ mod tests {
 
     #[test]
     fn an_answer_is_dated_before_the_call_and_never_in_our_future() {
-        let date = Some(datetime!(2026-11-26 10:00:00 UTC));
-        let second = date.expect("a date").unix_timestamp();
+        let at = datetime!(2026-11-26 10:00:00 UTC);
+        let (date, second) = (Some(at), at.unix_timestamp());
         assert_eq!(answered_at(date, Duration::from_millis(1_200), second + 90), second - 3);
         assert_eq!(answered_at(date, Duration::ZERO, second - 90), second - 91);
         assert_eq!(answered_at(None, Duration::from_secs(2), second), second - 3);

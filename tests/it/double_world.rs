@@ -97,6 +97,12 @@ impl World {
         said.body
     }
 
+    /// Empties the log of requests.
+    pub async fn forget_requests(&self) {
+        let emptied = said(self.client.delete(format!("{}/_double/requests", self.url))).await.expect("an answer");
+        assert_eq!(emptied.status, 200, "{}", emptied.body);
+    }
+
     pub async fn look(&self, path: &str) -> Value {
         said(self.client.get(format!("{}/_double/{path}", self.url))).await.expect("an answer").body
     }

@@ -1,5 +1,6 @@
 //! Promise: with an API key, what is contradictory or missing is read from Stripe, once, and stored where it is news.
 
+use clawback::store::api_calls::{self, Rate};
 use serde_json::{Value, json};
 
 use crate::bodies::{event_with, refund, with};
@@ -33,8 +34,8 @@ pub async fn deliver_to(world: &World, app: &TestApp, endpoint: Value) {
     world.control("webhooks", with(base, endpoint)).await;
 }
 
-/// Moves the double's clock to the present, makes the reads that wait due, and waits until all of them and all that they
-/// lead to have ended.
+/// Moves the double's clock to the present, makes the waiting reads due, and waits until they and what they lead to have
+/// ended.
 pub async fn reads_end(world: &World, app: &TestApp) {
     world.control("clock", json!({ "stop_at": unix_now() })).await;
     until("every read has ended", async || {
@@ -268,4 +269,92 @@ async fn nothing_is_read_without_a_key_or_by_a_rebuild_or_replay() {
     assert_eq!(app.db.value("select count(*) from clawback.api_calls").await, 0, "there is no key for live mode");
     app.see(&[event_with("evt_4", 30, &refund("re_4", json!({ "charge": "ch_4" })), json!({}))]).await;
     assert_eq!(app.db.value("select count(*) from clawback.api_calls").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_life_of_which_every_event_arrives_asks_for_nothing() {
+    let shop = open(json!({})).await;
+    let refunded = shop.pay("o_1", "1000", "pm_card_visa").await;
+    let disputed = shop.pay("o_2", "2000", "pm_card_visa").await;
+    let warned = shop.pay("o_3", "3000", "pm_card_visa").await;
+    shop.world.advance(10).await;
+    shop.world.post("/v1/refunds", &[("charge", &refunded), ("amount", "400")]).await;
+    let dispute = shop.happens("chargeback", &disputed).await;
+    shop.happens("fraud_warning", &warned).await;
+    shop.world.advance(10).await;
+    shop.happens("win", dispute["id"].as_str().expect("an id")).await;
+    reads_end(&shop.world, &shop.app).await;
+    shop.comes_true("outcome = 'won' from clawback_v1.disputes").await;
+    let requests = shop.world.look("requests?method=GET").await;
+    let is_read = |request: &&Value| request["path"] != "/v1/events";
+    let reads: Vec<_> = requests.as_array().expect("a list").iter().filter(is_read).collect();
+    assert!(reads.is_empty(), "{reads:#?} {:?}", shop.calls().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_is_leased_before_reads_and_takes_two_tokens() {
+    let db = Database::migrated().await;
+    db.execute(
+        "insert into clawback.api_accounts (account, livemode, full_at) values ('', false, now() - interval '1 hour');
+         insert into clawback.api_calls (kind, subject, account, livemode, run_at)
+         values ('read_charge', 'ch_1', '', false, now() - interval '1 minute'),
+                ('refund', '00000000-0000-0000-0000-000000000001', '', false, now()),
+                ('read_refunds_of_charge', 'ch_1', '', false, now())",
+    )
+    .await;
+    let mut conn = db.pool.acquire().await.expect("a connection");
+    let mut leased = Vec::new();
+    for _ in 0..3 {
+        let rate = Rate { per_second: 2.0, at_once: 10 };
+        let call = api_calls::lease(&mut conn, &[false], 60.0, rate, &["refund", "read_refunds_of_charge"]).await;
+        let call = call.expect("an answer").expect("a call");
+        // A token is half a second; the clock runs on meanwhile.
+        let took = "select a.full_at > c.leased_until - interval '59.4 seconds'
+                    from clawback.api_accounts a, clawback.api_calls c where c.state = 'leased'
+                    order by c.leased_until desc limit 1";
+        let took = db.value(took).await;
+        leased.push((call.kind, took));
+        db.execute("update clawback.api_accounts set full_at = now() - interval '1 hour'").await;
+    }
+    let expected = [("refund", true), ("read_charge", false), ("read_refunds_of_charge", true)];
+    assert_eq!(leased, expected.map(|(kind, is_dear)| (kind.to_owned(), json!(is_dear))));
+}
+
+/// Two snapshots of one second that contradict each other have arrived: the dispute is to be read. Its path.
+async fn contradiction(shop: &Shop) -> String {
+    let dispute = disputed(shop).await;
+    shop.happens("win", dispute["id"].as_str().expect("an id")).await;
+    for (id, reason) in [("evt_a", "duplicate"), ("evt_b", "general")] {
+        let shown = with(dispute.clone(), json!({ "status": "lost", "reason": reason }));
+        shop.app
+            .see(&[event_with(id, 0, &shown, json!({ "created": dispute["created"].as_i64().map(|at| at + 9) }))])
+            .await;
+    }
+    format!("/v1/disputes/{}", dispute["id"].as_str().expect("an id"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_whose_lease_ran_out_is_made_again() {
+    let shop = open(json!({})).await;
+    let path = contradiction(&shop).await;
+    shop.fault(json!({ "path": path, "kind": "slow", "millis": 2000 })).await;
+    shop.world.control("clock", json!({ "stop_at": unix_now() })).await;
+    shop.app.db.execute("update clawback.api_calls set run_at = now()").await;
+    until("the read is under way", async || shop.reads_of(&path).await == 1).await;
+    shop.expire_leases().await;
+    reads_end(&shop.world, &shop.app).await;
+    shop.comes_true("outcome = 'won' from clawback_v1.disputes").await;
+    assert_eq!(shop.reads_of(&path).await, 2, "{:?}", shop.calls().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_is_refused_for_its_key_waits_and_is_made_when_the_key_is_mended() {
+    let shop = open(json!({})).await;
+    let path = contradiction(&shop).await;
+    shop.fault(json!({ "path": path, "kind": "refuse", "status": 401 })).await;
+    reads_end(&shop.world, &shop.app).await;
+    shop.comes_true("outcome = 'won' from clawback_v1.disputes").await;
+    assert_eq!(shop.reads_of(&path).await, 2, "{:?}", shop.calls().await);
+    let account = shop.app.db.rows("select failures, problem from clawback.api_accounts").await;
+    assert_eq!(account, [json!({ "failures": 0, "problem": null })]);
 }

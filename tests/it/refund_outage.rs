@@ -34,6 +34,7 @@ async fn after_half_an_hour_of_outage_the_calls_go_on_within_their_rate() {
     // What Stripe allows a sandbox.
     shop.world.control("settings", json!({ "rate_limit": 25 })).await;
     let seconds = (OUTAGE / COMPRESSION).as_secs();
+    shop.world.forget_requests().await;
     shop.fault(json!({ "path": "/v1/*", "kind": "unavailable", "seconds": seconds })).await;
     let requests = "select count(clawback_v1.request_refund('o_1', 'k' || n, 100)) from generate_series(1, 20) n";
     shop.app.db.value(requests).await;

@@ -11,6 +11,7 @@ use tokio::process::Command;
 
 use super::{ORDERS, start, stop, until, until_ready};
 use crate::dev::double::{self, Double};
+use crate::store::api_calls;
 use crate::store::queries::{self, OrderFilter, Page, RefundRequest, Refundee, RequestFilter};
 use crate::terminal::table::{self, Cell, Column, column, if_any};
 use crate::terminal::{Screen, say};
@@ -61,6 +62,8 @@ async fn refund(conn: &mut PgConnection, stripe: &Stripe) -> anyhow::Result<()> 
     // So that the hour that is lost later has passed by then.
     stripe.control("clock", json!({ "advance": -HOUR })).await?;
     stripe.pay(REFUNDED, 12_000).await?;
+    // It lists missed events at its start, and the command below should find the last ones.
+    until("the receiver has caught up", async || Ok(api_calls::caught_up_at(conn, "", false).await?.is_some())).await?;
     until("the payment is seen", async || Ok(order(conn, REFUNDED).await?.is_some())).await?;
     say!("\nA refund, requested in SQL:\n");
     say!("  select clawback_v1.request_refund('{REFUNDED}', 'return-1', 2500);\n");
