@@ -10,6 +10,7 @@ pub mod health;
 pub mod inbox;
 pub mod ledger;
 pub mod migrations;
+pub mod object_reads;
 pub mod objects;
 pub mod orders;
 pub mod payments;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clawback::executor::Pace;
-use clawback::store::api_calls::Rate;
+use clawback::stripe_api::Limits;
 use serde_json::json;
 
 use crate::harness::until;
@@ -16,7 +16,6 @@ const OUTAGE: Duration = Duration::from_secs(1_800);
 fn compressed() -> Pace {
     let usual = Pace::default();
     Pace {
-        rate: Rate { per_second: 10.0, at_once: 2 },
         poll: Duration::from_millis(10),
         shortest_wait: usual.shortest_wait / COMPRESSION,
         longest_wait: usual.longest_wait / COMPRESSION,
@@ -29,7 +28,7 @@ fn compressed() -> Pace {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_half_an_hour_of_outage_the_calls_go_on_within_their_rate() {
-    let shop = Shop::open_with(|service| service.acting.pace = compressed()).await;
+    let shop = Shop::open_with_limits(Limits::default(), |service| service.acting.pace = compressed()).await;
     let charge = shop.pay("o_1", "10000", "pm_card_visa").await;
     // What Stripe allows a sandbox.
     shop.world.control("settings", json!({ "rate_limit": 25 })).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clawback::app::{Acting, Service};
 use clawback::executor::Pace;
 use clawback::store::api_calls::Rate;
+use clawback::stripe_api::{Limits, Settings};
 use clawback::sync;
 use serde_json::{Value, json};
 
@@ -32,7 +33,12 @@ pub fn fast_sync() -> sync::Pace {
 
 /// How a service acts on this double.
 pub fn acting(world: &World) -> Acting {
-    let mut acting = Acting::with(stripe_settings("sk_test_1", &world.url)).expect("a client");
+    limited(world, Limits { per_second: 1_000, at_once: 100 })
+}
+
+fn limited(world: &World, limits: Limits) -> Acting {
+    let settings = Settings { limits, ..stripe_settings("sk_test_1", &world.url) };
+    let mut acting = Acting::with(settings).expect("a client");
     acting.pace = fast();
     acting.sync_pace = fast_sync();
     acting
@@ -51,10 +57,15 @@ impl Shop {
     }
 
     pub async fn open_with(change: impl FnOnce(&mut Service)) -> Self {
+        Self::open_with_limits(Limits { per_second: 1_000, at_once: 100 }, change).await
+    }
+
+    /// With these limits of the client.
+    pub async fn open_with_limits(limits: Limits, change: impl FnOnce(&mut Service)) -> Self {
         let mut db = Database::migrated().await;
         db.expect_errors(REFUSALS);
         let world = World::start().await;
-        let acting = acting(&world);
+        let acting = limited(&world, limits);
         let app = TestApp::start_on(db, |service| {
             service.acting = acting;
             change(service);

@@ -11,7 +11,7 @@ use sqlx::AssertSqlSafe;
 
 use crate::binary::{self, Serving};
 use crate::double_world::World;
-use crate::harness::{Database, SECRET};
+use crate::harness::Database;
 use crate::memory::{number, rng};
 use crate::refunds::{EXPECTED, below, environment, finish, register};
 
