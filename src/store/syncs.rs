@@ -100,6 +100,14 @@ pub async fn due(conn: &mut PgConnection, livemode: bool) -> sqlx::Result<Vec<St
     .await
 }
 
+/// Makes every pass for missed events of a mode due.
+pub async fn make_due(conn: &mut PgConnection, livemode: bool) -> sqlx::Result<()> {
+    sqlx::query!("update clawback.syncs set run_at = now() where kind = 'missed' and livemode = $1", livemode)
+        .execute(conn)
+        .await
+        .map(drop)
+}
+
 /// Where a new pass for missed events reads from: an hour before the last complete one began; without any, an hour before
 /// the first start of the service or its first event, at most 30 days ago.
 pub async fn mark(conn: &mut PgConnection, account: &str, livemode: bool) -> sqlx::Result<OffsetDateTime> {
