@@ -8,6 +8,7 @@ pub mod follow_ups;
 pub mod gauges;
 pub mod health;
 pub mod inbox;
+pub mod known;
 pub mod ledger;
 pub mod migrations;
 pub mod objects;
