@@ -150,8 +150,6 @@ create table clawback.refunds (
     constraint refunds_currency check (currency ~ '^[a-z]{3}$')
 );
 create index refunds_payment on clawback.refunds (payment_id);
--- Those that are read again, since they may change without a webhook.
-create index refunds_under_way on clawback.refunds (refund_id) where status in ('pending', 'requires_action');
 
 create table clawback.disputes (
     dispute_id                 text        not null,
@@ -197,7 +195,6 @@ create table clawback.disputes (
         else settlement_currency ~ '^[a-z]{3}$' end)
 );
 create index disputes_payment on clawback.disputes (payment_id);
-create index disputes_open on clawback.disputes (dispute_id) where outcome is null;
 
 -- Early fraud warnings.
 create table clawback.fraud_warnings (

@@ -1,4 +1,4 @@
-//! Passes that catch up with Stripe: who holds one, how far it is, and which objects are to be read again.
+//! Passes that catch up with Stripe: who holds one, and how far it is.
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -98,6 +98,14 @@ pub async fn due(conn: &mut PgConnection, livemode: bool) -> sqlx::Result<Vec<St
     )
     .fetch_all(conn)
     .await
+}
+
+/// Makes every pass for missed events of a mode due.
+pub async fn make_due(conn: &mut PgConnection, livemode: bool) -> sqlx::Result<()> {
+    sqlx::query!("update clawback.syncs set run_at = now() where kind = 'missed' and livemode = $1", livemode)
+        .execute(conn)
+        .await
+        .map(drop)
 }
 
 /// Where a new pass for missed events reads from: an hour before the last complete one began; without any, an hour before

@@ -95,6 +95,15 @@ pub struct Sync {
     pub pace: Pace,
 }
 
+/// Which passes are due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    /// Every one: the service has just started.
+    All,
+    /// Those whose time has come.
+    Elapsed,
+}
+
 /// Why a pass did not come to its end. It goes on from there the next time.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -124,11 +133,11 @@ impl Sync {
     /// Begins whatever pass is due, until `stop` is cancelled. Survives outages of the database and of Stripe.
     pub async fn run(&self, stop: CancellationToken) {
         let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(self.database.clone());
-        let mut failures = 0;
+        let (mut failures, mut due) = (0, Due::All);
         while !stop.is_cancelled() {
-            let pause = match self.round(&pool, &stop).await {
+            let pause = match self.round(&pool, &stop, due).await {
                 Ok(()) => {
-                    failures = 0;
+                    (failures, due) = (0, Due::Elapsed);
                     self.pace.poll
                 }
                 Err(error) => {
@@ -142,10 +151,13 @@ impl Sync {
         pool.close().await;
     }
 
-    async fn round(&self, pool: &PgPool, stop: &CancellationToken) -> sqlx::Result<()> {
+    async fn round(&self, pool: &PgPool, stop: &CancellationToken, due: Due) -> sqlx::Result<()> {
         let Some(acquired) = stop.run_until_cancelled(pool.acquire()).await else { return Ok(()) };
         let mut conn = acquired?;
         for mode in &self.modes {
+            if due == Due::All {
+                syncs::make_due(&mut conn, *mode == Mode::Live).await?;
+            }
             for account in syncs::due(&mut conn, *mode == Mode::Live).await? {
                 let holder = holder(Kind::Missed, account, *mode);
                 let done = stop.run_until_cancelled(self.catch_up(&mut conn, &holder)).await;

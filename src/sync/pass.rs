@@ -9,9 +9,10 @@ use tokio::time::sleep;
 use super::part::{Item, Part, Reach, Source, parts};
 use super::{Error, Found, Sync, is_out_of_reach};
 use crate::apply;
+use crate::store::api_calls;
 use crate::store::inbox::{self, NewEvent};
+use crate::store::known;
 use crate::store::syncs::{self, Held, Holder, Kind};
-use crate::store::{api_calls, object_reads};
 use crate::stripe::fetched::answered_at;
 use crate::stripe_api::{Calls, Created, Mode, Page, Scope, TimeLimit};
 use crate::telemetry;
@@ -114,7 +115,7 @@ impl<'a> Pass<'a> {
         report: &impl Fn(Step<'_>),
     ) -> Result<(), Error> {
         loop {
-            let objects = object_reads::known_after(conn, &self.holder.account, self.holder.livemode, &last).await?;
+            let objects = known::after(conn, &self.holder.account, self.holder.livemode, &last).await?;
             let Some(end) = objects.last() else { return Ok(()) };
             let end = end.id.clone();
             for object in objects {

@@ -11,7 +11,7 @@ use super::part::{Part, Source};
 use crate::apply;
 use crate::store::api_calls;
 use crate::store::inbox;
-use crate::store::object_reads::{self, Known};
+use crate::store::known::{self, Known};
 use crate::stripe::fetched::answered_at;
 use crate::stripe_api::{Calls, Error, Mode, Page, Scope, TimeLimit};
 use crate::telemetry;
@@ -24,7 +24,7 @@ impl Sync {
     pub(super) async fn reread(&self, conn: &mut PgConnection) -> sqlx::Result<()> {
         let modes: Vec<bool> = self.modes.iter().map(|mode| *mode == Mode::Live).collect();
         let (every, after) = (self.pace.reread.as_secs_f64(), self.pace.reread_after.as_secs_f64());
-        let Some(object) = object_reads::next_known(conn, &modes, every, after).await? else { return Ok(()) };
+        let Some(object) = known::next(conn, &modes, every, after).await? else { return Ok(()) };
         let wait = api_calls::take_tokens(conn, &object.account, object.livemode, self.pace.rate, 1.0).await?;
         sleep(Duration::from_secs_f64(wait)).await;
         let answer = match self.client.calls(&scope(&object), TimeLimit::PerCall(CALL)) {

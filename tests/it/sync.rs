@@ -6,7 +6,8 @@ use clawback::store::syncs;
 use serde_json::{Value, json};
 
 use crate::binary::{Ended, command, run};
-use crate::refund_shop::Shop;
+use crate::harness::TestApp;
+use crate::refund_shop::{Shop, acting};
 
 /// `clawback sync` with the key of the double.
 pub async fn sync(shop: &Shop, options: &[&str]) -> Ended {
@@ -193,4 +194,15 @@ async fn a_mode_without_a_key_is_refused_before_anything_is_asked() {
     assert_eq!((none.code, none.stderr.contains("STRIPE_API_KEYS is missing")), (Some(2), true), "{}", none.stderr);
     let one = synced(&shop, &["--mode", "test", "--account", "acct_none"]).await;
     assert_eq!((&one[0]["account"], &one[0]["disconnected"]), (&json!("acct_none"), &json!(true)), "{one}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_starts_finds_by_itself_what_was_missed() {
+    let shop = Shop::open().await;
+    first_pass(&shop).await;
+    lose_webhooks(&shop).await;
+    paid_unseen(&shop, "o_1").await;
+    let acting = acting(&shop.world);
+    let _replica = TestApp::start_on(shop.app.db.again(), |service| service.acting = acting).await;
+    shop.app.db.until("select exists (select from clawback_v1.orders where order_id = 'o_1' and state = 'paid')").await;
 }

@@ -1,4 +1,4 @@
-//! Objects that may have changed at Stripe without a webhook: which of them are read again.
+//! Objects that are known and may have changed at Stripe without an event: which are read again, and when they were.
 
 use sqlx::PgConnection;
 
@@ -17,7 +17,7 @@ pub struct Known {
 
 /// The next objects after this id, of those to be read after a long outage: open disputes, those lost in the last 12
 /// months, and live refunds younger than 60 days.
-pub async fn known_after(conn: &mut PgConnection, account: &str, livemode: bool, id: &str) -> sqlx::Result<Vec<Known>> {
+pub async fn after(conn: &mut PgConnection, account: &str, livemode: bool, id: &str) -> sqlx::Result<Vec<Known>> {
     sqlx::query_as!(
         Known,
         r#"select o.kind as "kind!", o.id as "id!", p.account, p.livemode
@@ -40,12 +40,7 @@ pub async fn known_after(conn: &mut PgConnection, account: &str, livemode: bool,
 
 /// The open dispute or refund under way that was read longest ago, of those that neither changed nor were read for
 /// `after` seconds; marks it as read. None within `every` seconds of the last one.
-pub async fn next_known(
-    conn: &mut PgConnection,
-    modes: &[bool],
-    every: f64,
-    after: f64,
-) -> sqlx::Result<Option<Known>> {
+pub async fn next(conn: &mut PgConnection, modes: &[bool], every: f64, after: f64) -> sqlx::Result<Option<Known>> {
     sqlx::query_as!(
         Known,
         r#"with open as (
