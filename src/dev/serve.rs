@@ -23,6 +23,9 @@ use crate::terminal::{self, say};
 /// The service's own log must not drown the lines of the events, which tell of failed events already.
 const LOG: &str = "warn,clawback::apply=off";
 
+/// The key for the double.
+const KEY: &str = "sk_test_dev";
+
 #[derive(Debug, Args)]
 #[command(
     mut_arg("database_url", |arg| arg.hide(true)),
@@ -58,6 +61,9 @@ pub(crate) async fn run(args: Dev) -> anyhow::Result<()> {
     let url = postgres.url("postgres");
     serve.signing.webhook_secrets = Some(secret.clone());
     serve.database.database_url = Some(SecretString::from(url.clone()));
+    if let Some(listener) = &stripe {
+        act_on(&mut serve.stripe_api, listener.local_addr()?);
+    }
     let service = Service::configured(&serve)?;
     let stripe = stripe.map(|listener| start_double(listener, &public, &secret)).transpose()?;
     let listeners = (&public, &private, stripe.as_ref().map(|(address, _)| *address));
@@ -83,6 +89,16 @@ fn start_double(
     let double = Double::new(Uuid::new_v4().as_u64_pair().0)?;
     double.send_webhooks_to(&format!("http://{service}/webhooks/stripe"), key)?;
     Ok((address, tokio::spawn(double::serve(double, listener))))
+}
+
+/// Calls go to the double, with a key that it accepts, unless others are given.
+fn act_on(stripe_api: &mut config::StripeApi, double: SocketAddr) {
+    let base = format!("http://{double}");
+    stripe_api.stripe_api_base.get_or_insert_with(|| base.clone());
+    stripe_api.stripe_files_base.get_or_insert(base);
+    if !stripe_api.has_key() {
+        stripe_api.api_keys = Some(SecretString::from(KEY));
+    }
 }
 
 fn loopback(port: u16) -> SocketAddr {
@@ -139,7 +155,7 @@ impl Welcome<'_> {
     fn text(&self) -> anyhow::Result<String> {
         let Self { listeners: (public, private, stripe), secret, url, .. } = self;
         let (public, private) = (public.local_addr()?, private.local_addr()?);
-        let stripe = stripe.map(|at| format!("stripe     http://{at}, a double; http://{at}/_double controls it\n"));
+        let stripe = stripe.map(|at| format!("stripe     http://{at}, a double that refunds are made on; http://{at}/_double controls it\n"));
         let stripe = stripe.unwrap_or_default();
         let secret = secret.expose_secret().trim();
         // Under make the binary is on no PATH.

@@ -261,5 +261,13 @@ async fn dev_gets_the_webhooks_of_its_double_of_stripe() {
         dev.lines().iter().any(|line| line.contains("o_double: ") && line.contains("paid"))
     })
     .await;
+    let database = dev.said("database").expect("it says where its database is");
+    let request = ["refunds", "request", "o_double", "--all", "--key", "return-1"];
+    let requested = run(&request, &[("DATABASE_URL", &database)]).await;
+    assert!(requested.stdout.contains("12.00 EUR of payment"), "{requested:?}");
+    until("the refund is made at the double", async || {
+        dev.lines().iter().any(|line| line.contains("o_double: ") && line.contains("refunded"))
+    })
+    .await;
     dev.stop().await;
 }

@@ -61,6 +61,12 @@ impl StripeApi {
         sources.into_iter().find_map(|(name, given)| given.then_some(name))
     }
 
+    /// Whether a key is given, in whatever way.
+    #[must_use]
+    pub fn has_key(&self) -> bool {
+        self.api_keys.is_some() || self.api_keys_file.is_some() || self.api_key.is_some() || self.api_key_file.is_some()
+    }
+
     fn keys(&self) -> Result<Keys, Misconfigured> {
         let given = match secret(&self.api_keys, &self.api_keys_file)? {
             Some(keys) => Some(keys),
