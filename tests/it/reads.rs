@@ -34,15 +34,18 @@ pub async fn deliver_to(world: &World, app: &TestApp, endpoint: Value) {
     world.control("webhooks", with(base, endpoint)).await;
 }
 
-/// Moves the double's clock to the present, makes the waiting reads due, and waits until they and what they lead to have
-/// ended.
+/// Waits until every webhook has arrived, moves the double's clock to the present, makes the waiting reads due, and waits
+/// until they and what they lead to have ended.
 pub async fn reads_end(world: &World, app: &TestApp) {
+    let arrived = async || world.look("webhooks").await["pending"] == 0;
+    until("every webhook has arrived", arrived).await;
+    app.db.settle().await;
     world.control("clock", json!({ "stop_at": unix_now() })).await;
     until("every read has ended", async || {
         app.db.execute("update clawback.api_calls set run_at = now() where state = 'ready' and run_at > now()").await;
         let quiet = "select not exists (select from clawback.api_calls where finished_at is null)
                      and not exists (select from clawback.pending_events)";
-        world.look("webhooks").await["pending"] == 0 && app.db.value(quiet).await == true
+        arrived().await && app.db.value(quiet).await == true
     })
     .await;
 }
