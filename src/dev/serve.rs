@@ -155,7 +155,9 @@ impl Welcome<'_> {
     fn text(&self) -> anyhow::Result<String> {
         let Self { listeners: (public, private, stripe), secret, url, .. } = self;
         let (public, private) = (public.local_addr()?, private.local_addr()?);
-        let stripe = stripe.map(|at| format!("stripe     http://{at}, a double that refunds are made on; http://{at}/_double controls it\n"));
+        let stripe = stripe.map(|at| {
+            format!("stripe     http://{at}, a double that refunds are made on; http://{at}/_double controls it\n")
+        });
         let stripe = stripe.unwrap_or_default();
         let secret = secret.expose_secret().trim();
         // Under make the binary is on no PATH.
