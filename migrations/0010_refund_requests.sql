@@ -54,7 +54,7 @@ left join clawback.payments p on p.payment_id = q.payment_id;
 comment on view clawback_v1.refund_requests is
     'One row per refund requested through request_refund or request_payment_refund, and what became of it.';
 comment on column clawback_v1.refund_requests.id is 'Returned by request_refund. Also the idempotency key at Stripe, and clawback_request in the refund''s metadata.';
-comment on column clawback_v1.refund_requests.request_key is 'Your key of the request: the same key is the same request.';
+comment on column clawback_v1.refund_requests.request_key is 'Your key of the request: the same key for the same order or payment is the same request.';
 comment on column clawback_v1.refund_requests.order_id is 'The order it was requested for, else the order of the payment; null while that is unlinked.';
 comment on column clawback_v1.refund_requests.payment_id is 'The payment that is refunded.';
 comment on column clawback_v1.refund_requests.account is 'Connected account; null for the platform account.';

@@ -63,6 +63,10 @@ begin
             known.payment_id, coalesce(known.requested_amount::text, 'null'), coalesce(known.reason, 'null')
             using errcode = '23505', hint = 'Use another request_key for another refund.';
     end if;
+    if known.state in ('cancelled', 'failed') then
+        raise notice 'request % of payment % is %: it refunds nothing any more', known.request_key, known.payment_id,
+            known.state using hint = 'Use another request_key for a new request.';
+    end if;
     return known.id;
 end
 $$;
@@ -332,7 +336,7 @@ begin
 end
 $$;
 comment on function clawback_v1.request_refund(text, text, bigint, text) is
-    'Requests a refund of an order''s payment, and returns the ID of the request. amount in minor units; null for all that is left, fixed by the first call. reason is null, duplicate, fraudulent (also blocks the card and the e-mail address) or requested_by_customer. The same request_key with the same arguments returns the same request. An error when more than is left is requested, the order is unknown or has several payments with something left, a chargeback is open, nothing was captured, or there is no API key for the mode. Test payments only when the order has no live one. The refund is made once, soon after the commit: see refund_requests.';
+    'Requests a refund of an order''s payment, and returns the ID of the request. amount in minor units; null for all that is left, fixed by the first call. reason is null, duplicate, fraudulent (also blocks the card and the e-mail address) or requested_by_customer. The same request_key for the same order with the same arguments returns the same request, even a cancelled or failed one. An error when more than is left is requested, the order is unknown or has several payments with something left, a chargeback is open, nothing was captured, or there is no API key for the mode. Test payments only when the order has no live one. The refund is made once, soon after the commit: see refund_requests.';
 
 create function clawback_v1.request_payment_refund(
     payment_id text, request_key text, amount bigint default null, reason text default null
@@ -356,7 +360,7 @@ begin
 end
 $$;
 comment on function clawback_v1.request_payment_refund(text, text, bigint, text) is
-    'The same as request_refund, for one payment: its ID, or that of its charge.';
+    'The same as request_refund, for one payment: its ID, or that of its charge. request_key identifies the request among those of the payment.';
 
 create function clawback_v1.cancel_refund_request(id uuid, reason text) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

@@ -97,7 +97,7 @@ struct Request {
     /// Refund all that is left
     #[arg(long)]
     all: bool,
-    /// Your key of this refund: the same key never refunds twice
+    /// Your key of this refund: the same key never refunds the same order or payment twice
     #[arg(long, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
     key: String,
     /// Stripe's reason; fraudulent also blocks the card and the e-mail address
@@ -205,6 +205,9 @@ async fn said(conn: &mut PgConnection, request: &RefundRequest) -> anyhow::Resul
     let money = major(request.amount, Some(&request.currency));
     match &request.refund_id {
         Some(refund_id) => say!("request {id}: refund {refund_id} of {money} exists already, {state}"),
+        None if state == "cancelled" || state == "failed" => {
+            bail!("request {id} exists already and is {state}: use another --key for a new request")
+        }
         None => say!(
             "request {id}: {money} of payment {payment_id} will be refunded by the service\n\
              `clawback refunds requests --payment {payment_id}` shows what becomes of it"
@@ -223,7 +226,7 @@ async fn cancel(conn: &mut PgConnection, id: Uuid, reason: &str, actor: Actor, j
     let cancelled = queries::cancel_refund_request(&mut tx, id, reason).await?;
     tx.commit().await?;
     if !cancelled {
-        bail!("request {id} was not cancelled: it was sent already, is being sent, or does not exist");
+        bail!("request {id} was not cancelled: it was sent or cancelled before, is being sent, or does not exist");
     }
     if json {
         return terminal::json(&json!({ "id": id, "state": "cancelled" }));

@@ -35,19 +35,24 @@ pub(crate) async fn run(args: RestoredArgs) -> anyhow::Result<()> {
     let acting = sync::acting(&args.database, &args.stripe_api)?;
     let conn = &mut database::connect(&args.database).await?;
     let restored = raise(conn, args.actor.name().as_deref()).await.map_err(explained)?;
-    if args.json {
-        return terminal::json(&json!({
-            "history_from": restored.history_from,
-            "previously": restored.previously.map(moment::exact),
-        }));
+    if !args.json {
+        tell(&restored);
     }
-    tell(&restored);
     let sync = sync::ready(conn, &acting, &args.database).await.map_err(explained)?;
-    if args.no_sync || sync.modes.is_empty() {
-        say!("the running service lists missed events if it has an API key; refunds wait until it has");
-        return Ok(());
+    let missed = if args.no_sync || sync.modes.is_empty() {
+        terminal::tell("the running service lists missed events if it has an API key; refunds wait until it has");
+        Vec::new()
+    } else {
+        sync::catch_up_all(conn, &sync).await.map_err(explained)?
+    };
+    if args.json {
+        let Restored { history_from, previously } = restored;
+        let previously = previously.map(moment::exact);
+        terminal::json(&json!({ "history_from": history_from, "previously": previously, "missed": missed }))?;
+    } else {
+        missed.iter().for_each(sync::tell);
     }
-    sync::catch_up_all(conn, &sync).await.map_err(explained)
+    sync::check(&missed)
 }
 
 async fn raise(conn: &mut PgConnection, actor: Option<&str>) -> anyhow::Result<Restored> {

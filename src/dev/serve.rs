@@ -91,14 +91,12 @@ fn start_double(
     Ok((address, tokio::spawn(double::serve(double, listener))))
 }
 
-/// Calls go to the double, with a key that it accepts, unless others are given.
+/// All calls go to the double, with a key of its own: the payments there are not those of an account at Stripe.
 fn act_on(stripe_api: &mut config::StripeApi, double: SocketAddr) {
     let base = format!("http://{double}");
-    stripe_api.stripe_api_base.get_or_insert_with(|| base.clone());
-    stripe_api.stripe_files_base.get_or_insert(base);
-    if !stripe_api.has_key() {
-        stripe_api.api_keys = Some(SecretString::from(KEY));
-    }
+    stripe_api.stripe_api_base = Some(base.clone());
+    stripe_api.stripe_files_base = Some(base);
+    stripe_api.api_keys = Some(SecretString::from(KEY));
 }
 
 fn loopback(port: u16) -> SocketAddr {

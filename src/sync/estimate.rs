@@ -4,7 +4,7 @@ use serde::Deserialize;
 use sqlx::PgConnection;
 
 use super::part::{IMPORTED, List};
-use super::{Error, Pass};
+use super::{Error, Pass, is_dispensable};
 use crate::stripe_api::{Created, Page};
 
 /// Objects on a page.
@@ -37,7 +37,11 @@ impl Pass<'_> {
         let mut estimates = Vec::new();
         for list in IMPORTED {
             self.turn(conn).await?;
-            let page = list.pages(&calls, Created { from: Some(from), before: None }).next().await?;
+            let page = list.pages(&calls, Created { from: Some(from), before: None }).next().await;
+            let page = match page.map_err(Error::from) {
+                Err(error) if is_dispensable(list, &error) => continue,
+                page => page?,
+            };
             let objects = page.map_or(0, |page| objects(&page, from));
             estimates.push(Estimate { list, objects, calls: objects.div_ceil(PAGE).max(1) });
         }

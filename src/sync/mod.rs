@@ -125,8 +125,15 @@ pub struct Found {
     pub listed: u64,
     /// What was not in the ledger, by type; what was read as an object is `clawback.fetched`.
     pub new: BTreeMap<String, u64>,
+    /// Lists that the key may not read, and an import does without.
+    pub passed_over: Vec<&'static str>,
     /// The creation of the last item, in unix seconds: lists go from the newest to the oldest.
     pub back_to: Option<i64>,
+}
+
+/// Stripe refuses the key, and the list is one that an import does without.
+fn is_dispensable(list: List, error: &Error) -> bool {
+    list.is_optional() && matches!(error, Error::Stripe(stripe_api::Error::Key(_)))
 }
 
 impl Sync {

@@ -104,6 +104,14 @@ impl List {
         }
     }
 
+    /// What an import does without when the key may not read it.
+    pub(super) fn is_optional(self) -> bool {
+        match self {
+            Self::Sessions | Self::Warnings | Self::Reviews => true,
+            Self::PaymentIntents | Self::Charges | Self::Refunds | Self::Disputes => false,
+        }
+    }
+
     pub(super) fn pages(self, calls: &Calls, created: Created) -> Pages {
         match self {
             Self::PaymentIntents => calls.payment_intents(created),

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use tokio::time::sleep;
 
 use super::part::{Item, Part, Reach, Source, parts};
-use super::{Error, Found, Sync, is_out_of_reach};
+use super::{Error, Found, Sync, is_dispensable, is_out_of_reach};
 use crate::apply;
 use crate::store::api_calls;
 use crate::store::inbox::{self, NewEvent};
@@ -74,7 +74,12 @@ impl<'a> Pass<'a> {
         let begun = usize::try_from(self.held.part).unwrap_or_default();
         for (index, part) in (0..).zip(&lists).skip(begun) {
             let position = self.held.position.take();
-            self.read(conn, &calls, (index, *part), position, &report).await?;
+            match (self.read(conn, &calls, (index, *part), position, &report).await, part) {
+                (Err(error), Part::Objects(list)) if is_dispensable(*list, &error) => {
+                    self.found.passed_over.push(list.name());
+                }
+                (read, _) => read?,
+            }
             self.advance(conn, (index + 1, None), (0, 0)).await?;
         }
         let every = self.sync.pace.every.as_secs_f64();
@@ -192,11 +197,14 @@ impl<'a> Pass<'a> {
 
     fn items(&self, part: Part, page: &Page) -> Vec<Item> {
         let now = OffsetDateTime::from(SystemTime::now()).unix_timestamp();
-        let source = Source {
-            account: Some(self.holder.account.as_str()).filter(|account| !account.is_empty()),
-            livemode: self.holder.livemode,
-            at: answered_at(page.date, page.took, now),
+        let answered = answered_at(page.date, page.took, now);
+        let at = match self.holder.kind {
+            Kind::Missed => answered,
+            // What an import reads is history, however long it takes. Changes since its beginning come by webhook.
+            Kind::Import => answered.min(self.held.started_at.unix_timestamp() - 1),
         };
+        let account = Some(self.holder.account.as_str()).filter(|account| !account.is_empty());
+        let source = Source { account, livemode: self.holder.livemode, at };
         page.items.iter().filter_map(|json| source.item(part, json)).collect()
     }
 

@@ -6,6 +6,7 @@ use crate::binary::{Ended, run};
 use crate::double_world::World;
 use crate::harness::{Database, SECRET, STATE, TestApp, until};
 use crate::refund_shop::{Shop, acting};
+use crate::sync::{lose_webhooks, paid_unseen, sync, synced};
 
 /// A second service with a key for the same account, which gets no webhooks.
 async fn without_webhooks(shop: &Shop) -> TestApp {
@@ -145,4 +146,35 @@ async fn an_import_that_was_interrupted_goes_on_where_it_was() {
     let charges = shop.world.look("requests?method=GET&path=/v1/charges").await;
     assert_eq!(charges.as_array().expect("requests").len(), 3, "two estimates and one reading");
     assert_eq!(state(&app).await, state(&shop.app).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_takes_long_tells_no_history_as_news_either() {
+    let shop = Shop::open().await;
+    lose_webhooks(&shop).await;
+    let charge = paid_unseen(&shop, "o_1").await;
+    shop.world.control("bank", json!({ "happens": "chargeback", "id": charge })).await;
+    let dispute = shop.world.dispute_of(&charge).await;
+    shop.world.control("bank", json!({ "happens": "lose", "id": dispute["id"] })).await;
+    // The disputes are read some seconds after the import began.
+    shop.fault(json!({ "method": "GET", "path": "/v1/refunds", "kind": "slow", "count": 1, "millis": 2_500 })).await;
+    synced(&shop, &["--from-scratch", "5", "--yes"]).await;
+    let lost = "select state from clawback_v1.follow_ups where kind = 'record_dispute_lost'";
+    assert_eq!(shop.app.db.value(lost).await, "discarded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_passes_over_what_it_can_do_without_and_refuses_a_future_beginning() {
+    let shop = Shop::open().await;
+    lose_webhooks(&shop).await;
+    paid_unseen(&shop, "o_1").await;
+    let needed = ["rak_charge_read", "rak_payment_intent_read", "rak_dispute_read", "rak_event_read"];
+    let restricted = json!({ "key": "sk_test_1", "standing": "restricted", "permissions": needed });
+    shop.world.control("keys", restricted).await;
+    let found = synced(&shop, &["--from-scratch", "5", "--yes"]).await;
+    let passed_over = json!(["checkout sessions", "early fraud warnings", "open reviews"]);
+    assert_eq!(found[0]["passed_over"], passed_over, "{found}");
+    shop.app.db.until("select exists (select from clawback_v1.orders where order_id = 'o_1')").await;
+    let future = sync(&shop, &["--from-scratch", "5", "--yes", "--ask-since", "2099-01-01T00:00:00Z"]).await;
+    assert_eq!(future.code, Some(2), "{}", future.stderr);
 }

@@ -29,7 +29,7 @@ pub struct StripeApi {
     /// URL of Stripe's API, for a double of Stripe [default: Stripe's own]
     #[arg(long, env = "STRIPE_API_BASE")]
     pub stripe_api_base: Option<String>,
-    /// URL that files are uploaded to, for a double of Stripe [default: Stripe's own]
+    /// URL that files are uploaded to, for a double of Stripe [default: that of the API if it is given, else Stripe's own]
     #[arg(long, env = "STRIPE_FILES_BASE")]
     pub stripe_files_base: Option<String>,
 }
@@ -40,8 +40,10 @@ impl StripeApi {
     /// # Errors
     /// [`Misconfigured`] when a file cannot be read, a key or a URL is malformed, or two keys are of one mode.
     pub fn settings(&self) -> Result<Settings, Misconfigured> {
-        let api_base = base("STRIPE_API_BASE", self.stripe_api_base.as_deref(), Base::api);
-        let files_base = base("STRIPE_FILES_BASE", self.stripe_files_base.as_deref(), Base::files);
+        let api_base = base("STRIPE_API_BASE", given(&self.stripe_api_base), Base::api);
+        // A double answers for both hosts.
+        let files = given(&self.stripe_files_base).or(given(&self.stripe_api_base));
+        let files_base = base("STRIPE_FILES_BASE", files, Base::files);
         let (keys, (api_base, files_base)) =
             Misconfigured::both(self.keys(), Misconfigured::both(api_base, files_base))?;
         Ok(Settings { keys, api_base, files_base, limits: limits(self.stripe_rate) })
@@ -61,12 +63,6 @@ impl StripeApi {
         sources.into_iter().find_map(|(name, given)| given.then_some(name))
     }
 
-    /// Whether a key is given, in whatever way.
-    #[must_use]
-    pub fn has_key(&self) -> bool {
-        self.api_keys.is_some() || self.api_keys_file.is_some() || self.api_key.is_some() || self.api_key_file.is_some()
-    }
-
     fn keys(&self) -> Result<Keys, Misconfigured> {
         let given = match secret(&self.api_keys, &self.api_keys_file)? {
             Some(keys) => Some(keys),
@@ -83,8 +79,12 @@ fn limits(per_second: u32) -> Limits {
 }
 
 /// An empty variable counts as unset.
+fn given(url: &Option<String>) -> Option<&str> {
+    url.as_deref().map(str::trim).filter(|text| !text.is_empty())
+}
+
 fn base(name: &str, given: Option<&str>, stripes: fn() -> Base) -> Result<Base, Misconfigured> {
-    match given.map(str::trim).filter(|text| !text.is_empty()) {
+    match given {
         Some(text) => Base::parse(text).map_err(|error| Misconfigured(format!("{name}: {error}"))),
         None => Ok(stripes()),
     }

@@ -64,7 +64,10 @@ fn compared(mode: Mode, event: &Event, received: &Received) -> Finding {
     let Event { id, r#type, created } = event;
     let at = OffsetDateTime::from_unix_timestamp(*created).map(exact).unwrap_or_default();
     if received.known {
-        return good(CHECK, format!("{mode} mode: Stripe's newest event was received: {type} {id} of {at}"));
+        return good(
+            CHECK,
+            format!("{mode} mode: Stripe's newest event of over a minute ago was received: {type} {id} of {at}"),
+        );
     }
     let known = received
         .newest

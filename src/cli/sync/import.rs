@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
 use super::{SyncArgs, finish, hold, name, print};
+use crate::app::config::Misconfigured;
 use crate::app::now;
 use crate::cli::list;
 use crate::store::syncs::{self, Holder};
@@ -22,8 +23,10 @@ pub(super) async fn run(
     args: &SyncArgs,
 ) -> anyhow::Result<()> {
     let from = now() - Duration::days(days.into());
-    for pass in &passes {
-        forget_another(conn, pass, from).await?;
+    let ask_since = list::time(args.ask_since).unwrap_or_else(now);
+    if ask_since > now() {
+        // What comes by webhook until then would be discarded too.
+        return Err(Misconfigured::new("--ask-since must not be in the future").into());
     }
     let estimates = estimates(conn, sync, &passes, from).await?;
     if args.dry_run {
@@ -31,9 +34,9 @@ pub(super) async fn run(
     }
     tell_estimates(sync, &estimates);
     ensure!(args.yes || is_confirmed()?, "nothing was imported");
-    let ask_since = list::time(args.ask_since).unwrap_or_else(now);
     let mut outcomes = Vec::new();
     for holder in passes {
+        forget_another(conn, &holder, from).await?;
         // One that resumes keeps the beginning that it was given.
         if syncs::under_way(conn, &holder).await?.is_none() {
             syncs::ask_since(conn, &holder.account, holder.livemode, ask_since).await?;
@@ -73,7 +76,9 @@ async fn estimates(
 
 fn print_estimates(estimates: &[(String, Vec<Estimate>)], json: bool) -> anyhow::Result<()> {
     if !json {
-        estimates.iter().for_each(tell_estimate);
+        for estimate in estimates {
+            say!("{}", estimated(estimate));
+        }
         return Ok(());
     }
     let lists = estimates.iter().flat_map(|(place, lists)| lists.iter().map(move |list| (place, list)));
@@ -84,7 +89,9 @@ fn print_estimates(estimates: &[(String, Vec<Estimate>)], json: bool) -> anyhow:
 }
 
 fn tell_estimates(sync: &Sync, estimates: &[(String, Vec<Estimate>)]) {
-    estimates.iter().for_each(tell_estimate);
+    for estimate in estimates {
+        terminal::tell(&estimated(estimate));
+    }
     let calls: u64 = estimates.iter().flat_map(|(_, lists)| lists).map(|list| list.calls).sum();
     // A pass takes half of the rate.
     let per_second = sync.pace.rate.per_second / 2.0;
@@ -92,9 +99,9 @@ fn tell_estimates(sync: &Sync, estimates: &[(String, Vec<Estimate>)]) {
     terminal::tell(&format!("about {calls} calls at up to {per_second} per second: {minutes} min or more"));
 }
 
-fn tell_estimate((place, lists): &(String, Vec<Estimate>)) {
+fn estimated((place, lists): &(String, Vec<Estimate>)) -> String {
     let lists: Vec<String> = lists.iter().map(|list| format!("{} {}", list.objects, list.list.name())).collect();
-    say!("{place}: about {}", lists.join(", "));
+    format!("{place}: about {}", lists.join(", "))
 }
 
 fn is_confirmed() -> anyhow::Result<bool> {

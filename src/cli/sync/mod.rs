@@ -37,8 +37,8 @@ pub(crate) struct SyncArgs {
     /// Import the state of an account whose webhooks were never received: whatever was created in the last DAYS
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=3650))]
     from_scratch: Option<u16>,
-    /// Insert follow-ups of the import whose cause is older than this as discarded; bring them back with `follow-ups
-    /// requeue` [default: now]
+    /// Insert follow-ups for what happened before this as discarded; `follow-ups requeue` brings them back. All that the
+    /// import reads counts as having happened when it began [default: now]
     #[arg(long, value_name = "TIME", value_parser = Moment::parse, requires = "from_scratch")]
     ask_since: Option<Moment>,
     /// Begin the import without asking
@@ -64,7 +64,7 @@ enum ModeArg {
 
 /// What came of one pass.
 #[derive(Debug, Serialize)]
-struct Outcome {
+pub(super) struct Outcome {
     account: Option<String>,
     livemode: bool,
     /// What was created since then was read.
@@ -73,6 +73,8 @@ struct Outcome {
     listed: u64,
     /// By type.
     new: BTreeMap<String, u64>,
+    /// Lists that the key may not read.
+    passed_over: Vec<&'static str>,
     /// Stripe lists no events before this: some are missing.
     #[serde(with = "time::serde::rfc3339::option")]
     reached: Option<OffsetDateTime>,
@@ -147,14 +149,13 @@ fn is_wanted(asked: Option<ModeArg>, mode: Mode) -> bool {
 }
 
 /// Every pass for missed events that this client has a key for.
-pub(super) async fn catch_up_all(conn: &mut PgConnection, sync: &Sync) -> anyhow::Result<()> {
+pub(super) async fn catch_up_all(conn: &mut PgConnection, sync: &Sync) -> anyhow::Result<Vec<Outcome>> {
     let mut passes = Vec::new();
     for mode in &sync.modes {
         let accounts = syncs::accounts(conn, *mode == Mode::Live).await?;
         passes.extend(accounts.into_iter().map(|account| holder(Kind::Missed, account, *mode)));
     }
-    let outcomes = catch_up(conn, sync, passes, false).await?;
-    print(&outcomes, false)
+    catch_up(conn, sync, passes, false).await
 }
 
 async fn catch_up(
@@ -202,6 +203,7 @@ async fn finish(conn: &mut PgConnection, sync: &Sync, holder: Holder, mut pass: 
         from: reads_from,
         listed: pass.found.listed,
         new: pass.found.new,
+        passed_over: pass.found.passed_over,
         reached: is_cut.then_some(started_at - sync::REACH),
         disconnected,
         error,
@@ -251,6 +253,11 @@ fn print(outcomes: &[Outcome], json: bool) -> anyhow::Result<()> {
     } else {
         outcomes.iter().for_each(tell);
     }
+    check(outcomes)
+}
+
+/// An error when a pass did not come to its end.
+pub(super) fn check(outcomes: &[Outcome]) -> anyhow::Result<()> {
     let failed = outcomes.iter().filter(|outcome| !outcome.disconnected);
     let failed: Vec<&str> = failed.filter_map(|outcome| outcome.error.as_deref()).collect();
     if !failed.is_empty() {
@@ -259,8 +266,8 @@ fn print(outcomes: &[Outcome], json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tell(outcome: &Outcome) {
-    let Outcome { account, livemode, from, listed, new, reached, .. } = outcome;
+pub(super) fn tell(outcome: &Outcome) {
+    let Outcome { account, livemode, from, listed, new, passed_over, reached, .. } = outcome;
     let (place, since) = (place(*livemode, account.as_deref()), moment::exact(*from));
     if outcome.disconnected {
         say!("{place}: passed over, the API key has no access to this account any more");
@@ -268,6 +275,9 @@ fn tell(outcome: &Outcome) {
     }
     let listed = count(i64::try_from(*listed).unwrap_or(i64::MAX), "item");
     say!("{place}: {listed} listed since {since}, {}", sync::summary(new));
+    if !passed_over.is_empty() {
+        say!("warning: the API key may not read {}: passed over", passed_over.join(", "));
+    }
     if let Some(reached) = reached {
         say!(
             "warning: Stripe lists no events before {}. Of what happened from {since} until then, only refunds and \
