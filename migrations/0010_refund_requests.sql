@@ -23,9 +23,11 @@ create table clawback.refund_requests (
     state                  text        not null default 'requested',
     refund_id              text,
     error                  text,
-    -- When it was sent first, and the last look-up that found no refund of it.
+    -- When it was sent first and last.
+    first_sent_at          timestamptz,
     sent_at                timestamptz,
-    not_found_at           timestamptz,
+    -- Cancelled while its outcome was unknown: it is looked up, and not created any more.
+    cancel_requested       boolean     not null default false,
     requested_by           text        not null default session_user,
     actor                  text        not null default clawback.acting(),
     created_at             timestamptz not null default now(),

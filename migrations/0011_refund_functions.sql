@@ -264,6 +264,10 @@ begin
     if made.refund_id is null then
         request := clawback.new_refund_request(home, of_amount);
     else
+        if of_amount <> made.amount then
+            raise exception 'request % of payment % exists at Stripe as refund % of %', key, home.payment_id,
+                made.refund_id, made.amount using errcode = '23505', hint = 'Use another request_key for another refund.';
+        end if;
         request := clawback.adopted_refund_request(made);
     end if;
     insert into clawback.refund_requests (id, request_key, order_id, payment_id, source_id, account, livemode, currency,
@@ -285,18 +289,38 @@ end
 $$;
 revoke all on function clawback.enter_refund_request(text, text, text, bigint, text) from public;
 
--- The payment of an order that a request is for.
-create function clawback.payment_to_refund(for_order text, key text) returns text
+-- The mode of an order: live, unless it has test payments only. An error when it is unknown, or several accounts use its
+-- reference.
+create function clawback.order_to_refund(for_order text) returns boolean
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
     of_mode boolean;
-    payments text[];
-    able text[];
+    accounts bigint;
+    payments text;
 begin
     select bool_or(p.livemode) into of_mode from clawback.payments p where p.order_id = for_order;
     if of_mode is null then
         raise exception 'order % is unknown: no payment of it was seen', for_order using errcode = 'P0002';
     end if;
+    select count(distinct p.account), string_agg(p.payment_id, ', ' order by p.payment_id) into accounts, payments
+    from clawback.payments p
+    where p.order_id = for_order and p.livemode = of_mode;
+    if accounts > 1 then
+        raise exception 'order % has payments in several accounts: %', for_order, payments
+            using errcode = '55000', hint = 'Name one with request_payment_refund.';
+    end if;
+    return of_mode;
+end
+$$;
+revoke all on function clawback.order_to_refund(text) from public;
+
+-- The payment of an order that a request is for.
+create function clawback.payment_to_refund(for_order text, of_mode boolean, key text) returns text
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    payments text[];
+    able text[];
+begin
     select array_agg(p.payment_id order by p.payment_id),
            array_agg(p.payment_id order by p.payment_id) filter (where clawback.left_of(p) > 0 or exists (
                select from clawback.refunds r
@@ -315,7 +339,7 @@ begin
     return (coalesce(able, payments))[1];
 end
 $$;
-revoke all on function clawback.payment_to_refund(text, text) from public;
+revoke all on function clawback.payment_to_refund(text, boolean, text) from public;
 
 create function clawback_v1.request_refund(
     order_id text, request_key text, amount bigint default null, reason text default null
@@ -323,20 +347,22 @@ create function clawback_v1.request_refund(
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     known clawback.refund_requests;
+    of_mode boolean;
 begin
     perform clawback.check_refund_arguments(request_refund.request_key, request_refund.amount, request_refund.reason);
+    of_mode := clawback.order_to_refund(request_refund.order_id);
     select q.* into known from clawback.refund_requests q
-    where q.order_id = request_refund.order_id and q.request_key = request_refund.request_key;
+    where q.order_id = request_refund.order_id and q.request_key = request_refund.request_key and q.livemode = of_mode;
     if found then
         return clawback.same_request(known, request_refund.amount, request_refund.reason);
     end if;
     return clawback.enter_refund_request(request_refund.order_id,
-        clawback.payment_to_refund(request_refund.order_id, request_refund.request_key), request_refund.request_key,
+        clawback.payment_to_refund(request_refund.order_id, of_mode, request_refund.request_key), request_refund.request_key,
         request_refund.amount, request_refund.reason);
 end
 $$;
 comment on function clawback_v1.request_refund(text, text, bigint, text) is
-    'Requests a refund of an order''s payment, and returns the ID of the request. amount in minor units; null for all that is left, fixed by the first call. reason is null, duplicate, fraudulent (also blocks the card and the e-mail address) or requested_by_customer. The same request_key for the same order with the same arguments returns the same request, even a cancelled or failed one. An error when more than is left is requested, the order is unknown or has several payments with something left, a chargeback is open, nothing was captured, or there is no API key for the mode. Test payments only when the order has no live one. The refund is made once, soon after the commit: see refund_requests.';
+    'Requests a refund of an order''s payment, and returns the ID of the request. amount in minor units; null for all that is left, fixed by the first call. reason is null, duplicate, fraudulent (also blocks the card and the e-mail address) or requested_by_customer. The same request_key for the same order with the same arguments returns the same request, even a cancelled or failed one. An error when more than is left is requested, the order is unknown, has several payments with something left or payments in several accounts, a chargeback is open, nothing was captured, or there is no API key for the mode. Test payments only when the order has no live one. The refund is made once, soon after the commit: see refund_requests.';
 
 create function clawback_v1.request_payment_refund(
     payment_id text, request_key text, amount bigint default null, reason text default null
@@ -365,7 +391,7 @@ comment on function clawback_v1.request_payment_refund(text, text, bigint, text)
 create function clawback_v1.cancel_refund_request(id uuid, reason text) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    payment text;
+    request clawback.refund_requests;
 begin
     -- Leased: it is being sent right now.
     perform from clawback.api_calls c
@@ -374,22 +400,29 @@ begin
     if not found then
         return false;
     end if;
-    update clawback.refund_requests q set state = 'cancelled', updated_at = now()
+    update clawback.refund_requests q
+    set state = case q.state when 'requested' then 'cancelled' else q.state end,
+        cancel_requested = q.state = 'unknown', updated_at = now()
     where q.id = cancel_refund_request.id and (q.state = 'requested'
-        -- Stripe has forgotten the idempotency key, and knew no such refund after that.
-        or q.state = 'unknown' and q.refund_id is null and q.not_found_at > q.sent_at + interval '24 hours')
-    returning q.payment_id into payment;
+        or q.state = 'unknown' and q.refund_id is null and q.first_sent_at < now() - interval '24 hours')
+    returning q.* into request;
     if not found then
         return false;
     end if;
-    update clawback.api_calls c set state = 'cancelled', finished_at = now()
-    where c.kind = 'refund' and c.subject = cancel_refund_request.id::text;
-    perform clawback.record_action('cancel_refund_request', 'payment', payment, cancel_refund_request.reason,
+    if request.cancel_requested then
+        -- Looked up once more, when whatever was sent last has had its effect.
+        update clawback.api_calls c set run_at = greatest(now(), request.sent_at + interval '10 minutes')
+        where c.kind = 'refund' and c.subject = cancel_refund_request.id::text;
+    else
+        update clawback.api_calls c set state = 'cancelled', finished_at = now()
+        where c.kind = 'refund' and c.subject = cancel_refund_request.id::text;
+    end if;
+    perform clawback.record_action('cancel_refund_request', 'payment', request.payment_id, cancel_refund_request.reason,
         jsonb_build_object('request_id', cancel_refund_request.id));
     return true;
 end
 $$;
 comment on function clawback_v1.cancel_refund_request(uuid, text) is
-    'Cancels a refund request that was not sent yet, or whose outcome has been unknown for over 24 hours while Stripe knows no such refund. Returns false when it does not exist, or was sent.';
+    'Cancels a refund request that was not sent yet. One whose outcome has been unknown for over 24 hours is looked up once more, and cancelled if Stripe knows no such refund. Returns false when it does not exist, or was sent.';
 
 revoke all on all functions in schema clawback_v1 from public;

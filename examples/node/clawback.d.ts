@@ -394,7 +394,7 @@ export interface PaymentPerson {
 export interface RefundRequest {
   /** Returned by request_refund. Also the idempotency key at Stripe, and clawback_request in the refund's metadata. */
   id: string;
-  /** Your key of the request: the same key is the same request. */
+  /** Your key of the request: the same key for the same order or payment is the same request. */
   request_key: string;
   /** The order it was requested for, else the order of the payment; null while that is unlinked. */
   order_id: string | null;
@@ -520,7 +520,7 @@ export interface RequestPayload {
   reason: string | null;
   /** The request: id in refund_requests. */
   request_id: string;
-  /** Your key of the request: the same key is the same request. */
+  /** Your key of the request: the same key for the same order or payment is the same request. */
   request_key: string;
 }
 

@@ -228,9 +228,15 @@ async fn cancel(conn: &mut PgConnection, id: Uuid, reason: &str, actor: Actor, j
     if !cancelled {
         bail!("request {id} was not cancelled: it was sent or cancelled before, is being sent, or does not exist");
     }
+    let state = database::permitted(row(conn, id).await)?.flatten().map(|request| request.state);
     if json {
-        return terminal::json(&json!({ "id": id, "state": "cancelled" }));
+        return terminal::json(&json!({ "id": id, "state": state }));
     }
-    say!("request {id} is cancelled: nothing was sent to Stripe");
+    match state.as_deref() {
+        Some("unknown") => {
+            say!("request {id} is looked up at Stripe once more, and cancelled if there is no such refund")
+        }
+        _ => say!("request {id} is cancelled: nothing was sent to Stripe"),
+    }
     Ok(())
 }

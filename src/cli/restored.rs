@@ -10,9 +10,10 @@ use super::actor::Actor;
 use super::explain::explained;
 use super::sync;
 use crate::app::{config, database};
-use crate::store::queries;
+use crate::store::queries::{self, Page, RefundRequest, RequestFilter};
 use crate::store::settings::{self, Restored};
 use crate::terminal::moment;
+use crate::terminal::money::major;
 use crate::terminal::{self, say};
 
 #[derive(Debug, Args)]
@@ -38,6 +39,10 @@ pub(crate) async fn run(args: RestoredArgs) -> anyhow::Result<()> {
     if !args.json {
         tell(&restored);
     }
+    let unsent = unsent(conn).await.map_err(explained)?;
+    if !args.json {
+        unsent.iter().for_each(tell_unsent);
+    }
     let sync = sync::ready(conn, &acting, &args.database).await.map_err(explained)?;
     let missed = if args.no_sync || sync.modes.is_empty() {
         terminal::tell("the running service lists missed events if it has an API key; refunds wait until it has");
@@ -48,11 +53,29 @@ pub(crate) async fn run(args: RestoredArgs) -> anyhow::Result<()> {
     if args.json {
         let Restored { history_from, previously } = restored;
         let previously = previously.map(moment::exact);
-        terminal::json(&json!({ "history_from": history_from, "previously": previously, "missed": missed }))?;
+        terminal::json(
+            &json!({ "history_from": history_from, "previously": previously, "missed": missed, "unsent": unsent }),
+        )?;
     } else {
         missed.iter().for_each(sync::tell);
     }
     sync::check(&missed)
+}
+
+/// The requests for refunds that will be sent: some may have been cancelled since the backup.
+async fn unsent(conn: &mut PgConnection) -> anyhow::Result<Vec<RefundRequest>> {
+    let mut unsent = Vec::new();
+    for state in ["requested", "sent", "unknown"] {
+        let filter = RequestFilter { state: Some(state.to_owned()), ..RequestFilter::default() };
+        unsent.extend(queries::refund_requests(conn, &filter, &Page { before: None, limit: i64::MAX }).await?);
+    }
+    Ok(unsent)
+}
+
+fn tell_unsent(request: &RefundRequest) {
+    let RefundRequest { id, payment_id, amount, currency, .. } = request;
+    let money = major(*amount, Some(currency));
+    say!("request {id} will refund {money} of {payment_id}: cancel it now if it was cancelled since the backup");
 }
 
 async fn raise(conn: &mut PgConnection, actor: Option<&str>) -> anyhow::Result<Restored> {

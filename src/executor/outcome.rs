@@ -22,10 +22,25 @@ pub(super) enum Outcome {
     Read(Vec<NewEvent>),
     /// There is nothing to read, for this reason.
     Vain(Error),
-    /// It was not made, for this reason. `not_found`: Stripe knew no such refund before.
-    Failed { error: Error, not_found: bool },
+    /// It was not made, for this reason.
+    Failed { error: Error, step: Step },
+    /// A person cancelled it while its outcome was unknown, and Stripe knows no such refund.
+    Cancelled,
     /// A call that this release does not know: a newer one does.
     Unknown { kind: String },
+}
+
+/// What failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Looking up a refund that nobody has tried to create yet.
+    LookUp,
+    /// Looking up a refund that may exist.
+    LookUpInDoubt,
+    /// Creating a refund.
+    Create,
+    /// Reading an object.
+    Read,
 }
 
 /// A refund as Stripe showed it.
@@ -77,18 +92,26 @@ pub(super) enum Next {
     GiveUp,
     /// A person must mend the key: the account pauses.
     Key,
+    /// The key may not make this call, which refunds do without: it alone waits.
+    Forbidden(Duration),
 }
 
-/// Judges an error after so many attempts.
-pub(super) fn next(error: &Error, attempts: i32, pace: &Pace) -> Next {
+/// Judges an error of a step after so many attempts.
+pub(super) fn next(error: &Error, step: Step, attempts: i32, pace: &Pace) -> Next {
     let attempts = u32::try_from(attempts).unwrap_or(1);
     let wait = |longest| backoff::between(pace.shortest_wait, longest, attempts);
-    match error {
-        Error::Retry { after, .. } => Next::Again(wait(pace.longest_wait).max(after.unwrap_or_default())),
-        Error::Unknown(_) => Next::LookUp(wait(pace.longest_doubt)),
-        Error::Refused(_) | Error::NotFound(_) | Error::WrongMode(_) => Next::GiveUp,
-        Error::Key(_) | Error::NoKey(_) => Next::Key,
+    match (error, step) {
+        (Error::Retry { after, .. }, _) => Next::Again(wait(pace.longest_wait).max(after.unwrap_or_default())),
+        // An answer that is no refund is of a call that was made.
+        (Error::Unknown(_), _) | (Error::Malformed { .. }, Step::Create) => Next::LookUp(wait(pace.longest_doubt)),
+        // A look-up that is refused says nothing about a refund that may exist.
+        (Error::Refused(_) | Error::NotFound(_) | Error::WrongMode(_), Step::LookUpInDoubt) => {
+            Next::LookUp(wait(pace.longest_doubt))
+        }
+        (Error::Refused(_) | Error::NotFound(_) | Error::WrongMode(_), _) => Next::GiveUp,
+        (Error::Key(details), Step::Read) if details.status == Some(403) => Next::Forbidden(pace.longest_doubt),
+        (Error::Key(_) | Error::NoKey(_), _) => Next::Key,
         // A defect of ours or a list that makes no sense: another release may do better.
-        Error::Malformed { .. } => Next::Again(pace.longest_doubt),
+        (Error::Malformed { .. }, _) => Next::Again(pace.longest_doubt),
     }
 }

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use sqlx::PgPool;
 use time::OffsetDateTime;
 
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Step};
 use super::record::entry;
 use super::{Executor, Lease};
 use crate::apply;
@@ -50,7 +50,7 @@ impl Executor {
             Ok(shown) => Outcome::Read(shown.iter().map(|shown| event(lease, thin.as_ref(), shown)).collect()),
             // Asking again cannot help.
             Err(error @ (Error::NotFound(_) | Error::Malformed { .. })) => Outcome::Vain(error),
-            Err(error) => Outcome::Failed { error, not_found: false },
+            Err(error) => Outcome::Failed { error, step: Step::Read },
         })
     }
 }

@@ -6,7 +6,7 @@ use sqlx::{Acquire, PgConnection, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::outcome::{Made, Next, Origin, Outcome, next};
+use super::outcome::{Made, Next, Origin, Outcome, Step, next};
 use super::{Executor, refund_request};
 use crate::apply;
 use crate::store::api_calls::{self, LeasedCall};
@@ -47,7 +47,14 @@ impl Executor {
                 tracing::info!("the call {kind} {subject} finds nothing: {error}");
                 finish(&mut tx, call, "done", Some(&error)).await?;
             }
-            Outcome::Failed { error, not_found } => self.record_failure(&mut tx, call, &error, not_found).await?,
+            Outcome::Cancelled => {
+                account_answers(&mut tx, call).await?;
+                finish(&mut tx, call, "cancelled", None).await?;
+                if let Some(id) = refund_request(call) {
+                    refund_requests::cancel(&mut tx, id).await?;
+                }
+            }
+            Outcome::Failed { error, step } => self.record_failure(&mut tx, call, &error, step).await?,
         }
         tx.commit().await
     }
@@ -70,15 +77,15 @@ impl Executor {
         tx: &mut PgConnection,
         call: &LeasedCall,
         error: &Error,
-        not_found: bool,
+        step: Step,
     ) -> sqlx::Result<()> {
         count(call, error);
-        let next = next(error, call.attempts, &self.pace);
+        let next = next(error, step, call.attempts, &self.pace);
         // Whoever took the lease over records what comes of it.
         if self.end_or_put_back(tx, call, next, error).await?
             && let Some(id) = refund_request(call)
         {
-            record_reason(tx, id, next, not_found, error).await?;
+            record_reason(tx, id, next, error).await?;
         }
         log(call, next, error);
         Ok(())
@@ -106,6 +113,7 @@ impl Executor {
                 self.account_fails(tx, call, Some(&text)).await?;
                 self.pace.key_pause
             }
+            Next::Forbidden(wait) => wait,
         };
         let details = error.details();
         let code = details.and_then(|details| details.code.as_deref());
@@ -126,19 +134,13 @@ impl Executor {
 }
 
 /// Records in the request why it was not made.
-async fn record_reason(
-    tx: &mut PgConnection,
-    id: Uuid,
-    next: Next,
-    not_found: bool,
-    error: &Error,
-) -> sqlx::Result<()> {
+async fn record_reason(tx: &mut PgConnection, id: Uuid, next: Next, error: &Error) -> sqlx::Result<()> {
     let text = error.to_string();
     let code = error.details().and_then(|details| details.code.as_deref());
     match next {
         Next::GiveUp => refund_requests::refused(tx, id, &text, code).await,
-        Next::LookUp(_) => refund_requests::not_made(tx, id, true, not_found, &text).await,
-        Next::Again(_) | Next::Key => refund_requests::not_made(tx, id, false, not_found, &text).await,
+        Next::LookUp(_) => refund_requests::not_made(tx, id, true, &text).await,
+        Next::Again(_) | Next::Key | Next::Forbidden(_) => refund_requests::not_made(tx, id, false, &text).await,
     }
 }
 
@@ -221,5 +223,6 @@ fn log(call: &LeasedCall, next: Next, error: &Error) {
         }
         // The account's problem is logged once.
         Next::Key => {}
+        Next::Forbidden(_) => tracing::error!("the API key may not make the call {kind} {subject}: {error}"),
     }
 }

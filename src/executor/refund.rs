@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::outcome::{Made, Origin, Outcome, Refund};
+use super::outcome::{Made, Origin, Outcome, Refund, Step};
 use super::{Executor, Lease};
 use crate::store::refund_requests::{self, RefundRequest};
 use crate::stripe_api::{Answer, Calls, Error, IdempotencyKey, Of, Params};
@@ -21,7 +21,7 @@ impl Executor {
         };
         let calls = match self.client.calls(&lease.scope(), lease.limit()) {
             Ok(calls) => calls,
-            Err(error) => return Ok(Outcome::Failed { error, not_found: false }),
+            Err(error) => return Ok(Outcome::Failed { error, step: look_up_step(&request) }),
         };
         Ok(look_up_and_create(&calls, &request).await)
     }
@@ -30,14 +30,19 @@ impl Executor {
 async fn look_up_and_create(calls: &Calls, request: &RefundRequest) -> Outcome {
     match look_up(calls, request).await {
         Ok(Some(made)) => return Outcome::Refunded(made),
+        Ok(None) if request.cancel_requested => return Outcome::Cancelled,
         Ok(None) => {}
-        Err(error) => return Outcome::Failed { error, not_found: false },
+        Err(error) => return Outcome::Failed { error, step: look_up_step(request) },
     }
     let created = calls.create_refund(params(request), &IdempotencyKey::from(request.id)).await;
     match created.and_then(made) {
         Ok(made) => Outcome::Refunded(made),
-        Err(error) => Outcome::Failed { error, not_found: true },
+        Err(error) => Outcome::Failed { error, step: Step::Create },
     }
+}
+
+fn look_up_step(request: &RefundRequest) -> Step {
+    if request.state == "unknown" { Step::LookUpInDoubt } else { Step::LookUp }
 }
 
 /// The refund of this request among all refunds of its payment, the newest first.
@@ -65,7 +70,9 @@ fn ours(request: &RefundRequest, json: Box<RawValue>) -> Option<(Box<RawValue>, 
     let refund: Refund = serde_json::from_str(json.get()).ok()?;
     let metadata = refund.metadata.as_ref()?;
     let names = |key: &str, value: &str| metadata.get(key).and_then(|text| text.as_str()) == Some(value);
-    let is_ours = names(REQUEST, &request.id.to_string()) || names(REQUEST_KEY, &request.request_key);
+    // Of payments that were merged, two requests may have one key.
+    let is_other = request.others.iter().any(|other| names(REQUEST, &other.to_string()));
+    let is_ours = names(REQUEST, &request.id.to_string()) || !is_other && names(REQUEST_KEY, &request.request_key);
     is_ours.then_some((json, refund))
 }
 

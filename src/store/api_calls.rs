@@ -239,7 +239,7 @@ pub async fn account_answers(conn: &mut PgConnection, account: &str, livemode: b
 }
 
 /// Counts a call that failed. After `tolerated` in a row, or at once for a `problem` that only a person mends, the account
-/// pauses for `seconds`. Returns whether the problem is new.
+/// pauses for `seconds`. Returns whether there was none before.
 pub async fn account_fails(
     conn: &mut PgConnection,
     account: &str,
@@ -258,7 +258,7 @@ pub async fn account_fails(
                                    then now() + make_interval(secs => $4) else a.paused_until end
            from before
            where a.account = $1 and a.livemode = $2
-           returning $5::text is not null and before.problem is distinct from $5::text as "is_new!""#,
+           returning $5::text is not null and before.problem is null as "is_new!""#,
         account,
         livemode,
         tolerated,

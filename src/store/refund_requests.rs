@@ -26,6 +26,10 @@ pub struct RefundRequest {
     pub refund_application_fee: Option<bool>,
     /// `requested`, `sent`, `unknown` and so on.
     pub state: String,
+    /// Somebody cancelled it while its outcome was unknown: it is looked up, and not created any more.
+    pub cancel_requested: bool,
+    /// Other requests with the same key: of payments that were merged, or of other payments.
+    pub others: Vec<Uuid>,
 }
 
 /// The request; none when it is gone.
@@ -33,7 +37,10 @@ pub async fn load(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Refu
     sqlx::query_as!(
         RefundRequest,
         r#"select q.id, q.request_key, q.source_id, o.object_id as "intent_id?", q.amount, q.reason, q.reverse_transfer,
-                  q.refund_application_fee, q.state
+                  q.refund_application_fee, q.state, q.cancel_requested,
+                  array(select o.id from clawback.refund_requests o
+                        where o.request_key = q.request_key and o.id <> q.id and o.account = q.account
+                            and o.livemode = q.livemode) as "others!"
            from clawback.refund_requests q
            left join clawback.payment_objects o on o.object_id = q.payment_id and o.kind = 'payment_intent'
            where q.id = $1"#,
@@ -47,8 +54,8 @@ pub async fn load(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Refu
 pub async fn send(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<()> {
     sqlx::query!(
         "update clawback.refund_requests
-         set state = case state when 'requested' then 'sent' else 'unknown' end, sent_at = coalesce(sent_at, now()),
-             updated_at = now()
+         set state = case state when 'requested' then 'sent' else 'unknown' end, sent_at = now(),
+             first_sent_at = coalesce(first_sent_at, now()), updated_at = now()
          where id = $1 and state in ('requested', 'sent', 'unknown')",
         id
     )
@@ -67,8 +74,14 @@ pub async fn made(
     failure: Option<&str>,
 ) -> sqlx::Result<()> {
     sqlx::query!(
-        "update clawback.refund_requests
-         set refund_id = $2, state = clawback.request_state($3), amount = $4, error = $5, updated_at = now()
+        "with answered as (
+             update clawback.follow_ups f set wanted = false, state = 'cancelled', finished_at = now()
+             where f.kind = 'resolve_refused_request' and f.subject = $1::uuid::text and f.state in ('ready', 'dead')
+         )
+         update clawback.refund_requests
+         set refund_id = $2, state = clawback.request_state($3), updated_at = now(), amount = $4,
+             error = coalesce($5, case when amount <> $4
+                 then format('%s was requested; a refund of %s with this key existed', amount, $4) end)
          where id = $1 and (refund_id is null or refund_id = $2)",
         id,
         refund_id,
@@ -108,24 +121,27 @@ pub async fn refused(conn: &mut PgConnection, id: Uuid, error: &str, code: Optio
     .map(drop)
 }
 
-/// Records why it was not made yet. `unknown`: it may have had an effect; else it goes back to what it was. `not_found`:
-/// a look-up found no refund of it.
-pub async fn not_made(
-    conn: &mut PgConnection,
-    id: Uuid,
-    unknown: bool,
-    not_found: bool,
-    error: &str,
-) -> sqlx::Result<()> {
+/// Records why it was not made yet. `unknown`: it may have had an effect; else it goes back to what it was.
+pub async fn not_made(conn: &mut PgConnection, id: Uuid, unknown: bool, error: &str) -> sqlx::Result<()> {
     sqlx::query!(
         "update clawback.refund_requests
-         set state = case when $2 or state = 'unknown' then 'unknown' else 'requested' end, error = $4,
-             not_found_at = case when $3 then now() else not_found_at end, updated_at = now()
+         set state = case when $2 or state = 'unknown' then 'unknown' else 'requested' end, error = $3, updated_at = now()
          where id = $1 and state in ('sent', 'unknown')",
         id,
         unknown,
-        not_found,
         error
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Ends a request that somebody cancelled while its outcome was unknown, and of which Stripe knows no refund.
+pub async fn cancel(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update clawback.refund_requests set state = 'cancelled', error = null, updated_at = now()
+         where id = $1 and refund_id is null and cancel_requested",
+        id
     )
     .execute(conn)
     .await
@@ -150,11 +166,17 @@ pub async fn settle(conn: &mut PgConnection, payment_ids: &[&str]) -> sqlx::Resu
              where q.payment_id = any($1)
              order by q.id, r.created_at, r.refund_id
          )
+, answered as (
+             update clawback.follow_ups f set wanted = false, state = 'cancelled', finished_at = now()
+             from matched m
+             where f.kind = 'resolve_refused_request' and f.subject = m.id::text and f.state in ('ready', 'dead')
+         )
          update clawback.refund_requests q
-         set refund_id = m.refund_id, amount = m.amount, state = m.state, error = m.error, updated_at = now()
+         set refund_id = m.refund_id, amount = m.amount, state = m.state, updated_at = now(),
+             error = coalesce(m.error, case when q.refund_id = m.refund_id and q.state = m.state then q.error end)
          from matched m
-         where q.id = m.id and (q.refund_id, q.amount, q.state, q.error)
-                                   is distinct from (m.refund_id, m.amount, m.state, m.error)
+         where q.id = m.id and (q.refund_id, q.amount, q.state, q.error) is distinct from (m.refund_id, m.amount, m.state,
+                 coalesce(m.error, case when q.refund_id = m.refund_id and q.state = m.state then q.error end))
              and not exists (select from clawback.refund_requests o where o.refund_id = m.refund_id and o.id <> q.id)",
         payment_ids as _
     )

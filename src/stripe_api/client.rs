@@ -139,15 +139,18 @@ impl Calls {
             TimeLimit::Until(moment) => moment,
             TimeLimit::PerCall(time) => Instant::now() + time,
         };
-        let mut tries = 1;
+        let (mut tries, mut doubt) = (1, None);
         loop {
             let error = match self.try_once(request, deadline).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => self.without_key(error),
             };
-            match retry::wait(&error, tries) {
+            let wait = retry::wait(&error, tries);
+            // Whatever comes of later tries, this one may have had an effect.
+            doubt = doubt.or_else(|| matches!(error, Error::Unknown(_)).then(|| error.clone()));
+            match wait {
                 Some(wait) if Instant::now() + wait < deadline => sleep(wait).await,
-                _ => return Err(error),
+                _ => return Err(doubt.unwrap_or(error)),
             }
             tries += 1;
         }

@@ -225,3 +225,64 @@ async fn a_service_that_is_killed_while_it_refunds_makes_each_refund_once() {
     shop.app.db.until("select count(*) = 40 from clawback_v1.refund_requests where state = 'succeeded'").await;
     assert_eq!(shop.world.refunds_of(&charge).await, 40);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_try_that_may_have_had_an_effect_is_not_forgotten_for_a_later_one_that_had_none() {
+    let shop = Shop::open().await;
+    let charge = shop.pay("o_1", "1000", "pm_card_visa").await;
+    shop.world.control("webhooks/behaviour", json!({ "lose": 100 })).await;
+    // Look-ups show it later, as Stripe's lists may.
+    shop.world.control("settings", json!({ "list_lag": 3_600 })).await;
+    shop.fault(
+        json!({ "method": "POST", "path": "/v1/refunds", "kind": "error_after", "count": 1, "should_retry": true }),
+    )
+    .await;
+    shop.fault(on_create("rate_limit", 20)).await;
+    let id = shop.request("o_1", "return-1", "400").await;
+    shop.until(&id, "unknown").await;
+    let cancel = format!("select clawback_v1.cancel_refund_request('{id}', 'impatient')");
+    assert_eq!(shop.app.db.value(&cancel).await, false, "it may exist");
+    shop.world.control("settings", json!({ "list_lag": 0 })).await;
+    shop.until(&id, "succeeded").await;
+    assert_eq!(shop.world.refunds_of(&charge).await, 1, "{ONE}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_up_that_is_refused_leaves_the_outcome_unknown() {
+    let shop = Shop::open().await;
+    let charge = shop.pay("o_1", "1000", "pm_card_visa").await;
+    shop.world.control("webhooks/behaviour", json!({ "lose": 100 })).await;
+    shop.fault(on_create("cut_after", 1)).await;
+    let refuse = json!({ "method": "GET", "path": "/v1/refunds", "kind": "refuse", "status": 404,
+        "code": "resource_missing", "skip": 1, "count": 3 });
+    shop.fault(refuse).await;
+    let id = shop.request("o_1", "return-1", "400").await;
+    shop.until(&id, "succeeded").await;
+    let asked = "select count(*) from clawback_v1.follow_ups where kind = 'resolve_refused_request'";
+    assert_eq!(shop.app.db.value(asked).await, 0);
+    assert_eq!(shop.world.refunds_of(&charge).await, 1, "{ONE}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_in_doubt_is_looked_up_before_it_is_cancelled() {
+    for (kind, end, refunds) in [("error_before", "cancelled", 0), ("error_after", "succeeded", 1)] {
+        let shop = Shop::open().await;
+        let charge = shop.pay("o_1", "1000", "pm_card_visa").await;
+        shop.world.control("webhooks/behaviour", json!({ "lose": 100 })).await;
+        shop.world.control("settings", json!({ "list_lag": 3_600 })).await;
+        shop.fault(on_create(kind, 1)).await;
+        let id = shop.request("o_1", "return-1", "400").await;
+        shop.until(&id, "unknown").await;
+        let cancel = format!("select clawback_v1.cancel_refund_request('{id}', 'gave up')");
+        assert_eq!(shop.app.db.value(&cancel).await, false, "{kind}: too early");
+        shop.app.db.execute("update clawback.refund_requests set first_sent_at = now() - interval '25 hours'").await;
+        until("it is cancelled between two calls", async || shop.app.db.value(&cancel).await == true).await;
+        let posts =
+            async || shop.world.look("requests?method=POST&path=/v1/refunds").await.as_array().expect("a list").len();
+        let before = posts().await;
+        shop.world.control("settings", json!({ "list_lag": 0 })).await;
+        shop.app.db.execute("update clawback.api_calls set run_at = now() where kind = 'refund'").await;
+        shop.until(&id, end).await;
+        assert_eq!((shop.world.refunds_of(&charge).await, posts().await), (refunds, before), "{kind}");
+    }
+}

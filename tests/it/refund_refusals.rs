@@ -1,6 +1,7 @@
 //! Promise: what cannot be refunded is refused at once, with the reason and what to do; what Stripe refuses ends in a row
 //! that says why, and asks a person.
 
+use clawback::store::refund_requests;
 use serde_json::json;
 
 use crate::bodies::{charge, dispute, event, event_with, intent, refund};
@@ -208,6 +209,42 @@ async fn a_payment_that_merges_keeps_its_requests_under_both_ids() {
     assert_eq!(counter.app.db.value(moved).await, "pi_1");
     assert_eq!(counter.request("request_payment_refund('ch_1', 'k')").await, id);
     assert_eq!(counter.request("request_payment_refund('pi_1', 'k')").await, id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reference_of_several_accounts_names_the_payments() {
+    let counter = Counter::open().await;
+    let order = json!({ "metadata": { "order_id": "o_1" } });
+    for account in ["acct_1", "acct_2"] {
+        let paid = charge(&format!("ch_{account}"), order.clone());
+        counter.app.see(&[event_with(&format!("evt_{account}"), 5, &paid, json!({ "account": account }))]).await;
+    }
+    let several = counter.refusal("request_refund('o_1', 'k')").await;
+    assert!(several.contains("payments in several accounts: ch_acct_1, ch_acct_2"), "{several}");
+    counter.request("request_payment_refund('ch_acct_1', 'k')").await;
+    let still = counter.refusal("request_refund('o_1', 'k2')").await;
+    assert!(still.contains("in several accounts"), "the other account's payment is not taken for it: {still}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_is_known_answers_a_refused_request_and_another_amount_is_an_error() {
+    let counter = Counter::open().await;
+    counter.charged("ch_1", json!({})).await;
+    let id = counter.request("request_refund('o_ch_1', 'k1', 400)").await;
+    let conn = &mut counter.app.db.pool.acquire().await.expect("a connection");
+    let refused = refund_requests::refused(conn, id.parse().expect("an id"), "refused", None).await;
+    refused.expect("recorded");
+    let made = |id: &str, key: &str| {
+        refund(id, json!({ "charge": "ch_1", "amount": 400, "metadata": { "clawback_request_key": key } }))
+    };
+    counter.app.see(&[event("evt_made", 20, &made("re_1", "k1")), event("evt_lost", 20, &made("re_2", "k2"))]).await;
+    let rows = counter.app.db.rows("select state, refund_id from clawback_v1.refund_requests").await;
+    assert_eq!(rows, [json!({ "state": "succeeded", "refund_id": "re_1" })]);
+    let asked = "select state from clawback_v1.follow_ups where kind = 'resolve_refused_request'";
+    assert_eq!(counter.app.db.value(asked).await, "cancelled", "nobody needs to resolve it");
+    let other = counter.refusal("request_refund('o_ch_1', 'k2', 700)").await;
+    assert!(other.contains("exists at Stripe as refund re_2 of 400"), "{other}");
+    counter.request("request_refund('o_ch_1', 'k2', 400)").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

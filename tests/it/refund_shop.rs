@@ -145,6 +145,8 @@ pub const REFUSALS: &[&str] = &[
     "must be null",
     "has just been made",
     "could not serialize",
+    "in several accounts",
+    "exists at Stripe as refund",
     "terminating connection",
     "connection to client lost",
 ];

@@ -23,8 +23,8 @@ pub(super) async fn run(
     args: &SyncArgs,
 ) -> anyhow::Result<()> {
     let from = now() - Duration::days(days.into());
-    let ask_since = list::time(args.ask_since).unwrap_or_else(now);
-    if ask_since > now() {
+    let ask_since = list::time(args.ask_since);
+    if ask_since.is_some_and(|at| at > now()) {
         // What comes by webhook until then would be discarded too.
         return Err(Misconfigured::new("--ask-since must not be in the future").into());
     }
@@ -37,11 +37,13 @@ pub(super) async fn run(
     let mut outcomes = Vec::new();
     for holder in passes {
         forget_another(conn, &holder, from).await?;
+        let is_new = syncs::under_way(conn, &holder).await?.is_none();
+        let held = hold(conn, sync, &holder, from).await?;
         // One that resumes keeps the beginning that it was given.
-        if syncs::under_way(conn, &holder).await?.is_none() {
+        if is_new {
+            let ask_since = ask_since.unwrap_or(held.started_at);
             syncs::ask_since(conn, &holder.account, holder.livemode, ask_since).await?;
         }
-        let held = hold(conn, sync, &holder, from).await?;
         let pass = Pass::new(sync, holder.clone(), held);
         outcomes.push(finish(conn, sync, holder, pass).await?);
     }
