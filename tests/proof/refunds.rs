@@ -12,7 +12,7 @@ use sqlx::AssertSqlSafe;
 
 use crate::binary::Serving;
 use crate::double_world::World;
-use crate::harness::{Database, SECRET};
+use crate::harness::{Database, SECRET, until};
 use crate::memory::{number, rng};
 
 /// The default of `REFUNDS`.
@@ -73,6 +73,7 @@ async fn the_end_is_the_truth_of_refunds_while_calls_fail_and_a_process_dies() {
     disturb(&world, count, &mut rng).await;
     let requests = requests(count, &mut rng);
     let (refused, ()) = tokio::join!(request_twice(&db, &requests), kill_again_and_again(&db, &environment, count));
+    world.end_faults().await;
     // Stored failures are repeated until Stripe forgets the key.
     world.advance(25 * 3_600).await;
     finish(&db).await;
@@ -206,9 +207,14 @@ async fn progress(db: &Database, query: &str, goal: u64) {
 /// Waits until nothing is left to send or process; waiting calls are due at once.
 pub async fn finish(db: &Database) {
     const LEFT: &str = "select count(*) from clawback.api_calls where state in ('ready', 'leased')";
+    const DUE: &str = "update clawback.api_calls set run_at = now() where state = 'ready' and run_at > now();
+                       update clawback.api_accounts set paused_until = null where paused_until is not null";
     while let Some(left @ 1..) = db.value(LEFT).await.as_u64() {
-        db.execute("update clawback.api_calls set run_at = now() where state = 'ready' and run_at > now()").await;
-        db.until(&format!("select ({LEFT}) < {left}")).await;
+        until("a call ends", async || {
+            db.execute(DUE).await;
+            db.value(LEFT).await.as_u64() < Some(left)
+        })
+        .await;
     }
     while let Some(left @ 1..) = db.value("select count(*) from clawback.pending_events").await.as_u64() {
         db.until(&format!("select count(*) < {left} from clawback.pending_events")).await;
