@@ -97,12 +97,6 @@ impl World {
         said.body
     }
 
-    /// Ends all faults and outages.
-    pub async fn end_faults(&self) {
-        let ended = said(self.client.delete(format!("{}/_double/faults", self.url))).await.expect("an answer");
-        assert_eq!(ended.status, 200, "{}", ended.body);
-    }
-
     /// Empties the log of requests.
     pub async fn forget_requests(&self) {
         let emptied = said(self.client.delete(format!("{}/_double/requests", self.url))).await.expect("an answer");
