@@ -96,7 +96,7 @@ pub(super) enum Next {
     Forbidden(Duration),
 }
 
-/// Judges an error of a step after so many attempts.
+/// What to do next about an error, by the step that failed and the number of attempts.
 pub(super) fn next(error: &Error, step: Step, attempts: i32, pace: &Pace) -> Next {
     let attempts = u32::try_from(attempts).unwrap_or(1);
     let wait = |longest| backoff::between(pace.shortest_wait, longest, attempts);

@@ -118,7 +118,7 @@ impl World {
         self.get("/v1/disputes", &[("charge", charge)]).await.body["data"][0].clone()
     }
 
-    /// Stops the clock so many seconds ago.
+    /// Stops the clock this many seconds ago.
     pub async fn stop_clock(&self, ago: i64) {
         self.control("clock", json!({ "stop_at": unix_now() - ago })).await;
     }

@@ -8,7 +8,7 @@ use crate::double_world::World;
 use crate::harness::{Database, SECRET, TestApp, unix_now, until};
 use crate::refund_shop::{REFUSALS, Shop, acting};
 
-/// What happens now happened so many seconds ago, so that whatever is read afterwards is later.
+/// What happens now happened this many seconds ago, so that whatever is read afterwards is later.
 const AGO: i64 = 100;
 
 /// A service with a key, and a double with this endpoint whose clock stands still in the past.
@@ -72,7 +72,7 @@ impl Shop {
         self.app.db.until(&format!("select {condition}")).await;
     }
 
-    /// Delivers an object as an event of this id that was created so many seconds ago.
+    /// Delivers an object as an event of this id that was created this many seconds ago.
     async fn show(&self, id: &str, ago: i64, object: &Value) {
         self.app.see(&[event_with(id, 0, object, json!({ "created": unix_now() - ago }))]).await;
     }

@@ -42,7 +42,7 @@ pub async fn lose_webhooks(shop: &Shop) {
     shop.world.control("webhooks/behaviour", json!({ "lose": 1_000_000 })).await;
 }
 
-/// A payment that no webhook tells of.
+/// A payment of which no webhook arrives.
 pub async fn paid_unseen(shop: &Shop, order: &str) -> String {
     let form = [
         ("amount", "1000"),

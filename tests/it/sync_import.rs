@@ -1,4 +1,4 @@
-//! Promise: an account whose webhooks were never received is imported: the same state, and no history told as news.
+//! Promise: an account whose webhooks were never received is imported: the same state, and no follow-ups for what is over.
 
 use serde_json::{Value, json};
 

@@ -10,7 +10,7 @@ use crate::sync::{first_pass, lose_webhooks, sync, synced};
 
 const DAY: i64 = 86_400;
 
-/// A shop whose last complete pass was so many days ago, after which a dispute was lost and a refund was made, all unseen.
+/// A shop whose last complete pass was this many days ago, after which a dispute was lost and a refund was made, all unseen.
 async fn after_an_outage(days: i64) -> Shop {
     let shop = Shop::open().await;
     first_pass(&shop).await;
