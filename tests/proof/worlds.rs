@@ -16,7 +16,7 @@ use crate::memory::{number, rng};
 use crate::refunds::{EXPECTED, below, environment, finish, register};
 
 /// The default of `WORLDS`.
-const WORLDS: u64 = 2;
+const WORLDS: u64 = 1;
 /// Acts of each world; after each, a process may be killed.
 const ACTS: u64 = 5;
 /// Steps of random activity in each act, and the longest time between two, in seconds: all of it happens within the hour
