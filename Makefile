@@ -22,7 +22,8 @@ demo: setup ## deliver real events, out of order and twice, and print the result
 
 test: setup ## run every test, against a real Postgres
 	# A thousand connections at once take two thousand files: more than a shell allows at first.
-	@ulimit -n "$$(ulimit -Hn)"; cargo test --locked
+	# Twice as many tests at a time as there are cores, since most of them wait.
+	@ulimit -n "$$(ulimit -Hn)"; RUST_TEST_THREADS="$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))}" cargo test --locked
 
 reference: ## write the generated parts of docs/SQL.md and the TypeScript types
 	CLAWBACK_WRITE_REFERENCE=1 cargo test --locked --test it reference::
