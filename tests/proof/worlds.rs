@@ -53,13 +53,16 @@ async fn one_world(seed: u64) -> (usize, usize, u64) {
     let mut serving = Serving::start(&db.url, &environment).await;
     register(&world, &serving).await;
     for act in 0..ACTS {
-        world.control("webhooks/behaviour", behaviour(&mut rng)).await;
+        // What happens last is left to the command.
+        let is_last = act + 1 == ACTS;
+        let behaviour = if is_last { json!({ "lose_all": true }) } else { behaviour(&mut rng) };
+        world.control("webhooks/behaviour", behaviour).await;
         world.control("live", json!({ "seed": seed * ACTS + act, "steps": STEPS, "pace": PACE })).await;
         world.control("webhooks/release", json!({ "shuffle": seed })).await;
         until("what is delivered has arrived", async || world.look("webhooks").await["pending"] == 0).await;
         finish(&db).await;
         request_some(&db, &mut rng).await;
-        if below(&mut rng, 2) == 0 {
+        if !is_last && below(&mut rng, 2) == 0 {
             serving.kill().await;
             serving = Serving::start(&db.url, &environment).await;
             register(&world, &serving).await;
