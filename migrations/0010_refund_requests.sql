@@ -1,5 +1,5 @@
 -- Refunds that services and people request. A request reserves its amount in the transaction that records it; the executor
--- creates the refund at Stripe (kind refund in api_calls), and the refund's own events decide what became of it.
+-- creates the refund at Stripe (kind refund in api_calls), and the refund's own events decide its state.
 
 create table clawback.refund_requests (
     -- The idempotency key at Stripe, derived from account, mode, payment and request key: the same after a restore.
@@ -17,7 +17,7 @@ create table clawback.refund_requests (
     -- As it was requested: null for all that was left.
     requested_amount       bigint,
     reason                 text,
-    -- What becomes of a transfer and a fee; null where the charge has none.
+    -- Whether the transfer and the fee are returned too; null where the charge has none.
     reverse_transfer       boolean,
     refund_application_fee boolean,
     state                  text        not null default 'requested',
@@ -54,7 +54,7 @@ select q.id, q.request_key, coalesce(q.order_id, p.order_id) as order_id, q.paym
 from clawback.refund_requests q
 left join clawback.payments p on p.payment_id = q.payment_id;
 comment on view clawback_v1.refund_requests is
-    'One row per refund requested through request_refund or request_payment_refund, and what became of it.';
+    'One row per refund requested through request_refund or request_payment_refund, with its state and the refund at Stripe.';
 comment on column clawback_v1.refund_requests.id is 'Returned by request_refund. Also the idempotency key at Stripe, and clawback_request in the refund''s metadata.';
 comment on column clawback_v1.refund_requests.request_key is 'Your key of the request: the same key for the same order or payment is the same request.';
 comment on column clawback_v1.refund_requests.order_id is 'The order it was requested for, else the order of the payment; null while that is unlinked.';

@@ -127,7 +127,7 @@ end
 $$;
 revoke all on function clawback.check_refund(clawback.payments, bigint) from public;
 
--- What becomes of a transfer or fee, by the policy; an error while there is none.
+-- Whether a transfer or fee is returned too, by the policy; an error while there is none.
 create function clawback.refund_policy(payment_id text, share text, applies boolean, policy text, variable text)
 returns boolean
 language plpgsql immutable security definer set search_path = pg_catalog, pg_temp as $$

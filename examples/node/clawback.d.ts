@@ -390,7 +390,7 @@ export interface PaymentPerson {
   name: string | null;
 }
 
-/** One row per refund requested through request_refund or request_payment_refund, and what became of it. */
+/** One row per refund requested through request_refund or request_payment_refund, with its state and the refund at Stripe. */
 export interface RefundRequest {
   /** Returned by request_refund. Also the idempotency key at Stripe, and clawback_request in the refund's metadata. */
   id: string;

@@ -47,7 +47,7 @@ enum Action {
         #[command(flatten)]
         list: Listing,
     },
-    /// List requests for refunds and what became of them, the newest first
+    /// List requests for refunds with their states, the newest first
     Requests {
         /// Only requests in this state
         #[arg(long, value_parser = STATES)]
@@ -210,7 +210,7 @@ async fn said(conn: &mut PgConnection, request: &RefundRequest) -> anyhow::Resul
         }
         None => say!(
             "request {id}: {money} of payment {payment_id} will be refunded by the service\n\
-             `clawback refunds requests --payment {payment_id}` shows what becomes of it"
+             `clawback refunds requests --payment {payment_id}` shows its state"
         ),
     }
     for (dispute_id, amount) in queries::inquiries_left_open(conn, *id).await? {

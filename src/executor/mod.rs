@@ -144,7 +144,7 @@ impl Executor {
         Ok(leased.map(|call| Lease { call, until }))
     }
 
-    /// Makes one call and records what came of it. What cannot be recorded is looked up after the lease.
+    /// Makes one call and records its outcome. What cannot be recorded is looked up after the lease.
     async fn perform(&self, pool: &PgPool, lease: Lease) {
         let performed = match refund_request(&lease.call) {
             Some(id) => self.refund(pool, &lease, id).await,

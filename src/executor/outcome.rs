@@ -1,4 +1,4 @@
-//! What came of a call, and what to do next. Pure: the clock and the database are elsewhere.
+//! The outcome of a call, and what to do next. Pure: the clock and the database are elsewhere.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::store::api_calls::LeasedCall;
 use crate::store::inbox::NewEvent;
 use crate::stripe_api::Error;
 
-/// What came of a call.
+/// The outcome of a call.
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// There is nothing to do any more.

@@ -1,4 +1,4 @@
-//! Records what came of a call: the request, the account, the queue and the ledger in one transaction.
+//! Records the outcome of a call: the request, the account, the queue and the ledger in one transaction.
 
 use std::time::SystemTime;
 

@@ -1,4 +1,4 @@
-//! Calls to Stripe's API: leasing the next one under the rate of its account, and recording what came of it.
+//! Calls to Stripe's API: leasing the next one under the rate of its account, and recording its outcome.
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;

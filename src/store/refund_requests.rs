@@ -1,4 +1,4 @@
-//! Refund requests: what the executor reads and records, and what becomes of one when its refund is seen.
+//! Refund requests: what the executor reads and records, and their states by the refunds that were seen.
 //!
 //! Not here: making a request, which is a function of `clawback_v1`.
 

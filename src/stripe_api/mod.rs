@@ -1,4 +1,4 @@
-//! A thin client of Stripe's API: it makes one call, retries it where that is safe, and says what came of it.
+//! A thin client of Stripe's API: it makes one call, retries it where that is safe, and returns the answer or a typed error.
 //!
 //! [`Client`] is one per process. [`Client::calls`] gives the calls on one account in one mode, within a time limit: one
 //! method per endpoint, each returning an [`Answer`] with the object as text, or [`Pages`] of a list. An [`Error`] is

@@ -1,11 +1,9 @@
 //! Promise: a service that received every event of random activity in the double agrees with the double on all payments.
 
-use std::collections::BTreeMap;
-
-use clawback::dev::double::{Life, Truth};
+use clawback::dev::double::Life;
 use serde_json::{Value, json};
 
-use crate::double_world::{World, said};
+use crate::double_world::{World, expected, said, shown};
 use crate::harness::{TestApp, unix_now};
 
 const DAY: i64 = 86_400;
@@ -27,27 +25,6 @@ async fn events(world: &World, account: Option<&str>) -> Vec<Value> {
     }
 }
 
-/// What the service is to show of a payment.
-fn expected(truth: &Truth) -> Value {
-    let open = [&truth.chargebacks, &truth.inquiries, &truth.warnings, &truth.reviews];
-    json!({
-        "account": truth.account,
-        "paid": truth.captured,
-        "refunded": truth.refunded,
-        "disputed": truth.disputed,
-        "lost": truth.lost,
-        "hold": open.iter().any(|ids| !ids.is_empty()),
-    })
-}
-
-async fn shown(app: &TestApp) -> BTreeMap<String, Value> {
-    let query = "select payment_id, jsonb_build_object('account', account, 'paid', coalesce(amount_paid, 0),
-                     'refunded', amount_refunded, 'disputed', amount_disputed, 'lost', amount_lost, 'hold', hold) as it
-                 from clawback_v1.payments";
-    let rows = app.db.rows(query).await;
-    rows.iter().map(|row| (row["payment_id"].as_str().expect("an id").to_owned(), row["it"].clone())).collect()
-}
-
 async fn check(seed: u64, order: impl Fn(&mut Vec<Value>)) {
     let (world, app) = (World::start().await, TestApp::start().await);
     world.control("clock", json!({ "stop_at": unix_now() - 20 * DAY })).await;
@@ -56,7 +33,7 @@ async fn check(seed: u64, order: impl Fn(&mut Vec<Value>)) {
     let mut bodies = [events(&world, None).await, events(&world, Some("acct_1")).await].concat();
     order(&mut bodies);
     app.see(&bodies.iter().map(Value::to_string).collect::<Vec<_>>()).await;
-    let shown = shown(&app).await;
+    let shown = shown(&app.db).await;
     let truth = world.double.truth();
     assert!(truth.len() > 60, "{} payments", truth.len());
     for (id, truth) in &truth {

@@ -1,5 +1,6 @@
 //! A double of Stripe for each test: a client that calls it as Stripe is called, and a receiver of its webhooks.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,13 +9,13 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use clawback::dev::double::{Double, serve};
+use clawback::dev::double::{Double, Truth, serve};
 use clawback::stripe::signature::{Secret, Secrets, verify};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::harness::{SECRET, client, unix_now};
+use crate::harness::{Database, SECRET, client, unix_now};
 
 /// A running double.
 pub struct World {
@@ -140,6 +141,28 @@ pub async fn said(request: reqwest::RequestBuilder) -> Result<Said, reqwest::Err
     let text = answer.text().await?;
     let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
     Ok(Said { status, headers, body })
+}
+
+/// What the service is to show of a payment.
+pub fn expected(truth: &Truth) -> Value {
+    let open = [&truth.chargebacks, &truth.inquiries, &truth.warnings, &truth.reviews];
+    json!({
+        "account": truth.account,
+        "paid": truth.captured,
+        "refunded": truth.refunded,
+        "disputed": truth.disputed,
+        "lost": truth.lost,
+        "hold": open.iter().any(|ids| !ids.is_empty()),
+    })
+}
+
+/// What it shows, by payment.
+pub async fn shown(db: &Database) -> BTreeMap<String, Value> {
+    let query = "select payment_id, jsonb_build_object('account', account, 'paid', coalesce(amount_paid, 0),
+                     'refunded', amount_refunded, 'disputed', amount_disputed, 'lost', amount_lost, 'hold', hold) as it
+                 from clawback_v1.payments";
+    let rows = db.rows(query).await;
+    rows.iter().map(|row| (row["payment_id"].as_str().expect("an id").to_owned(), row["it"].clone())).collect()
 }
 
 /// A receiver of webhooks that verifies signatures and answers as it is told.

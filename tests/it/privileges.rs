@@ -94,7 +94,7 @@ const WORK: [&str; 11] = [
     "dismiss_warning",
 ];
 
-/// Including the view that shows what became of a request.
+/// Including the view that shows the state of a request.
 const REFUND: [&str; 4] = ["request_refund", "request_payment_refund", "cancel_refund_request", "refund_requests"];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! Promise: a refund that a service requests in SQL is made once at Stripe, and its row says what became of it.
+//! Promise: a refund that a service requests in SQL is made once at Stripe, and its row shows its state.
 
 use serde_json::json;
 

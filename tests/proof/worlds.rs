@@ -1,16 +1,15 @@
 //! The proof of catching up: whatever mixture of webhooks, losses, refunds of our own, killed processes and `clawback sync`
 //! a random world of the double sees, the service ends with the double's truth.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use clawback::dev::double::Truth;
 use proptest::prelude::Rng;
 use proptest::test_runner::TestRng;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
 use crate::binary::{self, Serving};
-use crate::double_world::World;
+use crate::double_world::{World, expected, shown};
 use crate::harness::{Database, until};
 use crate::memory::{number, rng};
 use crate::refunds::{EXPECTED, below, environment, finish, register};
@@ -131,25 +130,4 @@ async fn compare(db: &Database, world: &World, seed: u64) -> (usize, usize) {
                  where metadata ? 'clawback_request' group by 1 having count(*) > 1) twice";
     assert_eq!(db.value(twice).await, 0, "seed {seed}");
     (truth.len(), requests.len())
-}
-
-/// What the service is to show of a payment.
-fn expected(truth: &Truth) -> Value {
-    let open = [&truth.chargebacks, &truth.inquiries, &truth.warnings, &truth.reviews];
-    json!({
-        "account": truth.account,
-        "paid": truth.captured,
-        "refunded": truth.refunded,
-        "disputed": truth.disputed,
-        "lost": truth.lost,
-        "hold": open.iter().any(|ids| !ids.is_empty()),
-    })
-}
-
-async fn shown(db: &Database) -> BTreeMap<String, Value> {
-    let query = "select payment_id, jsonb_build_object('account', account, 'paid', coalesce(amount_paid, 0),
-                     'refunded', amount_refunded, 'disputed', amount_disputed, 'lost', amount_lost, 'hold', hold) as it
-                 from clawback_v1.payments";
-    let rows = db.rows(query).await;
-    rows.iter().map(|row| (row["payment_id"].as_str().expect("an id").to_owned(), row["it"].clone())).collect()
 }

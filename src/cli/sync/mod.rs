@@ -62,7 +62,7 @@ enum ModeArg {
     Test,
 }
 
-/// What came of one pass.
+/// The outcome of one pass.
 #[derive(Debug, Serialize)]
 pub(super) struct Outcome {
     account: Option<String>,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Page;
 
-/// A requested refund, and what became of it.
+/// A requested refund and its state.
 #[derive(Clone, Debug, Serialize)]
 pub struct RefundRequest {
     /// Its id, which is the idempotency key at Stripe.
