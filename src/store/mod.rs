@@ -19,6 +19,7 @@ pub mod queries;
 pub mod rebuilds;
 pub mod refund_requests;
 pub mod replays;
+pub mod responses;
 pub mod settings;
 pub mod sqlstate;
 pub mod syncs;
