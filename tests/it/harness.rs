@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
+use clawback::desk::Policy;
 use clawback::app::migrate::for_stories;
 use clawback::app::{Acting, Service};
 use clawback::dev::local_postgres::{Durability, LocalPostgres, Options};
@@ -224,6 +225,8 @@ impl TestApp {
     /// A service with other settings, or on a prepared database.
     pub async fn start_on(db: Database, change: impl FnOnce(&mut Service)) -> Self {
         let mut service = Service {
+            desk: Policy::default(),
+            desk_poll: Duration::from_millis(50),
             acting: Acting::with(stripe_settings("", "https://api.stripe.com")).expect("a client"),
             database: options(&db.url),
             secrets: Secrets::parse(SECRET).expect("a secret"),
