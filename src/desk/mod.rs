@@ -74,7 +74,11 @@ impl Desk {
             // One dispute that cannot be worked on must not hold up the others.
             if let Err(error) = self.perform(&mut conn, &task).await {
                 let (kind, dispute_id) = (task.kind, &task.dispute_id);
-                tracing::warn!(dispute.id = dispute_id, "dispute {dispute_id}: {kind:?} failed: {}", error_chain(&error));
+                tracing::warn!(
+                    dispute.id = dispute_id,
+                    "dispute {dispute_id}: {kind:?} failed: {}",
+                    error_chain(&error)
+                );
                 if matches!(error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) {
                     return Err(error);
                 }
@@ -107,7 +111,9 @@ impl Desk {
 fn said(kind: Kind) -> &'static str {
     match kind {
         Kind::Submit => "its complete draft is submitted, since the deadline is near",
-        Kind::Announce => "it will be accepted in 24 hours, by CLAWBACK_AUTO_ACCEPT_BELOW, unless somebody changes its draft",
+        Kind::Announce => {
+            "it will be accepted in 24 hours, by CLAWBACK_AUTO_ACCEPT_BELOW, unless somebody changes its draft"
+        }
         Kind::Accept => "it is accepted, by CLAWBACK_AUTO_ACCEPT_BELOW",
         Kind::LetRespond => "nobody submitted evidence, so Stripe may respond by itself again",
         Kind::Count | Kind::Stage | Kind::Draft => "done",

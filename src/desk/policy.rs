@@ -75,9 +75,19 @@ mod tests {
     fn a_limit_is_a_reason_and_an_amount_with_its_currency() {
         let limit = Limit { reason: "product_not_received".to_owned(), below: 1000, currency: "eur".to_owned() };
         assert_eq!(Limit::parse(" product_not_received=1000eur"), Ok(limit));
-        for text in ["", "duplicate", "duplicate=", "duplicate=10", "duplicate=eur", "duplicate=0eur", "=10eur",
-            "duplicate=10EUR", "duplicate=10.00eur", "duplicate=-10eur", "Duplicate=10eur"]
-        {
+        for text in [
+            "",
+            "duplicate",
+            "duplicate=",
+            "duplicate=10",
+            "duplicate=eur",
+            "duplicate=0eur",
+            "=10eur",
+            "duplicate=10EUR",
+            "duplicate=10.00eur",
+            "duplicate=-10eur",
+            "Duplicate=10eur",
+        ] {
             assert!(Limit::parse(text).is_err(), "{text}");
         }
     }

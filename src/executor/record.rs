@@ -198,7 +198,12 @@ async fn record_refund(tx: &mut PgConnection, call: &LeasedCall, made: &Made) ->
     Ok(())
 }
 
-pub(super) async fn finish(tx: &mut PgConnection, call: &LeasedCall, state: &str, error: Option<&Error>) -> sqlx::Result<bool> {
+pub(super) async fn finish(
+    tx: &mut PgConnection,
+    call: &LeasedCall,
+    state: &str,
+    error: Option<&Error>,
+) -> sqlx::Result<bool> {
     let details = error.and_then(Error::details);
     let code = details.and_then(|details| details.code.as_deref());
     let request_id = details.and_then(|details| details.request_id.as_deref());

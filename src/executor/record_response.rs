@@ -100,13 +100,24 @@ fn log_end(response: &Response, end: &Responded, request_id: Option<&str>) {
     let Response { dispute_id, phase, version, .. } = response;
     match end {
         Responded::Staged { .. } => {
-            tracing::info!(dispute.id = dispute_id, stripe.request_id = request_id, "dispute {dispute_id}: version {version} of the response in the phase {phase} is staged");
+            tracing::info!(
+                dispute.id = dispute_id,
+                stripe.request_id = request_id,
+                "dispute {dispute_id}: version {version} of the response in the phase {phase} is staged"
+            );
         }
         Responded::Ended(Ended::Submitted) => {
-            tracing::info!(dispute.id = dispute_id, stripe.request_id = request_id, "dispute {dispute_id}: evidence is submitted");
+            tracing::info!(
+                dispute.id = dispute_id,
+                stripe.request_id = request_id,
+                "dispute {dispute_id}: evidence is submitted"
+            );
         }
         Responded::Ended(Ended::SubmittedElsewhere) => {
-            tracing::warn!(dispute.id = dispute_id, "dispute {dispute_id}: evidence was submitted elsewhere, so ours is not");
+            tracing::warn!(
+                dispute.id = dispute_id,
+                "dispute {dispute_id}: evidence was submitted elsewhere, so ours is not"
+            );
         }
         Responded::Ended(Ended::Accepted) => {
             tracing::info!(dispute.id = dispute_id, stripe.request_id = request_id, "dispute {dispute_id} is accepted");

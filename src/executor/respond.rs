@@ -145,7 +145,9 @@ impl Work<'_> {
             Standing::Awaited => return None,
             Standing::Done => Responded::Ended(done),
             Standing::Elsewhere => Responded::Ended(Ended::SubmittedElsewhere),
-            Standing::Over => Responded::Over { reason: format!("not sent: the status of the dispute is {}", seen.status) },
+            Standing::Over => {
+                Responded::Over { reason: format!("not sent: the status of the dispute is {}", seen.status) }
+            }
         };
         Some(self.responded(end, Some(shown)))
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clawback::stripe_api::{
-    Calls, Client, Created, DisputeUpdate, EventFilter, EvidenceFile, IdempotencyKey, Keys, Limits, Mode, Of, Pages, Params, Scope,
-    Settings, Submit, TimeLimit,
+    Calls, Client, Created, DisputeUpdate, EventFilter, EvidenceFile, IdempotencyKey, Keys, Limits, Mode, Of, Pages,
+    Params, Scope, Settings, Submit, TimeLimit,
 };
 use serde_json::{Map, Value};
 

@@ -93,7 +93,11 @@ async fn staged_evidence_and_a_file_are_submitted_and_the_dispute_is_won() {
     let row = shop.responded(&dispute, "submitted").await;
     assert!(row["error"].is_null() && row["submitted_at"].is_string(), "{row}");
     let shown = shop.at_stripe(&dispute).await;
-    assert_eq!((&shown["status"], &shown["evidence_details"]["submission_count"]), (&json!("won"), &json!(1)), "{shown}");
+    assert_eq!(
+        (&shown["status"], &shown["evidence_details"]["submission_count"]),
+        (&json!("won"), &json!(1)),
+        "{shown}"
+    );
     assert_eq!(shown["evidence"]["shipping_carrier"], "DHL");
     assert!(shown["evidence"]["shipping_documentation"].as_str().expect("a file").starts_with("file_"), "{shown}");
     assert!(shown["evidence"]["product_kind"].is_null() && shown["metadata"]["clawback_submission"].is_string());
@@ -112,10 +116,16 @@ async fn a_complete_draft_is_staged_at_stripe_and_a_removed_field_is_unset_there
     shop.stage(&dispute, json!({ "customer_name": "Jane Doe" })).await;
     shop.attach(&dispute, "receipt").await;
     shop.attach(&dispute, "customer_communication").await;
-    shop.app.db.until("select missing = '{}' and problems = '{}' and is_staged from clawback_v1.dispute_responses").await;
+    shop.app
+        .db
+        .until("select missing = '{}' and problems = '{}' and is_staged from clawback_v1.dispute_responses")
+        .await;
     let shown = shop.at_stripe(&dispute).await;
     assert_eq!(shown["evidence"]["access_activity_log"], "2 March: downloaded");
-    assert_eq!((&shown["status"], &shown["evidence_details"]["submission_count"]), (&json!("needs_response"), &json!(0)));
+    assert_eq!(
+        (&shown["status"], &shown["evidence_details"]["submission_count"]),
+        (&json!("needs_response"), &json!(0))
+    );
     shop.stage(&dispute, json!({ "customer_name": null, "shipping_carrier": "none" })).await;
     shop.app.db.until("select is_staged and version = 5 from clawback_v1.dispute_responses").await;
     let shown = shop.at_stripe(&dispute).await;

@@ -8,9 +8,9 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
-use clawback::desk::Policy;
 use clawback::app::migrate::for_stories;
 use clawback::app::{Acting, Service};
+use clawback::desk::Policy;
 use clawback::dev::local_postgres::{Durability, LocalPostgres, Options};
 use clawback::dev::stories::{Cast, Story, StoryEvent, find};
 use clawback::domain::Marks;

@@ -27,6 +27,8 @@ mod double_world;
 mod durability;
 mod endpoint;
 mod evidence;
+mod evidence_crashes;
+mod evidence_limits;
 mod evidence_warnings;
 mod examples;
 mod faults;
