@@ -426,6 +426,44 @@ export interface RefundRequest {
   updated_at: Date;
 }
 
+/** One row per response to a dispute in one phase: what is staged, its files, and what became of it. What was submitted stays as it was sent. Contains personal data: granted by --respond only. */
+export interface DisputeResponse {
+  /** The dispute. */
+  dispute_id: string;
+  /** inquiry, chargeback, appeal or compliance: a dispute that enters another phase takes another response. */
+  phase: string;
+  /** draft, submit_requested, submitted, submitted_elsewhere (by somebody else, such as in the Dashboard), rejected (refused by Stripe, see error: it can be changed and submitted again), accept_requested or accepted. */
+  state: string;
+  /** Text by evidence field, by Stripe's names; and product_kind: physical, digital or service. */
+  fields: unknown;
+  /** Array of {field, name, type, bytes, pages, sha256}. pages is null until they are counted, and when the file cannot be read. */
+  files: unknown | null;
+  /** Evidence fields that the reason calls for and that are not there. */
+  missing: string[];
+  /** Rises with every change. Functions that are given a version refuse to change a draft that has another. */
+  version: string;
+  /** Who changed the draft last. */
+  staged_by: string | null;
+  /** Who requested submission or acceptance; null while nobody did. */
+  submitted_by: string | null;
+  /** What Stripe refused last, with its error code and request ID; null since it succeeded. */
+  error: string | null;
+  /** When it was submitted or the dispute accepted; null before. */
+  submitted_at: Date | null;
+  /** When it last changed. */
+  updated_at: Date;
+  /** What Stripe filled in by itself: text or file ID by evidence field. Sent as well, unless a field of the draft replaces it. */
+  held: unknown;
+  /** What keeps the draft from being submitted, in words. Empty: it can be. */
+  problems: string[];
+  /** Stripe holds this version, not submitted. */
+  is_staged: boolean | null;
+  /** How Stripe would have responded by itself, before that was set to manual; null where Stripe offers no such thing. */
+  former_method: string | null;
+  /** When the dispute is accepted automatically, by the configured policy. Any change of the draft cancels that. */
+  accept_after: Date | null;
+}
+
 /** The payload of a follow-up about a refund. Amounts are in minor units. */
 export interface RefundPayload {
   /** Refunded, in minor units. */
@@ -442,6 +480,26 @@ export interface RefundPayload {
   refund_id: string;
   /** Stripe's status: pending, requires_action, succeeded, failed or canceled; a status Stripe adds later is shown as it is. */
   status: string;
+}
+
+/** The payload of a follow-up about the response to a dispute that Stripe refused. Amounts are in minor units. */
+export interface EvidencePayload {
+  /** Disputed, in minor units. */
+  amount: number;
+  /** Stripe's error code, such as dispute_evidence_page_limit_exceeded; null where Stripe gave none. */
+  code: string | null;
+  /** Lower-case ISO code of the amounts. */
+  currency: string;
+  /** Stripe's ID. */
+  dispute_id: string;
+  /** The deadline for evidence; null when it is not known. */
+  due_by: string | null;
+  /** Why Stripe refused it, with Stripe's request ID. */
+  error: string;
+  /** inquiry, chargeback, appeal, compliance or prevention. An inquiry that becomes a chargeback enters a new phase, and so does an appeal. */
+  phase: string;
+  /** Stripe's reason, such as fraudulent or product_not_received. */
+  reason: string | null;
 }
 
 /** The payload of a follow-up about a dispute. Amounts are in minor units. */
@@ -543,6 +601,7 @@ export interface PayloadOf {
   consider_refund: DisputePayload | WarningPayload;
   decide_fulfilment: DisputePayload | WarningPayload | ReviewPayload;
   hold_fulfilment: DisputePayload | WarningPayload | ReviewPayload;
+  mend_evidence: EvidencePayload;
   notify_refund: RefundPayload | ChargePayload;
   record_dispute_lost: DisputePayload;
   record_dispute_won: DisputePayload;

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use clawback::dev::stories::{self, Amount, Cast};
 use clawback::store;
+use clawback::store::responses::{self, Ended, Refused};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
@@ -50,6 +51,62 @@ async fn refuse(app: &TestApp, key: &str) {
     let conn = &mut app.db.pool.acquire().await.expect("a connection");
     let (error, code) = (format!("POST /v1/refunds: 400 for {key}"), Some("charge_disputed"));
     store::refund_requests::refused(conn, id, &error, code).await.expect("recorded");
+}
+
+/// Responses to disputes: one submitted, one refused, one announced to be accepted, two drafts.
+async fn respond(app: &TestApp) {
+    let status = |n: i64| if n == 4 { "warning_needs_response" } else { "needs_response" };
+    let reason = |n: i64| if n == 4 { "general" } else { "duplicate" };
+    let intended = |n: i64| if n % 2 == 0 { "prefer_smart_disputes" } else { "prefer_manual" };
+    let shown = |n: i64| {
+        json!({ "charge": format!("ch_respond_{n}"), "amount": 1_000 * n, "reason": reason(n),
+        "status": status(n), "intended_submission_method": intended(n),
+        "balance_transactions": [{ "id": format!("txn_{n}"), "created": 1, "amount": -1_000 * n, "fee": 1_500, "currency": "eur" }],
+        "evidence": { "customer_name": format!("Buyer {n}") },
+        "evidence_details": { "due_by": 4_000_000_000_i64 + n, "submission_count": 0, "has_evidence": false, "past_due": false } })
+    };
+    for n in 1..=6 {
+        app.see(&[event(&format!("evt_respond_{n}"), 2, &dispute(&format!("dp_respond_{n}"), shown(n)))]).await;
+        let unfinished = if n == 6 { " of <Date>" } else { "" };
+        let pdf = format!("convert_to('%PDF-1.4 {n}', 'UTF8')");
+        app.db
+            .execute(&format!(
+                "begin; select set_config('clawback.actor', 'person {n}', true);
+                 select clawback_v1.stage_evidence('dp_respond_{n}', '{{\"product_description\": \"kettle {n}{unfinished}\"}}');
+                 select clawback_v1.attach_evidence_file('dp_respond_{n}', 'receipt', '{n}.pdf', null, {pdf}); commit"
+            ))
+            .await;
+    }
+    app.db
+        .until("select not exists (select from clawback.evidence_files where pages is null and unreadable is null)")
+        .await;
+    app.db
+        .execute(
+            "update clawback.evidence_files set pages = 1, unreadable = null where dispute_id <> 'dp_respond_5';
+             select clawback.refresh_response(dispute_id, phase) from clawback.dispute_responses;
+             begin; select set_config('clawback.actor', 'ada', true);
+             select clawback_v1.submit_evidence('dp_respond_1'), clawback_v1.submit_evidence('dp_respond_2'); commit;
+             select clawback_v1.submit_evidence('dp_respond_4'), clawback_v1.accept_dispute('dp_respond_3', 3000);
+             update clawback.dispute_responses set staged_version = version, error = 'why ' || dispute_id,
+                 accept_after = now() + interval '1 day' * version where dispute_id in ('dp_respond_4', 'dp_respond_5')",
+        )
+        .await;
+    let conn = &mut app.db.pool.acquire().await.expect("a connection");
+    for (dispute, phase, outcome) in [
+        ("dp_respond_1", "chargeback", Ok(Ended::Submitted)),
+        ("dp_respond_3", "chargeback", Ok(Ended::Accepted)),
+        ("dp_respond_2", "chargeback", Err(Some("dispute_evidence_page_limit_exceeded"))),
+        ("dp_respond_4", "inquiry", Err(None)),
+    ] {
+        let response = responses::load(conn, dispute, phase).await.expect("read").expect("a response");
+        match outcome {
+            Ok(ended) => drop(responses::ended(conn, &response, ended).await.expect("recorded")),
+            Err(code) => {
+                let error = format!("POST /v1/disputes/{dispute}: 400");
+                responses::refused(conn, &response, Refused::Sending, &error, code).await.expect("recorded");
+            }
+        }
+    }
 }
 
 /// Every story in several accounts, modes and currencies, and what no story tells.
@@ -109,6 +166,7 @@ pub async fn lively() -> TestApp {
     app.db.execute("select clawback_v1.replay_event('evt_late', 'a test')").await;
     app.db.execute("select clawback_v1.link_payment('ch_late', 'contested')").await;
     request_refunds(&app).await;
+    respond(&app).await;
     let person = "select set_config('clawback.actor', 'ada', true), set_config('clawback.via', 'console', true)";
     let work = "select * from clawback_v1.claim_follow_ups('tester', array['notify_refund'], 1000)";
     let claimed = app.db.rows(work).await;
@@ -245,7 +303,7 @@ async fn everything_public_is_documented_and_safe_to_grant() {
             "select table_name || '.' || column_name as name
             from information_schema.columns where table_schema = 'clawback_v1'
               and ((column_name ~ '^amount|^fee$' and data_type <> 'bigint') or (column_name ~ '_at$|_by$'
-                and column_name <> 'requested_by'
+                and column_name not in ('requested_by', 'staged_by', 'submitted_by')
                 and data_type <> 'timestamp with time zone') or data_type = 'USER-DEFINED')"
                 .to_owned(),
         ),

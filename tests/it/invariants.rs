@@ -191,6 +191,31 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("refund_requests_currency", "update clawback.refund_requests set currency = 'EUR'"),
     ("refund_requests_reason", "update clawback.refund_requests set reason = 'expired_uncaptured_charge'"),
     ("refund_requests_state", "update clawback.refund_requests set state = 'done'"),
+    ("settings_product_kind", "update clawback.settings set product_kind = 'event'"),
+    (
+        "dispute_responses_pkey",
+        "insert into clawback.dispute_responses (dispute_id, phase, account, livemode, baseline)
+                               values ('dp_1', 'chargeback', '', false, 0), ('dp_1', 'chargeback', '', false, 0)",
+    ),
+    ("dispute_responses_phase", "update clawback.dispute_responses set phase = 'prevention'"),
+    ("dispute_responses_state", "update clawback.dispute_responses set state = 'sent'"),
+    ("dispute_responses_submitted", "update clawback.dispute_responses set state = 'submitted'"),
+    ("dispute_responses_counts", "update clawback.dispute_responses set baseline = -1"),
+    (
+        "evidence_files_pkey",
+        "insert into clawback.evidence_files (dispute_id, phase, field, name, content_type, bytes, sha256)
+                            select dispute_id, phase, field, name, content_type, bytes, sha256 from clawback.evidence_files",
+    ),
+    (
+        "evidence_files_id",
+        "insert into clawback.evidence_files (id, dispute_id, phase, field, name, content_type, bytes, sha256)
+                          select id, dispute_id, phase, 'receipt', name, content_type, bytes, sha256
+                          from clawback.evidence_files",
+    ),
+    ("evidence_files_response_fkey", "update clawback.evidence_files set dispute_id = 'dp_nowhere'"),
+    ("evidence_files_type", "update clawback.evidence_files set content_type = 'image/gif'"),
+    ("evidence_files_size", "update clawback.evidence_files set bytes = 4500001"),
+    ("evidence_files_counted", "update clawback.evidence_files set pages = 1, unreadable = 'torn'"),
     ("refund_requests_made", "update clawback.refund_requests set state = 'succeeded'"),
 ];
 
@@ -218,6 +243,12 @@ async fn each_constraint_refuses_what_the_domain_forbids() {
         .await;
     app.db.execute("insert into clawback.api_keys (livemode) values (false)").await;
     app.db.execute("select clawback_v1.request_refund('paid', 'a key', 100)").await;
+    app.db
+        .execute(
+            "select clawback_v1.attach_evidence_file(dispute_id, 'customer_signature', 'a.pdf', null, '%PDF-1.4'::bytea)
+             from clawback_v1.disputes where can_respond",
+        )
+        .await;
     for (constraint, statement) in FORBIDDEN {
         let refusal = app.db.refusal(statement).await;
         assert!(refusal.contains(&format!("\"{constraint}\"")), "{constraint}: {refusal}");

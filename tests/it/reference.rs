@@ -23,8 +23,23 @@ struct Shape {
 }
 
 /// The first whose `id` is in a payload is the payload's.
-const SHAPES: [Shape; 7] = [
+const SHAPES: [Shape; 8] = [
     Shape { name: "RefundPayload", about: "a refund", id: "refund_id", view: "refunds", own: &[] },
+    Shape {
+        name: "EvidencePayload",
+        about: "the response to a dispute that Stripe refused",
+        id: "due_by",
+        view: "disputes",
+        own: &[
+            ("due_by", true, "The deadline for evidence; null when it is not known."),
+            ("error", false, "Why Stripe refused it, with Stripe's request ID."),
+            (
+                "code",
+                true,
+                "Stripe's error code, such as dispute_evidence_page_limit_exceeded; null where Stripe gave none.",
+            ),
+        ],
+    },
     Shape { name: "DisputePayload", about: "a dispute", id: "dispute_id", view: "disputes", own: &[] },
     Shape {
         name: "WarningPayload",
@@ -356,6 +371,7 @@ fn script_type(r#type: &str) -> &str {
         "boolean" => "boolean",
         "timestamp with time zone" => "Date",
         "jsonb" => "unknown",
+        "text[]" => "string[]",
         other => panic!("a type that nobody mapped: {other}"),
     }
 }
