@@ -29,6 +29,7 @@ mod endpoint;
 mod evidence;
 mod evidence_crashes;
 mod evidence_limits;
+mod evidence_policy;
 mod evidence_warnings;
 mod examples;
 mod faults;
