@@ -52,6 +52,17 @@ async fn refuse(app: &TestApp, key: &str) {
     store::refund_requests::refused(conn, id, &error, code).await.expect("recorded");
 }
 
+/// Answered disputes of one month, two of them won and two lost.
+async fn decide_disputes(app: &TestApp) {
+    let decided = |(n, status): (i64, &str)| {
+        let about = json!({ "charge": format!("ch_decided_{n}"), "status": status, "reason": "duplicate",
+            "evidence_details": { "submission_count": 1 } });
+        event(&format!("evt_decided_{n}"), n, &dispute(&format!("dp_decided_{n}"), about))
+    };
+    let events: Vec<String> = (1..).zip(["won", "won", "lost", "lost"]).map(decided).collect();
+    app.see(&events).await;
+}
+
 /// Every story in several accounts, modes and currencies, and what no story tells.
 pub async fn lively() -> TestApp {
     let mut db = Database::migrated().await;
@@ -109,6 +120,7 @@ pub async fn lively() -> TestApp {
     app.db.execute("select clawback_v1.replay_event('evt_late', 'a test')").await;
     app.db.execute("select clawback_v1.link_payment('ch_late', 'contested')").await;
     request_refunds(&app).await;
+    decide_disputes(&app).await;
     let person = "select set_config('clawback.actor', 'ada', true), set_config('clawback.via', 'console', true)";
     let work = "select * from clawback_v1.claim_follow_ups('tester', array['notify_refund'], 1000)";
     let claimed = app.db.rows(work).await;
