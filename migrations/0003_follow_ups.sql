@@ -14,7 +14,7 @@ create table clawback.follow_ups (
     livemode     boolean     not null default false,
     payload      jsonb       not null,
     -- It follows from a refusal of Stripe's and not from the state of a payment.
-    from_refusal boolean     not null generated always as (kind = 'resolve_refused_request') stored,
+    from_refusal boolean     not null generated always as (kind in ('resolve_refused_request', 'mend_evidence')) stored,
     state        text        not null default 'ready',
     wanted       boolean     not null default true,
     run_at       timestamptz not null,

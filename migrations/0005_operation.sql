@@ -10,12 +10,15 @@ create table clawback.settings (
     -- What a refund does with the transfer and the application fee of its charge; null: it is refused.
     refund_transfers text,
     refund_fees      text,
+    -- What is sold, where nobody says otherwise: physical, digital or service.
+    product_kind     text,
     -- The database was restored then: nothing is sent for an account until its missed events were listed since.
     restored_at      timestamptz,
     constraint settings_pkey primary key (is_only),
     constraint settings_only check (is_only),
     constraint settings_refund_transfers check (refund_transfers in ('reverse', 'keep')),
-    constraint settings_refund_fees check (refund_fees in ('refund', 'keep'))
+    constraint settings_refund_fees check (refund_fees in ('refund', 'keep')),
+    constraint settings_product_kind check (product_kind in ('physical', 'digital', 'service'))
 );
 
 -- The running processors and the version of their rules: older ones pause while a newer one runs.

@@ -132,11 +132,14 @@ def calls(client):
             "evidence": {
                 "customer_name": "Zoë", "uncategorized_text": "",
                 "appeal": {"card": {"reason_for_filing": "New facts", "supporting_files": ["file_1", "file_2"]}},
+                "enhanced_evidence": {"visa_compelling_evidence_3": {
+                    "prior_undisputed_transactions": [{"charge": "ch_2", "shipping_address": {"city": "Bern"}}]}},
             },
             "submit": False,
         }, key("stage_evidence")),
         "submit_evidence": lambda: v1.disputes.update("du_1", {
-            "evidence": {"receipt": "file_1"}, "submit": True,
+            "evidence": {"receipt": "file_1"}, "metadata": {"clawback_submission": "1"},
+            "intended_submission_method": "manual", "submit": True,
         }, {**CONNECTED, **key("submit_evidence")}),
         "close_dispute": lambda: v1.disputes.close("du_1", options=key("close_dispute")),
         "upload_evidence": lambda: v1.files.create(

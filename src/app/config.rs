@@ -15,6 +15,7 @@ use clap::{Args, ValueEnum};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
+use crate::desk::Limit;
 use crate::domain::Marks;
 use crate::stripe::signature::Secrets;
 
@@ -115,6 +116,17 @@ pub struct Serve {
     /// How long before the deadline for evidence reminders are enqueued
     #[arg(long, env = "CLAWBACK_EVIDENCE_MARKS", default_value = "7d,72h,24h", value_parser = evidence_marks)]
     pub evidence_marks: Marks,
+    /// Submit a complete draft this long before the deadline for evidence, such as 12h [default: never]
+    #[arg(long, env = "CLAWBACK_AUTO_SUBMIT", value_name = "DURATION", value_parser = auto_submit)]
+    pub auto_submit: Option<Duration>,
+    /// Accept chargebacks of these reasons below these amounts, in minor units of the settlement currency, such as
+    /// duplicate=1000eur,general=500eur; announced a day before, and cancelled by any change of the draft
+    #[arg(long, env = "CLAWBACK_AUTO_ACCEPT_BELOW", value_name = "LIMITS", value_delimiter = ',', value_parser = Limit::parse)]
+    pub auto_accept_below: Vec<Limit>,
+    /// Begin a draft when a dispute arrives, filled in with what is known
+    #[arg(long, env = "CLAWBACK_AUTO_DRAFT", default_value_t = false, action = clap::ArgAction::Set,
+          num_args = 0..=1, default_missing_value = "true")]
+    pub auto_draft: bool,
     /// Maximum age of a signature, and how far in the future it may be
     #[arg(long, env = "CLAWBACK_TOLERANCE", default_value = "300s", value_parser = tolerance)]
     pub tolerance: Duration,
@@ -207,6 +219,14 @@ pub(crate) fn evidence_marks(text: &str) -> Result<Marks, String> {
             Ok(Marks::new(marks))
         }
         _ => Err("expected different durations between a minute and a year, such as 7d,72h,24h".to_owned()),
+    }
+}
+
+fn auto_submit(text: &str) -> Result<Duration, String> {
+    match text.parse::<humantime::Duration>() {
+        Ok(before) if (3_600..=14 * 86_400).contains(&before.as_secs()) => Ok(before.into()),
+        Ok(_) => Err("it must be between 1h and 14d".to_owned()),
+        Err(_) => Err("expected a duration such as 12h".to_owned()),
     }
 }
 

@@ -17,6 +17,7 @@ use super::acting::Acting;
 use super::config::{self, Misconfigured};
 use super::{metrics, startup};
 use crate::apply::{self, Rules};
+use crate::desk::{self, Desk};
 use crate::domain::Marks;
 use crate::http::body_memory::BodyMemory;
 use crate::http::{self, App, admin, server};
@@ -28,6 +29,8 @@ use crate::sync::Sync;
 
 /// Memory for all request bodies, in bytes.
 const BODY_MEMORY: usize = 64 << 20;
+/// How often the desk looks for something to do.
+const DESK_POLL: Duration = Duration::from_secs(2);
 /// Time limit of the drain after SIGTERM: orchestrators allow 10 s or more before SIGKILL.
 const DRAIN: Duration = Duration::from_millis(9_500);
 
@@ -52,6 +55,10 @@ pub struct Service {
     pub migrate: bool,
     /// How it acts on Stripe.
     pub acting: Acting,
+    /// What it does about disputes by itself.
+    pub desk: desk::Policy,
+    /// How often it looks for something to do about disputes.
+    pub desk_poll: Duration,
 }
 
 impl Service {
@@ -72,6 +79,12 @@ impl Service {
             marks: args.evidence_marks.clone(),
             migrate: args.migrate,
             acting,
+            desk: desk::Policy {
+                draft: args.auto_draft,
+                submit: args.auto_submit,
+                accept: args.auto_accept_below.clone(),
+            },
+            desk_poll: DESK_POLL,
         })
     }
 
@@ -156,7 +169,8 @@ impl Service {
         };
         if let Some(prepared) = stop.run_until_cancelled(startup::prepare(&self.database, plan)).await {
             prepared?;
-            tokio::join!(self.process(woken, stop.clone()), self.execute(stop.clone()), self.catch_up(stop));
+            let (processing, acting) = (self.process(woken, stop.clone()), self.execute(stop.clone()));
+            tokio::join!(processing, acting, self.catch_up(stop.clone()), self.work_on_disputes(stop));
         }
         Ok("processing")
     }
@@ -174,6 +188,11 @@ impl Service {
         if let Some(executor) = self.acting.executor(&self.database, self.rules()) {
             executor.run(stop).await;
         }
+    }
+
+    async fn work_on_disputes(&self, stop: CancellationToken) {
+        let (database, policy) = (self.database.clone(), self.desk.clone());
+        Desk { database, policy, poll: self.desk_poll }.run(stop).await;
     }
 
     async fn catch_up(&self, stop: CancellationToken) {

@@ -10,7 +10,7 @@ use crate::domain::{Derived, Facts};
 use crate::store::follow_ups::Added;
 use crate::store::orders::HistoryRow;
 use crate::store::payments::{Owner, PaymentRow};
-use crate::store::{follow_ups, objects, orders, payments, rebuilds, refund_requests};
+use crate::store::{follow_ups, objects, orders, payments, rebuilds, refund_requests, responses};
 
 /// Writes what differs from what is stored: what others point to before they do, and away when none does any more.
 /// Returns the follow-ups that were added.
@@ -44,6 +44,12 @@ pub(super) async fn save(
     Ok(added)
 }
 
+async fn save_disputes(tx: &mut PgConnection, touched: &[&str], derived: &[&Derived]) -> sqlx::Result<()> {
+    let disputes = all(derived, |derived| &derived.disputes);
+    objects::save_disputes(tx, touched, &disputes).await?;
+    if disputes.is_empty() { Ok(()) } else { responses::settle(tx, touched).await }
+}
+
 async fn save_payments(tx: &mut PgConnection, set: &WorkingSet, rules: i32) -> sqlx::Result<()> {
     let touched: Vec<&str> = set.touched().collect();
     let rows: Vec<PaymentRow> =
@@ -54,7 +60,7 @@ async fn save_payments(tx: &mut PgConnection, set: &WorkingSet, rules: i32) -> s
     let derived: Vec<&Derived> = set.payments().map(|(_, derived)| derived).collect();
     objects::save_refunds(tx, &touched, &all(&derived, |derived| &derived.refunds)).await?;
     refund_requests::settle(tx, &touched).await?;
-    objects::save_disputes(tx, &touched, &all(&derived, |derived| &derived.disputes)).await?;
+    save_disputes(tx, &touched, &derived).await?;
     objects::save_warnings(tx, &touched, &all(&derived, |derived| &derived.warnings)).await?;
     objects::save_reviews(tx, &touched, &all(&derived, |derived| &derived.reviews)).await
 }

@@ -91,7 +91,7 @@ pub(super) fn is_about_payment(kind: &str) -> bool {
 }
 
 /// Kinds that follow from a refusal of Stripe's and not from the state of a payment; see `follow_ups.from_refusal`.
-pub const REFUSALS: [&str; 1] = ["resolve_refused_request"];
+pub const REFUSALS: [&str; 2] = ["resolve_refused_request", "mend_evidence"];
 
 /// Every kind of follow-up: those that can be desired in the order of the rules, then those of refusals.
 #[must_use]

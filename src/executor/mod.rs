@@ -9,7 +9,10 @@
 mod outcome;
 mod read;
 mod record;
+mod record_response;
 mod refund;
+mod respond;
+mod standing;
 
 use std::time::Duration;
 
@@ -30,9 +33,9 @@ use outcome::Outcome;
 
 /// Calls under way at the same time in this process, over all accounts.
 const MOST: usize = 8;
-/// The kinds of calls that make two requests: a refund is looked up before it is created, a charge is read with its
-/// refunds.
-const OF_TWO: [&str; 2] = ["refund", "read_refunds_of_charge"];
+/// The kinds of calls that make two requests: a refund is looked up before it is created, a dispute before its evidence is
+/// submitted, a charge is read with its refunds. (Files are uploaded to another host, with limits of its own.)
+const OF_TWO: [&str; 5] = ["refund", "stage", "submit", "accept", "read_refunds_of_charge"];
 /// Time kept of a lease for recording the answer.
 const MARGIN: Duration = Duration::from_secs(15);
 
@@ -146,12 +149,12 @@ impl Executor {
 
     /// Makes one call and records its outcome. What cannot be recorded is looked up after the lease.
     async fn perform(&self, pool: &PgPool, lease: Lease) {
-        let performed = match refund_request(&lease.call) {
-            Some(id) => self.refund(pool, &lease, id).await,
-            None => match lease.call.kind.parse() {
-                Ok(kind) => self.read(pool, &lease, kind).await,
-                Err(()) => Ok(Outcome::not_ours(&lease.call)),
-            },
+        let kind = lease.call.kind.as_str();
+        let performed = match (refund_request(&lease.call), kind.parse(), kind.parse()) {
+            (Some(id), _, _) => self.refund(pool, &lease, id).await,
+            (None, Ok(errand), _) => self.respond(pool, &lease, errand).await,
+            (None, Err(strum::ParseError::VariantNotFound), Ok(kind)) => self.read(pool, &lease, kind).await,
+            (None, Err(strum::ParseError::VariantNotFound), Err(())) => Ok(Outcome::not_ours(&lease.call)),
         };
         let recorded = match performed {
             Ok(outcome) => self.record(pool, &lease.call, outcome).await,

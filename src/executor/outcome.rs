@@ -9,7 +9,8 @@ use super::Pace;
 use crate::backoff;
 use crate::store::api_calls::LeasedCall;
 use crate::store::inbox::NewEvent;
-use crate::stripe_api::Error;
+use crate::store::responses::{Ended, Response};
+use crate::stripe_api::{Answer, Error};
 
 /// The outcome of a call.
 #[derive(Debug)]
@@ -26,8 +27,46 @@ pub(super) enum Outcome {
     Failed { error: Error, step: Step },
     /// A person cancelled it while its outcome was unknown, and Stripe knows no such refund.
     Cancelled,
+    /// What was asked about a response to a dispute has an answer.
+    Responded {
+        response: Response,
+        end: Responded,
+        /// The dispute as Stripe showed it.
+        shown: Option<Shown>,
+        /// How Stripe would have responded by itself, where it was told not to.
+        made_manual: Option<String>,
+    },
+    /// What was asked about a response has none, for this reason.
+    NotResponded { response: Response, errand: Errand, error: Error, step: Step },
     /// A call that this release does not know: a newer one does.
     Unknown { kind: String },
+}
+
+/// What is asked of Stripe about a response. Its text is the `kind` of a row of `api_calls`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString)]
+#[strum(serialize_all = "snake_case")]
+pub(super) enum Errand {
+    /// Stage the draft.
+    Stage,
+    /// Submit the evidence.
+    Submit,
+    /// Accept the dispute.
+    Accept,
+    /// Say who responds at the deadline: we, or Stripe by itself.
+    Intend,
+}
+
+/// How a call about a response ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Responded {
+    /// Stripe holds these fields, not submitted. `all`: the whole draft.
+    Staged { fields: Vec<String>, all: bool },
+    /// The response ended.
+    Ended(Ended),
+    /// Stripe knows who responds at the deadline.
+    Intended,
+    /// It was not sent and cannot be, for this reason.
+    Over { reason: String },
 }
 
 /// What failed.
@@ -41,17 +80,32 @@ pub(super) enum Step {
     Create,
     /// Reading an object.
     Read,
+    /// Something that can be done twice without harm: staging, uploading.
+    Repeatable,
+}
+
+/// An object as Stripe showed it.
+#[derive(Clone, Debug)]
+pub(super) struct Shown {
+    /// The object, as received.
+    pub json: Box<RawValue>,
+    pub date: Option<OffsetDateTime>,
+    pub took: Duration,
+    pub request_id: Option<String>,
+}
+
+impl From<Answer> for Shown {
+    fn from(answer: Answer) -> Self {
+        let (date, took, request_id) = (answer.date, answer.took, answer.request_id.clone());
+        Self { json: answer.into_json(), date, took, request_id }
+    }
 }
 
 /// A refund as Stripe showed it.
 #[derive(Debug)]
 pub(super) struct Made {
-    /// The object, as received.
-    pub json: Box<RawValue>,
+    pub shown: Shown,
     pub refund: Refund,
-    pub date: Option<OffsetDateTime>,
-    pub took: Duration,
-    pub request_id: Option<String>,
     pub origin: Origin,
 }
 
@@ -102,6 +156,7 @@ pub(super) fn next(error: &Error, step: Step, attempts: i32, pace: &Pace) -> Nex
     let wait = |longest| backoff::between(pace.shortest_wait, longest, attempts);
     match (error, step) {
         (Error::Retry { after, .. }, _) => Next::Again(wait(pace.longest_wait).max(after.unwrap_or_default())),
+        (Error::Unknown(_), Step::Repeatable) => Next::Again(wait(pace.longest_wait)),
         // An answer that is no refund is of a call that was made.
         (Error::Unknown(_), _) | (Error::Malformed { .. }, Step::Create) => Next::LookUp(wait(pace.longest_doubt)),
         // A look-up that is refused says nothing about a refund that may exist.

@@ -1,12 +1,11 @@
 //! One read: an object, or a list of objects, that the facts called for or a thin event named.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use serde_json::value::RawValue;
 use sqlx::PgPool;
 use time::OffsetDateTime;
 
-use super::outcome::{Outcome, Step};
+use super::outcome::{Outcome, Shown, Step};
 use super::record::entry;
 use super::{Executor, Lease};
 use crate::apply;
@@ -19,13 +18,6 @@ use crate::stripe_api::{Answer, Calls, Error, Of, Pages, Scope};
 
 /// What a charge is fetched with: how much of it moved tells what its capture released.
 const WITH_CHARGE: &[&str] = &["balance_transaction"];
-
-/// An object as Stripe answered with it.
-struct Shown {
-    json: Box<RawValue>,
-    date: Option<OffsetDateTime>,
-    took: Duration,
-}
 
 impl Executor {
     /// Reads, unless it is of no use any more.
@@ -84,16 +76,14 @@ async fn fetch(calls: &Calls, kind: ReadKind, object: &str, thin: Option<&Thin>)
 }
 
 fn one(answer: Result<Answer, Error>) -> Result<Vec<Shown>, Error> {
-    let answer = answer?;
-    let (date, took) = (answer.date, answer.took);
-    Ok(vec![Shown { json: answer.into_json(), date, took }])
+    Ok(vec![Shown::from(answer?)])
 }
 
 async fn all(mut pages: Pages) -> Result<Vec<Shown>, Error> {
     let mut shown = Vec::new();
     while let Some(page) = pages.next().await? {
-        let (date, took) = (page.date, page.took);
-        shown.extend(page.items.into_iter().map(|json| Shown { json, date, took }));
+        let (date, took, request_id) = (page.date, page.took, page.request_id);
+        shown.extend(page.items.into_iter().map(|json| Shown { json, date, took, request_id: request_id.clone() }));
     }
     Ok(shown)
 }

@@ -6,7 +6,7 @@ use sqlx::{Acquire, PgConnection, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::outcome::{Made, Next, Origin, Outcome, Step, next};
+use super::outcome::{Made, Next, Origin, Outcome, Shown, Step, next};
 use super::{Executor, refund_request};
 use crate::apply;
 use crate::store::api_calls::{self, LeasedCall};
@@ -36,7 +36,7 @@ impl Executor {
             Outcome::Refunded(made) => {
                 account_answers(&mut tx, call).await?;
                 record_refund(&mut tx, call, &made).await?;
-                enter(&mut tx, call, &made).await?;
+                enter(&mut tx, call, &made.shown).await?;
             }
             Outcome::Read(events) => {
                 account_answers(&mut tx, call).await?;
@@ -55,6 +55,12 @@ impl Executor {
                 }
             }
             Outcome::Failed { error, step } => self.record_failure(&mut tx, call, &error, step).await?,
+            Outcome::Responded { response, end, shown, made_manual } => {
+                self.record_response(&mut tx, call, &response, &end, shown.as_ref(), made_manual.as_deref()).await?;
+            }
+            Outcome::NotResponded { response, errand, error, step } => {
+                self.record_no_response(&mut tx, call, &response, errand, &error, step).await?;
+            }
         }
         tx.commit().await
     }
@@ -92,7 +98,7 @@ impl Executor {
     }
 
     /// Ends the call, or puts it back for later. Returns whether the lease was still held.
-    async fn end_or_put_back(
+    pub(super) async fn end_or_put_back(
         &self,
         tx: &mut PgConnection,
         call: &LeasedCall,
@@ -144,7 +150,7 @@ async fn record_reason(tx: &mut PgConnection, id: Uuid, next: Next, error: &Erro
     }
 }
 
-async fn account_answers(tx: &mut PgConnection, call: &LeasedCall) -> sqlx::Result<()> {
+pub(super) async fn account_answers(tx: &mut PgConnection, call: &LeasedCall) -> sqlx::Result<()> {
     if let Some(problem) = api_calls::account_answers(tx, &call.account, call.livemode).await? {
         tracing::info!("Stripe accepts calls again, after: {problem}");
     }
@@ -152,14 +158,14 @@ async fn account_answers(tx: &mut PgConnection, call: &LeasedCall) -> sqlx::Resu
 }
 
 /// Enters the object in the ledger.
-async fn enter(tx: &mut PgConnection, call: &LeasedCall, made: &Made) -> sqlx::Result<()> {
+pub(super) async fn enter(tx: &mut PgConnection, call: &LeasedCall, shown: &Shown) -> sqlx::Result<()> {
     let now = OffsetDateTime::from(SystemTime::now()).unix_timestamp();
     let fetched = Fetched {
         account: Some(call.account.as_str()).filter(|account| !account.is_empty()),
         livemode: call.livemode,
-        at: answered_at(made.date, made.took, now),
+        at: answered_at(shown.date, shown.took, now),
         thin_type: None,
-        object: &made.json,
+        object: &shown.json,
     };
     inbox::record(tx, &[entry(&fetched)]).await.map(drop)
 }
@@ -175,7 +181,7 @@ async fn record_refund(tx: &mut PgConnection, call: &LeasedCall, made: &Made) ->
     let Some(id) = refund_request(call) else { return Ok(()) };
     let refund = &made.refund;
     let status = refund.status.as_deref().unwrap_or("succeeded");
-    api_calls::finish(tx, call, "done", None, None, made.request_id.as_deref()).await?;
+    api_calls::finish(tx, call, "done", None, None, made.shown.request_id.as_deref()).await?;
     refund_requests::made(tx, id, &refund.id, status, refund.amount, refund.failure_reason.as_deref()).await?;
     let how = match made.origin {
         Origin::Created => "created",
@@ -185,14 +191,19 @@ async fn record_refund(tx: &mut PgConnection, call: &LeasedCall, made: &Made) ->
     tracing::info!(
         refund.request = %id,
         refund.id = refund.id,
-        stripe.request_id = made.request_id,
+        stripe.request_id = made.shown.request_id,
         "refund request {id}: refund {} {how}, {status}",
         refund.id
     );
     Ok(())
 }
 
-async fn finish(tx: &mut PgConnection, call: &LeasedCall, state: &str, error: Option<&Error>) -> sqlx::Result<bool> {
+pub(super) async fn finish(
+    tx: &mut PgConnection,
+    call: &LeasedCall,
+    state: &str,
+    error: Option<&Error>,
+) -> sqlx::Result<bool> {
     let details = error.and_then(Error::details);
     let code = details.and_then(|details| details.code.as_deref());
     let request_id = details.and_then(|details| details.request_id.as_deref());
@@ -200,7 +211,7 @@ async fn finish(tx: &mut PgConnection, call: &LeasedCall, state: &str, error: Op
     api_calls::finish(tx, call, state, text.as_deref(), code, request_id).await
 }
 
-fn count(call: &LeasedCall, error: &Error) {
+pub(super) fn count(call: &LeasedCall, error: &Error) {
     let outcome = match error {
         Error::Retry { .. } => "retry",
         Error::Unknown(_) => "unknown",
@@ -211,7 +222,7 @@ fn count(call: &LeasedCall, error: &Error) {
     metrics::counter!(telemetry::API_CALLS, "kind" => call.kind.clone(), "outcome" => outcome).increment(1);
 }
 
-fn log(call: &LeasedCall, next: Next, error: &Error) {
+pub(super) fn log(call: &LeasedCall, next: Next, error: &Error) {
     let LeasedCall { kind, subject, attempts, .. } = call;
     match next {
         Next::GiveUp => tracing::warn!("Stripe refuses the call {kind} {subject}: {error}"),

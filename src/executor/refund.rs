@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::outcome::{Made, Origin, Outcome, Refund, Step};
+use super::outcome::{Made, Origin, Outcome, Refund, Shown, Step};
 use super::{Executor, Lease};
 use crate::store::refund_requests::{self, RefundRequest};
 use crate::stripe_api::{Answer, Calls, Error, IdempotencyKey, Of, Params};
@@ -51,8 +51,8 @@ async fn look_up(calls: &Calls, request: &RefundRequest) -> Result<Option<Made>,
     while let Some(page) = pages.next().await? {
         let ours = page.items.into_iter().find_map(|json| ours(request, json));
         if let Some((json, refund)) = ours {
-            let (date, took, request_id) = (page.date, page.took, page.request_id);
-            return Ok(Some(Made { json, refund, date, took, request_id, origin: Origin::Found }));
+            let shown = Shown { json, date: page.date, took: page.took, request_id: page.request_id };
+            return Ok(Some(Made { shown, refund, origin: Origin::Found }));
         }
     }
     Ok(None)
@@ -96,6 +96,5 @@ fn params(request: &RefundRequest) -> Params {
 fn made(answer: Answer) -> Result<Made, Error> {
     let refund = serde_json::from_str(answer.json())
         .map_err(|_| Error::Malformed { call: "POST /v1/refunds".to_owned(), problem: "the answer is not a refund" })?;
-    let (date, took, request_id) = (answer.date, answer.took, answer.request_id.clone());
-    Ok(Made { json: answer.into_json(), refund, date, took, request_id, origin: Origin::Created })
+    Ok(Made { shown: Shown::from(answer), refund, origin: Origin::Created })
 }

@@ -52,7 +52,7 @@ pub async fn reap(conn: &mut PgConnection) -> sqlx::Result<()> {
 }
 
 /// Leases the next call that is due in one of these modes, for `lease` seconds, and takes as many tokens of its account's
-/// rate as it makes requests: two for the kinds `of_two`, one for others. A call that sends something (`refund`) goes
+/// rate as it makes requests: two for the kinds `of_two`, one for others. A call that sends something (no `read_`) goes
 /// first, and waits while its account has not caught up since a restore. Skips accounts that pause, have no token or
 /// enough calls under way.
 pub async fn lease(
@@ -72,11 +72,11 @@ pub async fn lease(
                  from clawback.api_calls c
                  where c.account = a.account and c.livemode = a.livemode
                      and c.state = 'ready' and c.run_at <= now()
-                     and (c.kind <> 'refund' or not exists (
+                     and (starts_with(c.kind, 'read_') or not exists (
                          select from clawback.settings s
                          where s.restored_at is not null and a.caught_up_at > s.restored_at is not true))
                  -- Reads may be very many: what people wait for goes first.
-                 order by c.kind <> 'refund', c.run_at, c.id
+                 order by starts_with(c.kind, 'read_'), c.run_at, c.id
                  limit 1
                  for update skip locked
              ) c

@@ -3,6 +3,7 @@
 
 pub mod api_calls;
 pub mod consistency;
+pub mod desk;
 pub mod feed;
 pub mod follow_ups;
 pub mod gauges;
@@ -19,6 +20,7 @@ pub mod queries;
 pub mod rebuilds;
 pub mod refund_requests;
 pub mod replays;
+pub mod responses;
 pub mod settings;
 pub mod sqlstate;
 pub mod syncs;

@@ -21,6 +21,28 @@ pub enum Submit {
     Now,
 }
 
+/// What is changed about a dispute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DisputeUpdate<'a> {
+    /// Fields as Stripe names them, with dots where they nest (`appeal.card.supporting_files[0]`), each with its text or
+    /// file id; an empty text unsets one.
+    pub evidence: &'a [(&'a str, &'a str)],
+    /// Metadata to set.
+    pub metadata: &'a [(&'a str, &'a str)],
+    /// How the response is submitted at the deadline: `manual` keeps Stripe from responding by itself.
+    pub intended_submission_method: Option<&'a str>,
+    /// Whether the evidence is submitted.
+    pub submit: Submit,
+}
+
+impl<'a> DisputeUpdate<'a> {
+    /// Stages these fields, and submits nothing.
+    #[must_use]
+    pub fn staging(evidence: &'a [(&'a str, &'a str)]) -> Self {
+        Self { evidence, metadata: &[], intended_submission_method: None, submit: Submit::Later }
+    }
+}
+
 impl Calls {
     /// A dispute.
     ///
@@ -30,20 +52,22 @@ impl Calls {
         self.send(&Request::get(Path::object(DISPUTES, id, None)?, Params::new())).await
     }
 
-    /// Sets evidence, and submits it if told so. `fields` are as Stripe names them, with dots where they nest
-    /// (`appeal.card.supporting_files[0]`), each with its text or file id; an empty text unsets one.
+    /// Changes a dispute, and submits its evidence if told so.
     ///
     /// # Errors
     /// [`Error`]; after [`Error::Unknown`] it may have been submitted.
     pub async fn update_dispute(
         &self,
         id: &str,
-        fields: &[(&str, &str)],
-        submit: Submit,
+        update: &DisputeUpdate<'_>,
         key: &IdempotencyKey,
     ) -> Result<Answer, Error> {
-        let evidence = fields.iter().fold(Params::new(), |params, (name, value)| params.set(&nested(name), value));
-        let params = evidence.set("submit", submit == Submit::Now);
+        let evidence = update.evidence.iter();
+        let params = evidence.fold(Params::new(), |params, (name, value)| params.set(&nested(name), value));
+        let params = params
+            .fields("metadata", update.metadata.iter().copied())
+            .set_some("intended_submission_method", update.intended_submission_method)
+            .set("submit", update.submit == Submit::Now);
         self.send(&Request::post(Path::object(DISPUTES, id, None)?, params, key)).await
     }
 

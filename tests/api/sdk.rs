@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clawback::stripe_api::{
-    Calls, Client, Created, EventFilter, EvidenceFile, IdempotencyKey, Keys, Limits, Mode, Of, Pages, Params, Scope,
-    Settings, Submit, TimeLimit,
+    Calls, Client, Created, DisputeUpdate, EventFilter, EvidenceFile, IdempotencyKey, Keys, Limits, Mode, Of, Pages,
+    Params, Scope, Settings, Submit, TimeLimit,
 };
 use serde_json::{Map, Value};
 
@@ -110,11 +110,18 @@ async fn disputes(comparison: &mut Comparison, own: &Calls, connected: &Calls) {
         ("appeal.card.reason_for_filing", "New facts"),
         ("appeal.card.supporting_files[0]", "file_1"),
         ("appeal.card.supporting_files[1]", "file_2"),
+        ("enhanced_evidence.visa_compelling_evidence_3.prior_undisputed_transactions[0].charge", "ch_2"),
+        ("enhanced_evidence.visa_compelling_evidence_3.prior_undisputed_transactions[0].shipping_address.city", "Bern"),
     ];
-    own.update_dispute("du_1", &staged, Submit::Later, &key("stage_evidence")).await.expect("a dispute");
+    own.update_dispute("du_1", &DisputeUpdate::staging(&staged), &key("stage_evidence")).await.expect("a dispute");
     comparison.check("stage_evidence");
-    let submitted = [("receipt", "file_1")];
-    connected.update_dispute("du_1", &submitted, Submit::Now, &key("submit_evidence")).await.expect("a dispute");
+    let submitted = DisputeUpdate {
+        evidence: &[("receipt", "file_1")],
+        metadata: &[("clawback_submission", "1")],
+        intended_submission_method: Some("manual"),
+        submit: Submit::Now,
+    };
+    connected.update_dispute("du_1", &submitted, &key("submit_evidence")).await.expect("a dispute");
     comparison.check("submit_evidence");
     own.close_dispute("du_1", &key("close_dispute")).await.expect("a dispute");
     comparison.check("close_dispute");

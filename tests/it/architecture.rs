@@ -5,13 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms and their floors: a room uses its own and lower floors only, and of its own floor only itself.
-const FLOORS: [(&str, u8); 18] = [
+const FLOORS: [(&str, u8); 19] = [
     ("commands", 6),
     ("cli", 5),
     ("dev", 5),
     ("app", 4),
     ("http", 3),
     ("executor", 3),
+    ("desk", 3),
     ("processor", 3),
     ("sync", 3),
     ("intake", 2),

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use clawback::app::migrate::for_stories;
 use clawback::app::{Acting, Service};
+use clawback::desk::Policy;
 use clawback::dev::local_postgres::{Durability, LocalPostgres, Options};
 use clawback::dev::stories::{Cast, Story, StoryEvent, find};
 use clawback::domain::Marks;
@@ -224,6 +225,8 @@ impl TestApp {
     /// A service with other settings, or on a prepared database.
     pub async fn start_on(db: Database, change: impl FnOnce(&mut Service)) -> Self {
         let mut service = Service {
+            desk: Policy::default(),
+            desk_poll: Duration::from_millis(50),
             acting: Acting::with(stripe_settings("", "https://api.stripe.com")).expect("a client"),
             database: options(&db.url),
             secrets: Secrets::parse(SECRET).expect("a secret"),

@@ -10,6 +10,7 @@ use clawback::sync;
 use serde_json::{Value, json};
 
 use crate::double_world::World;
+use crate::evidence::EVIDENCE_ERRORS;
 use crate::harness::{Database, SECRET, TestApp, stripe_settings};
 
 /// Everything happens soon, so that no test waits for a clock.
@@ -64,6 +65,7 @@ impl Shop {
     pub async fn open_with_limits(limits: Limits, change: impl FnOnce(&mut Service)) -> Self {
         let mut db = Database::migrated().await;
         db.expect_errors(REFUSALS);
+        db.expect_errors(EVIDENCE_ERRORS);
         let world = World::start().await;
         let acting = limited(&world, limits);
         let app = TestApp::start_on(db, |service| {

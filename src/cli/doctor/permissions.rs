@@ -8,7 +8,7 @@
 use uuid::Uuid;
 
 use super::{Finding, good, warning, wrong};
-use crate::stripe_api::{Calls, Created, Details, Error, EventFilter, Mode, Page, Pages, Params, Submit};
+use crate::stripe_api::{Calls, Created, Details, DisputeUpdate, Error, EventFilter, Mode, Page, Pages, Params};
 
 const CHECK: &str = "permissions";
 /// After how many failed calls nothing else is tried, since each may take until its time-out.
@@ -210,7 +210,7 @@ async fn make(calls: &Calls, probe: Probe) -> Result<(), Error> {
         Probe::WebhookEndpoints => newest(calls.webhook_endpoints()).await.map(drop),
         Probe::ThinEvent => calls.retrieve_thin_event(NO_EVENT).await.map(drop),
         Probe::CreateRefund => calls.create_refund(Params::new(), &key).await.map(drop),
-        Probe::StageEvidence => calls.update_dispute(NO_DISPUTE, &[], Submit::Later, &key).await.map(drop),
+        Probe::StageEvidence => calls.update_dispute(NO_DISPUTE, &DisputeUpdate::staging(&[]), &key).await.map(drop),
         Probe::UploadFile => calls.upload_nothing(&key).await.map(drop),
     }
 }

@@ -1,0 +1,132 @@
+//! Works on responses to disputes by itself, until it is told to stop: counts the pages of attached files, stages complete
+//! drafts, and does what the merchant's policy says before a deadline.
+//!
+//! Every decision is made again by a function in the database, under its locks: several replicas may run one desk each.
+//!
+//! Not here: calling Stripe ([`crate::executor`]), and staging what people write, which are functions of `clawback_v1`.
+
+mod policy;
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgConnection, PgPool};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::backoff;
+use crate::evidence::pages;
+use crate::store::desk::{self, Kind, Task};
+use crate::store::responses;
+use crate::terminal::error_chain::error_chain;
+pub use policy::{Limit, Policy};
+
+/// How long after its announcement a dispute is accepted.
+const ANNOUNCED: Duration = Duration::from_secs(24 * 3_600);
+/// How many days after a dispute is closed the bytes of its files are kept.
+const KEPT_DAYS: i32 = 30;
+/// How often bytes are looked for that need not be kept.
+const FORGET: Duration = Duration::from_secs(3_600);
+
+/// The desk of one replica.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    /// The database.
+    pub database: PgConnectOptions,
+    /// What it does by itself.
+    pub policy: Policy,
+    /// How often it looks for something to do.
+    pub poll: Duration,
+}
+
+impl Desk {
+    /// Works until `stop` is cancelled. Survives outages of the database.
+    pub async fn run(&self, stop: CancellationToken) {
+        let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(self.database.clone());
+        let (mut failures, mut forget_at) = (0, Instant::now());
+        while !stop.is_cancelled() {
+            let wait = match self.round(&pool, &mut forget_at).await {
+                Ok(()) => {
+                    failures = 0;
+                    self.poll
+                }
+                Err(error) => {
+                    failures += 1;
+                    if failures == 1 {
+                        tracing::warn!("work on disputes waits for the database: {}", error_chain(&error));
+                    }
+                    backoff::delay(failures)
+                }
+            };
+            stop.run_until_cancelled(sleep(wait)).await;
+        }
+        pool.close().await;
+    }
+
+    async fn round(&self, pool: &PgPool, forget_at: &mut Instant) -> sqlx::Result<()> {
+        let mut conn = pool.acquire().await?;
+        if Instant::now() >= *forget_at {
+            desk::forget_bytes(&mut conn, KEPT_DAYS).await?;
+            *forget_at = Instant::now() + FORGET;
+        }
+        for task in desk::due(&mut conn, &self.policy.wanted()).await? {
+            // One dispute that cannot be worked on must not hold up the others.
+            if let Err(error) = self.perform(&mut conn, &task).await {
+                let (kind, dispute_id) = (task.kind, &task.dispute_id);
+                tracing::warn!(
+                    dispute.id = dispute_id,
+                    "dispute {dispute_id}: {kind:?} failed: {}",
+                    error_chain(&error)
+                );
+                if matches!(error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) {
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn perform(&self, conn: &mut PgConnection, task: &Task) -> sqlx::Result<()> {
+        let Task { kind, dispute_id, file, below, currency } = task;
+        let before = self.policy.respond_before().as_secs_f64();
+        let done = match (kind, file, below.zip(currency.as_deref())) {
+            (Kind::Count, Some(file), _) => return count(conn, *file).await,
+            (Kind::Stage, _, _) => return desk::stage(conn, dispute_id).await,
+            (Kind::Submit, _, _) => desk::submit(conn, dispute_id, before).await?,
+            (Kind::Announce, _, Some((below, currency))) => {
+                desk::announce(conn, dispute_id, below, currency, ANNOUNCED.as_secs_f64()).await?
+            }
+            (Kind::Accept, _, Some((below, currency))) => desk::accept(conn, dispute_id, below, currency).await?,
+            (Kind::LetRespond, _, _) => desk::let_respond(conn, dispute_id, before).await?,
+            (Kind::Draft | Kind::Count | Kind::Announce | Kind::Accept, _, _) => false,
+        };
+        if done {
+            tracing::info!(dispute.id = dispute_id, "dispute {dispute_id}: {}", said(*kind));
+        }
+        Ok(())
+    }
+}
+
+fn said(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Submit => "its complete draft is submitted, since the deadline is near",
+        Kind::Announce => {
+            "it will be accepted in 24 hours, by CLAWBACK_AUTO_ACCEPT_BELOW, unless somebody changes its draft"
+        }
+        Kind::Accept => "it is accepted, by CLAWBACK_AUTO_ACCEPT_BELOW",
+        Kind::LetRespond => "nobody submitted evidence, so Stripe may respond by itself again",
+        Kind::Count | Kind::Stage | Kind::Draft => "done",
+    }
+}
+
+/// Counts the pages of a file, on a thread of its own: it may be hostile.
+async fn count(conn: &mut PgConnection, file: Uuid) -> sqlx::Result<()> {
+    let Some(content) = responses::content(conn, file).await? else { return Ok(()) };
+    let counted = tokio::task::spawn_blocking(move || pages::count(&content)).await;
+    match counted {
+        Ok(Ok(pages)) => desk::counted(conn, file, Ok(i32::try_from(pages).unwrap_or(i32::MAX))).await,
+        Ok(Err(error)) => desk::counted(conn, file, Err(&error.to_string())).await,
+        Err(_) => desk::counted(conn, file, Err("cannot be read")).await,
+    }
+}

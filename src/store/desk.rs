@@ -1,0 +1,225 @@
+//! What the desk has to do by itself about responses to disputes: one query that finds it, and the functions that do it.
+//!
+//! Not here: deciding. Each function decides again under its lock.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// Something to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// What.
+    pub kind: Kind,
+    /// The dispute it is about.
+    pub dispute_id: String,
+    /// The file, where it is about one.
+    pub file: Option<Uuid>,
+    /// The limit in minor units below which the policy accepts it, and its currency.
+    pub below: Option<i64>,
+    /// See `below`.
+    pub currency: Option<String>,
+}
+
+/// What there may be to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString)]
+#[strum(serialize_all = "snake_case")]
+pub enum Kind {
+    /// Count the pages of a file.
+    Count,
+    /// Stage a complete draft that no call stages yet.
+    Stage,
+    /// Begin the draft of a dispute that has none.
+    Draft,
+    /// Submit a complete draft.
+    Submit,
+    /// Announce that a dispute will be accepted.
+    Announce,
+    /// Accept a dispute whose announcement is over.
+    Accept,
+    /// Let Stripe respond by itself.
+    LetRespond,
+}
+
+/// The policy as the query needs it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wanted {
+    /// Whether drafts begin by themselves.
+    pub draft: bool,
+    /// How many seconds before the deadline complete drafts are submitted; none: never.
+    pub submit_before: Option<f64>,
+    /// How many seconds before the deadline Stripe may respond by itself again.
+    pub respond_before: f64,
+    /// The reasons whose disputes are accepted, each with its limit in minor units and the currency of that.
+    pub accept: Vec<(String, i64, String)>,
+}
+
+/// What is to be done now, at most 100 tasks.
+pub async fn due(conn: &mut PgConnection, wanted: &Wanted) -> sqlx::Result<Vec<Task>> {
+    let (mut reasons, mut limits, mut currencies) = (Vec::new(), Vec::new(), Vec::new());
+    for (reason, below, currency) in &wanted.accept {
+        reasons.push(reason.as_str());
+        limits.push(*below);
+        currencies.push(currency.as_str());
+    }
+    let rows = sqlx::query!(
+        r#"with open_disputes as materialized (
+               select d.*, p.livemode,
+                      exists (select from clawback.api_keys k where k.livemode = p.livemode) as has_key
+               from clawback.disputes d
+               join clawback.payments p on p.payment_id = d.payment_id
+               where d.can_respond
+           ), drafts as materialized (
+               select r.*, d.reason, d.evidence_due_by, d.has_key, d.amount_withdrawn, d.settlement_currency, d.status,
+                      r.missing = '{}' and r.problems = '{}' as is_complete
+               from clawback.dispute_responses r
+               join open_disputes d on d.dispute_id = r.dispute_id and d.phase = r.phase
+               where r.state in ('draft', 'rejected')
+           ), policy as (
+               select * from unnest($4::text[], $5::bigint[], $6::text[]) as l (reason, below, currency)
+           )
+           select 'count' as "kind!", f.dispute_id as "dispute_id!", f.id as "file?", null::bigint as below, null::text as currency
+           from clawback.evidence_files f
+           where f.pages is null and f.unreadable is null and f.content is not null
+           union all
+           select 'stage', r.dispute_id, null, null, null from drafts r
+           where r.is_complete and r.has_key and r.staged_version is distinct from r.version
+               and not exists (select from clawback.api_calls c where c.kind = 'stage'
+                   and c.subject = r.dispute_id || '/' || r.phase and c.round = r.version::text)
+           union all
+           select 'draft', d.dispute_id, null, null, null from open_disputes d
+           where $1 and d.evidence_due_by is distinct from null and d.evidence_due_by > now()
+               and not exists (select from clawback.dispute_responses r where r.dispute_id = d.dispute_id and r.phase = d.phase
+                   and r.version > 0)
+           union all
+           select 'submit', r.dispute_id, null, null, null from drafts r
+           where r.is_complete and r.has_key and r.state = 'draft' and r.phase in ('inquiry', 'chargeback')
+               and now() between r.evidence_due_by - make_interval(secs => $2) and r.evidence_due_by
+           union all
+           select 'let_respond', r.dispute_id, null, null, null from drafts r
+           where r.is_manual and r.has_key
+               and now() between r.evidence_due_by - make_interval(secs => $3) and r.evidence_due_by
+           union all
+           select case when r.accept_after is null then 'announce' else 'accept' end, d.dispute_id, null, l.below, l.currency
+           from open_disputes d
+           join policy l on l.reason = d.reason and l.currency = d.settlement_currency and d.amount_withdrawn < l.below
+           left join clawback.dispute_responses r on r.dispute_id = d.dispute_id and r.phase = d.phase
+           where d.phase = 'chargeback' and d.status = 'needs_response' and d.amount_withdrawn > 0 and d.has_key
+               and d.evidence_due_by > now() and not coalesce(r.never_accept, false)
+               and coalesce(r.state = 'draft' and (r.accept_after is null or r.accept_after <= now()), true)
+           limit 100"#,
+        wanted.draft,
+        wanted.submit_before,
+        wanted.respond_before,
+        &reasons as _,
+        &limits,
+        &currencies as _
+    )
+    .fetch_all(conn)
+    .await?;
+    let tasks = rows.into_iter().filter_map(|row| {
+        let kind = row.kind.parse().ok()?;
+        Some(Task { kind, dispute_id: row.dispute_id, file: row.file, below: row.below, currency: row.currency })
+    });
+    Ok(tasks.collect())
+}
+
+/// Records how many pages a file has, or why it cannot be read, unless it was replaced meanwhile. What is complete by it is
+/// staged in the next round.
+pub async fn counted(conn: &mut PgConnection, file: Uuid, pages: Result<i32, &str>) -> sqlx::Result<()> {
+    sqlx::query!(
+        "with counted as (
+             update clawback.evidence_files set pages = $2, unreadable = $3 where id = $1
+             returning dispute_id, phase
+         )
+         select c.dispute_id from counted c",
+        file,
+        pages.ok(),
+        pages.err()
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "select (clawback.refresh_response(f.dispute_id, f.phase)).version from clawback.evidence_files f where f.id = $1",
+        file
+    )
+    .fetch_optional(conn)
+    .await
+    .map(drop)
+}
+
+/// Enqueues the staging of a complete draft.
+pub async fn stage(conn: &mut PgConnection, dispute_id: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        "select clawback.stage_if_complete(r) as staged from clawback.dispute_responses r
+         where r.dispute_id = $1 and r.state in ('draft', 'rejected')",
+        dispute_id
+    )
+    .fetch_all(conn)
+    .await
+    .map(drop)
+}
+
+/// Requests the submission of a complete draft. Returns whether it did.
+pub async fn submit(conn: &mut PgConnection, dispute_id: &str, before: f64) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"select clawback.submit_automatically($1, make_interval(secs => $2)) as "is_done!""#,
+        dispute_id,
+        before
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// Announces that a dispute will be accepted after so many seconds. Returns whether it did.
+pub async fn announce(
+    conn: &mut PgConnection,
+    dispute_id: &str,
+    below: i64,
+    currency: &str,
+    wait: f64,
+) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"select clawback.announce_acceptance($1, $2, $3, make_interval(secs => $4)) as "is_done!""#,
+        dispute_id,
+        below,
+        currency,
+        wait
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// Requests the acceptance of a dispute whose announcement is over. Returns whether it did.
+pub async fn accept(conn: &mut PgConnection, dispute_id: &str, below: i64, currency: &str) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"select clawback.accept_automatically($1, $2, $3) as "is_done!""#,
+        dispute_id,
+        below,
+        currency
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// Lets Stripe respond by itself, where nobody submitted. Returns whether it did.
+pub async fn let_respond(conn: &mut PgConnection, dispute_id: &str, before: f64) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"select clawback.let_stripe_respond($1, make_interval(secs => $2)) as "is_done!""#,
+        dispute_id,
+        before
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// Removes the bytes of files whose dispute has been closed for so many days.
+pub async fn forget_bytes(conn: &mut PgConnection, days: i32) -> sqlx::Result<u64> {
+    let forgotten = sqlx::query!(
+        "update clawback.evidence_files f set content = null
+         from clawback.disputes d
+         where f.content is not null and d.dispute_id = f.dispute_id and d.outcome is not null
+             and d.updated_at < now() - make_interval(days => $1)",
+        days
+    );
+    Ok(forgotten.execute(conn).await?.rows_affected())
+}

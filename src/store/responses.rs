@@ -1,0 +1,257 @@
+//! Responses to disputes: what the executor reads and records, and what the processor brings in line.
+//!
+//! Not here: staging, submitting and accepting, which are functions of `clawback_v1`.
+
+use std::collections::BTreeMap;
+
+use sqlx::PgConnection;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+/// A response as it is to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The dispute.
+    pub dispute_id: String,
+    /// `inquiry`, `chargeback`, `appeal` or `compliance`.
+    pub phase: String,
+    /// `draft`, `submit_requested` and so on.
+    pub state: String,
+    /// Rises with every change.
+    pub version: i64,
+    /// How often submission or acceptance was requested.
+    pub attempt: i32,
+    /// Text by evidence field, and our own `product_kind`.
+    pub fields: Json<BTreeMap<String, String>>,
+    /// Fields that Stripe was sent before.
+    pub staged_fields: Vec<String>,
+    /// Stripe's submission count when the draft began.
+    pub baseline: i64,
+    /// How Stripe would respond by itself, before that was set to manual.
+    pub former_method: Option<String>,
+    /// How Stripe responds by itself now, as far as it is known; none: it does not.
+    pub intended_method: Option<String>,
+}
+
+/// A file of a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvidenceFile {
+    /// Its row.
+    pub id: Uuid,
+    /// The evidence field it is for.
+    pub field: String,
+    /// Its name.
+    pub name: String,
+    /// Found from its content.
+    pub content_type: String,
+    /// Stripe's id, once it is uploaded.
+    pub file_id: Option<String>,
+}
+
+/// The response; none when there is none.
+pub async fn load(conn: &mut PgConnection, dispute_id: &str, phase: &str) -> sqlx::Result<Option<Response>> {
+    sqlx::query_as!(
+        Response,
+        r#"select r.dispute_id, r.phase, r.state, r.version, r.attempt,
+                  r.fields as "fields!: Json<BTreeMap<String, String>>", r.staged_fields, r.baseline, r.former_method,
+                  d.intended_submission_method as "intended_method?"
+           from clawback.dispute_responses r
+           left join clawback.disputes d on d.dispute_id = r.dispute_id
+           where r.dispute_id = $1 and r.phase = $2"#,
+        dispute_id,
+        phase
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// The files of a response, by field.
+pub async fn files(conn: &mut PgConnection, dispute_id: &str, phase: &str) -> sqlx::Result<Vec<EvidenceFile>> {
+    sqlx::query_as!(
+        EvidenceFile,
+        "select id, field, name, content_type, file_id from clawback.evidence_files
+         where dispute_id = $1 and phase = $2 order by field",
+        dispute_id,
+        phase
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// The bytes of a file; none when they are gone, or the file was replaced.
+pub async fn content(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Vec<u8>>> {
+    let content = sqlx::query_scalar!("select content from clawback.evidence_files where id = $1", id);
+    Ok(content.fetch_optional(conn).await?.flatten())
+}
+
+/// Records Stripe's id of a file.
+pub async fn uploaded(conn: &mut PgConnection, id: Uuid, file_id: &str) -> sqlx::Result<()> {
+    sqlx::query!("update clawback.evidence_files set file_id = $2 where id = $1", id, file_id)
+        .execute(conn)
+        .await
+        .map(drop)
+}
+
+/// Locks a response, before the account and the call are: staging holds it, and then enqueues a call.
+pub async fn lock(conn: &mut PgConnection, dispute_id: &str, phase: &str) -> sqlx::Result<()> {
+    sqlx::query_scalar!(
+        r#"select 1 as "locked!" from clawback.dispute_responses where dispute_id = $1 and phase = $2 for update"#,
+        dispute_id,
+        phase
+    )
+    .fetch_optional(conn)
+    .await
+    .map(drop)
+}
+
+/// Records that Stripe holds these fields of the draft, not submitted; a draft that changed meanwhile is not staged.
+pub async fn staged(conn: &mut PgConnection, response: &Response, fields: &[String], all: bool) -> sqlx::Result<()> {
+    sqlx::query!(
+        "with mended as (
+             update clawback.follow_ups f set wanted = false, state = 'cancelled', finished_at = now()
+             where f.kind = 'mend_evidence' and f.subject = $1 and f.state in ('ready', 'dead')
+         )
+         update clawback.dispute_responses
+         set staged_version = case when $5 then $3 else staged_version end,
+             staged_fields = array(select distinct unnest(staged_fields || $4::text[]) order by 1),
+             error = null
+         where dispute_id = $1 and phase = $2",
+        response.dispute_id,
+        response.phase,
+        response.version,
+        fields,
+        all
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Records that Stripe was told to leave the response to us.
+pub async fn is_manual(conn: &mut PgConnection, response: &Response, former: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update clawback.dispute_responses set is_manual = true, former_method = coalesce(former_method, $3)
+         where dispute_id = $1 and phase = $2",
+        response.dispute_id,
+        response.phase,
+        former
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// How a response ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Ended {
+    /// Submitted by us.
+    Submitted,
+    /// Submitted by somebody else.
+    SubmittedElsewhere,
+    /// The dispute was accepted.
+    Accepted,
+}
+
+/// Records how a response ended that was requested; `attempt` as it was when it was sent. Returns whether this is news.
+pub async fn ended(conn: &mut PgConnection, response: &Response, ended: Ended) -> sqlx::Result<bool> {
+    let state: &str = ended.into();
+    let row = sqlx::query_scalar!(
+        r#"with ended as (
+             update clawback.dispute_responses r
+             set state = $4, submitted_at = now(), updated_at = now(), error = null
+             where r.dispute_id = $1 and r.phase = $2 and r.attempt = $3
+                 and r.state in ('submit_requested', 'accept_requested')
+             returning r.dispute_id
+         ), mended as (
+             update clawback.follow_ups f set wanted = false, state = 'cancelled', finished_at = now()
+             from ended e
+             where f.kind = 'mend_evidence' and f.subject = e.dispute_id and f.state in ('ready', 'dead')
+         )
+         select clawback.record_action('response_' || $4, 'dispute', e.dispute_id, null, jsonb_build_object('phase', $2))::text
+             as "recorded" from ended e"#,
+        response.dispute_id,
+        response.phase,
+        response.attempt,
+        state
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.is_some())
+}
+
+/// What was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Staging a draft, which stays open.
+    Staging,
+    /// Submitting or accepting: the draft is open again.
+    Sending,
+}
+
+/// Records that Stripe refuses it, and asks a person to mend it.
+pub async fn refused(
+    conn: &mut PgConnection,
+    response: &Response,
+    what: Refused,
+    error: &str,
+    code: Option<&str>,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "with refused as (
+             update clawback.dispute_responses r
+             set state = case when $4 then 'rejected' else r.state end, error = $5, updated_at = now()
+             where r.dispute_id = $1 and r.phase = $2
+                 and case when $4 then r.attempt = $3 and r.state in ('submit_requested', 'accept_requested')
+                     else r.version = $7 and r.state in ('draft', 'rejected') end
+             returning r.*
+         ), recorded as (
+             select clawback.record_action(case when $4 then 'response_refused' else 'staging_refused' end, 'dispute', r.dispute_id, $5,
+                 jsonb_strip_nulls(jsonb_build_object('phase', r.phase, 'code', $6::text)))::text from refused r
+         ), asked as (
+             insert into clawback.follow_ups (kind, subject, round, order_id, payment_id, payload, run_at, due_at)
+             select 'mend_evidence', r.dispute_id,
+                    r.phase || case when $4 then '/' || r.attempt else '/staging/' || r.version end, p.order_id, d.payment_id,
+                    jsonb_build_object('dispute_id', r.dispute_id, 'phase', r.phase, 'due_by', d.evidence_due_by,
+                        'error', $5::text, 'code', $6::text, 'amount', d.amount, 'currency', d.currency, 'reason', d.reason),
+                    now(), d.evidence_due_by
+             from refused r
+             join clawback.disputes d on d.dispute_id = r.dispute_id
+             join clawback.payments p on p.payment_id = d.payment_id
+             where d.can_respond and (select count(*) from recorded) >= 0
+             on conflict on constraint follow_ups_once do nothing
+             returning kind
+         )
+         select pg_notify('clawback_follow_ups', kind) from asked",
+        response.dispute_id,
+        response.phase,
+        response.attempt,
+        what == Refused::Sending,
+        error,
+        code,
+        response.version
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Records why a request has not been sent yet.
+pub async fn not_sent(conn: &mut PgConnection, response: &Response, error: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update clawback.dispute_responses set error = $4
+         where dispute_id = $1 and phase = $2 and attempt = $3 and state in ('submit_requested', 'accept_requested')",
+        response.dispute_id,
+        response.phase,
+        response.attempt,
+        error
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Brings the responses of these payments in line with their disputes.
+pub async fn settle(conn: &mut PgConnection, payment_ids: &[&str]) -> sqlx::Result<()> {
+    sqlx::query!("select clawback.settle_responses($1) as settled", payment_ids as _).execute(conn).await.map(drop)
+}
