@@ -1,6 +1,6 @@
 // Generated from the database by `make reference`: do not edit.
 //
-// Rows as `pg` reads them by default: `bigint` as string, `timestamptz` as Date, `jsonb` as its value.
+// Rows as `pg` reads them by default: `bigint` and `numeric` as string, `timestamptz` and `date` as Date, `jsonb` as its value.
 
 /** One row per order, account, mode and currency: what was paid, refunded, disputed and lost, and whether to hold the shipment. */
 export interface Order {
@@ -462,6 +462,60 @@ export interface DisputeResponse {
   former_method: string | null;
   /** When the dispute is accepted automatically, by the configured policy. Any change of the draft cancels that. */
   accept_after: Date | null;
+}
+
+/** Chargebacks and compliance cases by the month in which they were created, with how those that were answered ended. Inquiries and prevented disputes are not counted. Rows of past months change until every dispute of them is decided, and when a lost one is won later. */
+export interface DisputeOutcome {
+  /** First day of the month in UTC in which the disputes were created at Stripe. */
+  month: Date | null;
+  /** Connected account; null for the platform account. */
+  account: string | null;
+  /** true in live mode, false in test mode. Filter on it in every query. */
+  livemode: boolean;
+  /** Lower-case ISO code of the amounts. */
+  currency: string;
+  /** Stripe's reason, such as fraudulent or product_not_received. */
+  reason: string | null;
+  /** Reason code of the card network. */
+  network_reason_code: string | null;
+  /** Stripe's type of payment method, such as card or klarna; null where Stripe does not name it. */
+  payment_method: string | null;
+  /** How many were created, open, unanswered and accepted ones included. */
+  disputes: string | null;
+  /** Disputed in all of them, in minor units. */
+  amount: string;
+  /** How many of them were answered by you or by Clawback. An answer to the inquiry before does not count, nor does one that Stripe submitted by itself (Smart Disputes). */
+  countered: string;
+  /** How many of the answered ones were won, including those won after they were lost. */
+  won: string | null;
+  /** How many of the answered ones were lost, including those of which part of the money came back. */
+  lost: string | null;
+  /** Kept of the answered ones that are decided, in minor units: the amount of won ones, and what came back of lost ones. */
+  amount_won: string | null;
+  /** Lost of the answered ones that are decided, in minor units. */
+  amount_lost: string;
+  /** won / (won + lost), from 0 to 1; null while none is decided. Below ten decided disputes it says little. */
+  win_rate: string | null;
+}
+
+/** Disputes in relation to card payments by month and card network, counted as the networks' monitoring programmes do. A lower bound: a network also counts disputes that Stripe settles without showing them, and charges whose network is not known are left out. */
+export interface DisputeRatio {
+  /** First day of the month in UTC in which the disputes and fraud warnings were created at Stripe. */
+  month: Date | null;
+  /** Connected account; null for the platform account. */
+  account: string | null;
+  /** true in live mode, false in test mode. Filter on it in every query. */
+  livemode: boolean;
+  /** Card network of the charge, such as visa or mastercard. */
+  card_brand: string | null;
+  /** Captured card charges made in the month; for mastercard, in the month before. Payments at a terminal are not counted. */
+  charges: string | null;
+  /** Chargebacks and compliance cases created in the month, whatever became of them. Inquiries and prevented disputes are not counted. */
+  disputes: string | null;
+  /** Early fraud warnings created in the month. A payment can have a warning and a dispute, and counts twice. */
+  fraud_warnings: string | null;
+  /** (disputes + fraud_warnings) / charges; for mastercard, disputes / charges. Null while there are no charges. */
+  ratio: string | null;
 }
 
 /** The payload of a follow-up about a refund. Amounts are in minor units. */

@@ -34,6 +34,8 @@ pub(super) const VIEWS: &[&str] = &[
     "follow_ups",
     "refund_requests",
     "actions",
+    "dispute_outcomes",
+    "dispute_ratios",
 ];
 /// Only reads.
 const FIND: &str = "find(text)";

@@ -13,6 +13,12 @@ use super::money::{Source, sum};
 pub struct Capture {
     /// The charge's id, or the intent's.
     pub object_id: String,
+    /// When the charge was made, in unix seconds; none while it was not seen.
+    #[serde(default)]
+    pub created: Option<i64>,
+    /// The card network; none for other payment methods, and while the charge was not seen.
+    #[serde(default)]
+    pub card_brand: Option<String>,
     /// Captured.
     pub amount_captured: i64,
     /// Refunded, pending refunds included.
@@ -37,6 +43,8 @@ pub(super) fn captures(facts: &Facts) -> Vec<Capture> {
         let of_charge = |dispute: &DisputeFacts| facts.charge_of_dispute(dispute) == Some(id);
         Capture {
             object_id: id.to_owned(),
+            created: Some(charge.created),
+            card_brand: charge.card_brand.clone(),
             amount_captured: charge.amount_captured,
             amount_refunded: facts.amount_refunded_of(id).min(charge.amount_captured),
             amount_unexplained: sum(unexplained.iter().filter(|u| u.charge_id == id).map(|u| u.amount)),
@@ -60,6 +68,8 @@ fn unseen(facts: &Facts) -> Option<Capture> {
     let amount_captured = intent.amount_received.saturating_sub(captured);
     (amount_captured > 0).then(|| Capture {
         object_id: id.clone(),
+        created: None,
+        card_brand: None,
         amount_captured,
         amount_refunded: sum(live.filter(|refund| facts.counts(&refund.currency)).map(|refund| refund.amount)),
         amount_unexplained: 0,

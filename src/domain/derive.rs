@@ -34,7 +34,7 @@ pub struct DisputeState {
     pub payment_id: String,
     /// The charge it names, else the payment's.
     pub charge_id: Option<String>,
-    /// The best snapshot; `payment_method` also from the charge.
+    /// The best snapshot; `payment_method` and `card_brand` also from the charge.
     #[serde(flatten)]
     pub dispute: Dispute,
     /// See [`Phase`].
@@ -45,6 +45,8 @@ pub struct DisputeState {
     pub evidence_due_by: Option<i64>,
     /// Evidence is awaited, and can be submitted.
     pub can_respond: bool,
+    /// Evidence was submitted since it became a chargeback or a compliance case, by the merchant or by us.
+    pub countered: bool,
     /// Lost for good, in the dispute's currency.
     pub amount_lost: i64,
     /// Withdrawn from the balance, positive, in the settlement currency.
@@ -66,6 +68,8 @@ pub struct WarningState {
     pub payment_id: String,
     /// The charge it names, else the payment's.
     pub charge_id: Option<String>,
+    /// The card network of that charge.
+    pub card_brand: Option<String>,
     /// The best snapshot; `actionable` also takes later disputes, refunds and dismissals into account.
     #[serde(flatten)]
     pub warning: Warning,
@@ -143,6 +147,7 @@ fn dispute_state(payment: &Payment, dispute_id: &str, facts: &Facts, amount_lost
     let settlement = known.settlement();
     let named = known.child.charge.as_ref().map(|link| link.value.clone());
     let payment_method = facts.payment_method(known).map(str::to_owned);
+    let card_brand = facts.card_brand_of_dispute(known).map(str::to_owned);
     DisputeState {
         dispute_id: dispute_id.to_owned(),
         payment_id: payment.payment_id.clone(),
@@ -151,12 +156,13 @@ fn dispute_state(payment: &Payment, dispute_id: &str, facts: &Facts, amount_lost
         outcome: known.seen().outcome(),
         evidence_due_by: known.due_by(),
         can_respond: facts.awaits_evidence(known),
+        countered: known.is_countered(),
         amount_lost,
         amount_withdrawn: settlement.withdrawn,
         amount_reinstated: settlement.reinstated,
         fee: settlement.fee,
         settlement_currency: settlement.currency,
-        dispute: Dispute { payment_method, ..known.seen().clone() },
+        dispute: Dispute { payment_method, card_brand, ..known.seen().clone() },
     }
 }
 
@@ -167,6 +173,7 @@ fn warning_state(payment: &Payment, warning_id: &str, facts: &Facts) -> WarningS
         warning_id: warning_id.to_owned(),
         payment_id: payment.payment_id.clone(),
         charge_id: named.or_else(|| payment.charge_id.clone()),
+        card_brand: facts.card_brand(warning.charge.as_ref()).map(str::to_owned),
         warning: Warning { actionable: Some(facts.is_actionable(warning_id)), ..warning.best.value.clone() },
     }
 }

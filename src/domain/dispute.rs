@@ -2,7 +2,7 @@
 
 use super::facts::{DisputeFacts, Facts};
 use super::phase::{Outcome, Phase};
-use super::snapshot::{BalanceEntry, Dispute};
+use super::snapshot::{BalanceEntry, Charge, Dispute, Latest};
 
 /// A dispute's money, in minor units of `currency` (the settlement currency).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,12 +79,26 @@ impl Dispute {
 impl Facts {
     /// How the disputed charge was paid. A dispute of a bank debit lacks it, so its charge is read.
     pub(super) fn payment_method<'a>(&'a self, dispute: &'a DisputeFacts) -> Option<&'a str> {
-        let charge = || match &dispute.child.charge {
-            Some(named) => self.seen(&named.value).map(|(charge, _)| charge),
-            None => self.main_charge().map(|(_, charge)| charge),
-        };
+        let charge = || self.charge_seen(dispute.child.charge.as_ref());
         let of_charge = || charge().and_then(|charge| charge.payment_method.as_deref());
         dispute.seen().payment_method.as_deref().or_else(of_charge)
+    }
+
+    /// The card network of the disputed charge; while the charge was not seen, the one the dispute names.
+    pub(super) fn card_brand_of_dispute<'a>(&'a self, dispute: &'a DisputeFacts) -> Option<&'a str> {
+        self.card_brand(dispute.child.charge.as_ref()).or(dispute.seen().card_brand.as_deref())
+    }
+
+    /// The card network of the charge that a child names, else of the payment's main charge.
+    pub(super) fn card_brand(&self, named: Option<&Latest<String>>) -> Option<&str> {
+        self.charge_seen(named)?.card_brand.as_deref()
+    }
+
+    fn charge_seen(&self, named: Option<&Latest<String>>) -> Option<&Charge> {
+        match named {
+            Some(named) => self.seen(&named.value).map(|(charge, _)| charge),
+            None => self.main_charge().map(|(_, charge)| charge),
+        }
     }
 
     /// Whether evidence can be submitted.
@@ -120,6 +134,16 @@ impl DisputeFacts {
     /// The submission count rose within the phase. The first count seen may stem from an earlier phase.
     fn submitted_in(&self, phase: Phase) -> bool {
         self.submissions.get(&phase).is_some_and(|seen| seen.most > seen.least)
+    }
+
+    /// Evidence was submitted since it became a chargeback or a compliance case, and not by Stripe's Smart Disputes. The
+    /// answer to an inquiry before it does not count: where the count did not rise since, the inquiry's own is taken off.
+    pub(super) fn is_countered(&self) -> bool {
+        let in_inquiry = self.submissions.get(&Phase::Inquiry).map_or(0, |seen| seen.most);
+        let mut later =
+            [Phase::Chargeback, Phase::Compliance, Phase::Appeal].iter().filter_map(|p| self.submissions.get(p));
+        let submitted = later.any(|seen| seen.most > seen.least || seen.most > in_inquiry);
+        submitted && self.seen().submission_method.as_deref() != Some("smart_disputes")
     }
 
     /// The deadline for evidence, in unix seconds; none when unknown or when no response is allowed.

@@ -67,6 +67,9 @@ pub struct Charge {
     /// Stripe's payment method type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_method: Option<String>,
+    /// The card network, as Stripe names it; none for other payment methods, cards read by a terminal included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card_brand: Option<String>,
     /// Stripe's failure code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_code: Option<String>,
@@ -185,6 +188,9 @@ pub struct Dispute {
     /// The payment method type: `card`, `klarna` and so on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_method: Option<String>,
+    /// The card network, as Stripe names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card_brand: Option<String>,
     /// Stripe's status.
     pub status: String,
     /// `chargeback`, `inquiry`, `compliance`, `block`, `resolution`, or a value not known yet.

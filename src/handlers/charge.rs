@@ -1,7 +1,7 @@
 //! Charges, with the refunds and the dispute that older API versions nest in them.
 
 use super::origin::{Origin, beside};
-use super::{balance, connect, payer, refund};
+use super::{balance, card, connect, payer, refund};
 use crate::domain::{BalanceEntry, Charge, ChargeFacts, Facts, Shown};
 use crate::stripe::object::{FieldError, Link, Object};
 
@@ -63,6 +63,7 @@ fn snapshot(origin: &Origin, object: &Object) -> Result<Charge, FieldError> {
         "pending" | "failed" => 0,
         _ => object.optional_amount("amount_captured")?.unwrap_or(if captured { amount } else { 0 }),
     };
+    let details = origin.lenient(object.object("payment_method_details"));
     Ok(Charge {
         scope: origin.scope(),
         amount,
@@ -76,8 +77,8 @@ fn snapshot(origin: &Origin, object: &Object) -> Result<Charge, FieldError> {
         currency: object.currency("currency")?,
         status,
         created: origin.created(object),
-        payment_method: (origin.lenient(object.object("payment_method_details")))
-            .and_then(|details| origin.lenient(details.optional_text("type"))),
+        payment_method: details.as_ref().and_then(|details| origin.lenient(details.optional_text("type"))),
+        card_brand: details.as_ref().and_then(|details| card::brand(origin, details)),
         failure_code: origin.lenient(object.optional_text("failure_code")),
         has_transfer: connect::has_transfer(object),
         has_fee: connect::has_fee(object),

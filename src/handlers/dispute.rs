@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::balance;
-use super::links;
 use super::origin::Origin;
+use super::{balance, card, links};
 use crate::domain::{BalanceEntry, Child, Dispute, DisputeFacts, Facts, Submissions};
 use crate::stripe::object::{FieldError, Object};
 
@@ -48,6 +47,7 @@ fn snapshot(origin: &Origin, object: &Object, submissions: Option<i64>) -> Resul
         network_reason_code: of_card("network_reason_code")
             .or(origin.lenient(object.optional_text("network_reason_code"))),
         payment_method: method.as_ref().and_then(|method| origin.lenient(method.optional_text("type"))),
+        card_brand: method.as_ref().and_then(|method| card::brand(origin, method)),
         status: object.text("status")?,
         case_type: of_card("case_type"),
         due_by,

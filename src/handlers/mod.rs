@@ -5,6 +5,7 @@
 //! [`crate::domain`] does.
 
 mod balance;
+mod card;
 mod charge;
 mod checkout_session;
 mod connect;

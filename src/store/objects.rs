@@ -50,14 +50,15 @@ pub async fn save_disputes(conn: &mut PgConnection, touched: &[&str], disputes: 
                     r.past_due, r.submission_count, r.is_charge_refundable, r.amount_withdrawn, r.amount_reinstated,
                     r.fee, r.settlement_currency, to_timestamp(r.created) as created_at, r.payment_method,
                     r.can_respond, r.amount_lost, r.intended_submission_method, r.submission_method,
-                    r.enhanced_eligibility::jsonb as enhanced_eligibility
+                    r.enhanced_eligibility::jsonb as enhanced_eligibility, r.card_brand, r.countered
              from jsonb_to_recordset($1) as r
                  (dispute_id text, payment_id text, charge_id text, amount bigint, currency text, reason text,
                   network_reason_code text, status text, phase text, outcome text, evidence_due_by bigint,
                   has_evidence boolean, past_due boolean, submission_count bigint, is_charge_refundable boolean,
                   amount_withdrawn bigint, amount_reinstated bigint, fee bigint, settlement_currency text,
                   created bigint, payment_method text, can_respond boolean, amount_lost bigint,
-                  intended_submission_method text, submission_method text, enhanced_eligibility text)
+                  intended_submission_method text, submission_method text, enhanced_eligibility text,
+                  card_brand text, countered boolean)
          ), removed as (
              delete from clawback.disputes
              where payment_id = any($2) and dispute_id not in (select dispute_id from derived)
@@ -66,7 +67,7 @@ pub async fn save_disputes(conn: &mut PgConnection, touched: &[&str], disputes: 
              (dispute_id, payment_id, charge_id, amount, currency, reason, network_reason_code, status, phase, outcome,
               evidence_due_by, has_evidence, past_due, submission_count, is_charge_refundable, amount_withdrawn,
               amount_reinstated, fee, settlement_currency, created_at, payment_method, can_respond, amount_lost,
-              intended_submission_method, submission_method, enhanced_eligibility)
+              intended_submission_method, submission_method, enhanced_eligibility, card_brand, countered)
          select d.* from derived d
          where not exists (
              select from clawback.disputes o where o.dispute_id = d.dispute_id and to_jsonb(o) || to_jsonb(d) = to_jsonb(o))
@@ -82,7 +83,8 @@ pub async fn save_disputes(conn: &mut PgConnection, touched: &[&str], disputes: 
              created_at = excluded.created_at, updated_at = excluded.updated_at,
              payment_method = excluded.payment_method, can_respond = excluded.can_respond,
              amount_lost = excluded.amount_lost, intended_submission_method = excluded.intended_submission_method,
-             submission_method = excluded.submission_method, enhanced_eligibility = excluded.enhanced_eligibility",
+             submission_method = excluded.submission_method, enhanced_eligibility = excluded.enhanced_eligibility,
+             card_brand = excluded.card_brand, countered = excluded.countered",
         Json(disputes) as _,
         touched as _
     )
@@ -95,20 +97,23 @@ pub async fn save_disputes(conn: &mut PgConnection, touched: &[&str], disputes: 
 pub async fn save_warnings(conn: &mut PgConnection, touched: &[&str], warnings: &[&WarningState]) -> sqlx::Result<()> {
     sqlx::query!(
         "with derived as (
-             select r.warning_id, r.payment_id, r.charge_id, r.fraud_type, r.actionable, to_timestamp(r.created) as created_at
+             select r.warning_id, r.payment_id, r.charge_id, r.fraud_type, r.actionable,
+                    to_timestamp(r.created) as created_at, r.card_brand
              from jsonb_to_recordset($1) as r
-                 (warning_id text, payment_id text, charge_id text, fraud_type text, actionable boolean, created bigint)
+                 (warning_id text, payment_id text, charge_id text, fraud_type text, actionable boolean, created bigint,
+                  card_brand text)
          ), removed as (
              delete from clawback.fraud_warnings where payment_id = any($2) and warning_id not in (select warning_id from derived)
          )
          insert into clawback.fraud_warnings
-             (warning_id, payment_id, charge_id, fraud_type, actionable, created_at)
+             (warning_id, payment_id, charge_id, fraud_type, actionable, created_at, card_brand)
          select d.* from derived d
          where not exists (
              select from clawback.fraud_warnings w where w.warning_id = d.warning_id and to_jsonb(w) || to_jsonb(d) = to_jsonb(w))
          on conflict on constraint fraud_warnings_pkey do update
          set payment_id = excluded.payment_id, charge_id = excluded.charge_id, fraud_type = excluded.fraud_type,
-             actionable = excluded.actionable, created_at = excluded.created_at, updated_at = excluded.updated_at",
+             actionable = excluded.actionable, created_at = excluded.created_at, updated_at = excluded.updated_at,
+             card_brand = excluded.card_brand",
         Json(warnings) as _,
         touched as _
     )

@@ -109,6 +109,17 @@ async fn respond(app: &TestApp) {
     }
 }
 
+/// Answered disputes of one month, two of them won and two lost.
+async fn decide_disputes(app: &TestApp) {
+    let decided = |(n, status): (i64, &str)| {
+        let about = json!({ "charge": format!("ch_decided_{n}"), "status": status, "reason": "duplicate",
+            "evidence_details": { "submission_count": 1 } });
+        event(&format!("evt_decided_{n}"), n, &dispute(&format!("dp_decided_{n}"), about))
+    };
+    let events: Vec<String> = (1..).zip(["won", "won", "lost", "lost"]).map(decided).collect();
+    app.see(&events).await;
+}
+
 /// Every story in several accounts, modes and currencies, and what no story tells.
 pub async fn lively() -> TestApp {
     let mut db = Database::migrated().await;
@@ -167,6 +178,7 @@ pub async fn lively() -> TestApp {
     app.db.execute("select clawback_v1.link_payment('ch_late', 'contested')").await;
     request_refunds(&app).await;
     respond(&app).await;
+    decide_disputes(&app).await;
     let person = "select set_config('clawback.actor', 'ada', true), set_config('clawback.via', 'console', true)";
     let work = "select * from clawback_v1.claim_follow_ups('tester', array['notify_refund'], 1000)";
     let claimed = app.db.rows(work).await;
@@ -321,7 +333,7 @@ async fn the_interface_holds_its_contract() {
         return;
     };
     let db = Database::migrated().await;
-    let output = Command::new("bash").args([&contract, &db.url, "--release"]).output().expect("bash runs");
+    let output = Command::new("bash").args([&contract, &db.url, "--all"]).output().expect("bash runs");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -49,6 +49,7 @@ mod night;
 mod operators;
 mod order_state;
 mod order_story;
+mod outcomes;
 mod output;
 mod people;
 mod privileges;

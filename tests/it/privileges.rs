@@ -66,7 +66,7 @@ async fn usable(db: &Database, role: &PgPool) -> BTreeSet<String> {
 
 /// Including the one function that only reads.
 const PAYLOADS: [&str; 2] = ["event_payloads", "payment_people"];
-const VIEWS: [&str; 12] = [
+const VIEWS: [&str; 14] = [
     "orders",
     "payments",
     "refunds",
@@ -78,6 +78,8 @@ const VIEWS: [&str; 12] = [
     "follow_ups",
     "refund_requests",
     "actions",
+    "dispute_outcomes",
+    "dispute_ratios",
     "find",
 ];
 const WORK: [&str; 11] = [

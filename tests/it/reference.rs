@@ -333,7 +333,7 @@ impl Reference {
 const TYPESCRIPT_HEAD: &str = "\
 // Generated from the database by `make reference`: do not edit.
 //
-// Rows as `pg` reads them by default: `bigint` as string, `timestamptz` as Date, `jsonb` as its value.
+// Rows as `pg` reads them by default: `bigint` and `numeric` as string, `timestamptz` and `date` as Date, `jsonb` as its value.
 ";
 
 const TYPESCRIPT_TAIL: &str = "
@@ -366,10 +366,10 @@ fn interface<'a>(name: &str, comment: &str, columns: impl Iterator<Item = &'a Co
 /// What `pg` makes of a type of Postgres, or the type of a JSON value.
 fn script_type(r#type: &str) -> &str {
     match r#type {
-        "bigint" | "text" | "uuid" | "string" => "string",
+        "bigint" | "numeric" | "text" | "uuid" | "string" => "string",
         "integer" | "number" => "number",
         "boolean" => "boolean",
-        "timestamp with time zone" => "Date",
+        "timestamp with time zone" | "date" => "Date",
         "jsonb" => "unknown",
         "text[]" => "string[]",
         other => panic!("a type that nobody mapped: {other}"),
