@@ -1,10 +1,10 @@
-//! Promise: disputes in the double take evidence once, within Stripe's limits, and end as the bank decides.
+//! Promise: disputes in the double take evidence within Stripe's limits, and end as the bank decides.
 
 use serde_json::{Value, json};
 
 use crate::double_world::{Said, World, said};
 
-async fn upload(world: &World, purpose: &str, bytes: &[u8]) -> Said {
+pub async fn upload(world: &World, purpose: &str, bytes: &[u8]) -> Said {
     let mut body = format!(
         "--b\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\n{purpose}\r\n--b\r\n\
          Content-Disposition: form-data; name=\"file\"; filename=\"receipt.pdf\"\r\n\
@@ -18,7 +18,7 @@ async fn upload(world: &World, purpose: &str, bytes: &[u8]) -> Said {
     said(request).await.expect("an answer")
 }
 
-async fn disputed(world: &World, token: &str) -> String {
+pub async fn disputed(world: &World, token: &str) -> String {
     let charge = world.pay("1000", token).await;
     format!("/v1/disputes/{}", world.dispute_of(&charge).await["id"].as_str().expect("a dispute"))
 }

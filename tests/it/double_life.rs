@@ -96,7 +96,7 @@ async fn the_truth_is_what_the_lists_tell() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_long_life_everything_happens_in_the_order_of_time() {
-    let world = lived(1, 1_500).await;
+    let world = lived(2, 1_500).await;
     let now = number(&world.look("clock").await, "now");
     assert!(now - START > 80 * 86_400, "{now}");
     world.control("clock", json!({ "stop_at": START + 30 * 86_400 })).await;

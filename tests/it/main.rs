@@ -16,6 +16,8 @@ mod doctor_stripe;
 mod double;
 mod double_connect;
 mod double_disputes;
+mod double_enhanced;
+mod double_evidence;
 mod double_faults;
 mod double_happenings;
 mod double_inquiries;

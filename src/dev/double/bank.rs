@@ -8,12 +8,13 @@ use super::lists::{Resource, find};
 use super::params::Params;
 use super::refusal::{Answer, Refusal};
 use super::sessions;
-use crate::dev::model::objects::{Charge, Dispute, Refund, Review, Warning};
+use crate::dev::model::objects::{Charge, Dispute, Refund, Review, Submitter, Warning};
 use crate::dev::model::{
-    Cause, DEBIT_NOT_AUTHORIZED, FRAUDULENT, Id, NOT_RECEIVED, Object, UNACCEPTABLE, UNRECOGNIZED,
+    self, AVAILABLE, Cause, DEBIT_NOT_AUTHORIZED, FRAUDULENT, Id, NOT_RECEIVED, Object, Submission, UNACCEPTABLE,
+    UNRECOGNIZED,
 };
 
-const REASONS: [&str; 8] = [
+const REASONS: [&str; 9] = [
     DEBIT_NOT_AUTHORIZED,
     FRAUDULENT,
     NOT_RECEIVED,
@@ -22,6 +23,7 @@ const REASONS: [&str; 8] = [
     "credit_not_processed",
     "duplicate",
     "general",
+    "subscription_canceled",
 ];
 const FAILURES: [&str; 5] =
     ["declined", "expired_or_canceled_card", "insufficient_funds", "lost_or_stolen_card", "unknown"];
@@ -35,7 +37,9 @@ const CLOSED: [&str; 8] = [
     "refunded",
     "refunded_as_fraud",
 ];
-const OPEN: [&str; 2] = ["needs_response", "under_review"];
+const OPEN: [&str; 4] = ["needs_response", "under_review", "appeal_needs_response", "appeal_under_review"];
+/// Whether Stripe has a packet of its own, in its words.
+const PACKETS: [&str; 3] = [AVAILABLE, "requires_evidence", "unavailable"];
 const OPEN_INQUIRY: [&str; 2] = ["warning_needs_response", "warning_under_review"];
 
 /// Something that happens, to the object with this id.
@@ -63,6 +67,7 @@ enum What {
     Inquiry,
     Unchallengeable,
     Prevention,
+    Compliance,
     FraudWarning,
     Review,
     Expiry,
@@ -73,6 +78,12 @@ enum What {
     WinLate,
     CloseInquiry,
     ClosePrevention,
+    /// A lost one is appealed.
+    Appeal,
+    /// Somebody submits evidence in Stripe's Dashboard.
+    SubmitInDashboard,
+    /// Smart Disputes are enabled for it.
+    SmartDisputes,
     /// So much of what was withdrawn comes back.
     Reinstate,
     /// To a warning.
@@ -94,9 +105,11 @@ enum What {
 pub(super) fn happen(books: &mut Books, it: &Happening) -> Answer {
     match it.happens {
         What::Chargeback | What::Inquiry | What::Unchallengeable => to_charge(books, it),
-        What::Prevention | What::FraudWarning | What::Review | What::Expiry => to_charge(books, it),
-        What::Escalate | What::Win | What::Lose | What::WinLate => to_dispute(books, it),
+        What::Prevention | What::Compliance => to_charge(books, it),
+        What::FraudWarning | What::Review | What::Expiry => to_charge(books, it),
+        What::Escalate | What::Win | What::Lose | What::WinLate | What::Appeal => to_dispute(books, it),
         What::CloseInquiry | What::ClosePrevention | What::Reinstate => to_dispute(books, it),
+        What::SubmitInDashboard | What::SmartDisputes => to_open_dispute(books, it),
         What::SettleWarning => {
             let warning = find::<Warning>(&books.account, &it.id)?.id.clone();
             books.account.settle_warning(&warning);
@@ -115,17 +128,15 @@ fn to_charge(books: &mut Books, it: &Happening) -> Answer {
     let amount = it.amount.unwrap_or(charge.left());
     let reason = word(it, &REASONS, FRAUDULENT)?;
     require(is_possible(it.happens, &charge), &charge.id, charge.status)?;
-    let (id, account) = (&charge.id, &mut books.account);
+    let id = &charge.id;
     let shown = match it.happens {
-        What::Chargeback => {
-            let dispute = books.dispute(id, amount, reason);
-            books.account.show(&dispute)
-        }
-        What::Inquiry => shown(books, |books| books.account.open_inquiry(id, amount, reason)),
-        What::Unchallengeable => {
-            let dispute = account.open_unchallengeable(id, amount, reason);
-            account.funds_withdrawn(&dispute);
-            account.show(&dispute)
+        What::Chargeback => shown(books, |books| books.dispute(id, amount, reason)),
+        What::Inquiry => shown(books, |books| books.inquiry(id, amount, reason)),
+        What::Unchallengeable => shown(books, |books| books.unchallengeable(id, amount, reason)),
+        What::Compliance => {
+            let network = books.account.paid_with(id).network();
+            require(["visa", "mastercard"].map(Some).contains(&network), id, "not of Visa's or Mastercard's network")?;
+            shown(books, |books| books.compliance(id, amount))
         }
         What::Prevention => shown(books, |books| books.account.prevent(id, amount, reason)),
         What::FraudWarning => shown(books, |books| books.account.warn(id)),
@@ -164,14 +175,14 @@ fn shown<T: Object>(books: &mut Books, act: impl FnOnce(&mut Books) -> Id<T>) ->
 }
 
 fn to_dispute(books: &mut Books, it: &Happening) -> Answer {
-    let Dispute { id, status, amount, case_type, .. } = find::<Dispute>(&books.account, &it.id)?.clone();
+    let Dispute { id, status, amount, entries, .. } = find::<Dispute>(&books.account, &it.id)?.clone();
     let possible = match it.happens {
         What::Escalate => OPEN_INQUIRY.contains(&status) || status == "prevented",
         What::Win | What::Lose => OPEN.contains(&status),
-        What::WinLate => status == "lost",
+        What::WinLate | What::Appeal => status == "lost" && !entries.is_empty(),
         What::CloseInquiry => OPEN_INQUIRY.contains(&status),
         What::ClosePrevention => status == "prevented",
-        _ => case_type == "chargeback",
+        _ => !entries.is_empty(),
     };
     require(possible, &id, status)?;
     let (account, back) = (&mut books.account, it.amount.unwrap_or(amount));
@@ -189,11 +200,30 @@ fn to_dispute(books: &mut Books, it: &Happening) -> Answer {
             account.reinstate(&id, back);
         }
         What::Lose => account.lose(&id),
+        What::Appeal => account.open_appeal(&id),
         What::CloseInquiry => account.close_inquiry(&id),
         What::ClosePrevention => account.close_prevented(&id),
         _ => account.reinstate(&id, back),
     }
     Ok(account.show(&id))
+}
+
+/// What happens to a dispute while Stripe waits for evidence.
+fn to_open_dispute(books: &mut Books, it: &Happening) -> Answer {
+    let dispute = find::<Dispute>(&books.account, &it.id)?.clone();
+    let status = word(it, &PACKETS, AVAILABLE)?;
+    require(dispute.awaits_evidence(), &dispute.id, dispute.status)?;
+    let Dispute { id, mut evidence, metadata, .. } = dispute;
+    match it.happens {
+        What::SmartDisputes => books.account.enable_smart_disputes(&id, status),
+        _ => {
+            evidence.insert("uncategorized_text".to_owned(), "Written in the Dashboard.".into());
+            let submission = Submission::Submit(Submitter::Dashboard);
+            let answer = model::Answer { evidence, metadata, intended: None, submission };
+            books.account.answer(&Cause::Stripe, &id, answer);
+        }
+    }
+    Ok(books.account.show(&id))
 }
 
 fn to_refund(books: &mut Books, it: &Happening) -> Answer {

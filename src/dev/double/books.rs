@@ -7,10 +7,15 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use crate::dev::model::objects::{Charge, Dispute, Refund, Review, Session, Warning};
-use crate::dev::model::{Account, Cause, FRAUDULENT, FirstStatus, Id, Method, NOT_RECEIVED};
+use crate::dev::model::{
+    AMEX, AVAILABLE, Account, Cause, FRAUDULENT, FirstStatus, Id, MASTERCARD, Method, NOT_RECEIVED,
+};
 
 /// How long a refund of a test token waits before it settles or fails, in seconds.
 const REFUND_WAITS: i64 = 60;
+
+/// How long after a dispute Stripe fills in a receipt, in seconds.
+const RECEIPT_WAITS: i64 = 60;
 
 /// The version of requests that name none, unless the account has another.
 pub(super) const VERSION: &str = "2026-10-28.endive";
@@ -28,6 +33,8 @@ pub(super) struct Books {
     pub(super) due: Vec<(i64, Due)>,
     /// How far new refunds get at once, whatever was paid with.
     pub(super) new_refunds: Option<FirstStatus>,
+    /// Whether Smart Disputes are enabled for new chargebacks of cards.
+    pub(super) smart_disputes: bool,
     /// The API version of requests that name none, and of what nobody asked for.
     pub(super) version: String,
 }
@@ -43,6 +50,8 @@ pub(super) struct File {
     pub(super) kind: &'static str,
     /// In bytes.
     pub(super) size: usize,
+    /// As they count for evidence.
+    pub(super) pages: usize,
 }
 
 impl File {
@@ -80,6 +89,10 @@ pub(super) enum Due {
     EndInquiry(Id<Dispute>),
     /// An inquiry becomes a chargeback.
     Escalate(Id<Dispute>),
+    /// Stripe fills in a receipt as evidence.
+    Prefill(Id<Dispute>),
+    /// Smart Disputes submit evidence.
+    Answer(Id<Dispute>),
 }
 
 /// How a payment with a test payment method goes on.
@@ -93,10 +106,21 @@ pub(super) enum Token {
     Transfer,
     /// Paid by Klarna.
     Klarna,
+    /// Paid by a card of another network than Visa's.
+    Mastercard,
+    Amex,
+    /// Paid by a bank debit, which arrives at once.
+    SepaDebit,
+    UsBankAccount,
     /// The buyer disputes it at once, for this reason.
     Disputes(&'static str),
     /// The buyer's bank inquires at once.
     Inquires,
+    /// The buyer disputes it at once, and Smart Disputes are enabled for that.
+    DisputesSmartly,
+    /// The issuer says at once that a rule of Visa's or of Mastercard's was broken.
+    VisaCompliance,
+    MastercardCompliance,
     /// The issuer reports it as fraud at once.
     Warned,
     /// The buyer disputes it twice, for half of the amount each.
@@ -108,20 +132,45 @@ pub(super) enum Token {
 }
 
 /// The payment methods that can be used, with what they do. Those of `pm_double` are the double's own.
-pub(super) const TOKENS: [(&str, Token); 12] = [
+pub(super) const TOKENS: [(&str, Token); 20] = [
     ("pm_card_visa", Token::Pays),
+    ("pm_card_mastercard", Token::Mastercard),
+    ("pm_card_amex", Token::Amex),
     ("pm_card_chargeDeclined", Token::Declined),
     ("pm_card_chargeDeclinedInsufficientFunds", Token::Declined),
     ("pm_card_createDispute", Token::Disputes(FRAUDULENT)),
     ("pm_card_createDisputeProductNotReceived", Token::Disputes(NOT_RECEIVED)),
     ("pm_card_createDisputeInquiry", Token::Inquires),
+    ("pm_card_createCe3EligibleDispute", Token::Disputes(FRAUDULENT)),
+    ("pm_card_createAutoRepresentmentEligibleDispute", Token::DisputesSmartly),
+    ("pm_card_createComplianceDispute", Token::VisaCompliance),
+    ("pm_card_createMastercardComplianceDispute", Token::MastercardCompliance),
     ("pm_card_createIssuerFraudRecord", Token::Warned),
     ("pm_card_createMultipleDisputes", Token::DisputesTwice),
     ("pm_card_refundFail", Token::RefundFails),
     ("pm_card_pendingRefund", Token::RefundWaits),
     ("pm_double_bankTransfer", Token::Transfer),
     ("pm_double_klarna", Token::Klarna),
+    ("pm_double_sepaDebit", Token::SepaDebit),
+    ("pm_double_usBankAccount", Token::UsBankAccount),
 ];
+
+impl Token {
+    /// What is paid with, unless it is a Visa card.
+    pub(super) fn method(self) -> Option<Method> {
+        match self {
+            Self::Mastercard | Self::MastercardCompliance => Some(Method::Card(MASTERCARD)),
+            Self::Amex => Some(Method::Card(AMEX)),
+            Self::SepaDebit => Some(Method::SepaDebit),
+            Self::UsBankAccount => Some(Method::UsBankAccount),
+            Self::Transfer => Some(Method::BankTransfer),
+            Self::Klarna => Some(Method::Klarna),
+            Self::Pays | Self::Declined | Self::RefundFails | Self::RefundWaits | Self::Warned => None,
+            Self::Disputes(_) | Self::DisputesTwice | Self::DisputesSmartly | Self::Inquires => None,
+            Self::VisaCompliance => None,
+        }
+    }
+}
 
 impl Books {
     pub(super) fn new(account: Account) -> Self {
@@ -132,6 +181,7 @@ impl Books {
             handed_over: 0,
             due: Vec::new(),
             new_refunds: None,
+            smart_disputes: false,
             version: VERSION.to_owned(),
         }
     }
@@ -148,25 +198,67 @@ impl Books {
                 self.dispute(charge, amount - amount / 2, FRAUDULENT);
             }
             Token::Inquires => {
-                self.account.open_inquiry(charge, amount, FRAUDULENT);
-                self.settle(charge);
+                self.inquiry(charge, amount, FRAUDULENT);
+            }
+            Token::DisputesSmartly => {
+                let dispute = self.dispute(charge, amount, FRAUDULENT);
+                self.account.enable_smart_disputes(&dispute, AVAILABLE);
+            }
+            Token::VisaCompliance | Token::MastercardCompliance => {
+                self.compliance(charge, amount);
             }
             Token::Warned => {
                 self.account.warn(charge);
             }
             Token::Pays | Token::Declined | Token::Transfer | Token::Klarna => {}
+            Token::Mastercard | Token::Amex | Token::SepaDebit | Token::UsBankAccount => {}
             Token::RefundFails | Token::RefundWaits => {}
         }
     }
 
-    /// A chargeback arrives: the money goes, and refunds that wait fail.
+    /// A chargeback arrives: the money goes, and refunds that wait fail. One of a bank debit is lost at once.
     pub(super) fn dispute(&mut self, charge: &Id<Charge>, amount: i64, reason: &'static str) -> Id<Dispute> {
+        if self.account.paid_with(charge).is_debit() {
+            return self.unchallengeable(charge, amount, reason);
+        }
+        let smart = self.smart_disputes && self.account.paid_with(charge).network().is_some();
+        let dispute = self.withdraw(charge, |account| account.open_dispute(charge, amount, reason));
+        if smart {
+            self.account.enable_smart_disputes(&dispute, AVAILABLE);
+        }
+        self.plan_receipt(dispute)
+    }
+
+    /// A chargeback arrives that allows no answer.
+    pub(super) fn unchallengeable(&mut self, charge: &Id<Charge>, amount: i64, reason: &'static str) -> Id<Dispute> {
+        self.withdraw(charge, |account| account.open_unchallengeable(charge, amount, reason))
+    }
+
+    /// A compliance dispute arrives.
+    pub(super) fn compliance(&mut self, charge: &Id<Charge>, amount: i64) -> Id<Dispute> {
+        let dispute = self.withdraw(charge, |account| account.open_compliance(charge, amount));
+        self.plan_receipt(dispute)
+    }
+
+    /// An inquiry arrives.
+    pub(super) fn inquiry(&mut self, charge: &Id<Charge>, amount: i64, reason: &'static str) -> Id<Dispute> {
+        let dispute = self.account.open_inquiry(charge, amount, reason);
+        self.settle(charge);
+        self.plan_receipt(dispute)
+    }
+
+    fn plan_receipt(&mut self, dispute: Id<Dispute>) -> Id<Dispute> {
+        self.due.push((self.account.now + RECEIPT_WAITS, Due::Prefill(dispute.clone())));
+        dispute
+    }
+
+    fn withdraw(&mut self, charge: &Id<Charge>, open: impl FnOnce(&mut Account) -> Id<Dispute>) -> Id<Dispute> {
         let waiting = self.account.list::<Refund>().filter(|it| it.charge == *charge && it.status == "pending");
         let waiting: Vec<_> = waiting.map(|refund| refund.id.clone()).collect();
         for refund in waiting {
             self.account.fail_refund(&refund, "charge_for_pending_refund_disputed");
         }
-        let dispute = self.account.open_dispute(charge, amount, reason);
+        let dispute = open(&mut self.account);
         self.account.funds_withdrawn(&dispute);
         self.settle(charge);
         dispute
@@ -178,7 +270,9 @@ impl Books {
             Token::RefundFails => Due::Fail(refund.clone()),
             Token::RefundWaits => Due::Settle(refund.clone()),
             Token::Pays | Token::Declined | Token::Transfer | Token::Klarna => return,
+            Token::Mastercard | Token::Amex | Token::SepaDebit | Token::UsBankAccount => return,
             Token::Disputes(_) | Token::Inquires | Token::Warned | Token::DisputesTwice => return,
+            Token::DisputesSmartly | Token::VisaCompliance | Token::MastercardCompliance => return,
         };
         self.due.push((self.account.now + REFUND_WAITS, due));
     }

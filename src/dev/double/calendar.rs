@@ -2,12 +2,15 @@
 //! and unpaid Checkout Sessions expire. In chronological order, as events are listed.
 
 use super::books::{Books, Due};
+use super::files;
 use crate::dev::model::objects::{Charge, Dispute, Session};
-use crate::dev::model::{Cause, Method};
+use crate::dev::model::{Cause, Id, Method};
 
 const DAY: i64 = 86_400;
 /// How long an inquiry stays open without becoming a chargeback.
 const INQUIRY: i64 = 120 * DAY;
+/// How long after its deadline an unanswered chargeback is lost. Until then it can still be answered.
+const LATE: i64 = DAY;
 /// How long a card's authorization can be captured.
 const AUTHORIZATION: i64 = 7 * DAY;
 /// How long a checkout page is open.
@@ -50,12 +53,25 @@ impl Books {
             Due::Settle(_) | Due::Fail(_) => {}
             Due::Close(session) => self.account.expire_session(&Cause::Stripe, session),
             Due::Expire(charge) => self.expire(charge),
+            Due::Prefill(dispute) => self.prefill(dispute),
+            Due::Answer(dispute) => self.account.answer_smartly(dispute),
             Due::Lose(dispute) => self.account.lose(dispute),
             Due::EndInquiry(dispute) => self.account.close_inquiry(dispute),
             Due::Escalate(dispute) => {
                 self.account.escalate(dispute);
                 self.account.funds_withdrawn(dispute);
             }
+        }
+    }
+
+    /// Stripe adds a receipt, unless there is one or the dispute was answered.
+    fn prefill(&mut self, id: &Id<Dispute>) {
+        let dispute = self.account.get(id);
+        let has_receipt = dispute.evidence.contains_key("receipt");
+        let submitted = dispute.submissions.last().is_some();
+        if dispute.awaits_evidence() && !has_receipt && !submitted {
+            let file = files::make_receipt(self);
+            self.account.prefill_receipt(id, &file);
         }
     }
 
@@ -69,12 +85,16 @@ impl Books {
         open.map(|it| (it.created + AUTHORIZATION, Due::Expire(it.id.clone())))
     }
 
-    /// Chargebacks that nobody answers in time are lost, old inquiries closed; those of Klarna become chargebacks.
+    /// Chargebacks that nobody answers are answered by Stripe, where that is enabled, or lost; old inquiries are closed,
+    /// and those of Klarna become chargebacks.
     fn disputes(&self) -> impl Iterator<Item = (i64, Due)> {
         self.account.list::<Dispute>().filter_map(|it| {
             let after = it.due_by.map(|due_by| due_by + 1);
+            let too_late = it.due_by.map(|due_by| due_by + LATE);
             match it.status {
-                "needs_response" => Some((after?, Due::Lose(it.id.clone()))),
+                "needs_response" if it.is_answered_by_stripe() => Some((it.due_by?, Due::Answer(it.id.clone()))),
+                "appeal_needs_response" => Some((too_late?, Due::Lose(it.id.clone()))),
+                "needs_response" => Some((too_late?, Due::Lose(it.id.clone()))),
                 "warning_needs_response" if matches!(self.account.paid_with(&it.charge), Method::Klarna) => {
                     Some((after?, Due::Escalate(it.id.clone())))
                 }

@@ -13,6 +13,7 @@ use super::faults::Fault;
 use super::keys::Standing;
 use super::life;
 use super::requests::rates;
+use super::responses;
 use super::truth;
 use super::webhooks::{Behaviour, Endpoint};
 use super::world::{Clock, World};
@@ -20,12 +21,12 @@ use crate::dev::model::FirstStatus;
 use crate::dev::model::objects::Refund;
 
 /// The list of operations, returned by `GET /_double`.
-const USAGE: [&str; 17] = [
+const USAGE: [&str; 18] = [
     "GET /_double/clock",
     "POST /_double/clock {advance: SECONDS} or {stop_at: UNIX}",
     "POST /_double/accounts {id}",
     "POST /_double/keys {key, standing: expired or unrestricted} or {key, standing: restricted, permissions: [...]}",
-    "POST /_double/settings {list_lag: SECONDS, rate_limit: PER_SECOND, new_refunds, api_version}",
+    "POST /_double/settings {list_lag: SECONDS, rate_limit: PER_SECOND, new_refunds, smart_disputes, api_version}",
     "POST /_double/faults {path, kind, method, count, skip, seconds, millis, should_retry, retry_after, status, code}",
     "GET and DELETE /_double/faults",
     "GET /_double/webhooks",
@@ -37,6 +38,7 @@ const USAGE: [&str; 17] = [
     "GET /_double/requests?method=&path= and DELETE /_double/requests",
     "GET /_double/rates and GET /_double/effects",
     "POST /_double/live {seed, steps, pace: SECONDS} and GET /_double/truth",
+    "GET /_double/disputes and POST /_double/disputes {seed, count, pace: SECONDS}",
     "POST /_double/reset {seed, livemode}",
 ];
 
@@ -75,6 +77,7 @@ struct Settings {
     /// 0: none.
     rate_limit: Option<usize>,
     new_refunds: Option<NewRefunds>,
+    smart_disputes: Option<bool>,
     api_version: Option<String>,
 }
 
@@ -141,6 +144,7 @@ fn look(world: &World, path: &str, query: &str, wall: i64) -> Option<Value> {
             "pending": world.hooks.pending(),
         })),
         "/requests" => Some(requests(world, query)),
+        "/disputes" => Some(json!(responses::all(world))),
         "/truth" => Some(json!(truth::all(world))),
         "/rates" => Some(json!(rates(&world.requests))),
         "/effects" => Some(effects(world)),
@@ -179,6 +183,10 @@ fn act(world: &mut World, method: &str, path: &str, given: Value, wall: i64) -> 
             life::play(world, read(given)?, wall);
             Ok(json!({ "now": world.clock.now(wall) }))
         }
+        ("POST", "/disputes") => {
+            life::dispute_payments(world, read(given)?, wall);
+            Ok(json!(responses::all(world)))
+        }
         ("DELETE", "/requests") => {
             world.requests.clear();
             Ok(json!([]))
@@ -196,7 +204,7 @@ fn act(world: &mut World, method: &str, path: &str, given: Value, wall: i64) -> 
 }
 
 fn set(world: &mut World, settings: Settings) {
-    let Settings { list_lag, rate_limit, new_refunds, api_version } = settings;
+    let Settings { list_lag, rate_limit, new_refunds, smart_disputes, api_version } = settings;
     world.list_lag = list_lag.unwrap_or(world.list_lag);
     world.rate_limit = rate_limit.map_or(world.rate_limit, |limit| (limit > 0).then_some(limit));
     for books in world.books.values_mut() {
@@ -208,6 +216,7 @@ fn set(world: &mut World, settings: Settings) {
                 NewRefunds::RequiresAction => Some(FirstStatus::RequiresAction),
             };
         }
+        books.smart_disputes = smart_disputes.unwrap_or(books.smart_disputes);
         books.version = api_version.clone().unwrap_or_else(|| books.version.clone());
     }
 }

@@ -3,11 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::books::Books;
+use super::enhanced::{self, LONG, SHORT};
 use super::params::Params;
 use super::refusal::Refusal;
-
-const SHORT: usize = 5_000;
-const LONG: usize = 20_000;
+use crate::dev::model::objects::Dispute;
 
 /// Text fields with their most characters.
 const TEXTS: [(&str, usize); 18] = [
@@ -44,25 +43,31 @@ const FILES: [&str; 9] = [
     "uncategorized_file",
 ];
 
-const ENHANCED: [&str; 3] = ["mastercard_compliance", "visa_compelling_evidence_3", "visa_compliance"];
+/// The fields of an appeal, below `appeal[card]`.
+const FILING: &str = "reason_for_filing";
+const SUPPORTING: &str = "supporting_files";
 
 /// Most characters of all texts together.
 const ALL_TEXT: usize = 150_000;
 /// Most bytes of all files together: 4.5 MB.
 const ALL_FILES: usize = 4_500_000;
+/// Characters on a page.
+const PAGE: usize = 3_000;
+/// Most pages, of texts and files together.
+const PAGES: usize = 49;
+const MASTERCARD_PAGES: usize = 19;
 
 /// The evidence as it is after these changes. An empty value removes a field.
-pub(super) fn changed(
-    books: &Books,
-    now: &Map<String, Value>,
-    mut given: Params,
-) -> Result<Map<String, Value>, Refusal> {
-    let mut evidence = now.clone();
+pub(super) fn changed(books: &Books, dispute: &Dispute, mut given: Params) -> Result<Map<String, Value>, Refusal> {
+    let mut evidence = dispute.evidence.clone();
+    check_phase(dispute, &given)?;
+    if given.has("appeal") {
+        let appeal = appeal(books, evidence.get("appeal"), given.below("appeal")?)?;
+        evidence.insert("appeal".to_owned(), appeal);
+    }
     for (field, most) in TEXTS {
         if let Some(text) = given.text(field)? {
-            if text.chars().count() > most {
-                return Err(given.bad("", field, &format!("Invalid string: it must have at most {most} characters")));
-            }
+            check_length(&given, field, &text, most)?;
             set(&mut evidence, field, &text);
         }
     }
@@ -73,12 +78,31 @@ pub(super) fn changed(
         }
     }
     if given.has("enhanced_evidence") {
-        let enhanced = enhanced(given.below("enhanced_evidence")?)?;
-        evidence.insert("enhanced_evidence".to_owned(), enhanced);
+        let enhanced = enhanced::changed(books, evidence.get("enhanced_evidence"), given.below("enhanced_evidence")?)?;
+        match enhanced.as_object().is_some_and(Map::is_empty) {
+            true => evidence.remove("enhanced_evidence"),
+            false => evidence.insert("enhanced_evidence".to_owned(), enhanced),
+        };
     }
     given.finish()?;
-    check_sums(books, &evidence)?;
+    check_sums(books, dispute, &evidence)?;
     Ok(evidence)
+}
+
+/// Refuses the fields of an appeal before there is one, and all others in one.
+fn check_phase(dispute: &Dispute, given: &Params) -> Result<(), Refusal> {
+    let in_appeal = dispute.status == "appeal_needs_response";
+    let wrong = given.names().into_iter().find(|name| (name == "appeal") != in_appeal);
+    let Some(name) = wrong else { return Ok(()) };
+    let message = format!("This evidence cannot be changed while the dispute's status is {}.", dispute.status);
+    Err(given.bad("", &name, &message))
+}
+
+fn check_length(given: &Params, field: &str, text: &str, most: usize) -> Result<(), Refusal> {
+    if text.chars().count() > most {
+        return Err(given.bad("", field, &format!("Invalid string: it must have at most {most} characters")));
+    }
+    Ok(())
 }
 
 fn set(evidence: &mut Map<String, Value>, field: &str, value: &str) {
@@ -103,48 +127,50 @@ fn check_file(books: &Books, given: &Params, field: &str, id: &str) -> Result<()
     }
 }
 
-/// Three kinds, each with what stands below it, as it was given.
-fn enhanced(mut given: Params) -> Result<Value, Refusal> {
-    let mut kinds = Map::new();
-    for kind in ENHANCED {
-        if given.has(kind) {
-            kinds.insert(kind.to_owned(), tree(given.below(kind)?)?);
-        }
-    }
+/// An appeal has a field of text and files of its own.
+fn appeal(books: &Books, now: Option<&Value>, mut given: Params) -> Result<Value, Refusal> {
+    let mut card =
+        now.map(|appeal| appeal["card"].clone()).and_then(|card| card.as_object().cloned()).unwrap_or_default();
+    let mut below = given.below("card")?;
     given.finish()?;
-    Ok(Value::Object(kinds))
-}
-
-fn tree(mut given: Params) -> Result<Value, Refusal> {
-    let mut fields = Map::new();
-    for name in given.names() {
-        let value = if given.is_tree(&name) {
-            tree(given.below(&name)?)?
-        } else {
-            match given.text(&name)?.unwrap_or_default().as_str() {
-                "true" => json!(true),
-                "false" => json!(false),
-                text => json!(text),
-            }
-        };
-        fields.insert(name, value);
+    if let Some(text) = below.text(FILING)? {
+        check_length(&below, FILING, &text, LONG)?;
+        card.insert(FILING.to_owned(), json!(text));
     }
-    // A list came with its places as names.
-    let is_list = !fields.is_empty() && fields.keys().all(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
-    Ok(if is_list { fields.into_iter().map(|(_, value)| value).collect() } else { Value::Object(fields) })
+    if below.has(SUPPORTING) {
+        let files = below.list(SUPPORTING)?;
+        for (place, id) in files.iter().enumerate() {
+            check_file(books, &below, &format!("{SUPPORTING}][{place}"), id)?;
+        }
+        card.insert(SUPPORTING.to_owned(), json!(files));
+    }
+    below.finish()?;
+    Ok(json!({ "card": card }))
 }
 
-fn check_sums(books: &Books, evidence: &Map<String, Value>) -> Result<(), Refusal> {
+/// Refuses what is too much in sum. Pages are estimated as for Stripe's: of files as they are, of text by its length.
+fn check_sums(books: &Books, dispute: &Dispute, evidence: &Map<String, Value>) -> Result<(), Refusal> {
     let value = |field: &str| evidence.get(field).and_then(Value::as_str).unwrap_or_default();
-    let characters: usize = TEXTS.iter().map(|(field, _)| value(field).chars().count()).sum();
+    let card = evidence.get("appeal").map_or(&Value::Null, |appeal| &appeal["card"]);
+    let filing = card[FILING].as_str().unwrap_or_default().chars().count();
+    let characters: usize = filing + TEXTS.iter().map(|(field, _)| value(field).chars().count()).sum::<usize>();
     if characters > ALL_TEXT {
         let message = format!("The combined character count of all evidence may be at most {ALL_TEXT}");
         return Err(Refusal::invalid("", "evidence", message));
     }
-    let bytes: usize = FILES.iter().filter_map(|field| books.files.get(value(field))).map(|file| file.size).sum();
-    if bytes > ALL_FILES {
+    let supporting = card[SUPPORTING].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let files: Vec<_> = FILES.iter().map(|field| value(field)).chain(supporting).collect();
+    let files: Vec<_> = files.into_iter().filter_map(|id| books.files.get(id)).collect();
+    if files.iter().map(|file| file.size).sum::<usize>() > ALL_FILES {
         let message = "The combined size of all evidence files may be at most 4.5 MB";
         return Err(Refusal::invalid("", "evidence", message));
+    }
+    let pages = characters.div_ceil(PAGE) + files.iter().map(|file| file.pages).sum::<usize>();
+    let mastercard = books.account.paid_with(&dispute.charge).network() == Some("mastercard");
+    let most = if mastercard { MASTERCARD_PAGES } else { PAGES };
+    if pages > most {
+        let message = format!("The evidence has an estimated {pages} pages; at most {most} are allowed.");
+        return Err(Refusal::invalid("dispute_evidence_page_limit_exceeded", "evidence", message));
     }
     Ok(())
 }

@@ -6,6 +6,9 @@ use super::params::Params;
 use super::refusal::{Answer, Refusal};
 use bytes::Bytes;
 
+/// Bytes of a receipt that Stripe makes.
+const RECEIPT: usize = 48_213;
+
 const PURPOSES: [&str; 8] = [
     "account_requirement",
     "additional_verification",
@@ -60,7 +63,8 @@ pub(super) fn create(books: &mut Books, upload: Option<&Upload>, mut params: Par
     }
     let id = books.account.ids.mint("file_1");
     let (created, size) = (books.account.now, upload.bytes.len());
-    let file = File { id: id.clone(), created, filename: upload.filename.clone(), purpose, kind, size };
+    let pages = pages(&upload.bytes, kind);
+    let file = File { id: id.clone(), created, filename: upload.filename.clone(), purpose, kind, size, pages };
     let shown = file.show();
     books.files.insert(id, file);
     Ok(shown)
@@ -80,6 +84,30 @@ pub(super) fn list(books: &Books, mut params: Params) -> Answer {
     let wanted = |file: &&File| page.wants(file.created) && purpose.is_none_or(|purpose| purpose == file.purpose);
     let all: Vec<_> = books.files.values().rev().filter(wanted).collect();
     page.cut(("file", "/v1/files"), &all, |file| &file.id, |file| file.show())
+}
+
+/// The receipt that Stripe makes of a charge, as it fills it in as evidence.
+pub(super) fn make_receipt(books: &mut Books) -> String {
+    let id = books.account.ids.mint("file_1");
+    let (created, filename, purpose) = (books.account.now, "receipt.pdf".to_owned(), "dispute_evidence");
+    let file = File { id: id.clone(), created, filename, purpose, kind: "pdf", size: RECEIPT, pages: 1 };
+    books.files.insert(id.clone(), file);
+    id
+}
+
+/// An image is a page, and so is a PDF of which the pages cannot be told: they may be compressed.
+fn pages(bytes: &[u8], kind: &str) -> usize {
+    if kind == "pdf" { page_objects(bytes).max(1) } else { 1 }
+}
+
+/// How often `/Type /Page` is in a PDF, which is not `/Type /Pages`.
+fn page_objects(bytes: &[u8]) -> usize {
+    let starts = bytes.windows(5).enumerate().filter(|(_, window)| window == b"/Type").map(|(place, _)| place + 5);
+    let is_page = |start: &usize| {
+        let rest = bytes[*start..].trim_ascii_start();
+        rest.strip_prefix(b"/Page").is_some_and(|rest| !rest.first().is_some_and(u8::is_ascii_alphanumeric))
+    };
+    starts.filter(is_page).count()
 }
 
 /// The type, by how the bytes begin.

@@ -31,6 +31,19 @@ fn an_hour() -> i64 {
     3_600
 }
 
+/// Payments that are disputed, to generate.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disputes {
+    /// The same seed gives the same disputes in the same world.
+    pub seed: u64,
+    /// The number of payments.
+    pub count: usize,
+    /// The most seconds that pass after each.
+    #[serde(default = "an_hour")]
+    pub pace: i64,
+}
+
 /// The steps to choose from; listed several times to be chosen more often.
 const STEPS: [fn(&mut Player<'_>); 23] = [
     pay,
@@ -59,8 +72,22 @@ const STEPS: [fn(&mut Player<'_>); 23] = [
 ];
 
 /// Everything that can happen to a dispute.
-const DECISIONS: [&str; 8] =
-    ["escalate", "win", "lose", "lose", "win_late", "close_inquiry", "close_prevention", "reinstate"];
+const DECISIONS: [&str; 9] =
+    ["escalate", "win", "lose", "lose", "win_late", "appeal", "close_inquiry", "close_prevention", "reinstate"];
+/// The kinds of disputes to choose from.
+const KINDS: [&str; 8] =
+    ["chargeback", "chargeback", "chargeback", "inquiry", "inquiry", "unchallengeable", "prevention", "compliance"];
+/// The reasons to choose from.
+const REASONS: [&str; 8] = [
+    "credit_not_processed",
+    "duplicate",
+    "fraudulent",
+    "general",
+    "product_not_received",
+    "product_unacceptable",
+    "subscription_canceled",
+    "unrecognized",
+];
 /// Everything that can happen to a refund.
 const TURNS: [&str; 5] = ["refund_settles", "refund_fails", "refund_returns", "details_given", "reference_arrives"];
 
@@ -72,12 +99,24 @@ pub(super) fn play(world: &mut World, life: Life, wall: i64) {
         let account = player.below(player.world.books.len());
         player.account = player.world.books.keys()[account].clone();
         STEPS[player.below(STEPS.len())](&mut player);
-        let passed = i64::try_from(player.below(usize::try_from(life.pace.max(0)).unwrap_or(0) + 1)).unwrap_or(0);
-        player.world.clock = match player.world.clock {
-            Clock::Ahead(seconds) => Clock::Ahead(seconds + passed),
-            Clock::Stopped(at) => Clock::Stopped(at + passed),
-        };
-        player.world.advance(wall);
+        player.wait(life.pace, wall);
+    }
+}
+
+/// Lets buyers pay and dispute it at once, in all accounts of the world. Nobody answers. Stripe refuses some: a card is
+/// declined, or a kind does not fit the method.
+pub(super) fn dispute_payments(world: &mut World, disputes: Disputes, wall: i64) {
+    let seed = Sha256::new().chain_update("disputes").chain_update(disputes.seed.to_be_bytes()).finalize().into();
+    let mut player = Player { world, chance: Ids::new(seed), account: String::new() };
+    for _ in 0..disputes.count {
+        let account = player.below(player.world.books.len());
+        player.account = player.world.books.keys()[account].clone();
+        let token = TOKENS[player.below(TOKENS.len())].0;
+        let intent = player.start("automatic", token);
+        if let Some(charge) = intent.as_ref().and_then(|intent| intent["latest_charge"].as_str()) {
+            player.dispute_some(charge);
+        }
+        player.wait(disputes.pace, wall);
     }
 }
 
@@ -89,6 +128,33 @@ struct Player<'a> {
 }
 
 impl Player<'_> {
+    /// Lets up to so many seconds pass.
+    fn wait(&mut self, pace: i64, wall: i64) {
+        let passed = i64::try_from(self.below(usize::try_from(pace.max(0)).unwrap_or(0) + 1)).unwrap_or(0);
+        self.pass(passed, wall);
+    }
+
+    fn pass(&mut self, seconds: i64, wall: i64) {
+        self.world.clock = match self.world.clock {
+            Clock::Ahead(ahead) => Clock::Ahead(ahead + seconds),
+            Clock::Stopped(at) => Clock::Stopped(at + seconds),
+        };
+        self.world.advance(wall);
+    }
+
+    /// Disputes all or part of a payment that its test card did not dispute already.
+    fn dispute_some(&mut self, charge: &str) {
+        let account = &self.world.books[&self.account].account;
+        let Some(charge) = account.find::<Charge>(charge).cloned() else { return };
+        if charge.disputed || !charge.captured {
+            return;
+        }
+        let kind = KINDS[self.below(KINDS.len())];
+        let amount = if self.below(2) == 0 { charge.left() } else { self.amount(charge.left()) };
+        let reason = REASONS[self.below(REASONS.len())];
+        self.happens(kind, charge.id.as_str(), json!({ "amount": amount, "reason": reason }));
+    }
+
     /// A number below this one, which is at most 2^24.
     fn below(&mut self, bound: usize) -> usize {
         let number = (0..3).fold(0, |number, _| number * 256 + self.chance.below(256));
@@ -144,8 +210,8 @@ impl Player<'_> {
     }
 
     /// A new intent; of two payments for one order now and then.
-    fn start(&mut self, capture: &str) {
-        let (amount, token) = (self.amount(10_000), self.token());
+    fn start(&mut self, capture: &str, token: &str) -> Option<Value> {
+        let amount = self.amount(10_000);
         let order = self.below(256);
         let mut form = vec![
             ("amount", amount.to_string()),
@@ -159,16 +225,18 @@ impl Player<'_> {
             form.push(("transfer_data[destination]", "acct_life".to_owned()));
             form.push(("application_fee_amount", (1 + amount / 10).to_string()));
         }
-        self.ask("/v1/payment_intents", &form);
+        self.ask("/v1/payment_intents", &form)
     }
 }
 
 fn pay(player: &mut Player<'_>) {
-    player.start("automatic");
+    let token = player.token();
+    player.start("automatic", token);
 }
 
 fn hold(player: &mut Player<'_>) {
-    player.start("manual");
+    let token = player.token();
+    player.start("manual", token);
 }
 
 /// A charge without intent; an uncaptured one is captured at once, voided, or left to expire.
@@ -190,7 +258,7 @@ fn charge(player: &mut Player<'_>) {
     }
 }
 
-/// A page is opened, and some page is paid on.
+/// A page is opened, and some page is paid on; now and then the buyer leaves.
 fn check_out(player: &mut Player<'_>) {
     let (amount, order) = (player.amount(10_000), player.below(256));
     let form = [
@@ -200,6 +268,9 @@ fn check_out(player: &mut Player<'_>) {
     ];
     player.ask("/v1/checkout/sessions", &form);
     let Some(session) = player.any::<Session>(|_, session| session.status == "open") else { return };
+    if player.below(4) == 0 {
+        return;
+    }
     let token = player.token();
     player.happens("session_paid", session.id.as_str(), json!({ "payment_method": token }));
 }
@@ -256,10 +327,8 @@ fn dispute(player: &mut Player<'_>) {
     };
     let left = undisputed(&player.world.books[&player.account].account, &charge);
     let amount = if player.below(2) == 0 { left } else { player.amount(left) };
-    let kinds = ["chargeback", "chargeback", "chargeback", "inquiry", "inquiry", "unchallengeable", "prevention"];
-    let kind = kinds[player.below(kinds.len())];
-    let reasons = ["fraudulent", "product_not_received", "credit_not_processed", "general"];
-    let reason = reasons[player.below(reasons.len())];
+    let kind = KINDS[player.below(KINDS.len())];
+    let reason = REASONS[player.below(REASONS.len())];
     player.happens(kind, charge.id.as_str(), json!({ "amount": amount, "reason": reason }));
 }
 
@@ -278,7 +347,9 @@ fn decide(player: &mut Player<'_>) {
     }
     // A part of what was lost comes back once, in full by a late win.
     let back = if decision == "reinstate" { player.amount(dispute.amount) } else { dispute.amount };
-    if ["reinstate", "win_late"].contains(&decision) && (dispute.status != "lost" || dispute.entries.len() != 1) {
+    if ["reinstate", "win_late", "appeal"].contains(&decision)
+        && (dispute.status != "lost" || dispute.entries.len() != 1)
+    {
         return;
     }
     player.happens(decision, dispute.id.as_str(), json!({ "amount": back }));
@@ -286,10 +357,13 @@ fn decide(player: &mut Player<'_>) {
 
 /// The merchant answers or accepts the dispute.
 fn answer(player: &mut Player<'_>) {
-    let open = |it: &Dispute| it.status == "needs_response" || it.status == "warning_needs_response";
-    let Some(dispute) = player.any::<Dispute>(|_, dispute| open(dispute)) else { return };
+    let Some(dispute) = player.any::<Dispute>(|_, dispute| dispute.awaits_evidence()) else { return };
     let path = format!("/v1/disputes/{}", dispute.id);
     let texts = ["We shipped it.", "winning_evidence", "losing_evidence"];
+    if dispute.status == "appeal_needs_response" {
+        player.ask(&path, &[("evidence[appeal][card][reason_for_filing]", "They wrote the truth.".to_owned())]);
+        return;
+    }
     let text = player.below(texts.len() + 1);
     match texts.get(text) {
         Some(text) => player.ask(&path, &[("evidence[uncategorized_text]", (*text).to_owned())]),

@@ -8,10 +8,10 @@
 //! |---|---|
 //! | `server`, `wire`, `call` | connections and webhooks; requests and answers as HTTP has them; one request from its log entry to its answer |
 //! | `routes`, `params`, `lists`, `expand`, `refusal` | the API's conventions: paths, parameters, pages, errors |
-//! | `payments`, `charges`, `sessions`, `refunds`, `disputes`, `evidence`, `files`, `balance`, `events`, `thin` | the operations, one file for each family |
+//! | `payments`, `charges`, `sessions`, `refunds`, `disputes`, `evidence`, `enhanced`, `files`, `balance`, `events`, `thin` | the operations, one file for each family |
 //! | `world`, `books`, `calendar`, `keys`, `idempotency`, `requests`, `webhooks`, `faults` | what it knows |
 //! | `control`, `bank` | the control API |
-//! | `life`, `truth` | a random life for property tests, and what is true after it |
+//! | `life`, `truth`, `responses` | random activity for property tests, and what is true after it: payments, answers to disputes |
 
 mod balance;
 mod bank;
@@ -21,6 +21,7 @@ mod call;
 mod charges;
 mod control;
 mod disputes;
+mod enhanced;
 mod events;
 mod evidence;
 mod expand;
@@ -35,6 +36,7 @@ mod payments;
 mod refunds;
 mod refusal;
 mod requests;
+mod responses;
 mod routes;
 mod server;
 mod sessions;
@@ -49,9 +51,12 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use clap::Args;
 
-pub use life::Life;
+pub use life::{Disputes, Life};
+pub use responses::{DisputeTruth, Submission};
 pub use server::{Double, serve};
 pub use truth::{Money, Truth};
+
+pub use crate::dev::model::objects::Submitter;
 
 use crate::app::{self, config, logging};
 use crate::terminal;

@@ -162,15 +162,19 @@ pub(super) fn take_share(books: &Books, params: &mut Params, amount: i64) -> Res
 
 pub(super) fn pay(books: &mut Books, by: &Cause, id: &Id<Intent>, token: Token) -> Answer {
     let account = &mut books.account;
-    if token == Token::Klarna {
-        account.choose_method(id, Method::Klarna);
+    if let Some(method) = token.method() {
+        account.choose_method(id, method);
     }
     let charge = match (token, account.get(id).capture) {
         (Token::Declined, _) => return decline(books, by, id),
         (Token::Transfer, _) => {
-            account.choose_method(id, Method::BankTransfer);
             account.confirm_transfer(by, id);
             account.settle_transfer(id)
+        }
+        (Token::SepaDebit | Token::UsBankAccount, _) => {
+            let charge = account.confirm_debit(by, id);
+            account.settle_debit(&charge);
+            charge
         }
         (_, Capture::Automatic) => account.confirm(by, id),
         (_, Capture::Manual) => account.authorize(by, id),

@@ -17,7 +17,8 @@ use tokio::task::JoinSet;
 
 use super::call::{Call, Step};
 use super::faults::Kind;
-use super::life::{self, Life};
+use super::life::{self, Disputes, Life};
+use super::responses::{self, DisputeTruth};
 use super::truth::{self, Truth};
 use super::webhooks::Delivery;
 use super::world::World;
@@ -64,6 +65,18 @@ impl Double {
     pub fn live(&self, life: Life) {
         life::play(&mut self.current(), life, unix_now());
         self.news.notify_one();
+    }
+
+    /// Lets buyers pay and dispute it: disputes of every kind and method, none of them answered.
+    pub fn make_disputes(&self, disputes: Disputes) {
+        life::dispute_payments(&mut self.current(), disputes, unix_now());
+        self.news.notify_one();
+    }
+
+    /// What became of every dispute, by id: its submissions, and what Stripe holds.
+    #[must_use]
+    pub fn disputes(&self) -> BTreeMap<String, DisputeTruth> {
+        responses::all(&self.current())
     }
 
     /// What is true of every payment now, by intent, or by charge where there is none.

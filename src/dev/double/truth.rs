@@ -119,7 +119,7 @@ impl Truth {
         let id = dispute.id.to_string();
         self.disputes.insert(id.clone(), dispute.status);
         match dispute.status {
-            "needs_response" | "under_review" => {
+            "needs_response" | "under_review" | "appeal_needs_response" | "appeal_under_review" => {
                 self.disputed += dispute.amount;
                 self.chargebacks.push(id);
             }

@@ -1,9 +1,7 @@
-//! The verbs of disputes: inquiries, chargebacks, preventions and how they end.
+//! The verbs of disputes: inquiries, chargebacks, preventions, appeals and how they end. Their evidence is in `evidence`.
 //!
 //! Money moves by entries of `balance_transactions` alone. The events `funds_withdrawn` and `funds_reinstated`
 //! come a moment after the change that they belong to, and so are verbs of their own.
-
-use serde_json::{Map, Value, json};
 
 use super::id::Id;
 use super::objects::{Charge, Dispute, Entry, Metadata};
@@ -11,6 +9,7 @@ use super::{Account, Cause, Method};
 
 pub(in crate::dev) const DEBIT_NOT_AUTHORIZED: &str = "debit_not_authorized";
 pub(in crate::dev) const FRAUDULENT: &str = "fraudulent";
+const NONCOMPLIANT: &str = "noncompliant";
 pub(in crate::dev) const NOT_RECEIVED: &str = "product_not_received";
 pub(in crate::dev) const UNACCEPTABLE: &str = "product_unacceptable";
 pub(in crate::dev) const UNRECOGNIZED: &str = "unrecognized";
@@ -24,26 +23,6 @@ const RESPONSE_DAYS: i64 = 9;
 const KLARNA_DAYS: [i64; 3] = [21, 12, 5];
 
 const DAY: i64 = 86_400;
-
-/// What a merchant sends about a dispute.
-#[derive(Debug)]
-pub struct Answer {
-    /// All evidence, by Stripe's names of the fields.
-    pub evidence: Map<String, Value>,
-    /// The merchant's own fields.
-    pub metadata: Metadata,
-    /// Whether the bank sees it.
-    pub submission: Submission,
-}
-
-/// What happens to evidence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Submission {
-    /// Stripe keeps it.
-    Stage,
-    /// Stripe sends it to the bank.
-    Submit,
-}
 
 impl Account {
     /// The buyer's bank takes the money back. `funds_withdrawn` follows.
@@ -59,6 +38,13 @@ impl Account {
         let due_by = Some(self.deadline(charge, "inquiry", reason));
         let (status, case_type) = ("warning_needs_response", "inquiry");
         self.open(Dispute { status, case_type, due_by, is_charge_refundable: true, ..dispute })
+    }
+
+    /// The cardholder's bank says that a rule of the network was broken. `funds_withdrawn` follows.
+    pub fn open_compliance(&mut self, charge: &Id<Charge>, amount: i64) -> Id<Dispute> {
+        let dispute = self.new_dispute(charge, amount, NONCOMPLIANT);
+        let entries = vec![self.withdrawal(amount)];
+        self.open(Dispute { case_type: "compliance", entries, ..dispute })
     }
 
     /// A chargeback that allows no answer: opened and lost in one moment. `funds_withdrawn` follows.
@@ -90,6 +76,7 @@ impl Account {
             dispute.status = "needs_response";
             dispute.case_type = "chargeback";
             dispute.due_by = Some(due_by);
+            dispute.past_due = false;
             dispute.is_charge_refundable = false;
             dispute.entries.push(entry);
         });
@@ -98,36 +85,6 @@ impl Account {
     /// Stripe says that it withdrew the disputed amount.
     pub fn funds_withdrawn(&mut self, dispute: &Id<Dispute>) {
         self.emit(dispute, &Cause::Stripe, "charge.dispute.funds_withdrawn");
-    }
-
-    /// The merchant answers with a receipt and some text.
-    pub fn submit_evidence(&mut self, by: &Cause, dispute: &Id<Dispute>) {
-        let receipt = self.ids.mint("file_1");
-        let Dispute { charge, metadata, .. } = self.get(dispute).clone();
-        let buyer = self.buyer_of(&self.get(&charge).purchase);
-        let fields = [
-            ("customer_email_address", buyer.email),
-            ("customer_name", buyer.name),
-            ("product_description", "Enamel kettle, two litres"),
-            ("receipt", &receipt),
-            ("uncategorized_text", "Paid and shipped as ordered; see the receipt."),
-        ];
-        let evidence = fields.map(|(field, value)| (field.to_owned(), json!(value))).into_iter().collect();
-        self.answer(by, dispute, Answer { evidence, metadata, submission: Submission::Submit });
-    }
-
-    /// The merchant replaces evidence and metadata, and submits or only stages them.
-    pub fn answer(&mut self, by: &Cause, dispute: &Id<Dispute>, answer: Answer) {
-        self.change(dispute, by, &["charge.dispute.updated"], |dispute| {
-            dispute.evidence = answer.evidence;
-            dispute.metadata = answer.metadata;
-            match (answer.submission, dispute.case_type) {
-                (Submission::Stage, _) => return,
-                (Submission::Submit, "inquiry") => dispute.status = "warning_under_review",
-                (Submission::Submit, _) => dispute.status = "under_review",
-            }
-            dispute.submission_count += 1;
-        });
     }
 
     /// The bank decides for the merchant. [`Account::reinstate`] follows.
@@ -142,7 +99,24 @@ impl Account {
 
     /// The merchant accepts the dispute, which cannot be undone.
     pub fn accept(&mut self, by: &Cause, dispute: &Id<Dispute>) {
-        self.change(dispute, by, &["charge.dispute.closed"], |dispute| dispute.status = "lost");
+        self.change(dispute, by, &["charge.dispute.closed"], |dispute| {
+            dispute.status = match dispute.status {
+                "warning_needs_response" | "warning_under_review" => "warning_closed",
+                _ => "lost",
+            };
+            dispute.is_closed_by_merchant = true;
+        });
+    }
+
+    /// The merchant's appeal of a decision is let in: Stripe waits for its evidence. No money moves.
+    pub fn open_appeal(&mut self, dispute: &Id<Dispute>) {
+        let Dispute { charge, reason, .. } = self.get(dispute).clone();
+        let due_by = self.deadline(&charge, "chargeback", reason);
+        self.change(dispute, &Cause::Stripe, &["charge.dispute.updated"], |dispute| {
+            dispute.status = "appeal_needs_response";
+            dispute.due_by = Some(due_by);
+            dispute.past_due = false;
+        });
     }
 
     /// An inquiry ends without having become a chargeback.
@@ -164,6 +138,7 @@ impl Account {
 
     /// A chargeback that waits for an answer, not part of the account yet.
     fn new_dispute(&mut self, charge: &Id<Charge>, amount: i64, reason: &'static str) -> Dispute {
+        let prefilled = self.prefill(charge);
         Dispute {
             id: self.mint("du_1"),
             charge: charge.clone(),
@@ -173,9 +148,13 @@ impl Account {
             status: "needs_response",
             case_type: "chargeback",
             due_by: Some(self.deadline(charge, "chargeback", reason)),
-            evidence: Map::new(),
+            evidence: prefilled.clone(),
+            prefilled,
             metadata: Metadata::new(),
-            submission_count: 0,
+            submissions: Vec::new(),
+            past_due: false,
+            smart: None,
+            is_closed_by_merchant: false,
             refunded_before: self.get(charge).amount_refunded,
             is_charge_refundable: false,
             entries: Vec::new(),
@@ -204,7 +183,7 @@ impl Account {
             (Method::Klarna, "inquiry", _) => inquiry,
             (Method::Klarna, _, FRAUDULENT) => fraud,
             (Method::Klarna, _, _) => chargeback,
-            (Method::Card(_) | Method::SepaDebit | Method::BankTransfer, _, _) => RESPONSE_DAYS,
+            (Method::Card(_) | Method::SepaDebit | Method::UsBankAccount | Method::BankTransfer, _, _) => RESPONSE_DAYS,
         };
         let last_day = (self.now + days * DAY).div_euclid(DAY);
         (last_day + 1) * DAY - 1

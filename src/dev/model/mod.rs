@@ -10,11 +10,14 @@
 //! | [`objects`] | the objects as plain data |
 //! | `ids`, `id` | Stripe-like ids, and the id of an object that exists |
 //! | `people` | buyers, cards and other ways to pay |
-//! | `payments`, `connect`, `refunds`, `disputes`, `fraud` | the verbs: what merchants, buyers, banks and Stripe do |
+//! | `payments`, `connect`, `refunds`, `disputes`, `evidence`, `fraud` | the verbs: what merchants, buyers, banks and Stripe do |
+//! | `eligibility` | what Stripe says of the evidence that networks ask for: Visa CE 3.0, compliance |
 //! | `render` | objects and events as Stripe's JSON |
 
 mod connect;
 mod disputes;
+pub(super) mod eligibility;
+mod evidence;
 mod fraud;
 mod id;
 mod ids;
@@ -29,8 +32,9 @@ mod tests;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-pub use disputes::{Answer, Submission};
 pub(super) use disputes::{DEBIT_NOT_AUTHORIZED, FRAUDULENT, NOT_RECEIVED, UNACCEPTABLE, UNRECOGNIZED};
+pub(super) use evidence::AVAILABLE;
+pub use evidence::{Answer, Submission};
 pub use id::Id;
 pub use ids::Ids;
 use objects::{

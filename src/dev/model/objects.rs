@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::id::Id;
@@ -191,14 +192,54 @@ pub struct Dispute {
     pub(in crate::dev) case_type: &'static str,
     /// 0: no response is allowed; none: Stripe names no deadline.
     pub(in crate::dev) due_by: Option<i64>,
-    /// What the merchant staged or submitted, by Stripe's names of the fields.
+    /// What Stripe filled in and what the merchant staged or submitted, by Stripe's names of the fields.
     pub(in crate::dev) evidence: Map<String, Value>,
+    /// What Stripe filled in. It alone does not count as evidence.
+    pub(in crate::dev) prefilled: Map<String, Value>,
     pub(in crate::dev) metadata: Metadata,
-    pub(in crate::dev) submission_count: u32,
+    /// In the order in which they were made, over all phases.
+    pub(in crate::dev) submissions: Vec<Submitted>,
+    /// Whether the last submission came after its deadline.
+    pub(in crate::dev) past_due: bool,
+    /// None where Smart Disputes are not enabled for the dispute.
+    pub(in crate::dev) smart: Option<Smart>,
+    /// Whether the merchant accepted it, or closed it as an inquiry.
+    pub(in crate::dev) is_closed_by_merchant: bool,
     /// The charge's `amount_refunded` when the dispute began.
     pub(in crate::dev) refunded_before: i64,
     pub(in crate::dev) is_charge_refundable: bool,
     pub(in crate::dev) entries: Vec<Entry>,
+}
+
+/// Evidence that went to the bank.
+#[derive(Debug, Clone)]
+pub struct Submitted {
+    pub(in crate::dev) at: i64,
+    pub(in crate::dev) by: Submitter,
+    /// The request that submitted it.
+    pub(in crate::dev) request: Option<String>,
+    pub(in crate::dev) evidence: Map<String, Value>,
+}
+
+/// Who submits evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Submitter {
+    /// A request of the API.
+    Api,
+    /// A person in Stripe's Dashboard.
+    Dashboard,
+    /// Stripe, at the deadline.
+    SmartDisputes,
+}
+
+/// Smart Disputes as they are enabled for one dispute.
+#[derive(Debug, Clone, Copy)]
+pub struct Smart {
+    /// Who is to submit, in Stripe's words.
+    pub(in crate::dev) intended: &'static str,
+    /// `available`, `requires_evidence` or `unavailable`, before the merchant's evidence is looked at.
+    pub(in crate::dev) status: &'static str,
 }
 
 /// Money that a dispute moved: an entry of `balance_transactions`.

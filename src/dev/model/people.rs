@@ -9,6 +9,8 @@ pub struct Buyer {
     pub(super) postal_code: &'static str,
     pub(super) city: &'static str,
     pub(super) country: &'static str,
+    /// From where they pay.
+    pub(super) ip: &'static str,
 }
 
 pub(in crate::dev) const BUYERS: &[Buyer] = &[
@@ -19,6 +21,7 @@ pub(in crate::dev) const BUYERS: &[Buyer] = &[
         postal_code: "D02 XY45",
         city: "Dublin",
         country: "IE",
+        ip: "203.0.113.24",
     },
     Buyer {
         name: "Jonas Lindqvist",
@@ -27,6 +30,7 @@ pub(in crate::dev) const BUYERS: &[Buyer] = &[
         postal_code: "112 23",
         city: "Stockholm",
         country: "SE",
+        ip: "198.51.100.7",
     },
     Buyer {
         name: "Priya Raman",
@@ -35,6 +39,7 @@ pub(in crate::dev) const BUYERS: &[Buyer] = &[
         postal_code: "45127",
         city: "Essen",
         country: "DE",
+        ip: "203.0.113.180",
     },
     Buyer {
         name: "Tomás Herrera",
@@ -43,6 +48,7 @@ pub(in crate::dev) const BUYERS: &[Buyer] = &[
         postal_code: "28012",
         city: "Madrid",
         country: "ES",
+        ip: "192.0.2.61",
     },
 ];
 
@@ -67,6 +73,8 @@ pub enum Method {
     Card(Card),
     /// A debit of a European bank account.
     SepaDebit,
+    /// A debit of a bank account in the United States, by ACH.
+    UsBankAccount,
     /// A bank transfer by the buyer.
     BankTransfer,
     /// Paid by Klarna, to which the buyer pays later.
@@ -79,8 +87,25 @@ impl Method {
         match self {
             Self::Card(_) => "card",
             Self::SepaDebit => "sepa_debit",
+            Self::UsBankAccount => "us_bank_account",
             Self::BankTransfer => "customer_balance",
             Self::Klarna => "klarna",
+        }
+    }
+
+    /// Whether the bank decides a dispute alone: it is lost as soon as it arrives.
+    pub(in crate::dev) fn is_debit(self) -> bool {
+        match self {
+            Self::SepaDebit | Self::UsBankAccount => true,
+            Self::Card(_) | Self::BankTransfer | Self::Klarna => false,
+        }
+    }
+
+    /// The card's network, in Stripe's word.
+    pub(in crate::dev) fn network(self) -> Option<&'static str> {
+        match self {
+            Self::Card(card) => Some(card.brand),
+            Self::SepaDebit | Self::UsBankAccount | Self::BankTransfer | Self::Klarna => None,
         }
     }
 
@@ -88,7 +113,7 @@ impl Method {
     pub(super) fn charge_prefix(self) -> &'static str {
         match self {
             Self::Card(_) => "ch_3",
-            Self::SepaDebit | Self::BankTransfer | Self::Klarna => "py_3",
+            Self::SepaDebit | Self::UsBankAccount | Self::BankTransfer | Self::Klarna => "py_3",
         }
     }
 
@@ -96,7 +121,7 @@ impl Method {
     pub(super) fn refund_prefix(self) -> &'static str {
         match self {
             Self::Card(_) => "re_3",
-            Self::SepaDebit | Self::BankTransfer | Self::Klarna => "pyr_1",
+            Self::SepaDebit | Self::UsBankAccount | Self::BankTransfer | Self::Klarna => "pyr_1",
         }
     }
 }

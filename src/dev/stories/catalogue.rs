@@ -1,6 +1,6 @@
 //! The catalogue: each story's name, what it is about, and its script.
 
-use super::{Story, long_scenarios, scenarios};
+use super::{Story, dispute_scenarios, long_scenarios, scenarios};
 
 pub(super) const CATALOGUE: &[Story] = &[
     Story { name: "paid", about: "paid by card at checkout", script: scenarios::paid },
@@ -185,5 +185,60 @@ pub(super) const CATALOGUE: &[Story] = &[
         name: "prevented-reopened",
         about: "a prevented dispute that becomes a chargeback after all, answered and lost",
         script: long_scenarios::prevented_reopened,
+    },
+    Story {
+        name: "partial-dispute",
+        about: "a chargeback over part of a payment, answered and lost",
+        script: dispute_scenarios::partial_dispute,
+    },
+    Story {
+        name: "inquiry-answered-twice",
+        about: "an inquiry, answered, that becomes a chargeback, answered again and won",
+        script: dispute_scenarios::inquiry_answered_twice,
+    },
+    Story {
+        name: "compliance-open",
+        about: "a compliance dispute whose network fee nobody has acknowledged",
+        script: dispute_scenarios::compliance_open,
+    },
+    Story {
+        name: "compliance-lost",
+        about: "a compliance dispute, answered with its fee acknowledged, and lost",
+        script: dispute_scenarios::compliance_lost,
+    },
+    Story {
+        name: "appeal-open",
+        about: "a lost chargeback whose appeal waits for evidence",
+        script: dispute_scenarios::appeal_open,
+    },
+    Story {
+        name: "appeal-won",
+        about: "a lost chargeback, appealed and won: the money comes back",
+        script: dispute_scenarios::appeal_won,
+    },
+    Story {
+        name: "appeal-lost",
+        about: "a lost chargeback, appealed and lost again",
+        script: dispute_scenarios::appeal_lost,
+    },
+    Story {
+        name: "smart-dispute",
+        about: "a chargeback that nobody answers: Smart Disputes do at the deadline, and it is won",
+        script: dispute_scenarios::smart_dispute,
+    },
+    Story {
+        name: "ach-disputed",
+        about: "an ACH debit whose dispute cannot be answered: opened and lost at once",
+        script: dispute_scenarios::ach_disputed,
+    },
+    Story {
+        name: "klarna-inquiry",
+        about: "an inquiry of Klarna over part of a payment: it takes no evidence, a refund would end it",
+        script: dispute_scenarios::klarna_inquiry,
+    },
+    Story {
+        name: "klarna-inquiry-refunded",
+        about: "an inquiry of Klarna that a refund of the disputed amount ends",
+        script: dispute_scenarios::klarna_inquiry_refunded,
     },
 ];

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `cast` | the inputs of a story |
 //! | `catalogue` | which stories there are |
-//! | `scenarios`, `long_scenarios` | each story as a script |
+//! | `scenarios`, `long_scenarios`, `dispute_scenarios` | each story as a script |
 //! | `shop` | what scripts say: one shop, one order, on the model of Stripe |
 //! | [`delivery`] | in which order, and how often, events arrive |
 //!
@@ -17,6 +17,7 @@
 mod cast;
 mod catalogue;
 pub mod delivery;
+mod dispute_scenarios;
 mod long_scenarios;
 mod scenarios;
 mod shop;

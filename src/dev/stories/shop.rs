@@ -3,6 +3,8 @@
 //! The verbs here are what the shop and its buyer do, each with a request of its own, and what takes Stripe two
 //! steps a moment apart. What banks and Stripe do in one step, scripts ask of the model itself: `shop.stripe`.
 
+use serde_json::Value;
+
 use super::super::model::objects::{
     Capture, Charge, Decline, Dispute, Intent, Metadata, Purchase, Refund, Review, Session, Share,
 };
@@ -178,6 +180,19 @@ impl Shop {
     pub(super) fn escalate(&mut self, dispute: &Id<Dispute>) {
         self.stripe.escalate(dispute);
         self.funds_withdrawn(dispute);
+    }
+
+    /// The cardholder's bank says that a rule of the network was broken.
+    pub(super) fn open_compliance(&mut self, charge: &Id<Charge>, amount: i64) -> Id<Dispute> {
+        let dispute = self.stripe.open_compliance(charge, amount);
+        self.funds_withdrawn(&dispute);
+        dispute
+    }
+
+    /// Submits these fields beside what Stripe holds.
+    pub(super) fn submit_fields<const N: usize>(&mut self, dispute: &Id<Dispute>, fields: [(&'static str, Value); N]) {
+        let request = self.stripe.request();
+        self.stripe.submit_fields(&request, dispute, fields);
     }
 
     pub(super) fn submit_evidence(&mut self, dispute: &Id<Dispute>) {

@@ -110,6 +110,7 @@ fn payment_method_details(method: Method, amount: i64) -> Value {
     match method {
         Method::Card(card) => json!({ "card": card_details(card, amount), "type": "card" }),
         Method::SepaDebit => json!({ "sepa_debit": debit_details(), "type": "sepa_debit" }),
+        Method::UsBankAccount => json!({ "us_bank_account": ach_details(), "type": "us_bank_account" }),
         Method::BankTransfer => json!({ "customer_balance": {}, "type": "customer_balance" }),
         Method::Klarna => json!({
             "klarna": { "payment_method_category": "pay_later", "preferred_locale": "en-IE" },
@@ -151,6 +152,20 @@ fn debit_details() -> Value {
         "fingerprint": "Lk3xYd9Gm5RtQa1U",
         "last4": "3100",
         "mandate": null,
+    })
+}
+
+fn ach_details() -> Value {
+    json!({
+        "account_holder_type": "individual",
+        "account_type": "checking",
+        "bank_name": "STRIPE TEST BANK",
+        "expected_debit_date": null,
+        "fingerprint": "Fh2sTq8Vn4ZpEw7C",
+        "last4": "6789",
+        "mandate": null,
+        "payment_reference": null,
+        "routing_number": "110000000",
     })
 }
 

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::super::Account;
-use super::super::objects::{Dispute, Entry, Purchase};
-use super::super::people::{Card, Method};
+use super::super::evidence::{MANUAL, RECOMMENDED};
+use super::super::objects::{Dispute, Entry, Purchase, Submitter};
+use super::super::people::Method;
+use super::super::{Account, eligibility};
 use super::{with, with_nulls};
 
 const NULL_EVIDENCE: &[&str] = &[
@@ -51,15 +52,17 @@ pub(in crate::dev::model) fn dispute(account: &Account, dispute: &Dispute) -> Va
         "charge": dispute.charge,
         "created": dispute.created,
         "currency": currency,
-        "enhanced_eligibility_types": eligibility_types(method, dispute),
+        "enhanced_eligibility_types": eligibility::kind(account, dispute).as_slice(),
         "evidence": evidence(dispute),
-        "evidence_details": evidence_details(method, dispute),
+        "evidence_details": evidence_details(account, dispute),
+        "intended_submission_method": dispute.smart.map(|smart| smart.intended),
         "is_charge_refundable": dispute.is_charge_refundable,
         "livemode": account.livemode,
         "metadata": dispute.metadata,
         "payment_intent": charge.payment_intent,
         "payment_method_details": payment_method_details(method, dispute),
         "reason": dispute.reason,
+        "smart_disputes": smart_disputes(dispute),
         "status": dispute.status,
     })
 }
@@ -106,28 +109,28 @@ fn evidence(dispute: &Dispute) -> Value {
     with(empty, dispute.evidence.iter().map(|(field, value)| (field.as_str(), value.clone())))
 }
 
-fn evidence_details(method: Method, dispute: &Dispute) -> Value {
-    let eligibility = if eligibility_types(method, dispute).is_empty() {
-        json!({})
-    } else {
-        let missing = ["missing_customer_identifiers", "missing_prior_undisputed_transactions"];
-        let status = json!({ "required_actions": missing, "status": "requires_action" });
-        json!({ "visa_compelling_evidence_3": status })
-    };
+fn evidence_details(account: &Account, dispute: &Dispute) -> Value {
     json!({
         "due_by": dispute.due_by,
-        "enhanced_eligibility": eligibility,
-        "has_evidence": !dispute.evidence.is_empty(),
-        "past_due": false,
-        "submission_count": dispute.submission_count,
+        "enhanced_eligibility": eligibility::statuses(account, dispute),
+        "has_evidence": dispute.has_evidence(),
+        "past_due": dispute.past_due,
+        "submission_count": dispute.submissions.len(),
+        "submission_method": dispute.submissions.last().map_or("not_submitted", |last| submission_method(last.by)),
     })
 }
 
-/// Visa alone has the special evidence against claims of fraud, and only where one may answer.
-fn eligibility_types(method: Method, dispute: &Dispute) -> &'static [&'static str] {
-    let visa = matches!(method, Method::Card(Card { brand: "visa", .. }));
-    let chargeback = dispute.case_type == "chargeback" && dispute.due_by != Some(0);
-    if visa && chargeback && dispute.reason == "fraudulent" { &["visa_compelling_evidence_3"] } else { &[] }
+fn submission_method(by: Submitter) -> &'static str {
+    match by {
+        Submitter::Api | Submitter::Dashboard => MANUAL,
+        Submitter::SmartDisputes => "smart_disputes",
+    }
+}
+
+/// Null where Smart Disputes are not enabled.
+fn smart_disputes(dispute: &Dispute) -> Value {
+    let shown = |status| json!({ "recommended_evidence": RECOMMENDED, "status": status });
+    dispute.smart_status().map_or(Value::Null, shown)
 }
 
 fn payment_method_details(method: Method, dispute: &Dispute) -> Value {
@@ -143,7 +146,7 @@ fn payment_method_details(method: Method, dispute: &Dispute) -> Value {
         }),
         Method::Klarna => json!({ "klarna": { "reason_code": klarna_reason_code(dispute.reason) }, "type": "klarna" }),
         // Stripe gives no details of a bank's dispute.
-        Method::SepaDebit | Method::BankTransfer => Value::Null,
+        Method::SepaDebit | Method::UsBankAccount | Method::BankTransfer => Value::Null,
     }
 }
 
@@ -166,6 +169,8 @@ fn network_reason_code(brand: &str, reason: &str) -> Option<&'static str> {
         ("visa", "fraudulent" | "unrecognized") => Some("10.4"),
         ("visa", "product_not_received") => Some("13.1"),
         ("visa", "product_unacceptable") => Some("13.3"),
+        ("visa", "noncompliant") => Some("C028"),
+        ("mastercard", "noncompliant") => None,
         ("mastercard", "fraudulent" | "unrecognized") => Some("4837"),
         ("mastercard", _) => Some("4853"),
         ("amex", "fraudulent" | "unrecognized") => Some("F29"),

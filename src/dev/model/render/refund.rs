@@ -57,6 +57,7 @@ fn destination_details(method: Method, refund: &Refund) -> Value {
     match method {
         Method::Card(_) => json!({ "card": card_destination(refund), "type": "card" }),
         Method::SepaDebit => json!({ "sepa_bank_transfer": {}, "type": "sepa_bank_transfer" }),
+        Method::UsBankAccount => json!({ "us_bank_transfer": {}, "type": "us_bank_transfer" }),
         Method::BankTransfer => json!({ "eu_bank_transfer": {}, "type": "eu_bank_transfer" }),
         Method::Klarna => json!({ "klarna": {}, "type": "klarna" }),
     }

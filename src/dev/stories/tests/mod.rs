@@ -57,6 +57,16 @@ fn the_catalogue_has_the_promised_stories() {
         "payment-pending",
         "chargeback-open",
         "dispute-under-review",
+        "debit-disputed",
+        "inquiry-answered-twice",
+        "partial-dispute",
+        "compliance-open",
+        "compliance-lost",
+        "appeal-won",
+        "appeal-lost",
+        "smart-dispute",
+        "ach-disputed",
+        "klarna-inquiry",
     ];
     for name in promised {
         assert!(find(name).is_some(), "{name}");
@@ -223,6 +233,8 @@ fn every_status_is_a_word_of_stripes() {
                 "succeeded",
             ],
             _ => &[
+                "appeal_needs_response",
+                "appeal_under_review",
                 "lost",
                 "needs_response",
                 "prevented",
