@@ -124,12 +124,15 @@ impl Shop {
         self.world.control("faults", fault).await;
     }
 
-    /// Makes every lease of a call run out.
+    /// Makes every lease of a call run out, but for those that are being recorded.
     pub async fn expire_leases(&self) {
-        let expire = "update clawback.api_calls set leased_until = now() - interval '1 second' where state = 'leased'";
-        self.app.db.execute(expire).await;
+        self.app.db.execute(EXPIRE_LEASES).await;
     }
 }
+
+/// Skips locked rows: an executor locks its account first, so waiting for two calls could deadlock with two executors.
+pub const EXPIRE_LEASES: &str = "update clawback.api_calls set leased_until = now() - interval '1 second'
+    where id in (select id from clawback.api_calls where state = 'leased' for update skip locked)";
 
 /// What the functions refuse, as it is in the server's log.
 pub const REFUSALS: &[&str] = &[

@@ -18,6 +18,7 @@ mod binary;
 #[path = "../it/bodies.rs"]
 mod bodies;
 mod dispute_rules;
+mod disputes;
 #[expect(dead_code, reason = "of the verbs of other tests a few are used here")]
 #[path = "../it/double_world.rs"]
 mod double_world;

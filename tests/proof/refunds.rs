@@ -24,7 +24,7 @@ const PAID: u64 = 1_000;
 /// How often a process is killed.
 const KILLS: u64 = 4;
 /// The shortest stop time-out of an orchestrator.
-const GRACE: Duration = Duration::from_secs(10);
+pub const GRACE: Duration = Duration::from_secs(10);
 /// What the database logs when services ask for too much, and when a client is killed.
 pub const EXPECTED: [&str; 7] = [
     "is left, and at most",
@@ -37,7 +37,7 @@ pub const EXPECTED: [&str; 7] = [
 ];
 
 /// How calls fail, and one of how many requests is hit; an answer that never comes costs a time-out.
-const FAULTS: [(&str, u64); 11] = [
+pub const FAULTS: [(&str, u64); 11] = [
     ("rate_limit", 50),
     ("conflict", 50),
     ("error_before", 50),
@@ -188,13 +188,17 @@ async fn kill_again_and_again(db: &Database, environment: &[(&str, &str)], count
         progress(db, made, count * kill / (KILLS * 4)).await;
         other.kill().await;
         // What the dead process held is free at once, and so is what the living one holds: the worst case.
-        db.execute("update clawback.api_calls set leased_until = now() - interval '1 second' where state = 'leased'")
-            .await;
+        // Those that are being recorded are not: an executor locks its account first.
+        db.execute(
+            "update clawback.api_calls set leased_until = now() - interval '1 second'
+             where id in (select id from clawback.api_calls where state = 'leased' for update skip locked)",
+        )
+        .await;
     }
 }
 
 /// Waits until a number is reached, as long as it rises.
-async fn progress(db: &Database, query: &str, goal: u64) {
+pub async fn progress(db: &Database, query: &str, goal: u64) {
     loop {
         let reached = db.value(query).await.as_u64().expect("a number");
         if reached >= goal {
@@ -204,7 +208,7 @@ async fn progress(db: &Database, query: &str, goal: u64) {
     }
 }
 
-async fn end_faults(world: &World) {
+pub async fn end_faults(world: &World) {
     let ended = client().delete(format!("{}/_double/faults", world.url)).send().await.expect("an answer");
     assert_eq!(ended.status(), 200);
 }
