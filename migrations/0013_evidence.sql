@@ -320,7 +320,8 @@ declare
     all_bytes bigint;
     placeholder text;
 begin
-    if response.fields - 'product_kind' = '{}' and response.held = '{}' and not exists (
+    -- What Stripe filled in by itself is no response.
+    if response.fields - 'product_kind' = '{}' and not exists (
         select from clawback.evidence_files f where f.dispute_id = response.dispute_id and f.phase = response.phase) then
         found_problems := found_problems || 'nothing is staged'::text;
     end if;

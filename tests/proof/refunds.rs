@@ -216,7 +216,11 @@ pub async fn end_faults(world: &World) {
 /// Waits until nothing is left to send or process; waiting calls are due at once.
 pub async fn finish(db: &Database) {
     const LEFT: &str = "select count(*) from clawback.api_calls where state in ('ready', 'leased')";
+    // A killed process may have been recording an answer, so that its lease was passed over.
     const DUE: &str = "update clawback.api_calls set run_at = now() where state = 'ready' and run_at > now();
+                       update clawback.api_calls set leased_until = now() where id in (
+                           select id from clawback.api_calls
+                           where state = 'leased' and leased_until < now() + interval '90 seconds' for update skip locked);
                        update clawback.api_accounts set paused_until = null where paused_until is not null";
     while let Some(left @ 1..) = db.value(LEFT).await.as_u64() {
         until("a call ends", async || {
