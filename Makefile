@@ -4,6 +4,7 @@
 
 LIVES ?= 100000
 LIVES_ON_POSTGRES ?= 2000
+DISPUTES ?= 1000
 REFUNDS ?= 10000
 WORLDS ?= 30
 
@@ -29,7 +30,7 @@ reference: ## write the generated parts of docs/SQL.md and the TypeScript types
 	CLAWBACK_WRITE_REFERENCE=1 cargo test --locked --test it reference::
 
 proof: ## property-test against an independent oracle, in memory and on Postgres: make proof LIVES=1000000
-	LIVES=$(LIVES) DELIVERIES=4 LIVES_ON_POSTGRES=$(LIVES_ON_POSTGRES) REFUNDS=$(REFUNDS) WORLDS=$(WORLDS) cargo test --release --locked --test proof -- \
+	LIVES=$(LIVES) DELIVERIES=4 LIVES_ON_POSTGRES=$(LIVES_ON_POSTGRES) REFUNDS=$(REFUNDS) DISPUTES=$(DISPUTES) WORLDS=$(WORLDS) cargo test --release --locked --test proof -- \
 		--nocapture --test-threads=1 the_end_is_the_truth
 
 run: setup ## run the service on a private Postgres, for `stripe listen --forward-to`

@@ -25,7 +25,7 @@ impl Executor {
     ) -> sqlx::Result<()> {
         responses::lock(tx, &response.dispute_id, &response.phase).await?;
         account_answers(tx, call).await?;
-        finish(tx, call, "done", None).await?;
+        let is_held = finish(tx, call, "done", None).await?;
         if let Some(former) = made_manual {
             responses::is_manual(tx, response, former).await?;
         }
@@ -39,6 +39,8 @@ impl Executor {
                 (*ended).into()
             }
             Responded::Intended => "intended",
+            // Whoever took the lease over may have carried it out: that is why it is over.
+            Responded::Over { .. } if !is_held => "over",
             Responded::Over { reason } => {
                 responses::refused(tx, response, Refused::Sending, reason, None).await?;
                 "over"

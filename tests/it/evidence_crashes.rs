@@ -208,3 +208,25 @@ async fn a_dispute_that_is_decided_before_its_evidence_is_sent_asks_nobody_to_me
         "select count(*) filter (where state = 'ready') from clawback_v1.follow_ups where kind = 'mend_evidence'";
     shop.app.db.until(&format!("select ({asked}) = 0")).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_executor_that_lost_its_lease_and_finds_the_dispute_accepted_refuses_nothing() {
+    let shop = Shop::open().await;
+    let dispute = shop.disputed("o_1", "pm_card_createDispute").await;
+    shop.world.control("webhooks/behaviour", json!({ "lose": 100 })).await;
+    // The look of the first is slow; the second accepts the dispute meanwhile.
+    let path = format!("/v1/disputes/{dispute}");
+    shop.fault(json!({ "method": "GET", "path": path, "kind": "slow", "count": 1, "millis": 800 })).await;
+    shop.app.db.value(&format!("select clawback_v1.accept_dispute('{dispute}', 1000)")).await;
+    let gets = async || shop.world.look(&format!("requests?method=GET&path={path}")).await;
+    until("the first looks", async || gets().await.as_array().expect("requests").len() == 1).await;
+    shop.expire_leases().await;
+    let row = shop.responded(&dispute, "accepted").await;
+    assert!(row["error"].is_null(), "{row}");
+    until("the first has looked", async || {
+        gets().await.as_array().expect("requests").iter().all(|request| !request["status"].is_null())
+    })
+    .await;
+    shop.app.db.until("select count(*) = 0 from clawback.api_calls where state = 'leased'").await;
+    shop.responded(&dispute, "accepted").await;
+}
