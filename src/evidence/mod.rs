@@ -9,11 +9,18 @@
 //! | `sources` | Stripe's objects, read leniently |
 //! | `draft`, `shipping`, `explanations` | values for evidence fields, each with its source |
 //! | `letter`, `claims` | the cover letter |
+//! | `pages`, `pdf`, `jpeg`, `png_image` | how many pages a file has, by its content |
+//! | `merge` | several documents as one PDF |
 
 mod claims;
 mod draft;
 mod explanations;
+mod jpeg;
 mod letter;
+pub mod merge;
+pub mod pages;
+mod pdf;
+mod png_image;
 pub mod policy;
 mod shipping;
 pub mod sources;
@@ -30,6 +37,7 @@ use sources::Found;
 
 pub use draft::draft;
 pub use letter::letter;
+pub use merge::{CannotMerge, merge};
 pub use policy::Policy;
 pub use sources::{Bodies, Sources};
 
