@@ -79,7 +79,7 @@ fn billing_address(sources: &Sources) -> Option<Found> {
     Some(Found { value, source: charge.source("billing_details.address") })
 }
 
-fn product_description(sources: &Sources) -> Option<Found> {
+pub(super) fn product_description(sources: &Sources) -> Option<Found> {
     items(&sources.session, "line_items")
         .or_else(|| items(&sources.intent, "amount_details.line_items"))
         .or_else(|| sources.first_charge.found("description"))

@@ -9,9 +9,12 @@
 //! | `sources` | Stripe's objects, read leniently |
 //! | `draft`, `shipping`, `explanations` | values for evidence fields, each with its source |
 //! | `letter`, `claims` | the cover letter |
+//! | `ce3`, `ce3_parts` | Visa Compelling Evidence 3.0: two earlier payments that show the same cardholder |
 //! | `pages`, `pdf`, `jpeg`, `png_image` | how many pages a file has, by its content |
 //! | `merge` | several documents as one PDF |
 
+pub mod ce3;
+mod ce3_parts;
 mod claims;
 mod draft;
 mod explanations;

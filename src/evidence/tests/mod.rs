@@ -1,5 +1,6 @@
 //! Drafts and letters of payments whose sources are known.
 
+mod ce3;
 mod documents;
 mod drafts;
 mod letters;
