@@ -196,6 +196,7 @@ pub mod executor;
 pub mod handlers;
 pub mod http;
 pub mod intake;
+pub mod notices;
 pub mod processor;
 pub mod store;
 pub mod stripe;

@@ -83,6 +83,8 @@ pub const API_PROBLEMS: &str = "clawback_stripe_problems";
 pub const SYNC_AGE_SECONDS: &str = "clawback_sync_age_seconds";
 /// What catching up with Stripe found.
 pub const SYNC_FOUND: &str = "clawback_sync_found_total";
+/// Notices posted to the merchant's webhook, by outcome.
+pub const NOTICES: &str = "clawback_notices_total";
 /// The version of this process.
 pub const BUILD_INFO: &str = "clawback_build_info";
 /// Log lines that were not written.
@@ -180,6 +182,11 @@ pub const METRICS: &[Metric] = &[
         SYNC_FOUND,
         Kind::Counter,
         "Events that were stored because catching up with Stripe found them, and no webhook had brought them.",
+    ),
+    metric(
+        NOTICES,
+        Kind::Counter,
+        "Posts of notices by outcome: sent, retry (the webhook did not take it; tried again), or failed (given up after a day).",
     ),
     metric(BUILD_INFO, Kind::Gauge, "Always 1; the label `version` is the version of this process."),
     metric(LOG_LINES_DROPPED, Kind::Counter, "Log lines dropped since standard output could not take them in time."),
