@@ -67,6 +67,8 @@ pub const OLDEST_READY_SECONDS: &str = "clawback_oldest_ready_follow_up_seconds"
 pub const EVIDENCE_DUE_SECONDS: &str = "clawback_evidence_due_seconds";
 /// Payments with a missed deadline for evidence.
 pub const EVIDENCE_OVERDUE: &str = "clawback_evidence_overdue";
+/// Drafts of responses that are due soon.
+pub const DRAFTS_DUE: &str = "clawback_drafts_due";
 /// Payments without an order.
 pub const UNLINKED_PAYMENTS: &str = "clawback_unlinked_payments";
 /// Age of the newest event.
@@ -144,12 +146,17 @@ pub const METRICS: &[Metric] = &[
     metric(
         EVIDENCE_DUE_SECONDS,
         Kind::DatabaseGauge,
-        "Seconds until the nearest deadline for evidence that is awaited and not overdue; +Inf when there is none.",
+        "Seconds until the nearest deadline for evidence that is awaited and not overdue, by mode; +Inf when there is none.",
     ),
     metric(
         EVIDENCE_OVERDUE,
         Kind::DatabaseGauge,
         "Payments that still await evidence and whose nearest deadline has passed.",
+    ),
+    metric(
+        DRAFTS_DUE,
+        Kind::DatabaseGauge,
+        "Drafts of responses to disputes that are not submitted and whose deadline is within 24 hours.",
     ),
     metric(UNLINKED_PAYMENTS, Kind::DatabaseGauge, "Payments without an order, not counting those with nothing paid."),
     metric(
