@@ -28,6 +28,8 @@ pub use webhook::{Webhook, WebhookError};
 const HOLD: Duration = Duration::from_secs(60);
 /// The longest wait before a notice is tried again.
 const LONGEST_WAIT: Duration = Duration::from_secs(900);
+/// The wait between notices: Slack takes about one a second.
+const PACE: Duration = Duration::from_secs(1);
 /// Most deadlines in a digest.
 const DEADLINES: i64 = 20;
 
@@ -46,6 +48,13 @@ pub struct Notices {
     pub shortest_wait: Duration,
 }
 
+/// Failures in a row.
+#[derive(Clone, Copy, Debug, Default)]
+struct Failures {
+    of_database: u32,
+    of_webhook: u32,
+}
+
 /// What came of looking for a notice to post.
 enum Round {
     Posted,
@@ -58,33 +67,40 @@ impl Notices {
     /// Works until `stop` is cancelled. Survives outages of the database and of the webhook.
     pub async fn run(&self, stop: CancellationToken) {
         let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(self.database.clone());
-        let (mut failures, mut refusals) = (0, 0);
         // From 0, so that the first of each outcome is seen as an increase.
         for outcome in ["sent", "retry", "failed"] {
             counter!(telemetry::NOTICES, "outcome" => outcome).increment(0);
         }
+        let mut failures = Failures::default();
         while !stop.is_cancelled() {
-            let wait = match self.round(&pool).await {
-                Ok(round) => {
-                    failures = 0;
-                    refusals = if matches!(round, Round::Refused) { refusals + 1 } else { 0 };
-                    match round {
-                        Round::Posted => Duration::ZERO,
-                        Round::Idle => self.poll,
-                        Round::Refused => backoff::between(self.shortest_wait, LONGEST_WAIT, refusals),
-                    }
-                }
-                Err(error) => {
-                    failures += 1;
-                    if failures == 1 {
-                        tracing::warn!("notices wait for the database: {}", error_chain(&error));
-                    }
-                    backoff::delay(failures)
-                }
-            };
+            let wait = self.wait_after(self.round(&pool).await, &mut failures);
             stop.run_until_cancelled(sleep(wait)).await;
         }
         pool.close().await;
+    }
+
+    fn wait_after(&self, round: sqlx::Result<Round>, failures: &mut Failures) -> Duration {
+        match round {
+            Ok(Round::Posted) => {
+                *failures = Failures::default();
+                self.poll.min(PACE)
+            }
+            Ok(Round::Idle) => {
+                failures.of_database = 0;
+                self.poll
+            }
+            Ok(Round::Refused) => {
+                *failures = Failures { of_webhook: failures.of_webhook + 1, of_database: 0 };
+                backoff::between(self.shortest_wait, LONGEST_WAIT, failures.of_webhook)
+            }
+            Err(error) => {
+                failures.of_database += 1;
+                if failures.of_database == 1 {
+                    tracing::warn!("notices wait for the database: {}", error_chain(&error));
+                }
+                backoff::delay(failures.of_database)
+            }
+        }
     }
 
     async fn round(&self, pool: &PgPool) -> sqlx::Result<Round> {
@@ -102,34 +118,35 @@ impl Notices {
     }
 
     async fn post(&self, pool: &PgPool, held: &Held) -> sqlx::Result<Round> {
-        let text = match &held.about {
-            About::FollowUp(follow_up) => Some(message::of_follow_up(follow_up)),
-            About::Obsolete => None,
-            About::Digest(date) => {
-                message::of_digest(date, &notices::digest(&mut *pool.acquire().await?, DEADLINES).await?)
-            }
-        };
-        let Some(text) = text else {
+        let Some(text) = text(pool, &held.about).await? else {
             notices::finish(&mut *pool.acquire().await?, held, false).await?;
             return Ok(Round::Posted);
         };
+        // No connection is held while the webhook is called.
         let posted = self.webhook.post(&text).await;
         let mut conn = pool.acquire().await?;
-        match posted {
-            Ok(()) => {
-                notices::finish(&mut conn, held, true).await?;
-                count("sent");
-                Ok(Round::Posted)
-            }
-            Err(error) => {
-                let attempts = held.attempt.unsigned_abs();
-                let wait = backoff::between(self.shortest_wait, LONGEST_WAIT, attempts).as_secs_f64();
-                let given_up = notices::not_sent(&mut conn, held, &error, wait).await?;
-                log(held, &error, given_up);
-                Ok(Round::Refused)
-            }
+        if let Err(error) = posted {
+            let wait = backoff::between(self.shortest_wait, LONGEST_WAIT, held.attempt.unsigned_abs());
+            let given_up = notices::not_sent(&mut conn, held, &error, wait.as_secs_f64()).await?;
+            log(held, &error, given_up);
+            return Ok(Round::Refused);
         }
+        notices::finish(&mut conn, held, true).await?;
+        count("sent");
+        Ok(Round::Posted)
     }
+}
+
+/// What a notice says; none when there is nothing to say.
+async fn text(pool: &PgPool, about: &About) -> sqlx::Result<Option<String>> {
+    Ok(match about {
+        About::FollowUp(follow_up) => Some(message::of_follow_up(follow_up)),
+        About::Obsolete => None,
+        About::Digest(date) => {
+            let digest = notices::digest(&mut *pool.acquire().await?, DEADLINES).await?;
+            message::of_digest(date, &digest)
+        }
+    })
 }
 
 fn log(Held { key, attempt, .. }: &Held, error: &str, given_up: bool) {

@@ -75,7 +75,7 @@ const OUTCOMES: &[Column<Outcome>] = &[
     column("answered", |row| Cell::Number(row.countered)),
     column("won", |row| Cell::Number(row.won)),
     column("lost", |row| Cell::Number(row.lost)),
-    column("win rate", |row| win_rate(row)),
+    column("win rate", win_rate),
     spare("disputed", |row| Cell::some_money(row.amount, &Some(row.currency.clone()))),
     spare("kept", |row| Cell::some_money(row.amount_won, &Some(row.currency.clone()))),
     spare("lost amount", |row| Cell::some_money(row.amount_lost, &Some(row.currency.clone()))),
@@ -90,7 +90,7 @@ const RATIOS: &[Column<Ratio>] = &[
     column("disputes", |row| Cell::Number(row.disputes)),
     column("fraud warnings", |row| Cell::Number(row.fraud_warnings)),
     column("ratio", |row| row.ratio.map_or(Cell::Nothing, |ratio| Cell::Text(percent(ratio)))),
-    if_any("above the limit of", |row| above(row)),
+    if_any("above the limit of", above),
 ];
 
 const COLUMNS_OF_LIMITS: &[Column<Limit>] = &[
