@@ -84,7 +84,7 @@ select s.month, nullif(s.account, '') as account, s.livemode, s.card_brand, s.ch
              / nullif(s.charges, 0), 6) as ratio
 from summed s;
 comment on view clawback_v1.dispute_ratios is
-    'Disputes in relation to card payments by month and card network, counted as the networks'' monitoring programmes do. A lower bound: a network also counts disputes that Stripe settles without showing them, and charges whose network is not known are left out.';
+    'Disputes in relation to card payments by month and card network, counted as the networks'' monitoring programmes do. A lower bound: a network also counts disputes that Stripe settles without showing them, and charges whose network is not known are left out. Reads every payment: for reports, not for each request.';
 comment on column clawback_v1.dispute_ratios.month is 'First day of the month in UTC in which the disputes and fraud warnings were created at Stripe.';
 comment on column clawback_v1.dispute_ratios.account is 'Connected account; null for the platform account.';
 comment on column clawback_v1.dispute_ratios.livemode is 'true in live mode, false in test mode. Filter on it in every query.';

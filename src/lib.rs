@@ -26,7 +26,7 @@
 //! | 6 | `main`, [`commands`] | the command line as a whole, and its exit codes |
 //! | 5 | `cli`, [`dev`] | operators' commands; what never runs in production: a service on a private Postgres, a model of Stripe and stories told with it |
 //! | 4 | [`app`] | configuration, and the one place that puts a running service together |
-//! | 3 | [`http`], [`processor`], [`executor`], [`sync`] | the webhook, the probes and metrics; when a batch runs, and what happens when one fails; the calls to Stripe that wait; what webhooks did not bring |
+//! | 3 | [`http`], [`processor`], [`executor`], [`sync`], [`notices`] | the webhook, the probes and metrics; when a batch runs, and what happens when one fails; the calls to Stripe that wait; what webhooks did not bring; reminders posted to a webhook |
 //! | 2 | [`intake`], [`apply`] | storing events with group commit; one batch: load, fold, save. Transactions begin and end here |
 //! | 1 | [`store`], [`handlers`], [`stripe_api`], [`evidence`] | all SQL; Stripe's objects as facts (pure); the client of Stripe's API, which knows no payment; drafts of evidence (pure) |
 //! | 0 | [`domain`], [`stripe`], [`telemetry`], `backoff`, `terminal` | what facts add up to (pure); signature, envelope, reading of objects (pure); metrics; the back-off policy; output for people |
@@ -196,6 +196,7 @@ pub mod executor;
 pub mod handlers;
 pub mod http;
 pub mod intake;
+pub mod notices;
 pub mod processor;
 pub mod store;
 pub mod stripe;

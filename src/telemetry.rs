@@ -67,6 +67,8 @@ pub const OLDEST_READY_SECONDS: &str = "clawback_oldest_ready_follow_up_seconds"
 pub const EVIDENCE_DUE_SECONDS: &str = "clawback_evidence_due_seconds";
 /// Payments with a missed deadline for evidence.
 pub const EVIDENCE_OVERDUE: &str = "clawback_evidence_overdue";
+/// Drafts of responses that are due soon.
+pub const DRAFTS_DUE: &str = "clawback_drafts_due";
 /// Payments without an order.
 pub const UNLINKED_PAYMENTS: &str = "clawback_unlinked_payments";
 /// Age of the newest event.
@@ -83,6 +85,8 @@ pub const API_PROBLEMS: &str = "clawback_stripe_problems";
 pub const SYNC_AGE_SECONDS: &str = "clawback_sync_age_seconds";
 /// What catching up with Stripe found.
 pub const SYNC_FOUND: &str = "clawback_sync_found_total";
+/// Notices posted to the merchant's webhook, by outcome.
+pub const NOTICES: &str = "clawback_notices_total";
 /// The version of this process.
 pub const BUILD_INFO: &str = "clawback_build_info";
 /// Log lines that were not written.
@@ -142,12 +146,17 @@ pub const METRICS: &[Metric] = &[
     metric(
         EVIDENCE_DUE_SECONDS,
         Kind::DatabaseGauge,
-        "Seconds until the nearest deadline for evidence that is awaited and not overdue; +Inf when there is none.",
+        "Seconds until the nearest deadline for evidence that is awaited and not overdue, by mode; +Inf when there is none.",
     ),
     metric(
         EVIDENCE_OVERDUE,
         Kind::DatabaseGauge,
         "Payments that still await evidence and whose nearest deadline has passed.",
+    ),
+    metric(
+        DRAFTS_DUE,
+        Kind::DatabaseGauge,
+        "Drafts of responses to disputes that are not submitted and whose deadline is within 24 hours.",
     ),
     metric(UNLINKED_PAYMENTS, Kind::DatabaseGauge, "Payments without an order, not counting those with nothing paid."),
     metric(
@@ -180,6 +189,11 @@ pub const METRICS: &[Metric] = &[
         SYNC_FOUND,
         Kind::Counter,
         "Events that were stored because catching up with Stripe found them, and no webhook had brought them.",
+    ),
+    metric(
+        NOTICES,
+        Kind::Counter,
+        "Posts of notices by outcome: sent, retry (the webhook did not take it; tried again), or failed (given up after a day).",
     ),
     metric(BUILD_INFO, Kind::Gauge, "Always 1; the label `version` is the version of this process."),
     metric(LOG_LINES_DROPPED, Kind::Counter, "Log lines dropped since standard output could not take them in time."),

@@ -498,7 +498,7 @@ export interface DisputeOutcome {
   win_rate: string | null;
 }
 
-/** Disputes in relation to card payments by month and card network, counted as the networks' monitoring programmes do. A lower bound: a network also counts disputes that Stripe settles without showing them, and charges whose network is not known are left out. */
+/** Disputes in relation to card payments by month and card network, counted as the networks' monitoring programmes do. A lower bound: a network also counts disputes that Stripe settles without showing them, and charges whose network is not known are left out. Reads every payment: for reports, not for each request. */
 export interface DisputeRatio {
   /** First day of the month in UTC in which the disputes and fraud warnings were created at Stripe. */
   month: Date | null;

@@ -3,6 +3,7 @@
 //! A missing or malformed setting is a [`Misconfigured`]: one line that names it and says how to fix it, without any
 //! secret.
 
+mod notify;
 mod stripe_api;
 mod url;
 
@@ -19,6 +20,7 @@ use crate::desk::Limit;
 use crate::domain::Marks;
 use crate::stripe::signature::Secrets;
 
+pub use self::notify::Notify;
 pub use self::stripe_api::StripeApi;
 
 /// A year, in seconds.
@@ -94,6 +96,12 @@ pub struct Serve {
     /// The keys of Stripe's API.
     #[command(flatten)]
     pub stripe_api: StripeApi,
+    /// Where notices are posted.
+    #[command(flatten)]
+    pub notify: Notify,
+    /// Hour of the daily notice, in UTC
+    #[arg(long, env = "CLAWBACK_NOTIFY_HOUR", default_value_t = 7, value_parser = clap::value_parser!(u8).range(0..=23))]
+    pub notify_hour: u8,
     /// What a refund does with the transfer of a Connect charge: reverse or keep it [default: refuse such refunds]
     #[arg(long, env = "CLAWBACK_REFUND_TRANSFERS", value_parser = ["reverse", "keep"])]
     pub refund_transfers: Option<String>,

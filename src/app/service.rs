@@ -22,6 +22,7 @@ use crate::domain::Marks;
 use crate::http::body_memory::BodyMemory;
 use crate::http::{self, App, admin, server};
 use crate::intake::Intake;
+use crate::notices::{Notices, Webhook};
 use crate::processor::{self, Processor};
 use crate::store::migrations;
 use crate::stripe::signature::{Modes, Secrets};
@@ -31,6 +32,8 @@ use crate::sync::Sync;
 const BODY_MEMORY: usize = 64 << 20;
 /// How often the desk looks for something to do.
 const DESK_POLL: Duration = Duration::from_secs(2);
+/// How often notices to post are looked for.
+const NOTIFY_POLL: Duration = Duration::from_secs(5);
 /// Time limit of the drain after SIGTERM: orchestrators allow 10 s or more before SIGKILL.
 const DRAIN: Duration = Duration::from_millis(9_500);
 
@@ -59,6 +62,12 @@ pub struct Service {
     pub desk: desk::Policy,
     /// How often it looks for something to do about disputes.
     pub desk_poll: Duration,
+    /// Where notices are posted; none: nowhere.
+    pub notify: Option<Webhook>,
+    /// The hour of the daily notice, in UTC.
+    pub notify_hour: u8,
+    /// How often it looks for notices to post.
+    pub notify_poll: Duration,
 }
 
 impl Service {
@@ -68,7 +77,8 @@ impl Service {
     /// [`Misconfigured`] names every setting that is missing or malformed.
     pub fn configured(args: &config::Serve) -> Result<Self, Misconfigured> {
         let stripe = Misconfigured::both(args.signing.secrets(), Acting::configured(args));
-        let (database, (secrets, acting)) = Misconfigured::both(args.database.options(), stripe)?;
+        let stripe = Misconfigured::both(stripe, args.notify.webhook());
+        let (database, ((secrets, acting), notify)) = Misconfigured::both(args.database.options(), stripe)?;
         Ok(Self {
             database,
             secrets,
@@ -85,6 +95,9 @@ impl Service {
                 accept: args.auto_accept_below.clone(),
             },
             desk_poll: DESK_POLL,
+            notify,
+            notify_hour: args.notify_hour,
+            notify_poll: NOTIFY_POLL,
         })
     }
 
@@ -170,7 +183,8 @@ impl Service {
         if let Some(prepared) = stop.run_until_cancelled(startup::prepare(&self.database, plan)).await {
             prepared?;
             let (processing, acting) = (self.process(woken, stop.clone()), self.execute(stop.clone()));
-            tokio::join!(processing, acting, self.catch_up(stop.clone()), self.work_on_disputes(stop));
+            let disputes = self.work_on_disputes(stop.clone());
+            tokio::join!(processing, acting, self.catch_up(stop.clone()), disputes, self.post_notices(stop));
         }
         Ok("processing")
     }
@@ -193,6 +207,13 @@ impl Service {
     async fn work_on_disputes(&self, stop: CancellationToken) {
         let (database, policy) = (self.database.clone(), self.desk.clone());
         Desk { database, policy, poll: self.desk_poll }.run(stop).await;
+    }
+
+    async fn post_notices(&self, stop: CancellationToken) {
+        if let Some(webhook) = self.notify.clone() {
+            let (database, hour, poll) = (self.database.clone(), self.notify_hour, self.notify_poll);
+            Notices { database, webhook, hour, poll, shortest_wait: poll * 2 }.run(stop).await;
+        }
     }
 
     async fn catch_up(&self, stop: CancellationToken) {

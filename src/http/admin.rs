@@ -57,7 +57,11 @@ fn set(gauges: &Gauges) {
     gauge!(telemetry::PENDING_EVENTS).set(gauges.pending as f64);
     gauge!(telemetry::OLDEST_PENDING_SECONDS).set(gauges.oldest_pending_seconds);
     gauge!(telemetry::FAILED_EVENTS).set(gauges.failed as f64);
-    gauge!(telemetry::EVIDENCE_DUE_SECONDS).set(gauges.evidence_due_seconds.unwrap_or(f64::INFINITY));
+    for due in &gauges.due {
+        let mode = if due.livemode { "live" } else { "test" };
+        gauge!(telemetry::EVIDENCE_DUE_SECONDS, "mode" => mode).set(due.evidence_seconds.unwrap_or(f64::INFINITY));
+        gauge!(telemetry::DRAFTS_DUE, "mode" => mode).set(due.drafts as f64);
+    }
     gauge!(telemetry::EVIDENCE_OVERDUE).set(gauges.evidence_overdue as f64);
     gauge!(telemetry::UNLINKED_PAYMENTS).set(gauges.unlinked as f64);
     gauge!(telemetry::NEWEST_EVENT_SECONDS).set(gauges.newest_event_seconds);

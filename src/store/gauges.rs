@@ -14,8 +14,8 @@ pub struct Gauges {
     pub oldest_pending_seconds: f64,
     /// Events that could not be processed.
     pub failed: i64,
-    /// Seconds until the nearest deadline for evidence that has not passed.
-    pub evidence_due_seconds: Option<f64>,
+    /// What is due, in live mode and in test mode.
+    pub due: Vec<Due>,
     /// Payments whose nearest deadline for evidence has passed.
     pub evidence_overdue: i64,
     /// Unlinked payments, except those with nothing paid.
@@ -28,6 +28,17 @@ pub struct Gauges {
     pub sync_age_seconds: f64,
     /// Follow-ups that are not finished, and dead ones.
     pub follow_ups: Vec<FollowUps>,
+}
+
+/// What is due in a mode.
+#[derive(Debug)]
+pub struct Due {
+    /// Live or test mode.
+    pub livemode: bool,
+    /// Seconds until the nearest deadline for evidence that has not passed.
+    pub evidence_seconds: Option<f64>,
+    /// Drafts not submitted whose deadline is within 24 hours.
+    pub drafts: i64,
 }
 
 /// How many follow-ups of a kind are in a state.
@@ -46,6 +57,7 @@ pub struct FollowUps {
 /// Reads the values.
 pub async fn read(conn: &mut PgConnection) -> sqlx::Result<Gauges> {
     let follow_ups = follow_ups(conn).await?;
+    let due = due(conn).await?;
     let waiting = api_calls::waiting(conn).await?;
     let sync_age_seconds = syncs::age(conn).await?;
     let row = sqlx::query!(
@@ -53,8 +65,6 @@ pub async fn read(conn: &mut PgConnection) -> sqlx::Result<Gauges> {
                   (select extract(epoch from now() - min(since))::float8
                    from clawback.pending_events) as oldest_pending_seconds,
                   (select count(*) from clawback.failed_events) as "failed!",
-                  (select extract(epoch from min(evidence_due_by) - now())::float8 from clawback.payments
-                   where evidence_due_by > now()) as evidence_due_seconds,
                   (select count(*) from clawback.payments where evidence_due_by <= now()) as "evidence_overdue!",
                   (select count(*) from clawback.payments
                    where order_id is null and not orphan and amount_paid is distinct from 0) as "unlinked!",
@@ -72,7 +82,7 @@ pub async fn read(conn: &mut PgConnection) -> sqlx::Result<Gauges> {
         pending: row.pending,
         oldest_pending_seconds: row.oldest_pending_seconds.unwrap_or(0.0),
         failed: row.failed,
-        evidence_due_seconds: row.evidence_due_seconds,
+        due,
         evidence_overdue: row.evidence_overdue,
         unlinked: row.unlinked,
         newest_event_seconds,
@@ -80,6 +90,22 @@ pub async fn read(conn: &mut PgConnection) -> sqlx::Result<Gauges> {
         sync_age_seconds,
         follow_ups,
     })
+}
+
+async fn due(conn: &mut PgConnection) -> sqlx::Result<Vec<Due>> {
+    sqlx::query_as!(
+        Due,
+        r#"select m.livemode as "livemode!",
+                  (select extract(epoch from min(p.evidence_due_by) - now())::float8 from clawback.payments p
+                   where p.evidence_due_by > now() and p.livemode = m.livemode) as evidence_seconds,
+                  (select count(*) from clawback.dispute_responses r
+                   join clawback.disputes d on d.dispute_id = r.dispute_id and d.phase = r.phase
+                   where r.state in ('draft', 'rejected') and r.livemode = m.livemode and d.can_respond
+                       and d.evidence_due_by between now() and now() + interval '24 hours') as "drafts!"
+           from (values (true), (false)) as m (livemode)"#
+    )
+    .fetch_all(conn)
+    .await
 }
 
 /// Seconds since the ledger exists.

@@ -12,6 +12,7 @@ pub mod inbox;
 pub mod known;
 pub mod ledger;
 pub mod migrations;
+pub mod notices;
 pub mod objects;
 pub mod orders;
 pub mod payments;

@@ -21,8 +21,31 @@ async fn a_deadline_that_passed_does_not_hide_the_next_one() {
         app.db.execute(&due).await;
     }
     let read = gauges(&app.db).await;
-    assert!(read.evidence_due_seconds.is_some_and(|seconds| (3000.0..=3600.0).contains(&seconds)), "{read:?}");
-    assert_eq!(read.evidence_overdue, 1);
+    let [live, test] = [true, false].map(|mode| read.due.iter().find(|due| due.livemode == mode).expect("a mode"));
+    assert!(test.evidence_seconds.is_some_and(|seconds| (3000.0..=3600.0).contains(&seconds)), "{read:?}");
+    assert_eq!((live.evidence_seconds, read.evidence_overdue), (None, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_counts_while_its_deadline_is_within_a_day_and_until_it_is_submitted() {
+    let app = TestApp::start().await;
+    app.live("chargeback-open", "o_1").await;
+    app.db
+        .execute(
+            "insert into clawback.dispute_responses (dispute_id, phase, account, livemode, baseline)
+             select dispute_id, phase, '', false, 0 from clawback.disputes",
+        )
+        .await;
+    let drafts = async || gauges(&app.db).await.due.iter().map(|due| (due.livemode, due.drafts)).collect::<Vec<_>>();
+    for (statement, in_test_mode) in [
+        ("update clawback.disputes set evidence_due_by = now() + interval '25 hours'", 0),
+        ("update clawback.disputes set evidence_due_by = now() + interval '23 hours'", 1),
+        ("update clawback.dispute_responses set state = 'rejected'", 1),
+        ("update clawback.dispute_responses set state = 'submitted', submitted_at = now()", 0),
+    ] {
+        app.db.execute(statement).await;
+        assert_eq!(drafts().await, [(true, 0), (false, in_test_mode)], "{statement}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,6 +26,11 @@ async fn a_setting_that_is_wrong_is_one_line_that_says_how_to_mend_it() {
             &[SOMEWHERE, SIGNED, ("CLAWBACK_EVIDENCE_MARKS", "soon")],
             &["CLAWBACK_EVIDENCE_MARKS (--evidence-marks): expected"],
         ),
+        (
+            &[SOMEWHERE, SIGNED, ("CLAWBACK_NOTIFY_URL", "http://hooks.example/hidden")],
+            &["CLAWBACK_NOTIFY_URL: expected https"],
+        ),
+        (&[SOMEWHERE, SIGNED, ("CLAWBACK_NOTIFY_URL", "hidden")], &["CLAWBACK_NOTIFY_URL: expected a URL"]),
         (&[SIGNED, ("DATABASE_URL", " ")], &["DATABASE_URL is missing"]),
         (&[SIGNED, ("DATABASE_URL", "hidden_password")], &["DATABASE_URL must begin with postgres://"]),
         (&[SIGNED, ("DATABASE_URL", "postgres://u:hidden#1@127.0.0.1/db")], &["DATABASE_URL", "write # as %23"]),

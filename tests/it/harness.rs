@@ -227,6 +227,9 @@ impl TestApp {
         let mut service = Service {
             desk: Policy::default(),
             desk_poll: Duration::from_millis(50),
+            notify: None,
+            notify_hour: 0,
+            notify_poll: Duration::from_millis(50),
             acting: Acting::with(stripe_settings("", "https://api.stripe.com")).expect("a client"),
             database: options(&db.url),
             secrets: Secrets::parse(SECRET).expect("a secret"),

@@ -48,6 +48,7 @@ mod merging;
 mod migrations;
 mod news;
 mod night;
+mod notices;
 mod operators;
 mod order_state;
 mod order_story;

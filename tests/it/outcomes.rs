@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::bodies::{charge, dispute, event, warning, with};
+use crate::bodies::{DAY, charge, dispute, event, warning, with};
 use crate::harness::TestApp;
 
 /// 15 October and the last second of November 2023, in UTC. Hand-made objects are of 14 November.
@@ -132,6 +132,31 @@ async fn ratios_compare_each_network_with_the_charges_its_programme_uses() {
         "2023-12 visa 1 0 0 0.000000",
     ];
     assert_eq!(ratios(&app).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_report_shows_both_by_month_and_marks_rates_of_few_cases() {
+    let app = TestApp::start().await;
+    let won = |month: i64, n: i64| {
+        let created = json!({ "created": OCTOBER + month * 30 * DAY, "charge": "ch_1" });
+        case(&format!("dp_{month}_{n}"), 100, if n < 6 { "won" } else { "lost" }, 1, created)
+    };
+    let cases: Vec<Value> = (0..9).map(|n| won(0, n)).chain((0..10).map(|n| won(1, n))).collect();
+    see(&app, &[vec![paid_with("ch_1", "visa", json!({ "amount": 10_000_000 }))], cases].concat()).await;
+    let report = app.command(&["disputes", "report", "--since", "2023-10-20"]).await.stdout;
+    let lines: Vec<String> = report.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for line in [
+        "2023-10 fraudulent 10.4 card 9 9 6 3 67 % * 9.00 EUR 6.00 EUR 3.00 EUR",
+        "* fewer than 10 decided disputes: the rate says little",
+        "2023-11 fraudulent 10.4 card 10 10 6 4 60 % 10.00 EUR 6.00 EUR 4.00 EUR",
+        "Visa VAMP visa 1500 1.50 % 2026-04-01",
+    ] {
+        assert!(lines.iter().any(|shown| shown == line), "{line}: {report}");
+    }
+    let later = app.json(&["disputes", "report", "--since", "2023-11-01"]).await;
+    assert_eq!(later["outcomes"].as_array().map(Vec::len), Some(1), "{later}");
+    assert_eq!(later["ratios"][0]["disputes"], 10);
+    assert_eq!(later["limits"].as_array().map(Vec::len), Some(3));
 }
 
 #[tokio::test(flavor = "multi_thread")]

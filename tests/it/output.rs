@@ -78,7 +78,7 @@ async fn the_json_of_every_command_keeps_its_shape_and_every_field_is_documented
     let app = world().await;
     let dispute = first(&app, &["disputes", "list"], "dispute_id").await;
     let follow_up = first(&app, &["follow-ups", "list"], "id").await;
-    let commands: [(&str, &[&str]); 18] = [
+    let commands: [(&str, &[&str]); 19] = [
         ("orders-list", &["orders", "list"]),
         ("orders-show", &["orders", "show", "partial-refund"]),
         ("orders-show-unlinked", &["orders", "show", "re_unlinked"]),
@@ -86,6 +86,7 @@ async fn the_json_of_every_command_keeps_its_shape_and_every_field_is_documented
         ("refunds-list", &["refunds", "list", "--limit", "1"]),
         ("disputes-list", &["disputes", "list"]),
         ("disputes-show", &["disputes", "show", &dispute]),
+        ("disputes-report", &["disputes", "report", "--since", "2023-01-01"]),
         ("events-list", &["events", "list", "--limit", "1"]),
         ("events-show", &["events", "show", "evt_failed"]),
         ("events-replay-dry-run", &["events", "replay", "--state", "failed", "--dry-run"]),

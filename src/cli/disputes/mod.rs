@@ -1,4 +1,6 @@
-//! `clawback disputes`: a list by deadline, and one dispute with all that is known of it.
+//! `clawback disputes`: a list by deadline, and one dispute with all that is known of it. Reports are in `report.rs`.
+
+mod report;
 
 use std::time::Duration;
 
@@ -52,6 +54,8 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Report outcomes by month, reason and network, and the ratio of disputes to card payments with its limits
+    Report(report::Report),
 }
 
 const COLUMNS: &[Column<Dispute>] = &[
@@ -104,6 +108,7 @@ pub(crate) async fn run(args: Disputes) -> anyhow::Result<()> {
             disputes(conn, &filter, &list).await
         }
         Action::Show { dispute_id, json } => show(conn, &dispute_id, json).await,
+        Action::Report(asked) => report::report(conn, &asked).await,
     };
     done.map_err(explained)
 }

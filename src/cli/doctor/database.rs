@@ -14,7 +14,8 @@ use crate::app::unix_now;
 use crate::cli::grants;
 use crate::domain::Marks;
 use crate::store::health::{self, Access, Backlog, Oddities, Server};
-use crate::store::{migrations, settings};
+use crate::store::notices::Health;
+use crate::store::{migrations, notices, settings};
 use crate::terminal::count;
 use crate::terminal::error_chain::error_chain;
 
@@ -28,6 +29,8 @@ pub(super) struct Given<'a> {
     pub order_key: &'a str,
     /// The newest event at Stripe, of each mode with a key.
     pub newest_events: &'a [Newest],
+    /// Whether notices are configured.
+    pub has_notices: bool,
 }
 
 pub(super) async fn look(options: &PgConnectOptions, given: &Given<'_>, report: &mut Report) {
@@ -68,6 +71,9 @@ async fn all(
     if schema.is_some_and(|version| version >= migrations::required_version()) && role.forbidden.is_empty() {
         report.push(interface(&answer(health::missing(conn, &views(), grants::WORK)).await?));
         report.extend(backlog(&answer(health::backlog(conn)).await?));
+        if given.has_notices {
+            report.push(notices(&answer(notices::health(conn)).await?));
+        }
         report.extend(oddities(&answer(health::oddities(conn)).await?));
         report.push(order_key(answer(settings::order_key(conn)).await?.as_deref(), given.order_key));
         for newest in given.newest_events {
@@ -90,6 +96,21 @@ fn order_key(known: Option<&str>, given: &str) -> Finding {
         ),
         Some(_) => good("order key", format!("{given}, as the orders of this database were found by")),
         None => good("order key", format!("{given}; no service has started on this database yet")),
+    }
+}
+
+fn notices(health: &Health) -> Finding {
+    let Health { retrying, given_up, last_error } = health;
+    match last_error {
+        Some(error) => wrong(
+            "notices",
+            format!(
+                "{} to be tried again, {} given up within a day: {error}. Check CLAWBACK_NOTIFY_URL",
+                count(*retrying, "notice"),
+                count(*given_up, "notice")
+            ),
+        ),
+        None => good("notices", "none failed"),
     }
 }
 

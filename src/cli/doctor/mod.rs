@@ -30,6 +30,8 @@ pub(crate) struct Doctor {
     #[command(flatten)]
     api: config::StripeApi,
     #[command(flatten)]
+    notify: config::Notify,
+    #[command(flatten)]
     others: settings::Unread,
     /// URL of Clawback's webhook endpoint at Stripe [default: every one that sends events Clawback needs]
     #[arg(long, value_name = "URL")]
@@ -122,6 +124,13 @@ pub(crate) async fn run(args: Doctor) -> anyhow::Result<()> {
     let mut report = Report::new(args.json);
     report.extend(settings::look(&args.others));
     report.push(secrets(&args.signing));
+    let has_notices = match args.notify.webhook() {
+        Ok(webhook) => webhook.is_some(),
+        Err(error) => {
+            report.push(wrong("notices", error.to_string()));
+            false
+        }
+    };
     let tolerance = settings::tolerance(&args.others);
     let at_stripe = stripe::Given { api: &args.api, endpoint: args.endpoint.as_deref(), tolerance };
     let newest_events = stripe::look(&at_stripe, &mut report).await;
@@ -129,7 +138,8 @@ pub(crate) async fn run(args: Doctor) -> anyhow::Result<()> {
         Err(error) => report.push(wrong("database", error.to_string())),
         Ok(options) => {
             let (marks, order_key) = (settings::marks(&args.others), settings::order_key(&args.others));
-            let given = database::Given { tolerance, marks: &marks, order_key, newest_events: &newest_events };
+            let given =
+                database::Given { tolerance, marks: &marks, order_key, newest_events: &newest_events, has_notices };
             database::look(&options, &given, &mut report).await;
         }
     }

@@ -16,10 +16,10 @@ use crate::domain::Marks;
 #[derive(Debug)]
 pub(super) struct Unread(Vec<(Arg, OsString)>);
 
-/// All but those of the database, the secrets and Stripe's API, which the doctor reads itself.
+/// All but those of the database, the secrets, Stripe's API and notices, which the doctor reads itself.
 fn others() -> Vec<Arg> {
     let apart = config::Signing::augment_args(config::Database::augment_args(Command::new("apart")));
-    let apart = config::StripeApi::augment_args(apart);
+    let apart = config::Notify::augment_args(config::StripeApi::augment_args(apart));
     let all = config::Serve::augment_args(Command::new("serve"));
     all.get_arguments().filter(|arg| apart.get_arguments().all(|own| own.get_id() != arg.get_id())).cloned().collect()
 }

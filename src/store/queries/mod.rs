@@ -8,6 +8,7 @@ mod disputes;
 mod events;
 mod follow_ups;
 mod orders;
+mod outcomes;
 mod payments;
 mod refund_requests;
 mod refunds;
@@ -20,6 +21,7 @@ pub use events::{
 };
 pub use follow_ups::{FollowUp, FollowUpFilter, discard, follow_up, follow_ups, requeue};
 pub use orders::{HistoryEntry, Order, OrderFilter, history, most_eventful_order, orders, recent_order_ids};
+pub use outcomes::{Outcome, Ratio, outcomes, ratios};
 pub use payments::{Found, Payment, PaymentFilter, find, link_payment, payments, unlinked_payments};
 pub use refund_requests::{
     RefundRequest, Refundee, RequestFilter, cancel_refund_request, inquiries_left_open, refund_requests, request_refund,
