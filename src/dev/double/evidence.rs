@@ -138,7 +138,8 @@ fn appeal(books: &Books, now: Option<&Value>, mut given: Params) -> Result<Value
         card.insert(FILING.to_owned(), json!(text));
     }
     if below.has(SUPPORTING) {
-        let files = below.list(SUPPORTING)?;
+        // An empty text takes a file off the list.
+        let files: Vec<_> = below.list(SUPPORTING)?.into_iter().filter(|id| !id.is_empty()).collect();
         for (place, id) in files.iter().enumerate() {
             check_file(books, &below, &format!("{SUPPORTING}][{place}"), id)?;
         }

@@ -127,7 +127,7 @@ impl Dispute {
     /// Whether Stripe submits evidence at the deadline: its own packet if there is one, else the merchant's.
     pub(in crate::dev) fn is_answered_by_stripe(&self) -> bool {
         let intends = self.smart.is_some_and(|smart| smart.intended != MANUAL);
-        intends && (self.smart_status() == Some(AVAILABLE) || self.has_evidence())
+        self.case_type == "chargeback" && intends && (self.smart_status() == Some(AVAILABLE) || self.has_evidence())
     }
 
     /// Whether Stripe has a packet: one that requires evidence is available once a recommended group is complete.
