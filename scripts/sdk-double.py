@@ -107,6 +107,44 @@ def disputes():
     check("a dispute is accepted", v1.disputes.close(accepted.id).status == "lost")
 
 
+def first_dispute(token):
+    return v1.disputes.list({"charge": pay(token).latest_charge}).data[0]
+
+
+def evidence_of_networks():
+    fees = first_dispute("pm_card_createComplianceDispute")
+    raises("a fee that is not acknowledged", stripe.InvalidRequestError, None,
+           lambda: v1.disputes.update(fees.id, {"evidence": {"uncategorized_text": "Ours"}, "submit": True}))
+    acknowledged = {"enhanced_evidence": {"visa_compliance": {"fee_acknowledged": True}}}
+    sent = v1.disputes.update(fees.id, {"evidence": acknowledged, "submit": True})
+    status = sent.evidence_details.enhanced_eligibility.visa_compliance.status
+    check("a fee is acknowledged", (sent.status, status) == ("under_review", "fee_acknowledged"))
+    fraud = first_dispute("pm_card_createCe3EligibleDispute")
+    same = {"customer_purchase_ip": "203.0.113.9", "customer_device_id": "device-0123456789", "product_description": "Kettle"}
+    priors = [{**same, "charge": pay().latest_charge} for _ in range(2)]
+    compelling = {"disputed_transaction": {**same, "merchandise_or_services": "merchandise"}, "prior_undisputed_transactions": priors}
+    evidence = {"enhanced_evidence": {"visa_compelling_evidence_3": compelling}}
+    staged = v1.disputes.update(fraud.id, {"evidence": evidence, "submit": False})
+    judged = staged.evidence_details.enhanced_eligibility.visa_compelling_evidence_3
+    check("compelling evidence qualifies", (judged.status, judged.required_actions) == ("qualified", []))
+
+
+def appeals():
+    lost = first_dispute("pm_card_createDispute")
+    v1.disputes.update(lost.id, {"evidence": {"uncategorized_text": "losing_evidence"}})
+    bank("appeal", lost.id)
+    evidence = {"appeal": {"card": {"reason_for_filing": "Unfair", "supporting_files": []}}}
+    sent = v1.disputes.update(lost.id, {"evidence": evidence, "submit": True})
+    check("an appeal is submitted", (sent.status, sent.evidence_details.submission_count) == ("appeal_under_review", 2))
+
+
+def smart_disputes():
+    smart = first_dispute("pm_card_createAutoRepresentmentEligibleDispute")
+    changed = v1.disputes.update(smart.id, {"intended_submission_method": "manual", "submit": False})
+    shown = (changed.intended_submission_method, changed.status, changed.evidence_details.has_evidence)
+    check("the merchant means to submit alone", shown == ("manual", "needs_response", False))
+
+
 def bank(happens, id, **more):
     return control("bank", {"happens": happens, "id": id, **more})
 
@@ -177,6 +215,6 @@ def errors():
     check("a connected account is another", connected.data == [])
 
 
-for family in (payments, refunds, disputes, checkout, connect, events, errors):
+for family in (payments, refunds, disputes, checkout, connect, evidence_of_networks, appeals, smart_disputes, events, errors):
     family()
 print(f"the double holds against the SDK in {checked} cases")

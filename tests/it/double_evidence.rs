@@ -47,8 +47,10 @@ async fn an_escalated_inquiry_is_answered_again_and_each_submission_is_told() {
     }
     assert_eq!(world.post(&path, &[("submit", "true")]).await.status, 400, "once a phase");
     let told = truth(&world, &path);
-    let sent: Vec<_> = told.submissions.iter().map(|it| (it.by, it.evidence["uncategorized_text"].clone())).collect();
-    assert_eq!(sent, [(Submitter::Api, json!("escalate_inquiry_evidence")), (Submitter::Api, json!("Shipped"))]);
+    let sent: Vec<_> =
+        told.submissions.iter().map(|it| (it.phase, it.evidence["uncategorized_text"].clone())).collect();
+    assert_eq!(sent, [("inquiry", json!("escalate_inquiry_evidence")), ("chargeback", json!("Shipped"))]);
+    assert!(told.submissions.iter().all(|it| it.by == Submitter::Api));
     assert!(told.submissions.iter().all(|it| it.request.as_deref().is_some_and(|id| id.starts_with("req_"))));
     assert_eq!(world.look("disputes").await[id_of(&path)], json!(told));
 }
@@ -176,7 +178,11 @@ async fn somebody_else_submits_in_the_dashboard() {
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_pages_are_refused_when_they_are_staged() {
     let world = World::start().await;
-    let pdf = |pages: usize| format!("%PDF-1.7 <</Type /Pages>>{}", "<< /Type /Page >>".repeat(pages)).into_bytes();
+    let pdf = |pages: usize| {
+        let all =
+            ["<</Type/Page/Parent 1 0 R>>", "<< /Type /Page >>"].into_iter().cycle().take(pages).collect::<String>();
+        format!("%PDF-1.7 <</Type /Pages>><</Type/Pages>>{all}").into_bytes()
+    };
     for (token, most) in [("pm_card_mastercard", 19), ("pm_card_visa", 49)] {
         let charge = world.pay("1000", token).await;
         world.control("bank", json!({ "happens": "chargeback", "id": charge })).await;
@@ -210,6 +216,20 @@ async fn a_file_of_another_account_is_no_evidence() {
     let staged = world.request("POST", &format!("/v1/disputes/{theirs}"), &evidence).header("Stripe-Account", "acct_1");
     assert_eq!(said(staged).await.expect("an answer").refusal(), (400, "resource_missing", "evidence[receipt]"));
     assert_eq!(world.post(&path, &evidence).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn klarna_takes_a_file_for_one_dispute_only() {
+    let world = World::start().await;
+    for (token, second) in [("pm_card_visa", 200), ("pm_double_klarna", 400)] {
+        let file = upload(&world, "dispute_evidence", b"%PDF-1.7").await.id();
+        for expected in [200, second] {
+            let charge = world.pay("1000", token).await;
+            let dispute = world.control("bank", json!({ "happens": "chargeback", "id": charge })).await;
+            let path = format!("/v1/disputes/{}", dispute["id"].as_str().expect("an id"));
+            assert_eq!(stage(&world, &path, &[("evidence[receipt]", &file)]).await.status, expected, "{token}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

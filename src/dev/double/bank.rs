@@ -128,6 +128,9 @@ fn to_charge(books: &mut Books, it: &Happening) -> Answer {
     let amount = it.amount.unwrap_or(charge.left());
     let reason = word(it, &REASONS, FRAUDULENT)?;
     require(is_possible(it.happens, &charge), &charge.id, charge.status)?;
+    // Of a debit, the buyer's bank takes the money back without asking.
+    let asks = matches!(it.happens, What::Inquiry | What::Prevention);
+    require(!asks || !books.account.paid_with(&charge.id).is_debit(), &charge.id, "a bank debit")?;
     let id = &charge.id;
     let shown = match it.happens {
         What::Chargeback => shown(books, |books| books.dispute(id, amount, reason)),

@@ -24,11 +24,11 @@ pub(super) fn update(books: &mut Books, by: &Cause, id: &str, mut params: Params
     params.finish()?;
     let touches_evidence = !given.is_empty();
     let submits = submits(&dispute, submit, touches_evidence);
+    let evidence = evidence::changed(books, &dispute, given)?;
     if touches_evidence || submits {
         check_open(&dispute)?;
         check_method(books, &dispute)?;
     }
-    let evidence = evidence::changed(books, &dispute, given)?;
     let submission = if submits { Submission::Submit(Submitter::Api) } else { Submission::Stage };
     if submits {
         check_acknowledged(books, &dispute, &evidence)?;

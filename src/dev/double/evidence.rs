@@ -6,6 +6,7 @@ use super::books::Books;
 use super::enhanced::{self, LONG, SHORT};
 use super::params::Params;
 use super::refusal::Refusal;
+use crate::dev::model::Method;
 use crate::dev::model::objects::Dispute;
 
 /// Text fields with their most characters.
@@ -74,6 +75,7 @@ pub(super) fn changed(books: &Books, dispute: &Dispute, mut given: Params) -> Re
     for field in FILES {
         if let Some(id) = given.text(field)? {
             check_file(books, &given, field, &id)?;
+            check_unshared(books, dispute, &given, field, &id)?;
             set(&mut evidence, field, &id);
         }
     }
@@ -127,6 +129,18 @@ fn check_file(books: &Books, given: &Params, field: &str, id: &str) -> Result<()
     }
 }
 
+/// Klarna takes a file for one dispute only.
+fn check_unshared(books: &Books, of: &Dispute, given: &Params, field: &str, id: &str) -> Result<(), Refusal> {
+    let klarna = matches!(books.account.paid_with(&of.charge), Method::Klarna);
+    let holds = |it: &Dispute| it.id != of.id && it.evidence.values().any(|value| value == id);
+    if klarna && !id.is_empty() && books.account.list::<Dispute>().any(holds) {
+        let message =
+            format!("The file {id} is evidence of another dispute. Klarna takes a file for one dispute only.");
+        return Err(given.bad("", field, &message));
+    }
+    Ok(())
+}
+
 /// An appeal has a field of text and files of its own.
 fn appeal(books: &Books, now: Option<&Value>, mut given: Params) -> Result<Value, Refusal> {
     let mut card =
@@ -138,7 +152,8 @@ fn appeal(books: &Books, now: Option<&Value>, mut given: Params) -> Result<Value
         card.insert(FILING.to_owned(), json!(text));
     }
     if below.has(SUPPORTING) {
-        let files = below.list(SUPPORTING)?;
+        // An empty text takes a file off the list.
+        let files: Vec<_> = below.list(SUPPORTING)?.into_iter().filter(|id| !id.is_empty()).collect();
         for (place, id) in files.iter().enumerate() {
             check_file(books, &below, &format!("{SUPPORTING}][{place}"), id)?;
         }

@@ -40,6 +40,8 @@ pub struct DisputeTruth {
 pub struct Submission {
     /// In unix seconds of the double's clock.
     pub at: i64,
+    /// `inquiry`, `chargeback`, `compliance` or `appeal`.
+    pub phase: &'static str,
     /// Who submitted it.
     pub by: Submitter,
     /// Stripe's id of the request; none without one.
@@ -80,5 +82,6 @@ fn response(dispute: &Dispute) -> DisputeTruth {
 }
 
 fn submission(it: &Submitted) -> Submission {
-    Submission { at: it.at, by: it.by, request: it.request.clone(), evidence: it.evidence.clone() }
+    let Submitted { at, phase, by, request, evidence } = it.clone();
+    Submission { at, phase, by, request, evidence }
 }

@@ -127,7 +127,7 @@ impl Dispute {
     /// Whether Stripe submits evidence at the deadline: its own packet if there is one, else the merchant's.
     pub(in crate::dev) fn is_answered_by_stripe(&self) -> bool {
         let intends = self.smart.is_some_and(|smart| smart.intended != MANUAL);
-        intends && (self.smart_status() == Some(AVAILABLE) || self.has_evidence())
+        self.case_type == "chargeback" && intends && (self.smart_status() == Some(AVAILABLE) || self.has_evidence())
     }
 
     /// Whether Stripe has a packet: one that requires evidence is available once a recommended group is complete.
@@ -139,16 +139,17 @@ impl Dispute {
     }
 
     fn submit(&mut self, now: i64, by: Submitter, cause: &Cause) {
-        self.status = match self.status {
-            "warning_needs_response" => "warning_under_review",
-            "appeal_needs_response" => "appeal_under_review",
-            _ => "under_review",
+        let (status, phase) = match self.status {
+            "warning_needs_response" => ("warning_under_review", "inquiry"),
+            "appeal_needs_response" => ("appeal_under_review", "appeal"),
+            _ => ("under_review", self.case_type),
         };
+        self.status = status;
         self.past_due = self.due_by.is_some_and(|due_by| now > due_by);
         let request = match cause {
             Cause::Request { id, .. } => Some(id.clone()),
             Cause::Stripe => None,
         };
-        self.submissions.push(Submitted { at: now, by, request, evidence: self.evidence.clone() });
+        self.submissions.push(Submitted { at: now, phase, by, request, evidence: self.evidence.clone() });
     }
 }

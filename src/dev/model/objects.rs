@@ -215,6 +215,8 @@ pub struct Dispute {
 #[derive(Debug, Clone)]
 pub struct Submitted {
     pub(in crate::dev) at: i64,
+    /// `inquiry`, `chargeback`, `compliance` or `appeal`.
+    pub(in crate::dev) phase: &'static str,
     pub(in crate::dev) by: Submitter,
     /// The request that submitted it.
     pub(in crate::dev) request: Option<String>,
