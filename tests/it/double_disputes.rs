@@ -82,8 +82,18 @@ async fn evidence_that_breaks_a_limit_is_refused_and_named() {
         assert_eq!((refused.status, refused.refusal().2), (400, param), "{}", refused.body);
     }
     assert_eq!(world.get(&dispute, &[]).await.body["evidence_details"]["has_evidence"], false);
-    let good = world.post(&dispute, &[("evidence[receipt]", &large), ("submit", "false")]).await;
-    assert_eq!(good.body["evidence"]["receipt"], large);
+    let half = upload(&world, "dispute_evidence", &[&b"%PDF"[..], &vec![b'x'; 2_249_996]].concat()).await.id();
+    let more = upload(&world, "dispute_evidence", &[&b"%PDF"[..], &vec![b'x'; 2_249_997]].concat()).await.id();
+    let good = [
+        ("evidence[customer_name]", &long[1..]),
+        ("evidence[uncategorized_text]", &longest),
+        ("evidence[receipt]", &half),
+        ("evidence[refund_policy]", &half),
+        ("submit", "false"),
+    ];
+    assert_eq!(world.post(&dispute, &good).await.body["evidence"]["receipt"], half, "each at its limit");
+    let over = world.post(&dispute, &[("evidence[refund_policy]", &more), ("submit", "false")]).await;
+    assert_eq!(over.refusal(), (400, "", "evidence"), "a byte more");
 }
 
 #[tokio::test(flavor = "multi_thread")]

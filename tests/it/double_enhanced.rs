@@ -156,6 +156,7 @@ async fn an_appeal_takes_its_own_evidence_alone() {
         assert_eq!((&before["status"], &open["status"]), (&json!("lost"), &json!("appeal_needs_response")));
         assert!(open["evidence_details"]["due_by"].as_i64() > before["evidence_details"]["due_by"].as_i64());
         assert_eq!(world.post(path, &[(TEXT, "More")]).await.refusal(), (400, "", "evidence[uncategorized_text]"));
+        assert_eq!(world.post(&format!("{path}/close"), &[]).await.status, 400);
         let bad = world.post(path, &[(file, "file_none"), ("submit", "false")]).await;
         assert_eq!(bad.refusal(), (400, "resource_missing", file));
         let staged = world.post(path, &[(reason, "Unfair"), (file, &upload), ("submit", "false")]).await.body;

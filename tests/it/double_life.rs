@@ -96,12 +96,13 @@ async fn the_truth_is_what_the_lists_tell() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_long_life_everything_happens_in_the_order_of_time() {
-    let world = lived(2, 1_500).await;
+    let world = lived(3, 1_500).await;
     let now = number(&world.look("clock").await, "now");
     assert!(now - START > 80 * 86_400, "{now}");
-    world.control("clock", json!({ "stop_at": START + 30 * 86_400 })).await;
     let mut types = BTreeSet::new();
-    for account in [None, Some("acct_1")] {
+    // Events are listed for 30 days.
+    for (days, account) in [90, 60, 30].iter().flat_map(|days| [(days, None), (days, Some("acct_1"))]) {
+        world.control("clock", json!({ "stop_at": START + days * 86_400 })).await;
         let events = all(&world, "/v1/events", account).await;
         assert!(events.is_sorted_by_key(|event| number(event, "created")), "{account:?}");
         types.extend(events.iter().map(|event| event["type"].as_str().unwrap().to_owned()));
@@ -137,6 +138,11 @@ async fn in_a_long_life_everything_happens_in_the_order_of_time() {
         ["needs_response", "under_review", "won", "lost", "warning_needs_response", "warning_closed", "prevented"]
     {
         assert!(statuses.contains(status), "no {status} in {statuses:?}");
+    }
+    let disputes = world.double.disputes();
+    let submissions: Vec<_> = disputes.values().flat_map(|it| &it.submissions).collect();
+    for phase in ["inquiry", "chargeback", "compliance", "appeal"] {
+        assert!(submissions.iter().any(|it| it.phase == phase), "no answer to {phase}");
     }
     let refunds: BTreeSet<_> =
         truth.values().flat_map(|truth| truth.refunds.values()).map(|refund| json!(refund).to_string()).collect();

@@ -117,7 +117,7 @@ pub(super) enum Token {
     /// The buyer's bank inquires at once.
     Inquires,
     /// The buyer disputes it at once, and Smart Disputes are enabled for that.
-    DisputesSmartly,
+    SmartDispute,
     /// The issuer says at once that a rule of Visa's or of Mastercard's was broken.
     VisaCompliance,
     MastercardCompliance,
@@ -142,7 +142,7 @@ pub(super) const TOKENS: [(&str, Token); 20] = [
     ("pm_card_createDisputeProductNotReceived", Token::Disputes(NOT_RECEIVED)),
     ("pm_card_createDisputeInquiry", Token::Inquires),
     ("pm_card_createCe3EligibleDispute", Token::Disputes(FRAUDULENT)),
-    ("pm_card_createAutoRepresentmentEligibleDispute", Token::DisputesSmartly),
+    ("pm_card_createAutoRepresentmentEligibleDispute", Token::SmartDispute),
     ("pm_card_createComplianceDispute", Token::VisaCompliance),
     ("pm_card_createMastercardComplianceDispute", Token::MastercardCompliance),
     ("pm_card_createIssuerFraudRecord", Token::Warned),
@@ -166,7 +166,7 @@ impl Token {
             Self::Transfer => Some(Method::BankTransfer),
             Self::Klarna => Some(Method::Klarna),
             Self::Pays | Self::Declined | Self::RefundFails | Self::RefundWaits | Self::Warned => None,
-            Self::Disputes(_) | Self::DisputesTwice | Self::DisputesSmartly | Self::Inquires => None,
+            Self::Disputes(_) | Self::DisputesTwice | Self::SmartDispute | Self::Inquires => None,
             Self::VisaCompliance => None,
         }
     }
@@ -200,7 +200,7 @@ impl Books {
             Token::Inquires => {
                 self.inquiry(charge, amount, FRAUDULENT);
             }
-            Token::DisputesSmartly => {
+            Token::SmartDispute => {
                 let dispute = self.dispute(charge, amount, FRAUDULENT);
                 self.account.enable_smart_disputes(&dispute, AVAILABLE);
             }
@@ -272,7 +272,7 @@ impl Books {
             Token::Pays | Token::Declined | Token::Transfer | Token::Klarna => return,
             Token::Mastercard | Token::Amex | Token::SepaDebit | Token::UsBankAccount => return,
             Token::Disputes(_) | Token::Inquires | Token::Warned | Token::DisputesTwice => return,
-            Token::DisputesSmartly | Token::VisaCompliance | Token::MastercardCompliance => return,
+            Token::SmartDispute | Token::VisaCompliance | Token::MastercardCompliance => return,
         };
         self.due.push((self.account.now + REFUND_WAITS, due));
     }

@@ -54,7 +54,7 @@ impl Books {
             Due::Close(session) => self.account.expire_session(&Cause::Stripe, session),
             Due::Expire(charge) => self.expire(charge),
             Due::Prefill(dispute) => self.prefill(dispute),
-            Due::Answer(dispute) => self.account.answer_smartly(dispute),
+            Due::Answer(dispute) => self.account.submit_by_smart_disputes(dispute),
             Due::Lose(dispute) => self.account.lose(dispute),
             Due::EndInquiry(dispute) => self.account.close_inquiry(dispute),
             Due::Escalate(dispute) => {

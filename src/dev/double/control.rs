@@ -12,6 +12,7 @@ use super::events;
 use super::faults::Fault;
 use super::keys::Standing;
 use super::life;
+use super::life_disputes;
 use super::requests::rates;
 use super::responses;
 use super::truth;
@@ -184,7 +185,7 @@ fn act(world: &mut World, method: &str, path: &str, given: Value, wall: i64) -> 
             Ok(json!({ "now": world.clock.now(wall) }))
         }
         ("POST", "/disputes") => {
-            life::dispute_payments(world, read(given)?, wall);
+            life_disputes::dispute_payments(world, read(given)?, wall);
             Ok(json!(responses::all(world)))
         }
         ("DELETE", "/requests") => {

@@ -66,6 +66,10 @@ pub(super) fn close(books: &mut Books, by: &Cause, id: &str, params: Params) -> 
         "needs_response" | "under_review" | "warning_needs_response" | "warning_under_review" => {
             books.account.accept(by, &dispute.id);
         }
+        "appeal_needs_response" | "appeal_under_review" => {
+            let message = format!("Dispute {} is being appealed and cannot be closed.", dispute.id);
+            return Err(Refusal::forbidden("", message));
+        }
         _ => return Err(closed(&dispute)),
     }
     Ok(books.account.show(&dispute.id))

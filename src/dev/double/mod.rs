@@ -11,7 +11,7 @@
 //! | `payments`, `charges`, `sessions`, `refunds`, `disputes`, `evidence`, `enhanced`, `files`, `balance`, `events`, `thin` | the operations, one file for each family |
 //! | `world`, `books`, `calendar`, `keys`, `idempotency`, `requests`, `webhooks`, `faults` | what it knows |
 //! | `control`, `bank` | the control API |
-//! | `life`, `truth`, `responses` | random activity for property tests, and what is true after it: payments, answers to disputes |
+//! | `life`, `life_disputes`, `player`, `truth`, `responses` | random activity for property tests, and what is true after it: payments, answers to disputes |
 
 mod balance;
 mod bank;
@@ -30,9 +30,11 @@ mod files;
 mod idempotency;
 mod keys;
 mod life;
+mod life_disputes;
 mod lists;
 mod params;
 mod payments;
+mod player;
 mod refunds;
 mod refusal;
 mod requests;
@@ -51,7 +53,8 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use clap::Args;
 
-pub use life::{Disputes, Life};
+pub use life::Life;
+pub use life_disputes::Disputes;
 pub use responses::{DisputeTruth, Submission};
 pub use server::{Double, serve};
 pub use truth::{Money, Truth};

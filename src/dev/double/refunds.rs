@@ -154,7 +154,7 @@ fn first_status(charge: &Charge, token: Token) -> FirstStatus {
         Token::Transfer => FirstStatus::RequiresAction,
         Token::Pays | Token::Declined | Token::Disputes(_) | Token::Warned | Token::Klarna => FirstStatus::Succeeded,
         Token::Mastercard | Token::Amex | Token::SepaDebit | Token::UsBankAccount => FirstStatus::Succeeded,
-        Token::DisputesSmartly | Token::VisaCompliance | Token::MastercardCompliance => FirstStatus::Succeeded,
+        Token::SmartDispute | Token::VisaCompliance | Token::MastercardCompliance => FirstStatus::Succeeded,
         Token::Inquires | Token::DisputesTwice | Token::RefundFails => FirstStatus::Succeeded,
     }
 }

@@ -17,7 +17,8 @@ use tokio::task::JoinSet;
 
 use super::call::{Call, Step};
 use super::faults::Kind;
-use super::life::{self, Disputes, Life};
+use super::life::{self, Life};
+use super::life_disputes::{self, Disputes};
 use super::responses::{self, DisputeTruth};
 use super::truth::{self, Truth};
 use super::webhooks::Delivery;
@@ -69,7 +70,7 @@ impl Double {
 
     /// Lets buyers pay and dispute it: disputes of every kind and method, none of them answered.
     pub fn make_disputes(&self, disputes: Disputes) {
-        life::dispute_payments(&mut self.current(), disputes, unix_now());
+        life_disputes::dispute_payments(&mut self.current(), disputes, unix_now());
         self.news.notify_one();
     }
 

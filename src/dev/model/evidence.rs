@@ -79,7 +79,7 @@ impl Account {
     }
 
     /// Stripe answers by itself with what it and the merchant gathered.
-    pub fn answer_smartly(&mut self, dispute: &Id<Dispute>) {
+    pub fn submit_by_smart_disputes(&mut self, dispute: &Id<Dispute>) {
         let now = self.now;
         self.change(dispute, &Cause::Stripe, &["charge.dispute.updated"], |dispute| {
             dispute.submit(now, Submitter::SmartDisputes, &Cause::Stripe);

@@ -102,7 +102,7 @@ pub(super) fn smart_dispute(shop: &mut Shop) {
     shop.later(1);
     shop.stripe.enable_smart_disputes(&dispute, AVAILABLE);
     shop.later(days(9));
-    shop.stripe.answer_smartly(&dispute);
+    shop.stripe.submit_by_smart_disputes(&dispute);
     shop.later(days(63));
     shop.win(&dispute);
 }
