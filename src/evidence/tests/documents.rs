@@ -18,6 +18,13 @@ fn save(mut document: Document) -> Vec<u8> {
     bytes
 }
 
+/// A PDF whose objects are in a compressed stream.
+fn modern_pdf() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    document(&[200, 100, 100]).save_modern(&mut bytes).expect("a PDF");
+    bytes
+}
+
 fn document(widths: &[i64]) -> Document {
     let mut document = Document::with_version("1.5");
     let (root, branch) = (document.new_object_id(), document.new_object_id());
@@ -78,6 +85,7 @@ fn why(content: &[u8]) -> String {
 #[test]
 fn pages_are_counted_by_content() {
     assert_eq!(count(&pdf(&[100, 200, 300])), Ok(3));
+    assert_eq!(count(&modern_pdf()), Ok(3));
     assert_eq!(count(&jpeg(10)), Ok(1));
     assert_eq!(count(&png(ColorType::Rgba, BitDepth::Eight)), Ok(1));
     assert_eq!([0, 1, 3_000, 3_001].map(of_text), [0, 1, 1, 2]);
@@ -200,11 +208,11 @@ proptest! {
 
     #[test]
     fn a_damaged_file_is_counted_or_refused(
-        which in 0..3_usize,
+        which in 0..4_usize,
         cut in 0.0..1.0_f64,
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
     ) {
-        let mut bytes = [pdf(&[200, 100, 100]), jpeg(100), png(ColorType::Rgba, BitDepth::Eight)][which].clone();
+        let mut bytes = [pdf(&[200, 100, 100]), modern_pdf(), jpeg(100), png(ColorType::Rgba, BitDepth::Eight)][which].clone();
         if cut > 0.5 {
             #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share")]
             bytes.truncate((bytes.len() as f64 * cut) as usize);
