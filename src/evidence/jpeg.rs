@@ -1,6 +1,6 @@
 //! The header of a JPEG. Its pixels are not decoded.
 
-use super::pages::Unreadable;
+use super::content::Unreadable;
 
 /// What embedding a JPEG needs to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lopdf::{Dictionary, Document, Object, ObjectId, Stream, dictionary};
 
-use super::pages::{Kind, Unreadable, contained, kind};
+use super::content::{Kind, Unreadable, contained, kind};
 use super::{jpeg, pdf, png_image};
 
 /// Most documents for one field.

@@ -3,7 +3,7 @@
 use lopdf::xref::XrefRecovery;
 use lopdf::{Document, Error, LoadOptions, Object, ObjectId};
 
-use super::pages::Unreadable;
+use super::content::Unreadable;
 
 /// Most bytes of one stream of objects, decompressed.
 const MOST_DECOMPRESSED: usize = 32_000_000;

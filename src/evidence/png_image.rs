@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use png::{BitDepth, ColorType, Decoder, Encoder, Limits, Transformations};
 
-use super::pages::Unreadable;
+use super::content::Unreadable;
 
 /// Most memory that decoding may take, in bytes.
 const MOST_MEMORY: usize = 256_000_000;
