@@ -26,6 +26,7 @@ mod double_webhooks;
 mod double_world;
 mod durability;
 mod endpoint;
+mod evidence_samples;
 mod evidence_warnings;
 mod examples;
 mod faults;
