@@ -31,13 +31,13 @@ pub(super) fn load(content: &[u8]) -> Result<Pdf, Unreadable> {
     match pages.len() {
         0 => Err(Unreadable::new("has no pages")),
         count if count > MOST_PAGES => Err(Unreadable(format!("has more than {MOST_PAGES} pages"))),
-        count if said(&document) != i64::try_from(count).ok() || !pages.iter().all(is_page) => Err(damaged()),
+        count if declared_pages(&document) != i64::try_from(count).ok() || !pages.iter().all(is_page) => Err(damaged()),
         _ => Ok(Pdf { document, pages }),
     }
 }
 
-/// How many pages the document says it has.
-fn said(document: &Document) -> Option<i64> {
+/// The page count that the document declares.
+fn declared_pages(document: &Document) -> Option<i64> {
     let root = document.catalog().ok()?.get(b"Pages").and_then(Object::as_reference).ok()?;
     document.get_dictionary(root).and_then(|pages| pages.get_deref(b"Count", document)).and_then(Object::as_i64).ok()
 }
@@ -54,5 +54,5 @@ fn protected() -> Unreadable {
 }
 
 fn damaged() -> Unreadable {
-    Unreadable::new("is a damaged PDF: print it to a new one")
+    Unreadable::new("is a damaged PDF: print it to a new PDF")
 }

@@ -163,8 +163,8 @@ impl Policy {
     /// What was sold: by the metadata of the payment, else the default.
     pub fn product(&self, sources: &Sources) -> Option<Product> {
         let key = self.product.metadata_key.clone();
-        let said = key.and_then(|key| sources.metadata(&[key]));
-        said.and_then(|found| found.value.to_lowercase().parse().ok()).or(self.product.default)
+        let named = key.and_then(|key| sources.metadata(&[key]));
+        named.and_then(|found| found.value.to_lowercase().parse().ok()).or(self.product.default)
     }
 
     /// The metadata keys of an evidence field.

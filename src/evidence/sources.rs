@@ -99,7 +99,7 @@ pub(super) struct Found {
 }
 
 /// A text with something in it. One with a NUL character cannot be stored.
-fn said(value: &Value) -> Option<&str> {
+fn non_empty(value: &Value) -> Option<&str> {
     value.as_str().map(str::trim).filter(|text| !text.is_empty() && !text.contains('\0'))
 }
 
@@ -126,7 +126,7 @@ impl Object {
 
     /// The text at this path, if any is there.
     pub(super) fn word(&self, path: &str) -> Option<&str> {
-        said(self.at(path))
+        non_empty(self.at(path))
     }
 
     pub(super) fn text(&self, path: &str) -> Option<String> {
@@ -163,7 +163,7 @@ impl Object {
     /// The first of these keys of the metadata that has a value.
     pub(super) fn metadata(&self, keys: &[String]) -> Option<Found> {
         let metadata = self.at("metadata");
-        let (key, value) = keys.iter().find_map(|key| Some((key, said(metadata.get(key)?)?)))?;
+        let (key, value) = keys.iter().find_map(|key| Some((key, non_empty(metadata.get(key)?)?)))?;
         Some(Found { value: value.to_owned(), source: self.source(&format!("metadata.{key}")) })
     }
 }

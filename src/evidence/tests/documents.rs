@@ -94,10 +94,11 @@ fn pages_are_counted_by_content() {
 }
 
 #[test]
-fn a_file_that_breaks_off_is_refused() {
+fn a_truncated_file_is_refused() {
     let (pdf, jpeg, png) = (pdf(&[100; 5]), jpeg(500), png(ColorType::Rgb, BitDepth::Eight));
-    assert_eq!(why(&pdf[..pdf.len() / 2]), "is a damaged PDF: print it to a new one");
-    assert_eq!(why(&jpeg[..jpeg.len() / 2]), "is a JPEG that breaks off");
+    assert_eq!(why(&pdf[..pdf.len() / 2]), "is a damaged PDF: print it to a new PDF");
+    assert_eq!(why(&pdf[..pdf.len() - 30]), "is a damaged PDF: print it to a new PDF");
+    assert_eq!(why(&jpeg[..jpeg.len() / 2]), "is a truncated JPEG");
     assert_eq!(why(&jpeg[..10]), "is a damaged JPEG");
     assert_eq!(why(&png[..png.len() - 20]), "is a damaged PNG");
 }
