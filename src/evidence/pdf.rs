@@ -16,14 +16,15 @@ pub(super) struct Pdf {
     pub pages: Vec<ObjectId>,
 }
 
-/// Loads a document. One that is encrypted, or that had to be repaired and may have lost pages, is refused.
+/// Loads a document. One that is encrypted or truncated, or that has other pages than it declares, is refused. A wrong
+/// cross-reference table alone is not: every reader rebuilds it.
 pub(super) fn load(content: &[u8]) -> Result<Pdf, Unreadable> {
     let options = LoadOptions::with_max_decompressed_size(MOST_DECOMPRESSED);
     let document = Document::load_mem_with_options(content, options).map_err(|error| refusal(&error))?;
     if document.was_encrypted() || document.trailer.get(b"Encrypt").is_ok() {
         return Err(protected());
     }
-    if matches!(document.xref_recovery, Some(XrefRecovery::Reconstructed)) {
+    if matches!(document.xref_recovery, Some(XrefRecovery::Reconstructed)) && !has_end(content) {
         return Err(damaged());
     }
     let pages: Vec<_> = document.page_iter().take(MOST_PAGES + 1).collect();
@@ -34,6 +35,11 @@ pub(super) fn load(content: &[u8]) -> Result<Pdf, Unreadable> {
         count if declared_pages(&document) != i64::try_from(count).ok() || !pages.iter().all(is_page) => Err(damaged()),
         _ => Ok(Pdf { document, pages }),
     }
+}
+
+/// The end of the file is where it should be: in its last kilobyte.
+fn has_end(content: &[u8]) -> bool {
+    content[content.len().saturating_sub(1_024)..].windows(5).any(|window| window == b"%%EOF")
 }
 
 /// The page count that the document declares.

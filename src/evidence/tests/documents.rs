@@ -104,6 +104,18 @@ fn a_truncated_file_is_refused() {
 }
 
 #[test]
+fn a_pdf_with_a_wrong_cross_reference_table_is_counted() {
+    let sloppy = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n\
+        2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n\
+        3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>endobj\n\
+        xref\n0 4\n0000000000 65535 f \n0000000009 00000 n \n0000000054 00000 n \n0000000105 00000 n \n\
+        trailer<</Size 4/Root 1 0 R>>\nstartxref\n7\n%%EOF\n";
+    assert_eq!(count(sloppy), Ok(1));
+    assert_eq!(widths(&merge(&named(&[sloppy.to_vec(), pdf(&[400])])).expect("a PDF")), [595, 400]);
+    assert!(count(&sloppy[..sloppy.len() - 6]).is_err());
+}
+
+#[test]
 fn images_that_stripe_may_refuse_are_refused_alone_and_merged_into_a_pdf() {
     let deep = png(ColorType::Rgb, BitDepth::Sixteen);
     assert_eq!(why(&deep), "is a 16-bit PNG, which Stripe may refuse: save it as PDF");
