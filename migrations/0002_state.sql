@@ -195,6 +195,8 @@ create table clawback.disputes (
         else settlement_currency ~ '^[a-z]{3}$' end)
 );
 create index disputes_payment on clawback.disputes (payment_id);
+-- For what awaits a response, which is looked at every few seconds.
+create index disputes_awaiting on clawback.disputes (evidence_due_by) where can_respond;
 
 -- Early fraud warnings.
 create table clawback.fraud_warnings (

@@ -64,8 +64,11 @@ create index api_calls_leased on clawback.api_calls (account, livemode) where st
 create function clawback.enqueue_call(kind text, subject text, round text, account text, livemode boolean) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
+    -- Only where there is none: "do nothing" waits as well for whoever is changing the row, and may deadlock with it.
     insert into clawback.api_accounts (account, livemode)
-    values (enqueue_call.account, enqueue_call.livemode)
+    select enqueue_call.account, enqueue_call.livemode
+    where not exists (select from clawback.api_accounts a
+        where a.account = enqueue_call.account and a.livemode = enqueue_call.livemode)
     on conflict on constraint api_accounts_pkey do nothing;
     insert into clawback.api_calls (kind, subject, round, account, livemode)
     values (enqueue_call.kind, enqueue_call.subject, enqueue_call.round, enqueue_call.account, enqueue_call.livemode)

@@ -51,8 +51,7 @@ create table clawback.dispute_responses (
         = (submitted_at is not null)),
     constraint dispute_responses_counts check (version >= 0 and attempt >= 0 and baseline >= 0 and page_limit > 0)
 ) with (fillfactor = 80);
-create index dispute_responses_open on clawback.dispute_responses (dispute_id)
-    where state in ('draft', 'rejected', 'submit_requested', 'accept_requested');
+create index dispute_responses_open on clawback.dispute_responses (dispute_id) where state in ('draft', 'rejected');
 
 -- The bytes are kept until some days after the dispute is closed.
 create table clawback.evidence_files (

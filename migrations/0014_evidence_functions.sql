@@ -414,33 +414,32 @@ $$;
 comment on function clawback_v1.accept_dispute(text, bigint) is
     'Accepts a chargeback or compliance dispute as lost, which cannot be undone, and returns the response''s new version. confirm_amount must be the disputed amount, in minor units. Nothing more is charged: the amount and the fee were withdrawn already. An inquiry is not accepted: a refund or evidence ends it.';
 
--- Brings the responses of these payments in line with their disputes: what Stripe holds, a submission that was made
--- elsewhere, and what a person need no longer mend.
-create function clawback.settle_responses(payment_ids text[]) returns void
+-- Brings the open responses of these disputes in line with them: what Stripe holds, a submission that was made elsewhere, and
+-- what a person need no longer mend.
+create function clawback.settle_responses(dispute_ids text[]) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    open_response record;
+    response record;
+    dispute clawback.disputes;
 begin
-    for open_response in
-        select r.dispute_id, r.phase
+    for response in
+        select r.dispute_id, r.phase, r.baseline
         from clawback.dispute_responses r
-        join clawback.disputes d on d.dispute_id = r.dispute_id
-        where d.payment_id = any(settle_responses.payment_ids) and r.state in ('draft', 'rejected')
+        where r.dispute_id = any(settle_responses.dispute_ids) and r.state in ('draft', 'rejected')
         order by r.dispute_id, r.phase
-        for update of r
+        for update
     loop
-        perform clawback.refresh_response(open_response.dispute_id, open_response.phase);
+        select d.* into dispute from clawback.disputes d where d.dispute_id = response.dispute_id;
+        perform clawback.refresh_response(response.dispute_id, response.phase);
+        update clawback.dispute_responses r
+        set state = 'submitted_elsewhere', submitted_at = now(), updated_at = now(), accept_after = null
+        where r.dispute_id = response.dispute_id and r.phase = response.phase and dispute.phase = response.phase
+            and dispute.submission_count > response.baseline;
+        update clawback.follow_ups f
+        set wanted = false, state = 'cancelled', finished_at = now()
+        where f.kind = 'mend_evidence' and f.subject = response.dispute_id and f.state in ('ready', 'dead')
+            and not dispute.can_respond;
     end loop;
-    update clawback.dispute_responses r
-    set state = 'submitted_elsewhere', submitted_at = now(), updated_at = now(), accept_after = null
-    from clawback.disputes d
-    where d.payment_id = any(settle_responses.payment_ids) and d.dispute_id = r.dispute_id and d.phase = r.phase
-        and r.state in ('draft', 'rejected') and d.submission_count > r.baseline;
-    update clawback.follow_ups f
-    set wanted = false, state = 'cancelled', finished_at = now()
-    from clawback.disputes d
-    where d.payment_id = any(settle_responses.payment_ids) and f.kind = 'mend_evidence' and f.subject = d.dispute_id
-        and not d.can_respond and f.state in ('ready', 'dead');
 end
 $$;
 revoke all on function clawback.settle_responses(text[]) from public;

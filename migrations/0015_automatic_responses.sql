@@ -46,7 +46,9 @@ declare
     dispute clawback.disputes := clawback.lock_dispute(announce_acceptance.dispute_id);
 begin
     if clawback.is_acceptable(dispute, announce_acceptance.below, announce_acceptance.currency) is not true
-        or dispute.evidence_due_by < now() + announce_acceptance.wait then
+        or dispute.evidence_due_by < now() + announce_acceptance.wait
+        or not exists (select from clawback.payments p
+            where p.payment_id = dispute.payment_id and clawback.has_key(p.livemode)) then
         return false;
     end if;
     perform clawback.begin_response(dispute);

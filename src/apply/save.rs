@@ -47,7 +47,8 @@ pub(super) async fn save(
 async fn save_disputes(tx: &mut PgConnection, touched: &[&str], derived: &[&Derived]) -> sqlx::Result<()> {
     let disputes = all(derived, |derived| &derived.disputes);
     objects::save_disputes(tx, touched, &disputes).await?;
-    if disputes.is_empty() { Ok(()) } else { responses::settle(tx, touched).await }
+    let ids: Vec<&str> = disputes.iter().map(|dispute| dispute.dispute_id.as_str()).collect();
+    if ids.is_empty() { Ok(()) } else { responses::settle(tx, &ids).await }
 }
 
 async fn save_payments(tx: &mut PgConnection, set: &WorkingSet, rules: i32) -> sqlx::Result<()> {

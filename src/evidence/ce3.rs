@@ -142,16 +142,17 @@ fn advice(policy: &Policy, equal: &[Element]) -> String {
     let keys = &policy.visa_ce3;
     let (ip, device) = (&keys.customer_purchase_ip, [&keys.customer_device_id, &keys.customer_device_fingerprint]);
     if ip.is_none() && device.iter().all(|key| key.is_none()) {
-        return "the IP address or the device must be equal on all three. Stripe shows neither on a charge: write them into \
-                the metadata of each payment, and name the keys in visa_ce3.customer_purchase_ip and \
+        return "the IP address or the device must match on all three payments. Stripe shows neither on a charge: write \
+                them into the metadata of each payment, and name the keys in visa_ce3.customer_purchase_ip and \
                 visa_ce3.customer_device_id"
             .to_owned();
     }
     let equal = equal.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let equal = if equal.is_empty() { "nothing".to_owned() } else { equal };
     format!(
-        "both IP address and device must be equal on all three, or one of them and the e-mail address, account ID or \
-         whole shipping address; equal is {equal}. A device ID has at least 15 characters, a fingerprint at least 20"
+        "either both IP address and device must match on all three payments, or one of them and the e-mail address, the \
+         account ID or the full shipping address. What matches: {equal}. A device ID needs at least 15 characters, a \
+         device fingerprint at least 20"
     )
 }
 

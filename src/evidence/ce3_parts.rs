@@ -71,8 +71,7 @@ impl Element {
             Self::Shipping => {
                 let field = |part: &str| format!("shipping_address.{part}");
                 let is_same = |part: &&str| all.iter().all(|p| p.normal(&field(part)) == all[0].normal(&field(part)));
-                let is_whole =
-                    NEEDED.iter().all(|part| equal(&field(part))) && ADDRESS.iter().all(|part| is_same(&part));
+                let is_whole = NEEDED.iter().all(|part| equal(&field(part))) && ADDRESS.iter().all(is_same);
                 let there = ADDRESS.iter().map(|part| field(part)).filter(|field| all[0].get(field).is_some());
                 if is_whole { there.collect() } else { Vec::new() }
             }
@@ -128,8 +127,8 @@ impl Parts {
         let keys = &known.policy.visa_ce3;
         let configured = |keys: &Option<Keys>| keys.as_ref().and_then(|keys| metadata(keys.all()));
         let mut parts = Self::default();
-        let ip = configured(&keys.customer_purchase_ip);
-        parts.add("customer_purchase_ip", ip.or_else(|| metadata(known.policy.keys("customer_purchase_ip"))));
+        parts.add("customer_purchase_ip", configured(&keys.customer_purchase_ip));
+        parts.add("customer_purchase_ip", metadata(known.policy.keys("customer_purchase_ip")));
         parts.add("customer_device_fingerprint", configured(&keys.customer_device_fingerprint));
         parts.add("customer_device_id", configured(&keys.customer_device_id));
         parts.add("customer_account_id", configured(&keys.customer_account_id));

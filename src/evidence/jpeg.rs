@@ -1,6 +1,6 @@
 //! The header of a JPEG. Its pixels are not decoded.
 
-use super::pages::Unreadable;
+use super::content::Unreadable;
 
 /// What embedding a JPEG needs to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(super) struct Jpeg {
     pub orientation: u16,
 }
 
-/// Reads the segments up to the pixels, and holds that the file ends as it should.
+/// Reads the segments up to the pixels, and requires the marker that ends the file.
 pub(super) fn read(content: &[u8]) -> Result<Jpeg, Unreadable> {
     let damaged = || Unreadable::new("is a damaged JPEG");
     let (mut found, mut is_adobe, mut orientation) = (None, false, 1);
@@ -25,7 +25,7 @@ pub(super) fn read(content: &[u8]) -> Result<Jpeg, Unreadable> {
         match marker {
             0xC0..=0xC2 => found = frame(segment),
             0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF => {
-                return Err(Unreadable::new("is a JPEG of a kind that few programs read: save it as PDF"));
+                return Err(Unreadable::new("uses a JPEG encoding that few programs read: save it as PDF"));
             }
             0xE1 => orientation = exif_orientation(segment).unwrap_or(orientation),
             0xEE => is_adobe = segment.starts_with(b"Adobe"),
@@ -37,7 +37,7 @@ pub(super) fn read(content: &[u8]) -> Result<Jpeg, Unreadable> {
     let (width, height, components) = found.ok_or_else(damaged)?;
     let is_whole = rest.windows(2).any(|pair| pair == [0xFF, 0xD9]);
     let jpeg = Jpeg { width, height, components, is_adobe, orientation };
-    is_whole.then_some(jpeg).ok_or_else(|| Unreadable::new("is a JPEG that breaks off"))
+    is_whole.then_some(jpeg).ok_or_else(|| Unreadable::new("is a truncated JPEG"))
 }
 
 /// One segment: its marker, its content, and what follows. Fill bytes may stand before a marker.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lopdf::{Dictionary, Document, Object, ObjectId, Stream, dictionary};
 
-use super::pages::{Kind, Unreadable, contained, kind};
+use super::content::{Kind, Unreadable, contained, kind};
 use super::{jpeg, pdf, png_image};
 
 /// Most documents for one field.
@@ -95,17 +95,15 @@ impl Merged {
 
     fn add_pdf(&mut self, pdf: pdf::Pdf) -> Result<(), Unreadable> {
         let ids: BTreeMap<_, _> = pdf.document.objects.keys().map(|id| (*id, self.document.new_object_id())).collect();
-        let mut added = BTreeSet::new();
-        for page in pdf.pages {
-            let damaged = || Unreadable::new("is a damaged PDF: print it to a new one");
-            let mut found = whole_page(&pdf.document, page).ok_or_else(damaged)?;
+        for page in &pdf.pages {
+            let damaged = || Unreadable::new("is a damaged PDF: print it to a new PDF");
+            let mut found = whole_page(&pdf.document, *page).ok_or_else(damaged)?;
             found.iter_mut().for_each(|(_, value)| renumber(value, &ids));
-            // A page may be in the tree twice.
-            let id = if added.insert(page) { ids[&page] } else { self.document.new_object_id() };
-            self.push(id, found);
+            self.push(ids[page], found);
         }
+        let pages: BTreeSet<_> = pdf.pages.into_iter().collect();
         for (id, mut object) in pdf.document.objects {
-            if !added.contains(&id) {
+            if !pages.contains(&id) {
                 renumber(&mut object, &ids);
                 self.document.objects.insert(ids[&id], object);
             }

@@ -10,12 +10,13 @@
 //! | `draft`, `shipping`, `explanations` | values for evidence fields, each with its source |
 //! | `letter`, `claims` | the cover letter |
 //! | `ce3`, `ce3_parts` | Visa Compelling Evidence 3.0: two earlier payments that show the same cardholder |
-//! | `pages`, `pdf`, `jpeg`, `png_image` | how many pages a file has, by its content |
+//! | `pages`, `content`, `pdf`, `jpeg`, `png_image` | how many pages a file has, by its content |
 //! | `merge` | several documents as one PDF |
 
 pub mod ce3;
 mod ce3_parts;
 mod claims;
+mod content;
 mod draft;
 mod explanations;
 mod jpeg;

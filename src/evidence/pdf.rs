@@ -3,7 +3,7 @@
 use lopdf::xref::XrefRecovery;
 use lopdf::{Document, Error, LoadOptions, Object, ObjectId};
 
-use super::pages::Unreadable;
+use super::content::Unreadable;
 
 /// Most bytes of one stream of objects, decompressed.
 const MOST_DECOMPRESSED: usize = 32_000_000;
@@ -16,14 +16,15 @@ pub(super) struct Pdf {
     pub pages: Vec<ObjectId>,
 }
 
-/// Loads a document. One that is encrypted, or that had to be repaired and may have lost pages, is refused.
+/// Loads a document. One that is encrypted or truncated, or that has other pages than it declares, is refused. A wrong
+/// cross-reference table alone is not: every reader rebuilds it.
 pub(super) fn load(content: &[u8]) -> Result<Pdf, Unreadable> {
     let options = LoadOptions::with_max_decompressed_size(MOST_DECOMPRESSED);
     let document = Document::load_mem_with_options(content, options).map_err(|error| refusal(&error))?;
     if document.was_encrypted() || document.trailer.get(b"Encrypt").is_ok() {
         return Err(protected());
     }
-    if matches!(document.xref_recovery, Some(XrefRecovery::Reconstructed)) {
+    if matches!(document.xref_recovery, Some(XrefRecovery::Reconstructed)) && !has_end(content) {
         return Err(damaged());
     }
     let pages: Vec<_> = document.page_iter().take(MOST_PAGES + 1).collect();
@@ -31,13 +32,18 @@ pub(super) fn load(content: &[u8]) -> Result<Pdf, Unreadable> {
     match pages.len() {
         0 => Err(Unreadable::new("has no pages")),
         count if count > MOST_PAGES => Err(Unreadable(format!("has more than {MOST_PAGES} pages"))),
-        count if said(&document) != i64::try_from(count).ok() || !pages.iter().all(is_page) => Err(damaged()),
+        count if declared_pages(&document) != i64::try_from(count).ok() || !pages.iter().all(is_page) => Err(damaged()),
         _ => Ok(Pdf { document, pages }),
     }
 }
 
-/// How many pages the document says it has.
-fn said(document: &Document) -> Option<i64> {
+/// The end of the file is where it should be: in its last kilobyte.
+fn has_end(content: &[u8]) -> bool {
+    content[content.len().saturating_sub(1_024)..].windows(5).any(|window| window == b"%%EOF")
+}
+
+/// The page count that the document declares.
+fn declared_pages(document: &Document) -> Option<i64> {
     let root = document.catalog().ok()?.get(b"Pages").and_then(Object::as_reference).ok()?;
     document.get_dictionary(root).and_then(|pages| pages.get_deref(b"Count", document)).and_then(Object::as_i64).ok()
 }
@@ -54,5 +60,5 @@ fn protected() -> Unreadable {
 }
 
 fn damaged() -> Unreadable {
-    Unreadable::new("is a damaged PDF: print it to a new one")
+    Unreadable::new("is a damaged PDF: print it to a new PDF")
 }

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use png::{BitDepth, ColorType, Decoder, Encoder, Limits, Transformations};
 
-use super::pages::Unreadable;
+use super::content::Unreadable;
 
 /// Most memory that decoding may take, in bytes.
 const MOST_MEMORY: usize = 256_000_000;
@@ -39,6 +39,7 @@ pub(super) fn pixels(content: &[u8]) -> Result<Pixels, Unreadable> {
     let size = reader.output_buffer_size().ok_or_else(|| Unreadable::new("is a PNG that is too large"))?;
     let mut raw = vec![0; size];
     let frame = reader.next_frame(&mut raw).map_err(damaged)?;
+    reader.finish().map_err(damaged)?;
     raw.truncate(frame.buffer_size());
     let (color, raw) = match frame.color_type {
         ColorType::Grayscale | ColorType::Rgb => (frame.color_type, raw),
@@ -61,7 +62,6 @@ fn open(content: &[u8], transformations: Transformations) -> Result<png::Reader<
     Ok(reader)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn damaged(_: png::DecodingError) -> Unreadable {
     Unreadable::new("is a damaged PNG")
 }

@@ -9,8 +9,9 @@ use time::{Date, OffsetDateTime};
 use super::Product;
 use super::sources::Sources;
 
-/// The text fields that metadata may fill. The cover letter is not among them.
-const FROM_METADATA: [&str; 17] = [
+/// The text fields that metadata may fill. Not the cover letter, and not the other charge of a duplicate: a person
+/// chooses it.
+const FROM_METADATA: [&str; 16] = [
     "access_activity_log",
     "billing_address",
     "cancellation_policy_disclosure",
@@ -19,7 +20,6 @@ const FROM_METADATA: [&str; 17] = [
     "customer_name",
     "customer_purchase_ip",
     "duplicate_charge_explanation",
-    "duplicate_charge_id",
     "product_description",
     "refund_policy_disclosure",
     "refund_refusal_explanation",
@@ -163,13 +163,14 @@ impl Policy {
     /// What was sold: by the metadata of the payment, else the default.
     pub fn product(&self, sources: &Sources) -> Option<Product> {
         let key = self.product.metadata_key.clone();
-        let said = key.and_then(|key| sources.metadata(&[key]));
-        said.and_then(|found| found.value.to_lowercase().parse().ok()).or(self.product.default)
+        let named = key.and_then(|key| sources.metadata(&[key]));
+        named.and_then(|found| found.value.to_lowercase().parse().ok()).or(self.product.default)
     }
 
     /// The metadata keys of an evidence field.
     pub(super) fn keys(&self, field: &str) -> &[String] {
-        self.fields.get(field).map_or(&[], Keys::all)
+        let of_visa = if field == "customer_purchase_ip" { self.visa_ce3.customer_purchase_ip.as_ref() } else { None };
+        self.fields.get(field).or(of_visa).map_or(&[], Keys::all)
     }
 }
 

@@ -98,6 +98,11 @@ pub(super) struct Found {
     pub source: String,
 }
 
+/// A text with something in it. One with a NUL character cannot be stored.
+fn non_empty(value: &Value) -> Option<&str> {
+    value.as_str().map(str::trim).filter(|text| !text.is_empty() && !text.contains('\0'))
+}
+
 /// One object of Stripe's.
 #[derive(Clone, Debug)]
 pub(super) struct Object {
@@ -121,7 +126,7 @@ impl Object {
 
     /// The text at this path, if any is there.
     pub(super) fn word(&self, path: &str) -> Option<&str> {
-        self.at(path).as_str().map(str::trim).filter(|text| !text.is_empty())
+        non_empty(self.at(path))
     }
 
     pub(super) fn text(&self, path: &str) -> Option<String> {
@@ -157,9 +162,8 @@ impl Object {
 
     /// The first of these keys of the metadata that has a value.
     pub(super) fn metadata(&self, keys: &[String]) -> Option<Found> {
-        let value =
-            |key: &String| self.at("metadata").get(key)?.as_str().map(str::trim).filter(|value| !value.is_empty());
-        let (key, value) = keys.iter().find_map(|key| Some((key, value(key)?)))?;
+        let metadata = self.at("metadata");
+        let (key, value) = keys.iter().find_map(|key| Some((key, non_empty(metadata.get(key)?)?)))?;
         Some(Found { value: value.to_owned(), source: self.source(&format!("metadata.{key}")) })
     }
 }

@@ -124,7 +124,10 @@ pub async fn enqueue_reads(conn: &mut PgConnection, reads: &[Read]) -> sqlx::Res
                  as w (kind, subject, round, account, livemode, seconds)
          ), accounts as (
              insert into clawback.api_accounts (account, livemode)
-             select distinct account, livemode from wanted order by account, livemode
+             -- Only where there is none: \"do nothing\" waits for whoever is changing the row.
+             select distinct w.account, w.livemode from wanted w
+             where not exists (select from clawback.api_accounts a where a.account = w.account and a.livemode = w.livemode)
+             order by w.account, w.livemode
              on conflict on constraint api_accounts_pkey do nothing
          )
          insert into clawback.api_calls (kind, subject, round, account, livemode, run_at)

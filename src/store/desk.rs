@@ -63,14 +63,10 @@ pub async fn due(conn: &mut PgConnection, wanted: &Wanted) -> sqlx::Result<Vec<T
     }
     let rows = sqlx::query!(
         r#"with open_disputes as materialized (
-               select d.*, p.livemode,
-                      exists (select from clawback.api_keys k where k.livemode = p.livemode) as has_key
-               from clawback.disputes d
-               join clawback.payments p on p.payment_id = d.payment_id
-               where d.can_respond
+               select * from clawback.disputes d where d.can_respond
            ), drafts as materialized (
-               select r.*, d.reason, d.evidence_due_by, d.has_key, d.amount_withdrawn, d.settlement_currency, d.status,
-                      r.missing = '{}' and r.problems = '{}' as is_complete
+               select r.*, d.evidence_due_by, r.missing = '{}' and r.problems = '{}' as is_complete,
+                      exists (select from clawback.api_keys k where k.livemode = r.livemode) as has_key
                from clawback.dispute_responses r
                join open_disputes d on d.dispute_id = r.dispute_id and d.phase = r.phase
                where r.state in ('draft', 'rejected')
@@ -103,7 +99,7 @@ pub async fn due(conn: &mut PgConnection, wanted: &Wanted) -> sqlx::Result<Vec<T
            from open_disputes d
            join policy l on l.reason = d.reason and l.currency = d.settlement_currency and d.amount_withdrawn < l.below
            left join clawback.dispute_responses r on r.dispute_id = d.dispute_id and r.phase = d.phase
-           where d.phase = 'chargeback' and d.status = 'needs_response' and d.amount_withdrawn > 0 and d.has_key
+           where d.phase = 'chargeback' and d.status = 'needs_response' and d.amount_withdrawn > 0
                and d.evidence_due_by > now() and not coalesce(r.never_accept, false)
                and coalesce(r.state = 'draft' and (r.accept_after is null or r.accept_after <= now()), true)
            limit 100"#,

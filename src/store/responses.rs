@@ -251,7 +251,7 @@ pub async fn not_sent(conn: &mut PgConnection, response: &Response, error: &str)
     .map(drop)
 }
 
-/// Brings the responses of these payments in line with their disputes.
-pub async fn settle(conn: &mut PgConnection, payment_ids: &[&str]) -> sqlx::Result<()> {
-    sqlx::query!("select clawback.settle_responses($1) as settled", payment_ids as _).execute(conn).await.map(drop)
+/// Brings the open responses of these disputes in line with them.
+pub async fn settle(conn: &mut PgConnection, dispute_ids: &[&str]) -> sqlx::Result<()> {
+    sqlx::query!("select clawback.settle_responses($1) as settled", dispute_ids as _).execute(conn).await.map(drop)
 }

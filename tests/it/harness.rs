@@ -226,7 +226,7 @@ impl TestApp {
     pub async fn start_on(db: Database, change: impl FnOnce(&mut Service)) -> Self {
         let mut service = Service {
             desk: Policy::default(),
-            desk_poll: Duration::from_millis(50),
+            desk_poll: Duration::from_secs(1),
             notify: None,
             notify_hour: 0,
             notify_poll: Duration::from_millis(50),

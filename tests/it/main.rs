@@ -32,6 +32,7 @@ mod evidence;
 mod evidence_crashes;
 mod evidence_limits;
 mod evidence_policy;
+mod evidence_samples;
 mod evidence_warnings;
 mod examples;
 mod faults;

@@ -85,7 +85,7 @@ fn a_main_element_needs_another_beside_it() {
     let ip = json!({ "ip": "203.0.113.7" });
     let alone = || payment(&ip, vec![earlier("ch_a", 200, &ip), earlier("ch_b", 130, &ip)]);
     let error = found(&alone()).expect_err("no pair").to_string();
-    assert!(error.contains("equal is the IP address"), "{error}");
+    assert!(error.contains("What matches: the IP address"), "{error}");
     let mut with_email = alone();
     for other in &mut with_email.others {
         other["billing_details"]["email"] = json!("Jane@Example.com ");

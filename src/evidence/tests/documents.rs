@@ -18,6 +18,13 @@ fn save(mut document: Document) -> Vec<u8> {
     bytes
 }
 
+/// A PDF whose objects are in a compressed stream.
+fn modern_pdf() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    document(&[200, 100, 100]).save_modern(&mut bytes).expect("a PDF");
+    bytes
+}
+
 fn document(widths: &[i64]) -> Document {
     let mut document = Document::with_version("1.5");
     let (root, branch) = (document.new_object_id(), document.new_object_id());
@@ -78,6 +85,7 @@ fn why(content: &[u8]) -> String {
 #[test]
 fn pages_are_counted_by_content() {
     assert_eq!(count(&pdf(&[100, 200, 300])), Ok(3));
+    assert_eq!(count(&modern_pdf()), Ok(3));
     assert_eq!(count(&jpeg(10)), Ok(1));
     assert_eq!(count(&png(ColorType::Rgba, BitDepth::Eight)), Ok(1));
     assert_eq!([0, 1, 3_000, 3_001].map(of_text), [0, 1, 1, 2]);
@@ -86,12 +94,25 @@ fn pages_are_counted_by_content() {
 }
 
 #[test]
-fn a_file_that_breaks_off_is_refused() {
+fn a_truncated_file_is_refused() {
     let (pdf, jpeg, png) = (pdf(&[100; 5]), jpeg(500), png(ColorType::Rgb, BitDepth::Eight));
-    assert_eq!(why(&pdf[..pdf.len() / 2]), "is a damaged PDF: print it to a new one");
-    assert_eq!(why(&jpeg[..jpeg.len() / 2]), "is a JPEG that breaks off");
+    assert_eq!(why(&pdf[..pdf.len() / 2]), "is a damaged PDF: print it to a new PDF");
+    assert_eq!(why(&pdf[..pdf.len() - 30]), "is a damaged PDF: print it to a new PDF");
+    assert_eq!(why(&jpeg[..jpeg.len() / 2]), "is a truncated JPEG");
     assert_eq!(why(&jpeg[..10]), "is a damaged JPEG");
     assert_eq!(why(&png[..png.len() - 20]), "is a damaged PNG");
+}
+
+#[test]
+fn a_pdf_with_a_wrong_cross_reference_table_is_counted() {
+    let sloppy = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n\
+        2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n\
+        3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>endobj\n\
+        xref\n0 4\n0000000000 65535 f \n0000000009 00000 n \n0000000054 00000 n \n0000000105 00000 n \n\
+        trailer<</Size 4/Root 1 0 R>>\nstartxref\n7\n%%EOF\n";
+    assert_eq!(count(sloppy), Ok(1));
+    assert_eq!(widths(&merge(&named(&[sloppy.to_vec(), pdf(&[400])])).expect("a PDF")), [595, 400]);
+    assert!(count(&sloppy[..sloppy.len() - 6]).is_err());
 }
 
 #[test]
@@ -200,11 +221,11 @@ proptest! {
 
     #[test]
     fn a_damaged_file_is_counted_or_refused(
-        which in 0..3_usize,
+        which in 0..4_usize,
         cut in 0.0..1.0_f64,
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
     ) {
-        let mut bytes = [pdf(&[200, 100, 100]), jpeg(100), png(ColorType::Rgba, BitDepth::Eight)][which].clone();
+        let mut bytes = [pdf(&[200, 100, 100]), modern_pdf(), jpeg(100), png(ColorType::Rgba, BitDepth::Eight)][which].clone();
         if cut > 0.5 {
             #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share")]
             bytes.truncate((bytes.len() as f64 * cut) as usize);
