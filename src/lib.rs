@@ -28,7 +28,7 @@
 //! | 4 | [`app`] | configuration, and the one place that puts a running service together |
 //! | 3 | [`http`], [`processor`], [`executor`], [`sync`] | the webhook, the probes and metrics; when a batch runs, and what happens when one fails; the calls to Stripe that wait; what webhooks did not bring |
 //! | 2 | [`intake`], [`apply`] | storing events with group commit; one batch: load, fold, save. Transactions begin and end here |
-//! | 1 | [`store`], [`handlers`], [`stripe_api`] | all SQL; Stripe's objects as facts (pure); the client of Stripe's API, which knows no payment |
+//! | 1 | [`store`], [`handlers`], [`stripe_api`], [`evidence`] | all SQL; Stripe's objects as facts (pure); the client of Stripe's API, which knows no payment; drafts of evidence (pure) |
 //! | 0 | [`domain`], [`stripe`], [`telemetry`], `backoff`, `terminal` | what facts add up to (pure); signature, envelope, reading of objects (pure); metrics; the back-off policy; output for people |
 //!
 //! [`dev::model`] is a model of Stripe: objects by id that change and emit the events that Stripe would send.
@@ -190,6 +190,7 @@ pub mod cli;
 pub mod commands;
 pub mod dev;
 pub mod domain;
+pub mod evidence;
 pub mod executor;
 pub mod handlers;
 pub mod http;
