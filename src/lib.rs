@@ -26,7 +26,7 @@
 //! | 6 | `main`, [`commands`] | the command line as a whole, and its exit codes |
 //! | 5 | `cli`, [`dev`] | operators' commands; what never runs in production: a service on a private Postgres, a model of Stripe and stories told with it |
 //! | 4 | [`app`] | configuration, and the one place that puts a running service together |
-//! | 3 | [`http`], [`processor`], [`executor`], [`sync`], [`notices`] | the webhook, the probes and metrics; when a batch runs, and what happens when one fails; the calls to Stripe that wait; what webhooks did not bring; reminders posted to a webhook |
+//! | 3 | [`http`], [`processor`], [`executor`], [`sync`], [`desk`], [`notices`] | the webhook, the probes and metrics; when a batch runs, and what happens when one fails; the calls to Stripe that wait; what webhooks did not bring; what is done about disputes before a deadline; reminders posted to a webhook |
 //! | 2 | [`intake`], [`apply`] | storing events with group commit; one batch: load, fold, save. Transactions begin and end here |
 //! | 1 | [`store`], [`handlers`], [`stripe_api`], [`evidence`] | all SQL; Stripe's objects as facts (pure); the client of Stripe's API, which knows no payment; drafts of evidence (pure) |
 //! | 0 | [`domain`], [`stripe`], [`telemetry`], `backoff`, `terminal` | what facts add up to (pure); signature, envelope, reading of objects (pure); metrics; the back-off policy; output for people |
@@ -83,6 +83,16 @@
 //! object becomes an event of our own, `clawback.fetched` ([`stripe::fetched`]), dated by Stripe's clock to before the call, so
 //! that a webhook that was sent meanwhile wins. It is stored only if it would change facts or what is derived from them
 //! ([`apply::only_news`]).
+//!
+//! # A response to a dispute
+//!
+//! A draft is a row of `dispute_responses`, one for each dispute and phase, and its files. The functions of
+//! `migrations/0014_evidence_functions.sql` change it: each locks the payment and the row, checks Stripe's limits, raises
+//! the version, and derives again what is missing and what is wrong. Once a draft is complete, a call stages it at Stripe.
+//! Submitting and accepting are states and calls of the same transaction; [`executor`] reads the dispute before it sends
+//! anything final, and recognises its own submission by metadata. [`desk`] counts pages and acts before deadlines;
+//! [`evidence`] knows what can be filled in. Every batch that changes a dispute brings its open response in line
+//! ([`store::responses::settle`]).
 //!
 //! # Why the order of arrival cannot matter
 //!
@@ -174,8 +184,11 @@
 //!
 //! - Another endpoint of Stripe's: a method in [`stripe_api`], and a request of Stripe's SDK to compare it with, in
 //!   `scripts/sdk-requests.py`.
-//! - Another call that changes something at Stripe (evidence): in [`executor`]. A call is a row that is committed before
+//! - Another call that changes something at Stripe: in [`executor`]. A call is a row that is committed before
 //!   it is made, and no call is made inside a transaction.
+//! - Another evidence field: a row of `clawback.evidence_fields`; what a reason calls for: `clawback.evidence_called_for`,
+//!   both in `migrations/0013_evidence.sql`. Where a field is filled in from: `evidence/draft.rs`.
+//! - Another thing to do before a deadline: a variant of [`store::desk::Kind`], found by its query.
 //! - Another reason to read from Stripe: in `domain/reads.rs`. Another kind of read: a variant of [`domain::ReadKind`], and
 //!   its call in `executor/read.rs`.
 //! - Another list of Stripe's to catch up with: a variant of `List` in `sync/part.rs`.

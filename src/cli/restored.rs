@@ -11,6 +11,7 @@ use super::explain::explained;
 use super::sync;
 use crate::app::{config, database};
 use crate::store::queries::{self, Page, RefundRequest, RequestFilter};
+use crate::store::responses;
 use crate::store::settings::{self, Restored};
 use crate::terminal::moment;
 use crate::terminal::money::major;
@@ -42,10 +43,13 @@ pub(crate) async fn run(args: RestoredArgs) -> anyhow::Result<()> {
     let unsent = unsent(conn).await.map_err(explained)?;
     if !args.json {
         unsent.iter().for_each(tell_unsent);
+        tell_unsent_responses(conn).await.map_err(explained)?;
     }
     let sync = sync::ready(conn, &acting, &args.database).await.map_err(explained)?;
     let missed = if args.no_sync || sync.modes.is_empty() {
-        terminal::tell("the running service lists missed events if it has an API key; refunds wait until it has");
+        terminal::tell(
+            "the running service lists missed events if it has an API key; refunds and evidence wait until it has",
+        );
         Vec::new()
     } else {
         sync::catch_up_all(conn, &sync).await.map_err(explained)?
@@ -78,6 +82,15 @@ fn tell_unsent(request: &RefundRequest) {
     say!("request {id} will refund {money} of {payment_id}: cancel it now if it was cancelled since the backup");
 }
 
+/// The responses to disputes that will be sent, each unless Stripe has it already.
+async fn tell_unsent_responses(conn: &mut PgConnection) -> anyhow::Result<()> {
+    for (dispute_id, state) in responses::unsent(conn).await? {
+        let what = if state == "accept_requested" { "will be accepted" } else { "will have its evidence submitted" };
+        say!("dispute {dispute_id} {what}, unless Stripe shows that it was");
+    }
+    Ok(())
+}
+
 async fn raise(conn: &mut PgConnection, actor: Option<&str>) -> anyhow::Result<Restored> {
     let mut tx = conn.begin().await?;
     queries::act_as(&mut tx, actor).await?;
@@ -93,5 +106,5 @@ fn tell(restored: &Restored) {
         say!("this command ran before, at {}: IDs are raised once more", moment::exact(at));
     }
     say!("order_history goes on with id {}; IDs of follow-ups and actions are raised likewise", restored.history_from);
-    say!("refunds wait until the missed events of their account were listed");
+    say!("refunds and evidence wait until the missed events of their account were listed");
 }

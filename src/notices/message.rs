@@ -77,9 +77,13 @@ pub(super) fn of_digest(date: &str, digest: &Digest) -> Option<String> {
     (!lines.is_empty()).then(|| escaped(&format!("Clawback on {date}\n{}", lines.join("\n"))))
 }
 
-fn deadline(Deadline { dispute_id, livemode, amount, currency, due_at, has_draft }: &Deadline) -> String {
+fn deadline(Deadline { dispute_id, livemode, amount, currency, due_at, has_draft, accept_after }: &Deadline) -> String {
     let (amount, due) = (major(*amount, Some(currency)), exact(*due_at));
-    let draft = if *has_draft { "draft not submitted" } else { "no draft" };
+    let draft = match (accept_after, has_draft) {
+        (Some(after), _) => format!("will be accepted after {}, unless its draft is changed", exact(*after)),
+        (None, true) => "draft not submitted".to_owned(),
+        (None, false) => "no draft".to_owned(),
+    };
     format!("   {}{dispute_id}: {amount}, due by {due}, {draft}", mode(*livemode))
 }
 
@@ -161,12 +165,18 @@ mod tests {
             currency: "eur".to_owned(),
             due_at: datetime!(2026-11-29 23:59:59 UTC),
             has_draft: true,
+            accept_after: None,
+        };
+        let accepted = Deadline {
+            dispute_id: "dp_2".to_owned(),
+            accept_after: Some(datetime!(2026-11-27 8:00 UTC)),
+            ..due.clone()
         };
         let busy = Digest {
             dead: vec![("notify_refund".to_owned(), 2)],
             failed_events: 1,
             drafts: 1,
-            deadlines: vec![due],
+            deadlines: vec![due, accepted],
             deadlines_in_all: 3,
         };
         let text = of_digest("2026-11-26", &busy).expect("a digest");
@@ -177,7 +187,8 @@ mod tests {
             "• 1 draft not submitted",
             "• 3 disputes with a deadline within 7 days:",
             "   [test mode] dp_1: 120.00 EUR, due by 2026-11-29 23:59:59Z, draft not submitted",
-            "   and 2 more",
+            "   [test mode] dp_2: 120.00 EUR, due by 2026-11-29 23:59:59Z, will be accepted after 2026-11-27 08:00:00Z, unless its draft is changed",
+            "   and 1 more",
         ];
         assert_eq!(text.lines().collect::<Vec<_>>(), lines);
     }

@@ -56,14 +56,14 @@ pub struct Digest {
     pub failed_events: i64,
     /// Drafts of responses that nobody submitted, of disputes that can still be answered.
     pub drafts: i64,
-    /// The nearest deadlines within a week.
+    /// The nearest deadlines: those within a week, and those of disputes that will be accepted automatically.
     pub deadlines: Vec<Deadline>,
-    /// How many deadlines there are within a week.
+    /// How many such deadlines there are.
     pub deadlines_in_all: i64,
 }
 
 /// A dispute that awaits evidence.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Deadline {
     /// Its id.
     pub dispute_id: String,
@@ -77,6 +77,8 @@ pub struct Deadline {
     pub due_at: OffsetDateTime,
     /// There is a draft that nobody submitted.
     pub has_draft: bool,
+    /// When it will be accepted automatically, unless somebody changes its draft.
+    pub accept_after: Option<OffsetDateTime>,
 }
 
 /// Whether notices arrive.
@@ -227,18 +229,20 @@ pub async fn digest(conn: &mut PgConnection, at_most: i64) -> sqlx::Result<Diges
                    join clawback.disputes d on d.dispute_id = r.dispute_id and d.phase = r.phase
                    where r.state in ('draft', 'rejected') and d.can_respond and d.evidence_due_by > now()) as "drafts!",
                   (select count(*) from clawback.disputes d
-                   where d.can_respond and d.evidence_due_by between now() and now() + interval '7 days') as "deadlines!""#
+                   where d.can_respond and d.evidence_due_by > now() and (d.evidence_due_by < now() + interval '7 days'
+                       or exists (select from clawback.dispute_responses r where r.dispute_id = d.dispute_id
+                           and r.phase = d.phase and r.accept_after is not null))) as "deadlines!""#
     );
     let counts = counts.fetch_one(&mut *conn).await?;
     let deadlines = sqlx::query_as!(
         Deadline,
         r#"select d.dispute_id, p.livemode, d.amount, d.currency, d.evidence_due_by as "due_at!",
-                  exists (select from clawback.dispute_responses r
-                          where r.dispute_id = d.dispute_id and r.phase = d.phase and r.state in ('draft', 'rejected'))
-                      as "has_draft!"
+                  coalesce(r.state in ('draft', 'rejected') and r.version > 0, false) as "has_draft!", r.accept_after
            from clawback.disputes d
            join clawback.payments p on p.payment_id = d.payment_id
-           where d.can_respond and d.evidence_due_by between now() and now() + interval '7 days'
+           left join clawback.dispute_responses r on r.dispute_id = d.dispute_id and r.phase = d.phase
+           where d.can_respond and d.evidence_due_by > now()
+               and (d.evidence_due_by < now() + interval '7 days' or r.accept_after is not null)
            order by d.evidence_due_by, d.dispute_id
            limit $1"#,
         at_most

@@ -251,6 +251,15 @@ pub async fn not_sent(conn: &mut PgConnection, response: &Response, error: &str)
     .map(drop)
 }
 
+/// The disputes whose evidence or acceptance is requested and not sent yet: each with the state of its response.
+pub async fn unsent(conn: &mut PgConnection) -> sqlx::Result<Vec<(String, String)>> {
+    let rows = sqlx::query!(
+        "select dispute_id, state from clawback.dispute_responses
+         where state in ('submit_requested', 'accept_requested') order by dispute_id"
+    );
+    Ok(rows.fetch_all(conn).await?.into_iter().map(|row| (row.dispute_id, row.state)).collect())
+}
+
 /// Brings the open responses of these disputes in line with them.
 pub async fn settle(conn: &mut PgConnection, dispute_ids: &[&str]) -> sqlx::Result<()> {
     sqlx::query!("select clawback.settle_responses($1) as settled", dispute_ids as _).execute(conn).await.map(drop)
