@@ -44,6 +44,7 @@ mod guide;
 mod harness;
 mod interface;
 mod invariants;
+mod lively;
 mod load;
 mod merging;
 mod migrations;

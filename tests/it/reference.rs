@@ -10,7 +10,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::harness::Database;
-use crate::interface::lively;
+use crate::lively::lively;
 
 /// What a follow-up can be about. Its payload has an `id` field, and fields of the view with the same meaning.
 struct Shape {
