@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::store::responses::Response;
 
 /// The metadata by which a submission of ours is recognised.
-pub(super) const MARKER: &str = "clawback_submission";
+pub const MARKER: &str = "clawback_submission";
 
 /// A dispute as Stripe shows it, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -117,7 +117,11 @@ mod tests {
             ("lost", 1, "", Standing::Over),
             ("warning_needs_response", 1, "", Standing::Over),
         ] {
-            assert_eq!(seen(status, count, marker).of_submission(&response("chargeback"), "ours"), standing, "{status}");
+            assert_eq!(
+                seen(status, count, marker).of_submission(&response("chargeback"), "ours"),
+                standing,
+                "{status}"
+            );
         }
         let appeal = seen("appeal_needs_response", 5, "").of_submission(&response("appeal"), "ours");
         assert_eq!(appeal, Standing::Awaited);

@@ -1,9 +1,13 @@
-//! `clawback disputes`: a list by deadline, and one dispute with all that is known of it.
+//! `clawback disputes`: a list by deadline, one dispute with all that is known of it, and responding to it.
+
+mod respond;
+mod submit;
 
 use std::time::Duration;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use sqlx::PgConnection;
 
 use super::explain::explained;
@@ -38,6 +42,15 @@ enum Action {
         /// Only disputes of this order
         #[arg(long)]
         order: Option<String>,
+        /// Only disputes of this payment: the ID of a PaymentIntent
+        #[arg(long)]
+        payment_intent: Option<String>,
+        /// Only disputes of this charge
+        #[arg(long)]
+        charge: Option<String>,
+        /// Only disputes in this phase: inquiry, chargeback, appeal, compliance or prevention
+        #[arg(long)]
+        phase: Option<String>,
         /// Only disputes opened since: 2h ago, a day, or a time such as 2026-11-25T15:00:00Z
         #[arg(long, value_parser = Moment::parse)]
         since: Option<Moment>,
@@ -52,19 +65,39 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Put text into the draft of the response; recorded in the audit trail
+    Stage(respond::Stage),
+    /// Attach a file to the draft; recorded in the audit trail
+    Attach(respond::Attach),
+    /// Remove a file from the draft; recorded in the audit trail
+    Detach(respond::Detach),
+    /// Submit the draft to the bank, once; recorded in the audit trail
+    Submit(submit::Submission),
+    /// Accept a dispute as lost, which cannot be undone; recorded in the audit trail
+    Accept(respond::Accept),
 }
 
-const COLUMNS: &[Column<Dispute>] = &[
-    if_mixed("mode", |dispute| Cell::mode(dispute.livemode)),
-    if_mixed("account", |dispute| Cell::optional(&dispute.account)),
-    column("dispute", |dispute| Cell::text(&dispute.dispute_id)),
-    if_any("order", |dispute| Cell::optional(&dispute.order_id)),
-    column("amount", |dispute| Cell::Money(dispute.amount, Some(dispute.currency.clone()))),
-    column("status", |dispute| Cell::state(&dispute.status)),
-    if_any("evidence due", |dispute| Cell::time(dispute.evidence_due_by)),
-    spare("reason", |dispute| Cell::optional(&dispute.reason)),
-    spare("phase", |dispute| Cell::text(&dispute.phase)),
-    spare("outcome", |dispute| dispute.outcome.clone().map_or(Cell::Nothing, Cell::State)),
+/// A dispute, and the state of its response where this role may read it.
+#[derive(Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    dispute: Dispute,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<String>,
+}
+
+const COLUMNS: &[Column<Listed>] = &[
+    if_mixed("mode", |Listed { dispute, .. }| Cell::mode(dispute.livemode)),
+    if_mixed("account", |Listed { dispute, .. }| Cell::optional(&dispute.account)),
+    column("dispute", |Listed { dispute, .. }| Cell::text(&dispute.dispute_id)),
+    if_any("order", |Listed { dispute, .. }| Cell::optional(&dispute.order_id)),
+    column("amount", |Listed { dispute, .. }| Cell::Money(dispute.amount, Some(dispute.currency.clone()))),
+    column("status", |Listed { dispute, .. }| Cell::state(&dispute.status)),
+    if_any("evidence due", |Listed { dispute, .. }| Cell::time(dispute.evidence_due_by)),
+    if_any("response", |row| row.response.clone().map_or(Cell::Nothing, Cell::State)),
+    spare("reason", |Listed { dispute, .. }| Cell::optional(&dispute.reason)),
+    spare("phase", |Listed { dispute, .. }| Cell::text(&dispute.phase)),
+    spare("outcome", |Listed { dispute, .. }| dispute.outcome.clone().map_or(Cell::Nothing, Cell::State)),
 ];
 
 const FIELDS: &[Column<Dispute>] = &[
@@ -97,20 +130,39 @@ const FIELDS: &[Column<Dispute>] = &[
 pub(crate) async fn run(args: Disputes) -> anyhow::Result<()> {
     let conn = &mut database::connect(&args.database).await?;
     let done = match args.action {
-        Action::List { due, open, status, order, since, list } => {
+        Action::List { due, open, status, order, payment_intent, charge, phase, since, list } => {
             let due_before = due.map(|due| now() + due);
             let since = list::time(since);
-            let filter = DisputeFilter { open, status, due_before, order_id: order, since, dispute_id: None };
+            let filter = DisputeFilter {
+                dispute_id: None,
+                status,
+                open,
+                due_before,
+                order_id: order,
+                payment_id: payment_intent,
+                charge_id: charge,
+                phase,
+                since,
+            };
             disputes(conn, &filter, &list).await
         }
         Action::Show { dispute_id, json } => show(conn, &dispute_id, json).await,
+        Action::Stage(asked) => respond::stage(conn, asked).await,
+        Action::Attach(asked) => respond::attach(conn, asked).await,
+        Action::Detach(asked) => respond::detach(conn, asked).await,
+        Action::Submit(asked) => submit::submit(conn, asked).await,
+        Action::Accept(asked) => respond::accept(conn, asked).await,
     };
     done.map_err(explained)
 }
 
 async fn disputes(conn: &mut PgConnection, filter: &DisputeFilter, list: &Listing) -> anyhow::Result<()> {
-    let rows = queries::disputes(conn, filter, &list.page()).await?;
-    list.print(COLUMNS, rows, |dispute| dispute.dispute_id.clone(), "no matching disputes")
+    let disputes = queries::disputes(conn, filter, &list.page()).await?;
+    let ids: Vec<_> = disputes.iter().map(|dispute| dispute.dispute_id.clone()).collect();
+    let mut states = database::permitted(queries::response_states(conn, &ids).await)?.unwrap_or_default();
+    let listed = |dispute: Dispute| Listed { response: states.remove(&dispute.dispute_id), dispute };
+    let rows = disputes.into_iter().map(listed).collect();
+    list.print(COLUMNS, rows, |row| row.dispute.dispute_id.clone(), "no matching disputes")
 }
 
 async fn show(conn: &mut PgConnection, dispute_id: &str, json: bool) -> anyhow::Result<()> {

@@ -11,6 +11,7 @@ mod orders;
 mod payments;
 mod refund_requests;
 mod refunds;
+mod responses;
 mod story;
 
 pub use actions::{Action, act_as, actions};
@@ -25,6 +26,10 @@ pub use refund_requests::{
     RefundRequest, Refundee, RequestFilter, cancel_refund_request, inquiries_left_open, refund_requests, request_refund,
 };
 pub use refunds::{Refund, RefundFilter, refunds};
+pub use responses::{
+    Called, Response, ResponseFile, accept_dispute, attach_evidence_file, called_for, detach_evidence_file, page_limit,
+    response, response_states, stage_evidence, submit_evidence,
+};
 pub use story::{Statement, StatementLine, Story, Total, story};
 
 /// Begins a transaction in which everything is read as of one moment.
