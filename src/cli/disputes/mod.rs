@@ -1,11 +1,12 @@
 //! `clawback disputes`: a list by deadline, one dispute with all that is known of it, and responding to it.
 
+mod checklist;
 mod respond;
+mod show;
 mod submit;
 
 use std::time::Duration;
 
-use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -14,9 +15,8 @@ use super::explain::explained;
 use super::list::{self, Listing};
 use crate::app::{config, database, now};
 use crate::store::queries::{self, Dispute, DisputeFilter};
-use crate::terminal::moment::Moment;
-use crate::terminal::table::{self, Cell, Column, column, if_any, if_mixed, spare};
-use crate::terminal::{self, Screen};
+use crate::terminal::moment::{self, Moment};
+use crate::terminal::table::{Cell, Column, column, if_any, if_mixed, spare};
 
 #[derive(Debug, Args)]
 pub(crate) struct Disputes {
@@ -57,14 +57,8 @@ enum Action {
         #[command(flatten)]
         list: Listing,
     },
-    /// Show one dispute
-    Show {
-        /// Dispute ID
-        dispute_id: String,
-        /// Print JSON: amounts in minor units, times as RFC 3339
-        #[arg(long)]
-        json: bool,
-    },
+    /// Show a dispute as it is known and as Stripe has it now, what its reason calls for, the draft, and who did what
+    Show(show::Show),
     /// Put text into the draft of the response; recorded in the audit trail
     Stage(respond::Stage),
     /// Attach a file to the draft; recorded in the audit trail
@@ -114,11 +108,15 @@ const FIELDS: &[Column<Dispute>] = &[
     column("phase", |dispute| Cell::text(&dispute.phase)),
     column("status", |dispute| Cell::state(&dispute.status)),
     column("outcome", |dispute| dispute.outcome.clone().map_or(Cell::text("open"), Cell::State)),
-    column("evidence due", |dispute| Cell::time(dispute.evidence_due_by)),
+    column("evidence due", |dispute| deadline(dispute)),
     column("can respond", |dispute| Cell::text(if dispute.can_respond { "yes" } else { "no" })),
     column("evidence", |dispute| if dispute.has_evidence { Cell::text("staged") } else { Cell::Nothing }),
     column("submissions", |dispute| Cell::Number(dispute.submission_count)),
+    column("responds at deadline", |dispute| Cell::optional(&dispute.intended_submission_method)),
     column("submitted by", |dispute| Cell::optional(&dispute.submission_method)),
+    column("enhanced evidence", |dispute| {
+        dispute.enhanced_eligibility.as_ref().map_or(Cell::Nothing, |it| Cell::text(it.to_string()))
+    }),
     column("lost", |dispute| Cell::some_money(dispute.amount_lost, &Some(dispute.currency.clone()))),
     column("withdrawn", |dispute| Cell::some_money(dispute.amount_withdrawn, &dispute.settlement_currency)),
     column("reinstated", |dispute| Cell::some_money(dispute.amount_reinstated, &dispute.settlement_currency)),
@@ -146,7 +144,7 @@ pub(crate) async fn run(args: Disputes) -> anyhow::Result<()> {
             };
             disputes(conn, &filter, &list).await
         }
-        Action::Show { dispute_id, json } => show(conn, &dispute_id, json).await,
+        Action::Show(asked) => show::show(conn, asked).await,
         Action::Stage(asked) => respond::stage(conn, asked).await,
         Action::Attach(asked) => respond::attach(conn, asked).await,
         Action::Detach(asked) => respond::detach(conn, asked).await,
@@ -165,15 +163,13 @@ async fn disputes(conn: &mut PgConnection, filter: &DisputeFilter, list: &Listin
     list.print(COLUMNS, rows, |row| row.dispute.dispute_id.clone(), "no matching disputes")
 }
 
-async fn show(conn: &mut PgConnection, dispute_id: &str, json: bool) -> anyhow::Result<()> {
-    let Some(dispute) = queries::dispute(conn, dispute_id).await? else {
-        bail!("no dispute {dispute_id}: `clawback disputes list` lists those that were received")
-    };
-    if json {
-        return terminal::json(&dispute);
-    }
-    terminal::print(format_args!("{}", table::fields(&Screen::of_stdout(), FIELDS, &dispute)));
-    Ok(())
+/// The deadline in UTC, and while the dispute is open how far away it is.
+fn deadline(dispute: &Dispute) -> Cell {
+    let Some(due_by) = dispute.evidence_due_by else { return Cell::Nothing };
+    let exact = moment::exact(due_by);
+    let distance = moment::relative(due_by, now());
+    let is_open = dispute.outcome.is_none() && !exact.starts_with(&distance);
+    Cell::text(if is_open { format!("{exact} ({distance})") } else { exact })
 }
 
 /// At most a century, so that a deadline stays a date.

@@ -14,7 +14,7 @@ mod refunds;
 mod responses;
 mod story;
 
-pub use actions::{Action, act_as, actions};
+pub use actions::{Action, act_as, actions, dispute_actions};
 pub use disputes::{Dispute, DisputeFilter, dispute, disputes};
 pub use events::{
     EVENTS_AT_ONCE, Event, EventFilter, event, event_counts, events, events_since, objects_of_order, payload, replay,
