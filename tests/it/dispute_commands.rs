@@ -4,7 +4,10 @@
 use clawback::evidence::pages;
 use serde_json::json;
 
+use crate::guide::{bash, blocks};
 use crate::refund_shop::Shop;
+
+const PAGE: &str = include_str!("../../docs/DISPUTES.md");
 
 /// A PDF of one page.
 fn pdf() -> String {
@@ -103,6 +106,23 @@ async fn evidence_is_staged_attached_shown_and_submitted_once() {
     std::fs::remove_dir_all(&folder).expect("it is there");
     app.db.execute("update clawback.evidence_files set pages = 2 where pages is null").await;
 
+    let shown = app.json(&["disputes", "show", dispute]).await;
+    let source = |field: &str| {
+        let needs = shown["called_for"].as_array().expect("a list");
+        needs.iter().find(|need| need["field"] == field).map(|need| need["source"].clone())
+    };
+    assert_eq!((source("receipt"), source("access_activity_log")), (Some(json!("attached")), Some(json!("missing"))));
+    assert_eq!((&shown["limits"]["pages"], &shown["limits"]["most_pages"]), (&json!(2), &json!(49)), "{shown}");
+    assert_eq!(shown["history"].as_array().map(Vec::len), Some(5), "{shown}");
+    assert!(shown["at_stripe"].is_null() && shown["not_asked"].as_str().expect("why").contains("STRIPE_API_KEYS"));
+    let text = app.command(&["disputes", "show", dispute]).await.stdout;
+    assert!(text.contains("of 150000 characters") && text.contains("Stripe was not asked"), "{text}");
+    let url =
+        [("DATABASE_URL", app.db.url.as_str()), ("STRIPE_API_KEYS", "sk_test_1"), ("STRIPE_API_BASE", &shop.world.url)];
+    let asked = crate::binary::run(&["disputes", "show", dispute, "--json"], &url).await;
+    let asked: serde_json::Value = serde_json::from_str(&asked.stdout).expect("JSON");
+    assert_eq!(asked["at_stripe"]["id"], *dispute, "{asked}");
+
     let before = app.db.rows("select * from clawback_v1.dispute_responses").await;
     let preview = app.command(&["disputes", "submit", dispute, "--dry-run"]).await.stdout;
     let sent = [
@@ -183,4 +203,30 @@ async fn a_dispute_is_accepted_with_its_amount_and_lists_are_narrowed() {
     let said = app.command(&["disputes", "accept", &dispute, "--amount", "1000"]).await.stdout;
     assert!(said.contains("gives up 10.00 EUR") && said.contains("accepting adds none"), "{said}");
     app.db.until("select state = 'accepted' from clawback_v1.dispute_responses").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_the_page_take_a_dispute_from_arrival_to_outcome() {
+    let (shop, dispute) = disputed().await;
+    let folder = std::env::temp_dir().join(format!("clawback-page-{}", uuid::Uuid::new_v4().simple()));
+    std::fs::create_dir(&folder).expect("a folder");
+    for (name, content) in [("letter.txt", "winning_evidence".to_owned()), ("delivery.pdf", pdf()), ("map.pdf", pdf())]
+    {
+        std::fs::write(folder.join(name), content).expect("a file");
+    }
+    let environment =
+        [("DATABASE_URL", shop.app.db.url.as_str()), ("DISPUTE", &dispute), ("ORDER", "o_1"), ("USER", "ada")];
+    let run = |name: &str| {
+        let output = bash(&blocks(PAGE, name), &environment).current_dir(&folder).output().expect("bash runs");
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    run("dispute");
+    shop.app.db.execute("update clawback.evidence_files set pages = 2 where pages is null").await;
+    let sent = run("dispute-submit");
+    assert!(sent.contains("evidence[shipping_tracking_number] = JD0146"), "{sent}");
+    shop.app.db.until("select exists (select from clawback_v1.disputes where outcome = 'won')").await;
+    let outcome = run("dispute-outcome");
+    assert!(outcome.contains("won") && outcome.contains("submit_evidence"), "{outcome}");
+    std::fs::remove_dir_all(&folder).expect("it is there");
 }
