@@ -19,7 +19,7 @@ pub(super) fn explained(error: anyhow::Error) -> anyhow::Error {
                 anyhow::anyhow!("the database is not migrated to the schema of this version: run `clawback migrate`")
             }
             // What our functions refuse, in words for the caller.
-            Some("22023" | "23505" | "55000" | "P0002") => refused(refusal.as_ref()),
+            Some("22023" | "23505" | "55000" | "CB409" | "P0002") => refused(refusal.as_ref()),
             _ => error,
         },
         Some(sqlx::Error::Io(cause)) => anyhow::anyhow!("lost the connection to the database: {cause}"),
@@ -60,11 +60,14 @@ mod tests {
             ("permission denied for function find", Some("--read")),
             ("permission denied for view event_payloads", Some("--payloads")),
             ("permission denied for function requeue_follow_up", Some("--work")),
+            ("permission denied for view dispute_responses", Some("--respond")),
+            ("permission denied for function submit_evidence", Some("--respond")),
             ("permission denied for table orders", None),
             ("permission denied for schema clawback", None),
         ] {
             let remedy = remedy(message);
-            let said = ["--read", "--payloads", "--work"].into_iter().find(|option| remedy.contains(option));
+            let said =
+                ["--read", "--payloads", "--work", "--respond"].into_iter().find(|option| remedy.contains(option));
             assert_eq!((said, remedy.contains("connect as the owner of schema clawback")), (option, true), "{message}");
         }
     }

@@ -4,7 +4,7 @@ use crate::terminal;
 use clap::Args;
 
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["read", "work", "refund", "payloads"]))]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["read", "work", "refund", "respond", "payloads"]))]
 pub(crate) struct Grants {
     /// The database role
     role: String,
@@ -17,6 +17,9 @@ pub(crate) struct Grants {
     /// Request refunds and cancel requests
     #[arg(long)]
     refund: bool,
+    /// Stage, submit and read evidence, accept disputes: personal data
+    #[arg(long)]
+    respond: bool,
     /// Read event bodies and who paid: personal data
     #[arg(long)]
     payloads: bool,
@@ -59,14 +62,26 @@ pub(super) const REFUND: &[&str] = &[
     "cancel_refund_request(uuid, text)",
 ];
 
+pub(super) const RESPOND: &[&str] = &[
+    "stage_evidence(text, jsonb, bigint)",
+    "attach_evidence_file(text, text, text, text, bytea, bigint)",
+    "detach_evidence_file(text, text, bigint)",
+    "submit_evidence(text, bigint)",
+    "accept_dispute(text, bigint)",
+];
+/// Evidence holds personal data.
+const RESPONSES: &str = "dispute_responses";
+
 /// The option that grants the right to a `view`, `function` or `schema` of `clawback_v1`; none when no option does.
 pub(super) fn option_for(kind: &str, name: &str) -> Option<&'static str> {
     let is_in = |functions: &[&str]| functions.iter().any(|function| function.split('(').next() == Some(name));
     match kind {
         "view" if PAYLOADS.contains(&name) => Some("--payloads"),
+        "view" if name == RESPONSES => Some("--respond"),
         "view" if VIEWS.contains(&name) => Some("--read"),
         "function" if is_in(WORK) => Some("--work"),
         "function" if is_in(REFUND) => Some("--refund"),
+        "function" if is_in(RESPOND) => Some("--respond"),
         "function" if is_in(&[FIND]) => Some("--read"),
         "schema" if name == "clawback_v1" => Some("--read"),
         _ => None,
@@ -94,6 +109,10 @@ fn statements(args: &Grants) -> String {
     if args.refund {
         statements.extend(REFUND.iter().map(execute));
         statements.push_str(&select("refund_requests"));
+    }
+    if args.respond {
+        statements.extend(RESPOND.iter().map(execute));
+        statements.push_str(&select(RESPONSES));
     }
     if args.payloads {
         statements.extend(PAYLOADS.iter().map(|view| select(view)));

@@ -14,6 +14,8 @@ mod refund;
 mod respond;
 mod standing;
 
+pub use standing::MARKER;
+
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};

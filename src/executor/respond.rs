@@ -14,8 +14,6 @@ use super::{Executor, Lease};
 use crate::store::responses::{self, Ended, EvidenceFile, Response};
 use crate::stripe_api::{self, Answer, Calls, DisputeUpdate, Error, IdempotencyKey, Submit};
 
-/// Fields that are ours and never sent.
-const OURS: &str = "product_kind";
 /// Evidence for Visa's programme, which a mistake in any of its parts voids: staged in a call of its own first.
 const COMPELLING: &str = "enhanced_evidence.visa_compelling_evidence_3.";
 
@@ -217,16 +215,10 @@ impl Work<'_> {
         Ok(None)
     }
 
-    /// All fields as they are sent: what was staged before and removed since is unset.
+    /// All fields as they are sent.
     fn evidence(&self) -> Vec<(String, String)> {
-        let fields = self.response.fields.iter().filter(|(field, _)| *field != OURS);
-        let texts = fields.map(|(field, text)| (field.clone(), text.clone()));
         let files = self.files.iter().filter_map(|file| Some((file.field.clone(), file.file_id.clone()?)));
-        let mut evidence: Vec<_> = texts.chain(files).collect();
-        let is_there = |field: &String| evidence.iter().any(|(there, _)| there == field);
-        let gone: Vec<_> = self.response.staged_fields.iter().filter(|field| !is_there(field)).cloned().collect();
-        evidence.extend(gone.into_iter().map(|field| (field, String::new())));
-        evidence
+        responses::to_send(&self.response.fields, files, &self.response.staged_fields)
     }
 
     /// A key of this try: the same request after a stored 500 must not be answered with it. The marker, by which a

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::store::responses::Response;
 
 /// The metadata by which a submission of ours is recognised.
-pub(super) const MARKER: &str = "clawback_submission";
+pub const MARKER: &str = "clawback_submission";
 
 /// A dispute as Stripe shows it, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

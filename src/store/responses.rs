@@ -8,6 +8,9 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+/// A field that is ours and never sent.
+const OURS: &str = "product_kind";
+
 /// A response as it is to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
@@ -46,6 +49,21 @@ pub struct EvidenceFile {
     pub content_type: String,
     /// Stripe's id, once it is uploaded.
     pub file_id: Option<String>,
+}
+
+/// The evidence of a response as it is sent: texts, then files, then what Stripe was sent before and is unset now. `files`
+/// are pairs of a field and its value.
+pub fn to_send(
+    fields: &BTreeMap<String, String>,
+    files: impl IntoIterator<Item = (String, String)>,
+    staged: &[String],
+) -> Vec<(String, String)> {
+    let texts = fields.iter().filter(|(field, _)| *field != OURS);
+    let mut sent: Vec<_> = texts.map(|(field, text)| (field.clone(), text.clone())).chain(files).collect();
+    let is_there = |field: &String| sent.iter().any(|(there, _)| there == field);
+    let gone: Vec<_> = staged.iter().filter(|field| !is_there(field)).cloned().collect();
+    sent.extend(gone.into_iter().map(|field| (field, String::new())));
+    sent
 }
 
 /// The response; none when there is none.

@@ -63,7 +63,7 @@ impl Calls {
         key: &IdempotencyKey,
     ) -> Result<Answer, Error> {
         let evidence = update.evidence.iter();
-        let params = evidence.fold(Params::new(), |params, (name, value)| params.set(&nested(name), value));
+        let params = evidence.fold(Params::new(), |params, (name, value)| params.set(&evidence_parameter(name), value));
         let params = params
             .fields("metadata", update.metadata.iter().copied())
             .set_some("intended_submission_method", update.intended_submission_method)
@@ -86,8 +86,9 @@ impl Calls {
     }
 }
 
-/// `a.b[0]` as a parameter of the evidence: `evidence[a][b][0]`.
-fn nested(field: &str) -> String {
+/// The parameter of an evidence field: `evidence[a][b][0]` of `a.b[0]`.
+#[must_use]
+pub fn evidence_parameter(field: &str) -> String {
     field.split('.').fold("evidence".to_owned(), |name, part| match part.split_once('[') {
         Some((part, index)) => format!("{name}[{part}][{index}"),
         None => format!("{name}[{part}]"),
@@ -96,11 +97,14 @@ fn nested(field: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::nested;
+    use super::evidence_parameter;
 
     #[test]
     fn dots_and_indices_nest() {
-        assert_eq!(nested("receipt"), "evidence[receipt]");
-        assert_eq!(nested("appeal.card.supporting_files[0]"), "evidence[appeal][card][supporting_files][0]");
+        assert_eq!(evidence_parameter("receipt"), "evidence[receipt]");
+        assert_eq!(
+            evidence_parameter("appeal.card.supporting_files[0]"),
+            "evidence[appeal][card][supporting_files][0]"
+        );
     }
 }

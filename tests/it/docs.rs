@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What `tests/it/guide.rs` runs.
-const RUN: [&str; 5] = ["grants", "serve", "simulate", "show", "beside-grants"];
+/// What `tests/it/guide.rs` and `tests/it/dispute_commands.rs` run.
+const RUN: [&str; 8] =
+    ["grants", "serve", "simulate", "show", "beside-grants", "dispute", "dispute-submit", "dispute-outcome"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -28,7 +28,7 @@ pub fn blocks(page: &str, name: &str) -> String {
 }
 
 /// A shell that finds the binary, and has no environment but this.
-fn bash(script: &str, environment: &[(&str, &str)]) -> Command {
+pub fn bash(script: &str, environment: &[(&str, &str)]) -> Command {
     let binaries = Path::new(env!("CARGO_BIN_EXE_clawback")).parent().expect("a folder");
     let path = format!("{}:{}", binaries.display(), std::env::var("PATH").expect("a path"));
     let mut command = Command::new("bash");

@@ -10,6 +10,7 @@ mod claims;
 mod cli;
 mod demo;
 mod dev;
+mod dispute_commands;
 mod docs;
 mod doctor;
 mod doctor_stripe;

@@ -99,6 +99,16 @@ const WORK: [&str; 11] = [
 /// Including the view that shows the state of a request.
 const REFUND: [&str; 4] = ["request_refund", "request_payment_refund", "cancel_refund_request", "refund_requests"];
 
+/// Including the view that shows what is staged.
+const RESPOND: [&str; 6] = [
+    "stage_evidence",
+    "attach_evidence_file",
+    "detach_evidence_file",
+    "submit_evidence",
+    "accept_dispute",
+    "dispute_responses",
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_flag_grants_what_it_says_and_nothing_else() {
     let mut db = Database::migrated().await;
@@ -113,15 +123,17 @@ async fn each_flag_grants_what_it_says_and_nothing_else() {
         "dismiss_warning: ",
         "give_up_follow_up: ",
         "request_key must",
+        "dispute null is unknown",
     ]);
-    let everything = [VIEWS.as_slice(), &WORK, &PAYLOADS, &REFUND].concat();
-    let cases: [(&str, &[&str], Vec<&str>); 6] = [
+    let everything = [VIEWS.as_slice(), &WORK, &PAYLOADS, &REFUND, &RESPOND].concat();
+    let cases: [(&str, &[&str], Vec<&str>); 7] = [
         ("stranger", &[], vec![]),
         ("reader", &["--read"], VIEWS.to_vec()),
         ("worker", &["--work"], WORK.to_vec()),
         ("auditor", &["--payloads"], PAYLOADS.to_vec()),
         ("cashier", &["--refund"], REFUND.to_vec()),
-        ("all", &["--read", "--work", "--payloads", "--refund"], everything),
+        ("desk", &["--respond"], RESPOND.to_vec()),
+        ("all", &["--read", "--work", "--payloads", "--refund", "--respond"], everything),
     ];
     for (name, flags, given) in cases {
         let role = role(&db, name, flags).await;

@@ -36,6 +36,23 @@ pub async fn act_as(conn: &mut PgConnection, actor: Option<&str>) -> sqlx::Resul
     .map(drop)
 }
 
+/// What was done with a dispute and its follow-ups, oldest first.
+pub async fn dispute_actions(conn: &mut PgConnection, dispute_id: &str) -> sqlx::Result<Vec<Action>> {
+    sqlx::query_as!(
+        Action,
+        r#"select a.at as "at!", a.action as "action!", a.actor as "actor!", a.role as "role!", a.via as "via!", a.reason,
+                  a.detail as "detail!"
+           from clawback_v1.actions a
+           where a.subject_kind = 'dispute' and a.subject = $1
+               or a.subject_kind = 'follow_up'
+                   and a.subject in (select f.id::text from clawback_v1.follow_ups f where f.subject = $1)
+           order by a.id"#,
+        dispute_id
+    )
+    .fetch_all(conn)
+    .await
+}
+
 /// What was done with one `event`, `follow_up`, `payment` or `fraud_warning`, oldest first.
 pub async fn actions(conn: &mut PgConnection, subject_kind: &str, subject: &str) -> sqlx::Result<Vec<Action>> {
     sqlx::query_as!(

@@ -88,6 +88,12 @@ pub struct DisputeFilter {
     pub due_before: Option<OffsetDateTime>,
     /// Of this order.
     pub order_id: Option<String>,
+    /// Of this payment.
+    pub payment_id: Option<String>,
+    /// Of this charge.
+    pub charge_id: Option<String>,
+    /// In this phase.
+    pub phase: Option<String>,
     /// Opened then or later.
     pub since: Option<OffsetDateTime>,
 }
@@ -110,6 +116,8 @@ pub async fn disputes(conn: &mut PgConnection, filter: &DisputeFilter, page: &Pa
                and (not $3 or d.outcome is null)
                and ($4::timestamptz is null or d.outcome is null and d.evidence_due_by < $4)
                and ($5::text is null or d.order_id = $5) and ($6::timestamptz is null or d.created_at >= $6)
+               and ($9::text is null or d.payment_id = $9) and ($10::text is null or d.charge_id = $10)
+               and ($11::text is null or d.phase = $11)
                and ($7::text is null
                    or (d.outcome is not null, coalesce(d.evidence_due_by, 'infinity'), d.dispute_id)
                    > (select b.outcome is not null, coalesce(b.evidence_due_by, 'infinity'), b.dispute_id
@@ -123,7 +131,10 @@ pub async fn disputes(conn: &mut PgConnection, filter: &DisputeFilter, page: &Pa
         filter.order_id,
         filter.since,
         page.before,
-        page.limit
+        page.limit,
+        filter.payment_id,
+        filter.charge_id,
+        filter.phase
     )
     .fetch_all(conn)
     .await

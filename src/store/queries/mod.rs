@@ -12,9 +12,10 @@ mod outcomes;
 mod payments;
 mod refund_requests;
 mod refunds;
+mod responses;
 mod story;
 
-pub use actions::{Action, act_as, actions};
+pub use actions::{Action, act_as, actions, dispute_actions};
 pub use disputes::{Dispute, DisputeFilter, dispute, disputes};
 pub use events::{
     EVENTS_AT_ONCE, Event, EventFilter, event, event_counts, events, events_since, objects_of_order, payload, replay,
@@ -27,6 +28,10 @@ pub use refund_requests::{
     RefundRequest, Refundee, RequestFilter, cancel_refund_request, inquiries_left_open, refund_requests, request_refund,
 };
 pub use refunds::{Refund, RefundFilter, refunds};
+pub use responses::{
+    Called, Response, ResponseFile, accept_dispute, attach_evidence_file, called_for, detach_evidence_file, page_limit,
+    response, response_states, stage_evidence, submit_evidence,
+};
 pub use story::{Statement, StatementLine, Story, Total, story};
 
 /// Begins a transaction in which everything is read as of one moment.

@@ -1,0 +1,178 @@
+//! `clawback disputes submit`: shows exactly what would be sent, and requests that it is.
+
+use std::io::{BufRead, IsTerminal, stdin};
+
+use anyhow::bail;
+use clap::Args;
+use serde::Serialize;
+use serde_json::json;
+use sqlx::{Connection, PgConnection};
+
+use super::super::actor::Actor;
+use crate::app::config::Misconfigured;
+use crate::app::database;
+use crate::executor::MARKER;
+use crate::store::queries::{self, Response};
+use crate::store::responses;
+use crate::stripe_api::evidence_parameter;
+use crate::terminal::{self, escaped, quoted, say};
+
+#[derive(Debug, Args)]
+pub(super) struct Submission {
+    /// Dispute ID
+    dispute_id: String,
+    /// Only if the draft still is this version
+    #[arg(long)]
+    version: Option<i64>,
+    /// Only print what would be sent
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask for confirmation
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    actor: Actor,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a submission sends.
+#[derive(Serialize)]
+struct Preview<'a> {
+    dispute_id: &'a str,
+    phase: &'a str,
+    version: i64,
+    /// In the order in which they are sent.
+    parameters: Vec<Parameter>,
+    /// What Stripe filled in and keeps.
+    kept: Vec<Parameter>,
+    missing: &'a [String],
+    problems: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Parameter {
+    name: String,
+    value: String,
+}
+
+pub(super) async fn submit(conn: &mut PgConnection, asked: Submission) -> anyhow::Result<()> {
+    if !asked.yes && !asked.dry_run && !stdin().is_terminal() {
+        return Err(Misconfigured::new("submitting cannot be undone: without a terminal it takes --yes").into());
+    }
+    let response = reviewed(conn, &asked).await?;
+    if asked.dry_run || !asked.yes {
+        show(&preview(conn, &response).await?, asked.json)?;
+    }
+    if asked.dry_run {
+        return Ok(());
+    }
+    if !asked.yes {
+        confirm(&asked.dispute_id)?;
+    }
+    let mut tx = conn.begin().await?;
+    queries::act_as(&mut tx, asked.actor.name().as_deref()).await?;
+    let version = queries::submit_evidence(&mut tx, &asked.dispute_id, response.version).await?;
+    tx.commit().await?;
+    match version {
+        Some(version) => requested(&asked.dispute_id, version, asked.json),
+        None => late(conn, &response).await,
+    }
+}
+
+/// The draft that is to be submitted.
+async fn reviewed(conn: &mut PgConnection, asked: &Submission) -> anyhow::Result<Response> {
+    let dispute_id = &asked.dispute_id;
+    let dispute = database::permitted(queries::dispute(conn, dispute_id).await)?.flatten();
+    let phase = dispute.as_ref().map(|dispute| dispute.phase.as_str());
+    let Some(response) = queries::response(conn, dispute_id, phase).await? else {
+        bail!("dispute {} has no draft: stage evidence first, with `clawback disputes stage`", escaped(dispute_id))
+    };
+    if let Some(version) = asked.version.filter(|version| *version != response.version) {
+        let is = response.version;
+        bail!(
+            "the response to dispute {dispute_id} is version {is}, not {version}: somebody changed it. Review it again"
+        );
+    }
+    Ok(response)
+}
+
+async fn preview<'a>(conn: &mut PgConnection, response: &'a Response) -> anyhow::Result<Preview<'a>> {
+    let Response { dispute_id, phase, version, missing, problems, .. } = response;
+    // What was staged before and removed since is unset; only the owner sees which fields those are.
+    let private = database::permitted(responses::load(conn, dispute_id, phase).await)?.flatten();
+    let staged = private.as_ref().map(|private| private.staged_fields.as_slice()).unwrap_or_default();
+    let files = response.files.iter().map(|file| {
+        let (name, bytes, sha256) = (&file.name, file.bytes, &file.sha256);
+        (file.field.clone(), format!("file {name}, {bytes} bytes, sha256 {sha256}"))
+    });
+    let sent = responses::to_send(&response.fields, files, staged);
+    let parameter = |(field, value): (String, String)| Parameter { name: evidence_parameter(&field), value };
+    let mut parameters: Vec<_> = sent.into_iter().map(parameter).collect();
+    let own = |name: &str, value: &str| Parameter { name: name.to_owned(), value: value.to_owned() };
+    parameters.push(own(&format!("metadata[{MARKER}]"), "a key of this submission, by which it is recognised"));
+    if private.and_then(|private| private.intended_method).is_some_and(|method| method != "manual") {
+        parameters.push(own("intended_submission_method", "manual"));
+    }
+    parameters.push(own("submit", "true"));
+    let kept = response.held.iter().map(|(field, value)| own(&evidence_parameter(field), value)).collect();
+    Ok(Preview { dispute_id, phase, version: *version, parameters, kept, missing, problems })
+}
+
+fn show(preview: &Preview<'_>, json: bool) -> anyhow::Result<()> {
+    if json {
+        return terminal::json(preview);
+    }
+    let Preview { dispute_id, phase, version, parameters, kept, missing, problems } = preview;
+    say!("Version {version} of the response to dispute {}, {phase}, sends:", escaped(dispute_id));
+    let print = |parameter: &Parameter| say!("  {} = {}", escaped(&parameter.name), indented(&parameter.value));
+    parameters.iter().for_each(print);
+    if !kept.is_empty() {
+        say!("Stripe filled in and keeps:");
+        kept.iter().for_each(print);
+    }
+    if !missing.is_empty() {
+        say!("Missing: {}", missing.join(", "));
+    }
+    problems.iter().for_each(|problem| say!("It cannot be submitted: {}", escaped(problem)));
+    Ok(())
+}
+
+/// A text of several lines, under its name.
+fn indented(text: &str) -> String {
+    text.lines().map(escaped).collect::<Vec<_>>().join("\n      ")
+}
+
+fn confirm(dispute_id: &str) -> anyhow::Result<()> {
+    say!("Stripe takes evidence once: it cannot be changed afterwards. Type the dispute ID to submit:");
+    terminal::finish()?;
+    let mut typed = String::new();
+    stdin().lock().read_line(&mut typed)?;
+    anyhow::ensure!(typed.trim() == dispute_id, "not submitted: that is not {}", escaped(dispute_id));
+    Ok(())
+}
+
+fn requested(dispute_id: &str, version: i64, json: bool) -> anyhow::Result<()> {
+    if json {
+        return terminal::json(&json!({ "dispute_id": dispute_id, "version": version }));
+    }
+    say!(
+        "dispute {}: the service submits it as version {version}\n`clawback disputes show {}` shows what Stripe says",
+        escaped(dispute_id),
+        quoted(dispute_id)
+    );
+    Ok(())
+}
+
+/// It was refused once, for the deadline has passed.
+async fn late(conn: &mut PgConnection, before: &Response) -> anyhow::Result<()> {
+    let Response { dispute_id, phase, version, .. } = before;
+    let now = queries::response(conn, dispute_id, Some(phase)).await?;
+    let why =
+        now.and_then(|response| response.error).unwrap_or_else(|| "not submitted: the deadline has passed".to_owned());
+    bail!(
+        "dispute {dispute_id}: {why}. Run this again within the hour to send version {version} all the same: \
+         Stripe promises nothing for late evidence"
+    )
+}
