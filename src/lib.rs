@@ -188,6 +188,7 @@ pub mod apply;
 mod backoff;
 pub mod cli;
 pub mod commands;
+pub mod desk;
 pub mod dev;
 pub mod domain;
 pub mod evidence;

@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms and their floors: a room uses its own and lower floors only, and of its own floor only itself.
-const FLOORS: [(&str, u8); 19] = [
+const FLOORS: [(&str, u8); 20] = [
     ("commands", 6),
     ("cli", 5),
     ("dev", 5),
     ("app", 4),
     ("http", 3),
+    ("desk", 3),
     ("executor", 3),
     ("processor", 3),
     ("sync", 3),

@@ -1,6 +1,7 @@
 //! `clawback disputes`: a list by deadline, one dispute with all that is known of it, and responding to it.
 
 mod checklist;
+mod draft;
 mod respond;
 mod show;
 mod submit;
@@ -59,6 +60,8 @@ enum Action {
     },
     /// Show a dispute as it is known and as Stripe has it now, what its reason calls for, the draft, and who did what
     Show(show::Show),
+    /// Fill the draft from what is known of the payment, and write a cover letter; recorded in the audit trail
+    Draft(draft::Drafting),
     /// Put text into the draft of the response; recorded in the audit trail
     Stage(respond::Stage),
     /// Attach a file to the draft; recorded in the audit trail
@@ -145,6 +148,7 @@ pub(crate) async fn run(args: Disputes) -> anyhow::Result<()> {
             disputes(conn, &filter, &list).await
         }
         Action::Show(asked) => show::show(conn, asked).await,
+        Action::Draft(asked) => draft::draft(conn, asked).await,
         Action::Stage(asked) => respond::stage(conn, asked).await,
         Action::Attach(asked) => respond::attach(conn, asked).await,
         Action::Detach(asked) => respond::detach(conn, asked).await,
