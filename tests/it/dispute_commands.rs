@@ -247,3 +247,11 @@ async fn a_draft_is_filled_from_the_payment_and_an_edited_letter_is_kept() {
     let again = app.json(&["disputes", "draft", dispute]).await;
     assert_eq!(again["response"]["fields"]["uncategorized_text"], "Written by a person");
 }
+
+#[test]
+fn the_policy_file_of_the_page_is_one() {
+    let (_, example) = PAGE.split_once("```json\n").expect("an example");
+    let (example, _) = example.split_once("```").expect("the fence closes");
+    let policy = clawback::evidence::Policy::parse(example).expect("a policy");
+    assert_eq!((policy.refund_policy.len(), policy.fields.len()), (1, 2));
+}

@@ -111,7 +111,7 @@ const FIELDS: &[Column<Dispute>] = &[
     column("phase", |dispute| Cell::text(&dispute.phase)),
     column("status", |dispute| Cell::state(&dispute.status)),
     column("outcome", |dispute| dispute.outcome.clone().map_or(Cell::text("open"), Cell::State)),
-    column("evidence due", |dispute| deadline(dispute)),
+    column("evidence due", deadline),
     column("can respond", |dispute| Cell::text(if dispute.can_respond { "yes" } else { "no" })),
     column("evidence", |dispute| if dispute.has_evidence { Cell::text("staged") } else { Cell::Nothing }),
     column("submissions", |dispute| Cell::Number(dispute.submission_count)),
