@@ -44,7 +44,7 @@ enum Command {
     Payments(payments::Payments),
     /// List and request refunds
     Refunds(refunds::Refunds),
-    /// List and show disputes
+    /// List, show, answer and accept disputes
     Disputes(disputes::Disputes),
     /// List, show, follow and replay events
     Events(events::Events),

@@ -23,5 +23,6 @@ pub mod refund_requests;
 pub mod replays;
 pub mod responses;
 pub mod settings;
+pub mod sources;
 pub mod sqlstate;
 pub mod syncs;

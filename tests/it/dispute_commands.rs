@@ -230,3 +230,28 @@ async fn the_commands_of_the_page_take_a_dispute_from_arrival_to_outcome() {
     assert!(outcome.contains("won") && outcome.contains("submit_evidence"), "{outcome}");
     std::fs::remove_dir_all(&folder).expect("it is there");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_is_filled_from_the_payment_and_an_edited_letter_is_kept() {
+    let (shop, dispute) = disputed().await;
+    let (app, dispute) = (&shop.app, dispute.as_str());
+    let rehearsed = app.json(&["disputes", "draft", dispute, "--dry-run"]).await;
+    assert_eq!(rehearsed["product_kind"], "physical");
+    assert_eq!(app.db.value("select count(*) from clawback_v1.dispute_responses").await, 0);
+    let drafted = app.json(&["disputes", "draft", dispute]).await;
+    let letter = drafted["response"]["fields"]["uncategorized_text"].as_str().expect("a letter").to_owned();
+    assert!(letter.contains(dispute) && letter.contains("10.00 EUR"), "{letter}");
+    let unchanged = "select letter = fields ->> 'uncategorized_text' from clawback.dispute_responses";
+    assert_eq!(app.db.value(unchanged).await, true);
+    app.command(&["disputes", "stage", dispute, "uncategorized_text=Written by a person"]).await;
+    let again = app.json(&["disputes", "draft", dispute]).await;
+    assert_eq!(again["response"]["fields"]["uncategorized_text"], "Written by a person");
+}
+
+#[test]
+fn the_policy_file_of_the_page_is_one() {
+    let (_, example) = PAGE.split_once("```json\n").expect("an example");
+    let (example, _) = example.split_once("```").expect("the fence closes");
+    let policy = clawback::evidence::Policy::parse(example).expect("a policy");
+    assert_eq!((policy.refund_policy.len(), policy.fields.len()), (1, 2));
+}

@@ -2,6 +2,7 @@
 //! file beside this one.
 
 mod checklist;
+mod draft;
 mod report;
 mod respond;
 mod show;
@@ -61,6 +62,8 @@ enum Action {
     },
     /// Show a dispute as it is known and as Stripe has it now, what its reason calls for, the draft, and who did what
     Show(show::Show),
+    /// Fill the draft from what is known of the payment, and write a cover letter; recorded in the audit trail
+    Draft(draft::Drafting),
     /// Put text into the draft of the response; recorded in the audit trail
     Stage(respond::Stage),
     /// Attach a file to the draft; recorded in the audit trail
@@ -112,7 +115,7 @@ const FIELDS: &[Column<Dispute>] = &[
     column("phase", |dispute| Cell::text(&dispute.phase)),
     column("status", |dispute| Cell::state(&dispute.status)),
     column("outcome", |dispute| dispute.outcome.clone().map_or(Cell::text("open"), Cell::State)),
-    column("evidence due", |dispute| deadline(dispute)),
+    column("evidence due", deadline),
     column("can respond", |dispute| Cell::text(if dispute.can_respond { "yes" } else { "no" })),
     column("evidence", |dispute| if dispute.has_evidence { Cell::text("staged") } else { Cell::Nothing }),
     column("submissions", |dispute| Cell::Number(dispute.submission_count)),
@@ -149,6 +152,7 @@ pub(crate) async fn run(args: Disputes) -> anyhow::Result<()> {
             disputes(conn, &filter, &list).await
         }
         Action::Show(asked) => show::show(conn, asked).await,
+        Action::Draft(asked) => draft::draft(conn, asked).await,
         Action::Stage(asked) => respond::stage(conn, asked).await,
         Action::Attach(asked) => respond::attach(conn, asked).await,
         Action::Detach(asked) => respond::detach(conn, asked).await,

@@ -168,7 +168,12 @@ fn name(file: &Path) -> String {
 }
 
 /// Prints the draft after a change.
-async fn changed(conn: &mut PgConnection, dispute_id: String, version: i64, json: bool) -> anyhow::Result<()> {
+pub(super) async fn changed(
+    conn: &mut PgConnection,
+    dispute_id: String,
+    version: i64,
+    json: bool,
+) -> anyhow::Result<()> {
     let response = database::permitted(queries::response(conn, &dispute_id, None).await)?.flatten();
     if json {
         return terminal::json(&Changed { dispute_id, version, response });
