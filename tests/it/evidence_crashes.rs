@@ -214,9 +214,11 @@ async fn an_executor_that_lost_its_lease_and_finds_the_dispute_accepted_refuses_
     let shop = Shop::open().await;
     let dispute = shop.disputed("o_1", "pm_card_createDispute").await;
     shop.world.control("webhooks/behaviour", json!({ "lose": 100 })).await;
-    // The look of the first is slow; the second accepts the dispute meanwhile.
+    // The look of the first is slow. The second accepts the dispute meanwhile, and its answer is slower.
     let path = format!("/v1/disputes/{dispute}");
     shop.fault(json!({ "method": "GET", "path": path, "kind": "slow", "count": 1, "millis": 800 })).await;
+    let close = format!("{path}/close");
+    shop.fault(json!({ "method": "POST", "path": close, "kind": "slow_body", "count": 1, "millis": 2_000 })).await;
     shop.app.db.value(&format!("select clawback_v1.accept_dispute('{dispute}', 1000)")).await;
     let gets = async || shop.world.look(&format!("requests?method=GET&path={path}")).await;
     until("the first looks", async || gets().await.as_array().expect("requests").len() == 1).await;
