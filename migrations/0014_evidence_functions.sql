@@ -43,20 +43,26 @@ revoke all on function clawback.why_closed(clawback.disputes) from public;
 create function clawback.begin_response(dispute clawback.disputes) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    insert into clawback.dispute_responses (dispute_id, phase, account, livemode, baseline, fields, letter)
+    insert into clawback.dispute_responses (dispute_id, phase, account, livemode, baseline, version, fields, letter,
+        staged_by, never_accept)
     select dispute.dispute_id, dispute.phase, p.account, p.livemode, dispute.submission_count,
-           coalesce(former.fields, '{}'), former.letter
+           case when former.version > 0 then 1 else 0 end, coalesce(former.fields, '{}'), former.letter, former.staged_by,
+           coalesce(former.never_accept, false)
     from clawback.payments p
     left join clawback.dispute_responses former
         on former.dispute_id = dispute.dispute_id and former.phase = 'inquiry' and dispute.phase = 'chargeback'
     where p.payment_id = dispute.payment_id
     on conflict on constraint dispute_responses_pkey do nothing;
-    if found and dispute.phase = 'chargeback' then
+    if not found then
+        return;
+    end if;
+    if dispute.phase = 'chargeback' then
         insert into clawback.evidence_files (dispute_id, phase, field, name, content_type, content, bytes, sha256, pages, unreadable)
         select f.dispute_id, dispute.phase, f.field, f.name, f.content_type, f.content, f.bytes, f.sha256, f.pages, f.unreadable
         from clawback.evidence_files f
         where f.dispute_id = dispute.dispute_id and f.phase = 'inquiry' and f.content is not null;
     end if;
+    perform clawback.refresh_response(dispute.dispute_id, dispute.phase);
 end
 $$;
 revoke all on function clawback.begin_response(clawback.disputes) from public;
@@ -439,6 +445,18 @@ begin
         set wanted = false, state = 'cancelled', finished_at = now()
         where f.kind = 'mend_evidence' and f.subject = response.dispute_id and f.state in ('ready', 'dead')
             and not dispute.can_respond;
+    end loop;
+    -- An inquiry that escalated is to be answered again, with what it had.
+    for dispute in
+        select d.* from clawback.disputes d
+        where d.dispute_id = any(settle_responses.dispute_ids) and d.phase = 'chargeback' and d.can_respond
+            and exists (select from clawback.dispute_responses r
+                where r.dispute_id = d.dispute_id and r.phase = 'inquiry' and r.version > 0)
+            and not exists (select from clawback.dispute_responses r
+                where r.dispute_id = d.dispute_id and r.phase = d.phase)
+        order by d.dispute_id
+    loop
+        perform clawback.begin_response(dispute);
     end loop;
 end
 $$;

@@ -47,7 +47,7 @@ fn is_current(response: &Response, errand: Errand, round: &str) -> bool {
     match errand {
         Errand::Stage => {
             let version = round.rsplit('/').next().unwrap_or_default();
-            matches!(response.state.as_str(), "draft" | "rejected") && version == response.version.to_string()
+            response.state == "draft" && version == response.version.to_string()
         }
         Errand::Submit => response.state == "submit_requested" && round == response.attempt.to_string(),
         Errand::Accept => response.state == "accept_requested" && round == response.attempt.to_string(),

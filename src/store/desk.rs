@@ -78,7 +78,7 @@ pub async fn due(conn: &mut PgConnection, wanted: &Wanted) -> sqlx::Result<Vec<T
            where f.pages is null and f.unreadable is null and f.content is not null
            union all
            select 'stage', r.dispute_id, null, null, null from drafts r
-           where r.is_complete and r.has_key and r.staged_version is distinct from r.version
+           where r.is_complete and r.has_key and r.state = 'draft' and r.staged_version is distinct from r.version
                and not exists (select from clawback.api_calls c where c.kind = 'stage'
                    and c.subject = r.dispute_id || '/' || r.phase and c.round = r.version::text)
            union all
@@ -147,7 +147,7 @@ pub async fn counted(conn: &mut PgConnection, file: Uuid, pages: Result<i32, &st
 pub async fn stage(conn: &mut PgConnection, dispute_id: &str) -> sqlx::Result<()> {
     sqlx::query!(
         "select clawback.stage_if_complete(r) as staged from clawback.dispute_responses r
-         where r.dispute_id = $1 and r.state in ('draft', 'rejected')",
+         where r.dispute_id = $1 and r.state = 'draft'",
         dispute_id
     )
     .fetch_all(conn)

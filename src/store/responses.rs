@@ -127,12 +127,14 @@ pub async fn staged(conn: &mut PgConnection, response: &Response, fields: &[Stri
     sqlx::query!(
         "with mended as (
              update clawback.follow_ups f set wanted = false, state = 'cancelled', finished_at = now()
-             where f.kind = 'mend_evidence' and f.subject = $1 and f.state in ('ready', 'dead')
+             from clawback.dispute_responses r
+             where r.dispute_id = $1 and r.phase = $2 and r.state = 'draft'
+                 and f.kind = 'mend_evidence' and f.subject = $1 and f.state in ('ready', 'dead')
          )
          update clawback.dispute_responses
          set staged_version = case when $5 then $3 else staged_version end,
              staged_fields = array(select distinct unnest(staged_fields || $4::text[]) order by 1),
-             error = null
+             error = case state when 'draft' then null else error end
          where dispute_id = $1 and phase = $2",
         response.dispute_id,
         response.phase,
@@ -221,7 +223,7 @@ pub async fn refused(
              set state = case when $4 then 'rejected' else r.state end, error = $5, updated_at = now()
              where r.dispute_id = $1 and r.phase = $2
                  and case when $4 then r.attempt = $3 and r.state in ('submit_requested', 'accept_requested')
-                     else r.version = $7 and r.state in ('draft', 'rejected') end
+                     else r.version = $7 and r.state = 'draft' end
              returning r.*
          ), recorded as (
              select clawback.record_action(case when $4 then 'response_refused' else 'staging_refused' end, 'dispute', r.dispute_id, $5,

@@ -131,6 +131,8 @@ async fn evidence_is_staged_attached_shown_and_submitted_once() {
         "evidence[receipt] = file receipt.pdf, ",
         "submit = true",
     ];
+    let (preview, kept) = preview.split_once("Stripe filled in and keeps:").expect("what Stripe filled in");
+    assert!(kept.contains("customer_name"), "{kept}");
     let places: Vec<_> =
         sent.iter().map(|line| preview.find(line).unwrap_or_else(|| panic!("{line}: {preview}"))).collect();
     assert!(places.is_sorted() && !preview.contains("product_kind") && !preview.contains("customer_name"), "{preview}");
