@@ -2,9 +2,9 @@
 
 use sqlx::PgConnection;
 
-use super::Executor;
 use super::outcome::{Errand, Next, Responded, Shown, Step, next};
 use super::record::{account_answers, count, enter, finish, log};
+use super::{Executor, Pace};
 use crate::store::api_calls::LeasedCall;
 use crate::store::responses::{self, Ended, Refused, Response};
 use crate::stripe_api::Error;
@@ -66,7 +66,9 @@ impl Executor {
     ) -> sqlx::Result<()> {
         count(call, error);
         responses::lock(tx, &response.dispute_id, &response.phase).await?;
-        let next = next(error, step, call.attempts, &self.pace);
+        // A deadline may be near, and looking again does no harm.
+        let pace = Pace { longest_doubt: self.pace.longest_wait, ..self.pace };
+        let next = next(error, step, call.attempts, &pace);
         // Whoever took the lease over records what comes of it.
         if self.end_or_put_back(tx, call, next, error).await? {
             record_reason(tx, response, errand, next, error).await?;
