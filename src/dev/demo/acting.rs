@@ -9,7 +9,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
-use super::{ORDERS, start, stop, until, until_ready};
+use super::{ORDERS, disputes, start, stop, until, until_ready};
 use crate::dev::double::{self, Double};
 use crate::store::api_calls;
 use crate::store::queries::{self, OrderFilter, Page, RefundRequest, Refundee, RequestFilter};
@@ -19,6 +19,8 @@ use crate::terminal::{Screen, say};
 const KEY: &str = "sk_test_demo";
 const REFUNDED: &str = "order-refunded-by-sql";
 const MISSED: &str = "order-missed-by-webhooks";
+/// A card that pays.
+const PAID: &str = "pm_card_visa";
 const HOUR: i64 = 3_600;
 /// More than an hour of the demo has.
 const ALL: u32 = 1_000;
@@ -31,7 +33,7 @@ const REQUESTS: &[Column<RefundRequest>] = &[
     if_any("refund_id", |request| Cell::optional(&request.refund_id)),
 ];
 
-/// Runs the double and a receiver with its key, and plays both scenes.
+/// Runs the double and a receiver with its key, and plays the scenes of this part and of the next.
 pub(super) async fn show(database: &str, secret: &str, seed: u64) -> anyhow::Result<()> {
     let port = super::free_port().await?;
     let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
@@ -45,7 +47,8 @@ pub(super) async fn show(database: &str, secret: &str, seed: u64) -> anyhow::Res
         until_ready(&stripe.client, port).await?;
         let conn = &mut PgConnection::connect(database).await?;
         refund(conn, &stripe).await?;
-        catch_up(conn, &stripe, database, &environment).await
+        catch_up(conn, &stripe, database, &environment).await?;
+        disputes::show(conn, &stripe, database).await
     };
     let played = played.await;
     stop(&mut service).await?;
@@ -61,7 +64,7 @@ fn client() -> anyhow::Result<reqwest::Client> {
 async fn refund(conn: &mut PgConnection, stripe: &Stripe) -> anyhow::Result<()> {
     // So that the hour that is lost later has passed by then.
     stripe.control("clock", json!({ "advance": -HOUR })).await?;
-    stripe.pay(REFUNDED, 12_000).await?;
+    stripe.pay(REFUNDED, 12_000, PAID).await?;
     // It lists missed events at its start, and the command below should find the last ones.
     until("the receiver has caught up", async || Ok(api_calls::caught_up_at(conn, "", false).await?.is_some())).await?;
     until("the payment is seen", async || Ok(order(conn, REFUNDED).await?.is_some())).await?;
@@ -88,7 +91,7 @@ async fn catch_up(
     environment: &[(&str, &str)],
 ) -> anyhow::Result<()> {
     stripe.control("webhooks/behaviour", json!({ "lose": ALL })).await?;
-    let charge = stripe.pay(MISSED, 8_000).await?;
+    let charge = stripe.pay(MISSED, 8_000, PAID).await?;
     stripe.control("bank", json!({ "happens": "chargeback", "id": charge, "reason": "product_not_received" })).await?;
     stripe.control("clock", json!({ "advance": HOUR })).await?;
     let lost = async || Ok(stripe.look("webhooks").await?["pending"] == 0);
@@ -113,31 +116,30 @@ async fn order(conn: &mut PgConnection, order_id: &str) -> anyhow::Result<Option
     Ok(queries::orders(conn, &filter, &Page { before: None, limit: 1 }).await?.pop())
 }
 
-async fn show_order(conn: &mut PgConnection, order_id: &str) -> anyhow::Result<()> {
+pub(super) async fn show_order(conn: &mut PgConnection, order_id: &str) -> anyhow::Result<()> {
     let orders: Vec<_> = order(conn, order_id).await?.into_iter().collect();
     say!("{}", table::render(&Screen::of_stdout(), ORDERS, &orders));
     Ok(())
 }
 
 /// The double, called as Stripe is, and by its control API.
-struct Stripe {
+pub(super) struct Stripe {
     url: String,
     client: reqwest::Client,
 }
 
 impl Stripe {
-    /// A payment for an order; the id of its charge.
-    async fn pay(&self, order_id: &str, amount: i64) -> anyhow::Result<String> {
-        let form = format!(
-            "amount={amount}&currency=eur&confirm=true&payment_method=pm_card_visa&metadata[order_id]={order_id}"
-        );
+    /// A payment for an order, by this test payment method; the id of its charge.
+    pub(super) async fn pay(&self, order_id: &str, amount: i64, method: &str) -> anyhow::Result<String> {
+        let form =
+            format!("amount={amount}&currency=eur&confirm=true&payment_method={method}&metadata[order_id]={order_id}");
         let request = self.client.post(format!("{}/v1/payment_intents", self.url)).bearer_auth(KEY);
         let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
         let intent = answer(request).await?;
         intent["latest_charge"].as_str().map(str::to_owned).context("the payment has no charge")
     }
 
-    async fn control(&self, path: &str, body: Value) -> anyhow::Result<Value> {
+    pub(super) async fn control(&self, path: &str, body: Value) -> anyhow::Result<Value> {
         answer(self.client.post(format!("{}/_double/{path}", self.url)).body(body.to_string())).await
     }
 
