@@ -6,6 +6,7 @@
 
 mod acting;
 mod disputes;
+mod stripe;
 
 use std::net::Ipv4Addr;
 use std::num::NonZeroUsize;

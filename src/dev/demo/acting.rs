@@ -4,19 +4,19 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::{Connection, PgConnection};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
-use super::{ORDERS, disputes, start, stop, until, until_ready};
+use super::stripe::{KEY, Stripe, order, show_order};
+use super::{disputes, start, stop, until, until_ready};
 use crate::dev::double::{self, Double};
 use crate::store::api_calls;
-use crate::store::queries::{self, OrderFilter, Page, RefundRequest, Refundee, RequestFilter};
+use crate::store::queries::{self, Page, RefundRequest, Refundee, RequestFilter};
 use crate::terminal::table::{self, Cell, Column, column, if_any};
 use crate::terminal::{Screen, say};
 
-const KEY: &str = "sk_test_demo";
 const REFUNDED: &str = "order-refunded-by-sql";
 const MISSED: &str = "order-missed-by-webhooks";
 /// A card that pays.
@@ -37,7 +37,10 @@ const REQUESTS: &[Column<RefundRequest>] = &[
 pub(super) async fn show(database: &str, secret: &str, seed: u64) -> anyhow::Result<()> {
     let port = super::free_port().await?;
     let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
-    let stripe = Stripe { url: format!("http://{}", listener.local_addr()?), client: client()? };
+    let stripe = Stripe {
+        url: format!("http://{}", listener.local_addr()?),
+        client: crate::app::client(Duration::from_secs(10))?,
+    };
     let double = Double::new(seed)?;
     double.send_webhooks_to(&format!("http://127.0.0.1:{port}/webhooks/stripe"), secret)?;
     let serving = tokio::spawn(double::serve(double, listener));
@@ -54,10 +57,6 @@ pub(super) async fn show(database: &str, secret: &str, seed: u64) -> anyhow::Res
     stop(&mut service).await?;
     serving.abort();
     played
-}
-
-fn client() -> anyhow::Result<reqwest::Client> {
-    crate::app::client(Duration::from_secs(10))
 }
 
 /// A refund is requested in SQL; the receiver creates it, and its webhook comes back.
@@ -109,46 +108,4 @@ async fn catch_up(
     .await?;
     say!("");
     show_order(conn, MISSED).await
-}
-
-async fn order(conn: &mut PgConnection, order_id: &str) -> anyhow::Result<Option<queries::Order>> {
-    let filter = OrderFilter { order_id: Some(order_id.to_owned()), ..OrderFilter::default() };
-    Ok(queries::orders(conn, &filter, &Page { before: None, limit: 1 }).await?.pop())
-}
-
-pub(super) async fn show_order(conn: &mut PgConnection, order_id: &str) -> anyhow::Result<()> {
-    let orders: Vec<_> = order(conn, order_id).await?.into_iter().collect();
-    say!("{}", table::render(&Screen::of_stdout(), ORDERS, &orders));
-    Ok(())
-}
-
-/// The double, called as Stripe is, and by its control API.
-pub(super) struct Stripe {
-    url: String,
-    client: reqwest::Client,
-}
-
-impl Stripe {
-    /// A payment for an order, by this test payment method; the id of its charge.
-    pub(super) async fn pay(&self, order_id: &str, amount: i64, method: &str) -> anyhow::Result<String> {
-        let form =
-            format!("amount={amount}&currency=eur&confirm=true&payment_method={method}&metadata[order_id]={order_id}");
-        let request = self.client.post(format!("{}/v1/payment_intents", self.url)).bearer_auth(KEY);
-        let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
-        let intent = answer(request).await?;
-        intent["latest_charge"].as_str().map(str::to_owned).context("the payment has no charge")
-    }
-
-    pub(super) async fn control(&self, path: &str, body: Value) -> anyhow::Result<Value> {
-        answer(self.client.post(format!("{}/_double/{path}", self.url)).body(body.to_string())).await
-    }
-
-    async fn look(&self, path: &str) -> anyhow::Result<Value> {
-        answer(self.client.get(format!("{}/_double/{path}", self.url))).await
-    }
-}
-
-async fn answer(request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
-    let text = request.send().await?.error_for_status()?.text().await?;
-    serde_json::from_str(&text).context("the double did not answer with JSON")
 }

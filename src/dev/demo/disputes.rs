@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 use tokio::process::Command;
 
-use super::acting::{Stripe, show_order};
+use super::stripe::{Stripe, show_order};
 use super::{FOLLOW_UPS, until};
 use crate::store::queries::{self, Dispute, DisputeFilter, FollowUp, FollowUpFilter, Page, Response};
 use crate::terminal::table::{self, Cell, Column, column};
