@@ -31,6 +31,7 @@ mod durability;
 mod endpoint;
 mod evidence;
 mod evidence_crashes;
+mod evidence_kinds;
 mod evidence_limits;
 mod evidence_policy;
 mod evidence_samples;
