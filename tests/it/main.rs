@@ -76,6 +76,7 @@ mod replicas;
 #[path = "../proof/samples.rs"]
 mod samples;
 mod simulate;
+mod smart_disputes;
 mod sync;
 mod sync_import;
 mod sync_outage;
