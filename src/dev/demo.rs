@@ -5,6 +5,8 @@
 //! started is stopped at the end.
 
 mod acting;
+mod disputes;
+mod stripe;
 
 use std::net::Ipv4Addr;
 use std::num::NonZeroUsize;
@@ -40,11 +42,16 @@ pub(crate) struct Demo {
 /// The longest wait for one step. Each wait ends as soon as the step is done.
 const STEP_LIMIT: Duration = Duration::from_secs(30);
 /// Settings of the environment that would change what is shown.
-const INHERITED: [&str; 8] = [
+const INHERITED: [&str; 13] = [
     "CLAWBACK_MIGRATE",
     "CLAWBACK_TOLERANCE",
     "CLAWBACK_MAX_BODY",
     "CLAWBACK_EVIDENCE_MARKS",
+    "CLAWBACK_EVIDENCE_POLICY",
+    "CLAWBACK_AUTO_SUBMIT",
+    "CLAWBACK_AUTO_ACCEPT_BELOW",
+    "CLAWBACK_NOTIFY_URL",
+    "CLAWBACK_NOTIFY_URL_FILE",
     "STRIPE_API_KEYS",
     "STRIPE_API_KEYS_FILE",
     "STRIPE_API_KEY",

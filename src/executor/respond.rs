@@ -115,11 +115,11 @@ impl Work<'_> {
         }
     }
 
+    /// Sends who is to respond as it is wanted by now: an older call may come after a newer one.
     async fn intend(self) -> Outcome {
-        let restores = self.lease.call.round.starts_with("restore/");
         let former = self.response.former_method.as_deref();
         let update = DisputeUpdate {
-            intended_submission_method: if restores { former } else { Some("manual") },
+            intended_submission_method: if self.response.is_manual { Some("manual") } else { former },
             ..DisputeUpdate::staging(&[])
         };
         match self.calls.update_dispute(&self.response.dispute_id, &update, &self.key("intend")).await {
@@ -185,9 +185,13 @@ impl Work<'_> {
         self.calls.update_dispute(&self.response.dispute_id, &update, &key).await.map(Shown::from)
     }
 
-    /// How Stripe would respond by itself, where it would.
+    /// How Stripe would respond by itself, where it would and should not: once the former method is restored, only what is
+    /// submitted changes it.
     fn leaves_it_to_stripe(&self) -> Option<&str> {
-        self.response.intended_method.as_deref().filter(|method| *method != "manual")
+        let Response { former_method, is_manual, intended_method, .. } = &self.response;
+        let is_restored = former_method.is_some() && !is_manual;
+        let intended = intended_method.as_deref().filter(|method| *method != "manual");
+        if is_restored && self.errand == Errand::Stage { None } else { intended }
     }
 
     /// Uploads the files that Stripe does not hold yet. None: all are there.

@@ -93,6 +93,7 @@ mod tests {
             staged_fields: Vec::new(),
             baseline: 1,
             former_method: None,
+            is_manual: false,
             intended_method: None,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Not here: deciding. Each function decides again under its lock.
 
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 /// Something to do.
@@ -122,25 +122,32 @@ pub async fn due(conn: &mut PgConnection, wanted: &Wanted) -> sqlx::Result<Vec<T
 /// Records how many pages a file has, or why it cannot be read, unless it was replaced meanwhile. What is complete by it is
 /// staged in the next round.
 pub async fn counted(conn: &mut PgConnection, file: Uuid, pages: Result<i32, &str>) -> sqlx::Result<()> {
+    let mut tx = conn.begin().await?;
+    // Whoever changes the draft meanwhile would derive its problems from what it was before.
     sqlx::query!(
-        "with counted as (
-             update clawback.evidence_files set pages = $2, unreadable = $3 where id = $1
-             returning dispute_id, phase
-         )
-         select c.dispute_id from counted c",
+        "select from clawback.dispute_responses r
+         join clawback.evidence_files f on f.dispute_id = r.dispute_id and f.phase = r.phase
+         where f.id = $1
+         for update of r",
+        file
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "update clawback.evidence_files set pages = $2, unreadable = $3 where id = $1",
         file,
         pages.ok(),
         pages.err()
     )
-    .fetch_optional(&mut *conn)
+    .execute(&mut *tx)
     .await?;
     sqlx::query!(
         "select (clawback.refresh_response(f.dispute_id, f.phase)).version from clawback.evidence_files f where f.id = $1",
         file
     )
-    .fetch_optional(conn)
-    .await
-    .map(drop)
+    .fetch_optional(&mut *tx)
+    .await?;
+    tx.commit().await
 }
 
 /// Enqueues the staging of a complete draft.

@@ -32,6 +32,8 @@ pub struct Response {
     pub baseline: i64,
     /// How Stripe would respond by itself, before that was set to manual.
     pub former_method: Option<String>,
+    /// Stripe is not to respond by itself, since a person works on the response.
+    pub is_manual: bool,
     /// How Stripe responds by itself now, as far as it is known; none: it does not.
     pub intended_method: Option<String>,
 }
@@ -72,7 +74,7 @@ pub async fn load(conn: &mut PgConnection, dispute_id: &str, phase: &str) -> sql
         Response,
         r#"select r.dispute_id, r.phase, r.state, r.version, r.attempt,
                   r.fields as "fields!: Json<BTreeMap<String, String>>", r.staged_fields, r.baseline, r.former_method,
-                  d.intended_submission_method as "intended_method?"
+                  r.is_manual, d.intended_submission_method as "intended_method?"
            from clawback.dispute_responses r
            left join clawback.disputes d on d.dispute_id = r.dispute_id
            where r.dispute_id = $1 and r.phase = $2"#,

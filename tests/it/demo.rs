@@ -23,6 +23,19 @@ async fn the_demo_shows_an_order_of_every_story_and_leaves_nothing_behind() {
     for said in ["deliveries were answered with 200", "order-linked-late", "History of order-", "clawback dev"] {
         assert!(ended.stdout.contains(said), "{said} is not in {}", ended.stdout);
     }
+    for row in [
+        ["order-disputed", "paid"].as_slice(),
+        &["du_", "chargeback", "draft", "3", "receipt.pdf"],
+        &["du_", "inquiry", "submitted", "2", "receipt.pdf"],
+        &["du_", "chargeback", "submitted", "3", "receipt.pdf"],
+        &["order-inquired", "disputed"],
+    ] {
+        let is = |line: &str| {
+            let mut words = line.split_whitespace();
+            row.iter().all(|word| words.next().is_some_and(|said| said.starts_with(word)))
+        };
+        assert!(ended.stdout.lines().any(is), "{row:?} is not in {}", ended.stdout);
+    }
     // All that the README shows of it, but for IDs and times.
     for line in blocks(README, "demo").lines().filter(|line| *line != "…") {
         let same = line.split(" du_").next().and_then(|line| line.split(" re_").next()).expect("a part");

@@ -244,3 +244,20 @@ async fn late_evidence_is_refused_once_with_the_time_and_then_sent() {
     assert_eq!(shop.submit(&dispute).await, 2, "the same version, a second time");
     shop.responded(&dispute, "submitted").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_counts_as_counted_only_once_its_draft_knows() {
+    let mut shop = Shop::open().await;
+    shop.app.db.expect_errors(&["does not exist"]);
+    let dispute = shop.disputed("o_1", "pm_card_createDispute").await;
+    shop.attach(&dispute, "receipt").await;
+    let rename = "alter function clawback.refresh_response(text, text) rename to refresh_response_later";
+    shop.app.db.execute(rename).await;
+    shop.app.db.execute("update clawback.evidence_files set pages = null").await;
+    let file = shop.app.db.value("select id from clawback.evidence_files").await;
+    let file = file.as_str().expect("an id").parse().expect("a UUID");
+    let mut conn = shop.app.db.pool.acquire().await.expect("a connection");
+    clawback::store::desk::counted(&mut conn, file, Ok(1)).await.expect_err("the draft cannot be derived");
+    let pages = "select count(pages) from clawback.evidence_files";
+    assert_eq!(shop.app.db.value(pages).await, 0, "it is counted again, and the draft is derived then");
+}

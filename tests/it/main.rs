@@ -31,6 +31,7 @@ mod durability;
 mod endpoint;
 mod evidence;
 mod evidence_crashes;
+mod evidence_kinds;
 mod evidence_limits;
 mod evidence_policy;
 mod evidence_samples;
@@ -75,6 +76,7 @@ mod replicas;
 #[path = "../proof/samples.rs"]
 mod samples;
 mod simulate;
+mod smart_disputes;
 mod sync;
 mod sync_import;
 mod sync_outage;

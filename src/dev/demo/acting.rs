@@ -4,21 +4,23 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::{Connection, PgConnection};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
-use super::{ORDERS, start, stop, until, until_ready};
+use super::stripe::{KEY, Stripe, order, show_order};
+use super::{disputes, start, stop, until, until_ready};
 use crate::dev::double::{self, Double};
 use crate::store::api_calls;
-use crate::store::queries::{self, OrderFilter, Page, RefundRequest, Refundee, RequestFilter};
+use crate::store::queries::{self, Page, RefundRequest, Refundee, RequestFilter};
 use crate::terminal::table::{self, Cell, Column, column, if_any};
 use crate::terminal::{Screen, say};
 
-const KEY: &str = "sk_test_demo";
 const REFUNDED: &str = "order-refunded-by-sql";
 const MISSED: &str = "order-missed-by-webhooks";
+/// A card that pays.
+const PAID: &str = "pm_card_visa";
 const HOUR: i64 = 3_600;
 /// More than an hour of the demo has.
 const ALL: u32 = 1_000;
@@ -31,11 +33,14 @@ const REQUESTS: &[Column<RefundRequest>] = &[
     if_any("refund_id", |request| Cell::optional(&request.refund_id)),
 ];
 
-/// Runs the double and a receiver with its key, and plays both scenes.
+/// Runs the double and a receiver with its key, and plays the scenes of this part and of the next.
 pub(super) async fn show(database: &str, secret: &str, seed: u64) -> anyhow::Result<()> {
     let port = super::free_port().await?;
     let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
-    let stripe = Stripe { url: format!("http://{}", listener.local_addr()?), client: client()? };
+    let stripe = Stripe {
+        url: format!("http://{}", listener.local_addr()?),
+        client: crate::app::client(Duration::from_secs(10))?,
+    };
     let double = Double::new(seed)?;
     double.send_webhooks_to(&format!("http://127.0.0.1:{port}/webhooks/stripe"), secret)?;
     let serving = tokio::spawn(double::serve(double, listener));
@@ -45,7 +50,8 @@ pub(super) async fn show(database: &str, secret: &str, seed: u64) -> anyhow::Res
         until_ready(&stripe.client, port).await?;
         let conn = &mut PgConnection::connect(database).await?;
         refund(conn, &stripe).await?;
-        catch_up(conn, &stripe, database, &environment).await
+        catch_up(conn, &stripe, database, &environment).await?;
+        disputes::show(conn, &stripe, database).await
     };
     let played = played.await;
     stop(&mut service).await?;
@@ -53,15 +59,11 @@ pub(super) async fn show(database: &str, secret: &str, seed: u64) -> anyhow::Res
     played
 }
 
-fn client() -> anyhow::Result<reqwest::Client> {
-    crate::app::client(Duration::from_secs(10))
-}
-
 /// A refund is requested in SQL; the receiver creates it, and its webhook comes back.
 async fn refund(conn: &mut PgConnection, stripe: &Stripe) -> anyhow::Result<()> {
     // So that the hour that is lost later has passed by then.
     stripe.control("clock", json!({ "advance": -HOUR })).await?;
-    stripe.pay(REFUNDED, 12_000).await?;
+    stripe.pay(REFUNDED, 12_000, PAID).await?;
     // It lists missed events at its start, and the command below should find the last ones.
     until("the receiver has caught up", async || Ok(api_calls::caught_up_at(conn, "", false).await?.is_some())).await?;
     until("the payment is seen", async || Ok(order(conn, REFUNDED).await?.is_some())).await?;
@@ -88,7 +90,7 @@ async fn catch_up(
     environment: &[(&str, &str)],
 ) -> anyhow::Result<()> {
     stripe.control("webhooks/behaviour", json!({ "lose": ALL })).await?;
-    let charge = stripe.pay(MISSED, 8_000).await?;
+    let charge = stripe.pay(MISSED, 8_000, PAID).await?;
     stripe.control("bank", json!({ "happens": "chargeback", "id": charge, "reason": "product_not_received" })).await?;
     stripe.control("clock", json!({ "advance": HOUR })).await?;
     let lost = async || Ok(stripe.look("webhooks").await?["pending"] == 0);
@@ -106,47 +108,4 @@ async fn catch_up(
     .await?;
     say!("");
     show_order(conn, MISSED).await
-}
-
-async fn order(conn: &mut PgConnection, order_id: &str) -> anyhow::Result<Option<queries::Order>> {
-    let filter = OrderFilter { order_id: Some(order_id.to_owned()), ..OrderFilter::default() };
-    Ok(queries::orders(conn, &filter, &Page { before: None, limit: 1 }).await?.pop())
-}
-
-async fn show_order(conn: &mut PgConnection, order_id: &str) -> anyhow::Result<()> {
-    let orders: Vec<_> = order(conn, order_id).await?.into_iter().collect();
-    say!("{}", table::render(&Screen::of_stdout(), ORDERS, &orders));
-    Ok(())
-}
-
-/// The double, called as Stripe is, and by its control API.
-struct Stripe {
-    url: String,
-    client: reqwest::Client,
-}
-
-impl Stripe {
-    /// A payment for an order; the id of its charge.
-    async fn pay(&self, order_id: &str, amount: i64) -> anyhow::Result<String> {
-        let form = format!(
-            "amount={amount}&currency=eur&confirm=true&payment_method=pm_card_visa&metadata[order_id]={order_id}"
-        );
-        let request = self.client.post(format!("{}/v1/payment_intents", self.url)).bearer_auth(KEY);
-        let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
-        let intent = answer(request).await?;
-        intent["latest_charge"].as_str().map(str::to_owned).context("the payment has no charge")
-    }
-
-    async fn control(&self, path: &str, body: Value) -> anyhow::Result<Value> {
-        answer(self.client.post(format!("{}/_double/{path}", self.url)).body(body.to_string())).await
-    }
-
-    async fn look(&self, path: &str) -> anyhow::Result<Value> {
-        answer(self.client.get(format!("{}/_double/{path}", self.url))).await
-    }
-}
-
-async fn answer(request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
-    let text = request.send().await?.error_for_status()?.text().await?;
-    serde_json::from_str(&text).context("the double did not answer with JSON")
 }
