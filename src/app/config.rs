@@ -18,6 +18,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::desk::Limit;
 use crate::domain::Marks;
+use crate::evidence::Policy;
 use crate::stripe::signature::Secrets;
 
 pub use self::notify::Notify;
@@ -131,6 +132,9 @@ pub struct Serve {
     /// duplicate=1000eur,general=500eur; announced a day before, and cancelled by any change of the draft
     #[arg(long, env = "CLAWBACK_AUTO_ACCEPT_BELOW", value_name = "LIMITS", value_delimiter = ',', value_parser = Limit::parse)]
     pub auto_accept_below: Vec<Limit>,
+    /// The policy file for drafts of evidence: metadata keys, policy texts and documents, and who signs the letter
+    #[arg(long, env = "CLAWBACK_EVIDENCE_POLICY", value_name = "FILE")]
+    pub evidence_policy: Option<PathBuf>,
     /// Begin a draft when a dispute arrives, filled in with what is known
     #[arg(long, env = "CLAWBACK_AUTO_DRAFT", default_value_t = false, action = clap::ArgAction::Set,
           num_args = 0..=1, default_missing_value = "true")]
@@ -188,6 +192,20 @@ impl Signing {
         })?;
         Secrets::parse(text.expose_secret()).map_err(|error| Misconfigured(format!("STRIPE_WEBHOOK_SECRETS: {error}")))
     }
+}
+
+/// The policy for drafts of evidence, an empty one when none is configured. Paths in it are relative to the file.
+pub(crate) fn evidence_policy(file: Option<&Path>) -> Result<Policy, Misconfigured> {
+    let Some(file) = file else { return Ok(Policy::default()) };
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Misconfigured(format!("cannot read the evidence policy {}: {error}", file.display())))?;
+    let mut policy = Policy::parse(&text)
+        .map_err(|error| Misconfigured(format!("the evidence policy {}: {error}", file.display())))?;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    for standing in policy.refund_policy.iter_mut().chain(&mut policy.cancellation_policy) {
+        standing.file = standing.file.take().map(|path| folder.join(path).to_string_lossy().into_owned());
+    }
+    Ok(policy)
 }
 
 /// A value given directly, else the content of a file. An empty variable counts as unset.

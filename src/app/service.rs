@@ -78,7 +78,8 @@ impl Service {
     pub fn configured(args: &config::Serve) -> Result<Self, Misconfigured> {
         let stripe = Misconfigured::both(args.signing.secrets(), Acting::configured(args));
         let stripe = Misconfigured::both(stripe, args.notify.webhook());
-        let (database, ((secrets, acting), notify)) = Misconfigured::both(args.database.options(), stripe)?;
+        let files = Misconfigured::both(stripe, config::evidence_policy(args.evidence_policy.as_deref()));
+        let (database, (((secrets, acting), notify), evidence)) = Misconfigured::both(args.database.options(), files)?;
         Ok(Self {
             database,
             secrets,
@@ -93,6 +94,7 @@ impl Service {
                 draft: args.auto_draft,
                 submit: args.auto_submit,
                 accept: args.auto_accept_below.clone(),
+                evidence,
             },
             desk_poll: DESK_POLL,
             notify,
@@ -179,6 +181,7 @@ impl Service {
             order_key: &self.order_key,
             is_change_confirmed: self.order_key_changed,
             acting: &self.acting,
+            product: self.desk.evidence.product.default,
         };
         if let Some(prepared) = stop.run_until_cancelled(startup::prepare(&self.database, plan)).await {
             prepared?;

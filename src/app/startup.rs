@@ -12,6 +12,7 @@ use super::acting::Acting;
 use super::config::Misconfigured;
 use super::migrate::{migrate, place, why};
 use crate::backoff;
+use crate::evidence::Product;
 use crate::store::{health, settings, sqlstate};
 use crate::terminal::error_chain::error_chain;
 
@@ -25,6 +26,8 @@ pub(super) struct Plan<'a> {
     pub is_change_confirmed: bool,
     /// The keys and policies that are recorded.
     pub acting: &'a Acting,
+    /// What is sold, where nobody says otherwise.
+    pub product: Option<Product>,
 }
 
 /// Runs pending migrations if the plan says so, and records the order key, and which modes have an API key.
@@ -88,7 +91,7 @@ struct Begun {
 }
 
 async fn begin(database: &PgConnectOptions, plan: Plan<'_>) -> sqlx::Result<Begun> {
-    let Plan { order_key, is_change_confirmed, acting, .. } = plan;
+    let Plan { order_key, is_change_confirmed, acting, product, .. } = plan;
     let mut conn = database.connect().await?;
     let mut known = settings::begin(&mut conn, order_key).await?;
     if known != order_key && is_change_confirmed {
@@ -97,6 +100,7 @@ async fn begin(database: &PgConnectOptions, plan: Plan<'_>) -> sqlx::Result<Begu
         order_key.clone_into(&mut known);
     }
     acting.begin(&mut conn).await?;
+    settings::sells(&mut conn, product.map(|product| product.to_string()).as_deref()).await?;
     let schema_version = health::schema_version(&mut conn).await?.unwrap_or_default();
     conn.close().await?;
     Ok(Begun { order_key: known, schema_version })

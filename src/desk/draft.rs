@@ -1,14 +1,16 @@
-//! What a draft of a response can be filled with, from the ledger and the merchant's policy. Stages nothing.
+//! What a draft of a response can be filled with, from the ledger and the merchant's policy; and staging it, for a person or
+//! by itself.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use time::Date;
 
 use crate::evidence::{self, Attached, Bodies, CalledFor, Filled, Letter, Policy, PolicyFile, Product, Sources, ce3};
 use crate::store::queries::{self, Dispute, Response};
-use crate::store::sources;
+use crate::store::{desk, sources};
 
 /// The field of the cover letter.
 pub const LETTER: &str = "uncategorized_text";
@@ -26,9 +28,28 @@ pub struct Found {
     pub notes: Vec<String>,
 }
 
+/// Who drafts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// A person: Stripe no longer responds by itself, and says whether Visa Compelling Evidence 3.0 qualifies.
+    Person,
+    /// The service, when a dispute arrives: nothing changes at Stripe.
+    Itself,
+}
+
 /// Why nothing can be drafted.
 #[derive(Debug, thiserror::Error)]
 pub enum CannotDraft {
+    /// A document of the policy.
+    #[error("cannot read {path} for {field}")]
+    Document {
+        /// The file, as configured.
+        path: String,
+        /// The evidence field.
+        field: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The dispute cannot be read.
     #[error("the event that showed dispute {0} is gone or cannot be read: nothing can be drafted")]
     Unreadable(String),
@@ -57,37 +78,118 @@ pub async fn find(
     let called_for: Vec<_> =
         called.into_iter().map(|called| CalledFor { field: called.field, is_strong: called.is_strong }).collect();
     let already = already(response);
-    let evidence::Draft { mut fields, files, mut notes } =
-        evidence::draft(&sources, policy, product, &called_for, &already);
-    match ce3::pair(&sources, policy, product) {
-        Ok(pair) => {
-            fields.extend(pair.fields.into_iter().filter(|filled| !already.contains_key(&filled.field)));
-            notes.extend(pair.notes);
-        }
-        Err(ce3::Why::OtherReason(_)) => {}
-        Err(why) => notes.push(why.to_string()),
-    }
+    let evidence::Draft { fields, files, notes } = evidence::draft(&sources, policy, product, &called_for, &already);
+    let mut found = Found { product, fields, files, notes };
+    found.add_compelling(ce3::pair(&sources, policy, product), &already);
     let former = sources::letter(conn, &dispute.dispute_id, &dispute.phase).await?;
     if already.get(LETTER).is_none_or(|text| Some(text) == former.as_ref()) {
-        let mut texts = already.clone();
-        texts.remove(LETTER);
-        texts.extend(fields.iter().map(|filled| (filled.field.clone(), filled.value.clone())));
-        let attached: Vec<String> = files.iter().map(|file| file.field.clone()).chain(attached(response)).collect();
-        let attached: Vec<_> = attached.iter().map(|field| Attached { field }).collect();
-        let about = Letter {
+        let known = Letter {
             sources: &sources,
             policy,
             product,
-            texts: &texts,
-            files: &attached,
+            texts: &BTreeMap::new(),
+            files: &[],
             called_for: &called_for,
             on: today,
         };
-        let letter =
-            Filled { field: LETTER.to_owned(), value: evidence::letter(&about), source: "a cover letter".to_owned() };
-        fields.push(letter);
+        found.add_letter(known, &already, response);
     }
-    Ok(Found { product, fields, files, notes })
+    Ok(found)
+}
+
+impl Found {
+    /// Adds the earlier payments for Visa Compelling Evidence 3.0, or why there are none.
+    fn add_compelling(&mut self, pair: Result<ce3::Pair, ce3::Why>, already: &BTreeMap<String, String>) {
+        match pair {
+            Ok(pair) => {
+                self.fields.extend(pair.fields.into_iter().filter(|filled| !already.contains_key(&filled.field)));
+                self.notes.extend(pair.notes);
+            }
+            Err(ce3::Why::OtherReason(_)) => {}
+            Err(why) => self.notes.push(why.to_string()),
+        }
+    }
+
+    /// Adds the cover letter for what is there and what was found.
+    fn add_letter(&mut self, known: Letter<'_>, already: &BTreeMap<String, String>, response: Option<&Response>) {
+        let mut texts = already.clone();
+        texts.remove(LETTER);
+        texts.extend(self.fields.iter().map(|filled| (filled.field.clone(), filled.value.clone())));
+        let fields: Vec<String> = self.files.iter().map(|file| file.field.clone()).chain(attached(response)).collect();
+        let files: Vec<_> = fields.iter().map(|field| Attached { field }).collect();
+        let value = evidence::letter(&Letter { texts: &texts, files: &files, ..known });
+        self.fields.push(Filled { field: LETTER.to_owned(), value, source: "a cover letter".to_owned() });
+    }
+
+    /// The texts as they are staged, with what was sold.
+    fn texts(&self) -> Value {
+        let texts = self.fields.iter().map(|filled| (filled.field.clone(), Value::from(filled.value.as_str())));
+        texts.chain([("product_kind".to_owned(), Value::from(self.product.to_string()))]).collect()
+    }
+
+    fn is_compelling(&self) -> bool {
+        self.fields.iter().any(|filled| filled.field.starts_with(ce3::PREFIX))
+    }
+}
+
+/// Attaches the documents and stages the texts, if the draft still is this version. In a transaction of the caller's. The
+/// new version.
+pub async fn stage(
+    tx: &mut PgConnection,
+    dispute: &Dispute,
+    found: &Found,
+    mut version: i64,
+    by: By,
+) -> Result<i64, CannotDraft> {
+    let id = &dispute.dispute_id;
+    for file in &found.files {
+        let content = read(file)?;
+        let name = Path::new(&file.path).file_name().unwrap_or_default().to_string_lossy();
+        version = match by {
+            By::Person => queries::attach_evidence_file(tx, id, &file.field, (&name, &content), Some(version)).await?,
+            By::Itself => desk::attach_to_draft(tx, id, &file.field, (&name, &content), version).await?,
+        };
+    }
+    version = match by {
+        By::Person => queries::stage_evidence(tx, id, &found.texts(), Some(version)).await?,
+        By::Itself => desk::stage_draft(tx, id, &found.texts(), version).await?,
+    };
+    if let Some(letter) = found.fields.iter().find(|filled| filled.field == LETTER) {
+        sources::set_letter(tx, id, &dispute.phase, &letter.value).await?;
+    }
+    if by == By::Person && found.is_compelling() {
+        desk::dry_run(tx, id, &dispute.phase).await?;
+    }
+    Ok(version)
+}
+
+fn read(file: &PolicyFile) -> Result<Vec<u8>, CannotDraft> {
+    let PolicyFile { path, field, .. } = file;
+    std::fs::read(path).map_err(|source| CannotDraft::Document { path: path.clone(), field: field.clone(), source })
+}
+
+/// Begins the draft of a dispute by itself, once for each phase. Returns whether it did.
+///
+/// # Errors
+/// [`CannotDraft`].
+pub async fn begin(
+    conn: &mut PgConnection,
+    dispute_id: &str,
+    policy: &Policy,
+    today: Date,
+) -> Result<bool, CannotDraft> {
+    let Some(dispute) = queries::dispute(conn, dispute_id).await? else { return Ok(false) };
+    let response = queries::response(conn, dispute_id, Some(&dispute.phase)).await?;
+    let version = response.as_ref().map_or(0, |response| response.version);
+    // An appeal begins empty, and a response with a network's fee is a person's to begin.
+    if version > 0 || !matches!(dispute.phase.as_str(), "inquiry" | "chargeback") {
+        return Ok(false);
+    }
+    let found = find(conn, &dispute, response.as_ref(), policy, today).await?;
+    let mut tx = conn.begin().await?;
+    stage(&mut tx, &dispute, &found, version, By::Itself).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// Ours, and what Stripe filled in: text by field; for a file, its name.

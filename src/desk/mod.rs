@@ -8,10 +8,11 @@
 pub mod draft;
 mod policy;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool};
+use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -21,6 +22,7 @@ use crate::evidence::pages;
 use crate::store::desk::{self, Kind, Task};
 use crate::store::responses;
 use crate::terminal::error_chain::error_chain;
+use draft::CannotDraft;
 pub use policy::{Limit, Policy};
 
 /// How long after its announcement a dispute is accepted.
@@ -100,12 +102,32 @@ impl Desk {
             }
             (Kind::Accept, _, Some((below, currency))) => desk::accept(conn, dispute_id, below, currency).await?,
             (Kind::LetRespond, _, _) => desk::let_respond(conn, dispute_id, before).await?,
-            (Kind::Draft | Kind::Count | Kind::Announce | Kind::Accept, _, _) => false,
+            (Kind::Draft, _, _) => self.begin_draft(conn, dispute_id).await?,
+            (Kind::Count | Kind::Announce | Kind::Accept, _, _) => false,
         };
         if done {
             tracing::info!(dispute.id = dispute_id, "dispute {dispute_id}: {}", said(*kind));
         }
         Ok(())
+    }
+}
+
+impl Desk {
+    /// Begins a draft. What cannot be read is left to people: an empty draft keeps it from being tried again and again.
+    async fn begin_draft(&self, conn: &mut PgConnection, dispute_id: &str) -> sqlx::Result<bool> {
+        let today = OffsetDateTime::from(SystemTime::now()).date();
+        match draft::begin(conn, dispute_id, &self.policy.evidence, today).await {
+            Ok(is_begun) => Ok(is_begun),
+            Err(CannotDraft::Database(error)) => Err(error),
+            Err(error @ (CannotDraft::Document { .. } | CannotDraft::Unreadable(_))) => {
+                tracing::warn!(
+                    dispute.id = dispute_id,
+                    "dispute {dispute_id}: no draft is begun: {}",
+                    error_chain(&error)
+                );
+                desk::stage_draft(conn, dispute_id, &serde_json::json!({}), 0).await.map(|_| false)
+            }
+        }
     }
 }
 
@@ -117,7 +139,8 @@ fn said(kind: Kind) -> &'static str {
         }
         Kind::Accept => "it is accepted, by CLAWBACK_AUTO_ACCEPT_BELOW",
         Kind::LetRespond => "nobody submitted evidence, so Stripe may respond by itself again",
-        Kind::Count | Kind::Stage | Kind::Draft => "done",
+        Kind::Draft => "a draft is begun with what is known, by CLAWBACK_AUTO_DRAFT",
+        Kind::Count | Kind::Stage => "done",
     }
 }
 

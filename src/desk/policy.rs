@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::evidence;
 use crate::store::desk::Wanted;
 
 /// How long before the deadline Stripe may respond by itself again, where complete drafts are not submitted automatically.
@@ -16,6 +17,8 @@ pub struct Policy {
     pub submit: Option<Duration>,
     /// Accept chargebacks of these reasons below these amounts.
     pub accept: Vec<Limit>,
+    /// What drafts are filled in from.
+    pub evidence: evidence::Policy,
 }
 
 /// Disputes of a reason are accepted below this amount.

@@ -6,7 +6,8 @@ use super::ce3_parts::{Element, Parts, equal_fields};
 use super::sources::{Object, Sources};
 use super::{Filled, Known, Policy, Product};
 
-const PREFIX: &str = "enhanced_evidence.visa_compelling_evidence_3";
+/// How the names of its fields begin.
+pub const PREFIX: &str = "enhanced_evidence.visa_compelling_evidence_3";
 const WITHIN: &str = "evidence.enhanced_evidence.visa_compelling_evidence_3";
 const DAY: i64 = 86_400;
 /// How many days before the disputed charge an earlier one may be made.

@@ -83,7 +83,7 @@ pub async fn due(conn: &mut PgConnection, wanted: &Wanted) -> sqlx::Result<Vec<T
                    and c.subject = r.dispute_id || '/' || r.phase and c.round = r.version::text)
            union all
            select 'draft', d.dispute_id, null, null, null from open_disputes d
-           where $1 and d.evidence_due_by is distinct from null and d.evidence_due_by > now()
+           where $1 and d.phase in ('inquiry', 'chargeback') and d.evidence_due_by > now()
                and not exists (select from clawback.dispute_responses r where r.dispute_id = d.dispute_id and r.phase = d.phase
                    and r.version > 0)
            union all
@@ -225,4 +225,56 @@ pub async fn forget_bytes(conn: &mut PgConnection, days: i32) -> sqlx::Result<u6
         days
     );
     Ok(forgotten.execute(conn).await?.rows_affected())
+}
+
+/// Puts text into the draft of a dispute, if that is still this version, without changing anything at Stripe. The new
+/// version.
+pub async fn stage_draft(
+    conn: &mut PgConnection,
+    dispute_id: &str,
+    fields: &serde_json::Value,
+    version: i64,
+) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"select clawback.stage(clawback.lock_dispute($1), $2, $3, false) as "version!""#,
+        dispute_id,
+        fields,
+        version
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// Attaches a file likewise. The new version.
+pub async fn attach_to_draft(
+    conn: &mut PgConnection,
+    dispute_id: &str,
+    field: &str,
+    (name, content): (&str, &[u8]),
+    version: i64,
+) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"select clawback.attach(clawback.lock_dispute($1), $2, $3, null, $4, $5, false) as "version!""#,
+        dispute_id,
+        field,
+        name,
+        content,
+        version
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// Stages the Visa Compelling Evidence 3.0 of a draft at Stripe, and nothing else of it: Stripe says whether it qualifies.
+pub async fn dry_run(conn: &mut PgConnection, dispute_id: &str, phase: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        "select clawback.enqueue_response(r, 'stage', 'ce3/' || r.version) as enqueued
+         from clawback.dispute_responses r
+         where r.dispute_id = $1 and r.phase = $2 and clawback.has_key(r.livemode)",
+        dispute_id,
+        phase
+    )
+    .fetch_optional(conn)
+    .await
+    .map(drop)
 }

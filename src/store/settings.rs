@@ -30,6 +30,14 @@ pub async fn change_order_key(conn: &mut PgConnection, order_key: &str) -> sqlx:
     .map(drop)
 }
 
+/// Records what is sold where nobody says otherwise: `physical`, `digital` or `service`; none: physical.
+pub async fn sells(conn: &mut PgConnection, product: Option<&str>) -> sqlx::Result<()> {
+    sqlx::query!("update clawback.settings set product_kind = $1 where product_kind is distinct from $1", product)
+        .execute(conn)
+        .await
+        .map(drop)
+}
+
 /// Treats nothing as history, however old: for stories that try the service out.
 pub async fn treat_nothing_as_history(conn: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query!(
