@@ -151,3 +151,18 @@ async fn the_bytes_of_files_are_gone_some_time_after_the_dispute_is_closed() {
     let row = shop.responded(&dispute, "submitted").await;
     assert!(row["files"][0]["sha256"].is_string(), "what it was stays known: {row}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_begins_by_itself_and_changes_nothing_at_stripe() {
+    let shop = Shop::open_with(|service| service.desk = Policy { draft: true, ..Policy::default() }).await;
+    let dispute = shop.disputed("o_1", "pm_card_createDisputeProductNotReceived").await;
+    shop.app.db.until("select version = 1 from clawback_v1.dispute_responses").await;
+    let row = shop.responded(&dispute, "draft").await;
+    assert!(row["fields"]["uncategorized_text"].as_str().is_some_and(|letter| letter.contains(&dispute)), "{row}");
+    assert_ne!(row["missing"], json!([]), "{row}");
+    let other = shop.disputed("o_2", "pm_card_createDispute").await;
+    shop.a_round_passes(&other).await;
+    assert_eq!(shop.actions(&dispute).await, ["stage_evidence"], "once");
+    let changed = shop.world.look(&format!("requests?method=POST&path=/v1/disputes/{dispute}")).await;
+    assert_eq!(changed, json!([]), "nothing is sent");
+}
