@@ -31,9 +31,10 @@ create table clawback.dispute_responses (
     -- How Stripe would respond by itself, before it was set to manual; and whether it is manual now.
     former_method  text,
     is_manual      boolean     not null default false,
-    -- Announced automatic acceptance. Any change of the draft cancels it for good.
+    -- Announced automatic acceptance. Any change of the draft cancels it.
     accept_after   timestamptz,
-    never_accept   boolean     not null default false,
+    -- A person changed it: never accepted automatically, and staged at Stripe as soon as it is complete.
+    is_touched     boolean     not null default false,
     -- A submission after the deadline that was refused once.
     late_version   bigint,
     late_at        timestamptz,

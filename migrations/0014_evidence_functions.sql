@@ -44,10 +44,10 @@ create function clawback.begin_response(dispute clawback.disputes) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     insert into clawback.dispute_responses (dispute_id, phase, account, livemode, baseline, version, fields, letter,
-        staged_by, never_accept)
+        staged_by, is_touched)
     select dispute.dispute_id, dispute.phase, p.account, p.livemode, dispute.submission_count,
            case when former.version > 0 then 1 else 0 end, coalesce(former.fields, '{}'), former.letter, former.staged_by,
-           coalesce(former.never_accept, false)
+           coalesce(former.is_touched, false)
     from clawback.payments p
     left join clawback.dispute_responses former
         on former.dispute_id = dispute.dispute_id and former.phase = 'inquiry' and dispute.phase = 'chargeback'
@@ -151,11 +151,12 @@ declare
 begin
     update clawback.dispute_responses r
     set version = r.version + 1, state = 'draft', staged_by = clawback.acting(), accept_after = null,
-        never_accept = r.never_accept or by_person, late_version = null, late_at = null, updated_at = now()
+        is_touched = r.is_touched or by_person, late_version = null, late_at = null, updated_at = now()
     where r.dispute_id = dispute.dispute_id and r.phase = dispute.phase;
     response := clawback.refresh_response(dispute.dispute_id, dispute.phase);
-    perform clawback.stage_if_complete(response);
+    -- A draft that begins by itself changes nothing at Stripe.
     if by_person then
+        perform clawback.stage_if_complete(response);
         perform clawback.respond_manually(response, dispute);
     end if;
     return response.version;
@@ -182,6 +183,10 @@ begin
             perform clawback.evidence_kind(entry.key, dispute.phase);
         else
             perform clawback.check_evidence_text(entry.key, entry.value, dispute.phase);
+        end if;
+        if entry.key like '%.fee_acknowledged' and not clawback.is_compliance(dispute) then
+            raise exception '% is for compliance disputes: dispute % has no such fee', entry.key, dispute.dispute_id
+                using errcode = '22023';
         end if;
     end loop;
     select coalesce(jsonb_object_agg(e.key, case jsonb_typeof(e.value) when 'boolean' then '"true"' else e.value end), '{}')
@@ -404,15 +409,16 @@ declare
 begin
     if dispute.phase = 'inquiry' then
         raise exception 'dispute % is an inquiry, which accepting does not end', dispute.dispute_id
-            using errcode = '55000', hint = 'Refund the payment in full, or submit evidence.';
+            using errcode = '55000', hint = case when dispute.payment_method = 'klarna'
+                then 'Refund the disputed amount.' else 'Refund the payment in full, or submit evidence.' end;
     end if;
     if dispute.phase not in ('chargeback', 'compliance') or dispute.status <> 'needs_response' then
         raise exception 'dispute % cannot be accepted: its phase is %, its status %', dispute.dispute_id, dispute.phase,
             dispute.status using errcode = '55000';
     end if;
     if accept_dispute.confirm_amount is distinct from dispute.amount then
-        raise exception 'dispute % is of % %, not %: confirm the amount that is given up', dispute.dispute_id, dispute.amount,
-            dispute.currency, coalesce(accept_dispute.confirm_amount::text, 'null') using errcode = '22023';
+        raise exception 'dispute % is of % in minor units of %, not %: confirm the amount that is given up',
+            dispute.dispute_id, dispute.amount, dispute.currency, coalesce(accept_dispute.confirm_amount::text, 'null') using errcode = '22023';
     end if;
     return clawback.request_acceptance(dispute);
 end

@@ -55,7 +55,7 @@ begin
     update clawback.dispute_responses r
     set accept_after = now() + announce_acceptance.wait, updated_at = now()
     where r.dispute_id = dispute.dispute_id and r.phase = dispute.phase and r.state = 'draft'
-        and r.accept_after is null and not r.never_accept;
+        and r.accept_after is null and not r.is_touched;
     if found then
         perform clawback.record_action('announce_acceptance', 'dispute', dispute.dispute_id, null, jsonb_build_object(
             'amount', dispute.amount_withdrawn, 'currency', dispute.settlement_currency, 'accept_after', now() + announce_acceptance.wait));

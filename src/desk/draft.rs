@@ -11,6 +11,7 @@ use time::Date;
 use crate::evidence::{self, Attached, Bodies, CalledFor, Filled, Letter, Policy, PolicyFile, Product, Sources, ce3};
 use crate::store::queries::{self, Dispute, Response};
 use crate::store::{desk, sources};
+use crate::terminal::error_chain::error_chain;
 
 /// The field of the cover letter.
 pub const LETTER: &str = "uncategorized_text";
@@ -18,8 +19,8 @@ pub const LETTER: &str = "uncategorized_text";
 /// What was found.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// What was sold.
-    pub product: Product,
+    /// What was sold; none: nobody said, and a physical product is assumed.
+    pub product: Option<Product>,
     /// Texts to stage, the letter last.
     pub fields: Vec<Filled>,
     /// Documents of the policy to attach.
@@ -73,13 +74,15 @@ pub async fn find(
     let sources =
         Sources::read(&sorted(dispute, &bodies, &others).ok_or_else(unreadable)?).map_err(|_| unreadable())?;
     let chosen = response.and_then(|response| response.fields.get("product_kind")?.parse().ok());
-    let product = chosen.or_else(|| policy.product(&sources)).unwrap_or(Product::Physical);
+    let said = chosen.or_else(|| policy.product(&sources));
+    let product = said.unwrap_or(Product::Physical);
     let called = queries::called_for(conn, dispute.reason.as_deref(), Some(&product.to_string())).await?;
     let called_for: Vec<_> =
         called.into_iter().map(|called| CalledFor { field: called.field, is_strong: called.is_strong }).collect();
     let already = already(response);
     let evidence::Draft { fields, files, notes } = evidence::draft(&sources, policy, product, &called_for, &already);
-    let mut found = Found { product, fields, files, notes };
+    let mut found = Found { product: said, fields, files, notes };
+    found.note_what_is_unsure();
     found.add_compelling(ce3::pair(&sources, policy, product), &already);
     let former = sources::letter(conn, &dispute.dispute_id, &dispute.phase).await?;
     if already.get(LETTER).is_none_or(|text| Some(text) == former.as_ref()) {
@@ -98,6 +101,16 @@ pub async fn find(
 }
 
 impl Found {
+    /// Notes what a person must look at before this is staged.
+    fn note_what_is_unsure(&mut self) {
+        if self.product.is_none() {
+            self.notes
+                .push("a physical product is assumed: say what was sold with --product, or in the policy".to_owned());
+        }
+        let unreadable = self.files.iter().filter_map(|file| read(file).err());
+        self.notes.extend(unreadable.map(|error| error_chain(&error)));
+    }
+
     /// Adds the earlier payments for Visa Compelling Evidence 3.0, or why there are none.
     fn add_compelling(&mut self, pair: Result<ce3::Pair, ce3::Why>, already: &BTreeMap<String, String>) {
         match pair {
@@ -124,7 +137,8 @@ impl Found {
     /// The texts as they are staged, with what was sold.
     fn texts(&self) -> Value {
         let texts = self.fields.iter().map(|filled| (filled.field.clone(), Value::from(filled.value.as_str())));
-        texts.chain([("product_kind".to_owned(), Value::from(self.product.to_string()))]).collect()
+        let product = self.product.map(|product| ("product_kind".to_owned(), Value::from(product.to_string())));
+        texts.chain(product).collect()
     }
 
     fn is_compelling(&self) -> bool {

@@ -11,14 +11,6 @@ pub(super) fn is_about_fraud(reason: &str) -> bool {
 /// The sentences of the claim.
 pub(super) fn claim(letter: &Letter<'_>) -> Vec<String> {
     let own: Vec<Option<String>> = match letter.sources.reason() {
-        "fraudulent" | "unrecognized" | "debit_not_authorized" => {
-            vec![Some("The legitimate holder of the account made this payment.".to_owned()), delivery(letter)]
-        }
-        "product_unacceptable" => vec![
-            Some("What was delivered was as described at the purchase.".to_owned()),
-            delivery(letter),
-            refunds(letter),
-        ],
         "credit_not_processed" => vec![refunds(letter).or_else(|| policy(letter)), rebuttal(letter)],
         "subscription_canceled" => vec![terms(letter), rebuttal(letter)],
         "duplicate" => vec![refunds(letter).or_else(|| other(letter))],
@@ -64,7 +56,7 @@ fn refunds(letter: &Letter<'_>) -> Option<String> {
 
 fn policy(letter: &Letter<'_>) -> Option<String> {
     let is_there = letter.texts.contains_key("refund_policy_disclosure") || letter.is_attached("refund_policy");
-    is_there.then(|| "No refund is owed under the refund policy that held at the purchase.".to_owned())
+    is_there.then(|| "The refund policy that held at the purchase is part of this evidence.".to_owned())
 }
 
 fn terms(letter: &Letter<'_>) -> Option<String> {

@@ -72,6 +72,9 @@ impl Work<'_> {
         if !only_compelling && let Some(failed) = self.upload().await? {
             return Ok(failed);
         }
+        if let Err(error) = self.clear_enhanced().await {
+            return Ok(self.failed(error, Step::Repeatable));
+        }
         let (compelling, others): (Vec<_>, Vec<_>) =
             self.evidence().into_iter().partition(|(field, _)| field.starts_with(COMPELLING));
         let mut answer = None;
@@ -83,7 +86,8 @@ impl Work<'_> {
                 }
             }
         }
-        let fields = self.evidence().into_iter().map(|(field, _)| field).collect();
+        let held = self.evidence().into_iter().filter(|(_, value)| !value.is_empty());
+        let fields = held.map(|(field, _)| field).collect();
         let end = Responded::Staged { fields, all: !only_compelling };
         Ok(answer.map_or(Outcome::Over, |shown| self.responded(end, Some(shown))))
     }
@@ -95,6 +99,9 @@ impl Work<'_> {
         }
         if let Some(failed) = self.upload().await? {
             return Ok(failed);
+        }
+        if let Err(error) = self.clear_enhanced().await {
+            return Ok(self.failed(error, Step::Repeatable));
         }
         match self.update(&self.evidence(), Submit::Now).await {
             Ok(shown) => Ok(self.responded(Responded::Ended(Ended::Submitted), Some(shown))),
@@ -160,6 +167,16 @@ impl Work<'_> {
             },
             error => self.failed(error, Step::Create),
         }
+    }
+
+    /// Unsets all enhanced evidence at Stripe where a part of what it was sent is there no more.
+    async fn clear_enhanced(&self) -> Result<(), Error> {
+        let Response { fields, staged_fields, .. } = &self.response;
+        if !responses::clears_enhanced(fields, staged_fields) {
+            return Ok(());
+        }
+        let (field, value) = responses::UNSET_ENHANCED;
+        self.update(&[(field.to_owned(), value.to_owned())], Submit::Later).await.map(drop)
     }
 
     async fn read(&self) -> Result<(Shown, Seen), Error> {

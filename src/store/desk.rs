@@ -72,13 +72,15 @@ pub async fn due(conn: &mut PgConnection, wanted: &Wanted) -> sqlx::Result<Vec<T
                where r.state in ('draft', 'rejected')
            ), policy as (
                select * from unnest($4::text[], $5::bigint[], $6::text[]) as l (reason, below, currency)
-           )
-           select 'count' as "kind!", f.dispute_id as "dispute_id!", f.id as "file?", null::bigint as below, null::text as currency
+           ), tasks as (
+           select 'count' as kind, f.dispute_id, f.id as file, null::bigint as below, null::text as currency
            from clawback.evidence_files f
            where f.pages is null and f.unreadable is null and f.content is not null
            union all
            select 'stage', r.dispute_id, null, null, null from drafts r
            where r.is_complete and r.has_key and r.state = 'draft' and r.staged_version is distinct from r.version
+               -- What nobody touched changes nothing at Stripe, until a day before it is submitted.
+               and (r.is_touched or now() > r.evidence_due_by - make_interval(days => 1, secs => $2))
                and not exists (select from clawback.api_calls c where c.kind = 'stage'
                    and c.subject = r.dispute_id || '/' || r.phase and c.round = r.version::text)
            union all
@@ -100,8 +102,16 @@ pub async fn due(conn: &mut PgConnection, wanted: &Wanted) -> sqlx::Result<Vec<T
            join policy l on l.reason = d.reason and l.currency = d.settlement_currency and d.amount_withdrawn < l.below
            left join clawback.dispute_responses r on r.dispute_id = d.dispute_id and r.phase = d.phase
            where d.phase = 'chargeback' and d.status = 'needs_response' and d.amount_withdrawn > 0
-               and d.evidence_due_by > now() and not coalesce(r.never_accept, false)
+               and exists (select from clawback.payments p join clawback.api_keys k on k.livemode = p.livemode
+                   where p.payment_id = d.payment_id)
+               and d.evidence_due_by > now() and not coalesce(r.is_touched, false)
                and coalesce(r.state = 'draft' and (r.accept_after is null or r.accept_after <= now()), true)
+           )
+           select t.kind as "kind!", t.dispute_id as "dispute_id!", t.file as "file?", t.below, t.currency
+           from tasks t
+           -- What is urgent must not wait behind what is many.
+           order by array_position(array['submit', 'accept', 'let_respond', 'stage', 'count', 'announce', 'draft'], t.kind),
+                    t.dispute_id
            limit 100"#,
         wanted.draft,
         wanted.submit_before,

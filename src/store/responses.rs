@@ -63,10 +63,24 @@ pub fn to_send(
     let texts = fields.iter().filter(|(field, _)| *field != OURS);
     let mut sent: Vec<_> = texts.map(|(field, text)| (field.clone(), text.clone())).chain(files).collect();
     let is_there = |field: &String| sent.iter().any(|(there, _)| there == field);
-    let gone: Vec<_> = staged.iter().filter(|field| !is_there(field)).cloned().collect();
-    sent.extend(gone.into_iter().map(|field| (field, String::new())));
+    // A part of it cannot be unset alone: see `clears_enhanced`.
+    let gone = staged.iter().filter(|field| !is_there(field) && !field.starts_with(ENHANCED));
+    let gone: Vec<_> = gone.map(|field| (field.clone(), String::new())).collect();
+    sent.extend(gone);
     sent
 }
+
+/// Whether a part of the enhanced evidence that Stripe was sent is there no more. Then all of it is unset first, as
+/// [`UNSET_ENHANCED`]: Stripe takes no empty value for a flag or a choice.
+#[must_use]
+pub fn clears_enhanced(fields: &BTreeMap<String, String>, staged: &[String]) -> bool {
+    staged.iter().any(|field| field.starts_with(ENHANCED) && !fields.contains_key(field))
+}
+
+/// How the names of enhanced evidence begin.
+const ENHANCED: &str = "enhanced_evidence.";
+/// Unsets all enhanced evidence.
+pub const UNSET_ENHANCED: (&str, &str) = ("enhanced_evidence", "");
 
 /// The response; none when there is none.
 pub async fn load(conn: &mut PgConnection, dispute_id: &str, phase: &str) -> sqlx::Result<Option<Response>> {
@@ -135,7 +149,8 @@ pub async fn staged(conn: &mut PgConnection, response: &Response, fields: &[Stri
          )
          update clawback.dispute_responses
          set staged_version = case when $5 then $3 else staged_version end,
-             staged_fields = array(select distinct unnest(staged_fields || $4::text[]) order by 1),
+             staged_fields = case when $5 then $4::text[]
+                 else array(select distinct unnest(staged_fields || $4::text[]) order by 1) end,
              error = case state when 'draft' then null else error end
          where dispute_id = $1 and phase = $2",
         response.dispute_id,
@@ -230,6 +245,10 @@ pub async fn refused(
          ), recorded as (
              select clawback.record_action(case when $4 then 'response_refused' else 'staging_refused' end, 'dispute', r.dispute_id, $5,
                  jsonb_strip_nulls(jsonb_build_object('phase', r.phase, 'code', $6::text)))::text from refused r
+         ), replaced as (
+             update clawback.follow_ups f set wanted = false, state = 'cancelled', finished_at = now()
+             from refused r
+             where f.kind = 'mend_evidence' and f.subject = r.dispute_id and f.state in ('ready', 'dead')
          ), asked as (
              insert into clawback.follow_ups (kind, subject, round, order_id, payment_id, payload, run_at, due_at)
              select 'mend_evidence', r.dispute_id,

@@ -37,7 +37,8 @@ pub async fn of_dispute(conn: &mut PgConnection, dispute_id: &str) -> sqlx::Resu
     .await
 }
 
-/// The last bodies of the charges, in the year before it, of the people who made the disputed payment.
+/// The last bodies of the charges, in the year before it, of the people who made the disputed payment: those that nobody
+/// disputed or reported as fraud.
 pub async fn of_same_people(conn: &mut PgConnection, dispute_id: &str) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!(
         r#"with disputed as (
@@ -52,6 +53,9 @@ pub async fn of_same_people(conn: &mut PgConnection, dispute_id: &str) -> sqlx::
              from clawback.people o
              join who w on o.customer_id = w.customer_id or o.email = w.email
              where o.object_id ~ '^(ch|py)_' and o.object_id not in (select d.charge_id from disputed d where d.charge_id is not null)
+                 -- A charge's own events need not say that it was disputed, or reported as fraud.
+                 and not exists (select from clawback.disputes a where a.charge_id = o.object_id)
+                 and not exists (select from clawback.fraud_warnings w where w.charge_id = o.object_id)
          )
          select y.payload
          from charges c

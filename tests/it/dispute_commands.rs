@@ -165,7 +165,7 @@ async fn a_refusal_is_one_line_and_changes_nothing() {
         (&["disputes", "stage", dispute], 2, "FIELD=TEXT"),
         (&["disputes", "stage", dispute, "customer_name=@/nowhere"], 1, "cannot read /nowhere for customer_name"),
         (&["disputes", "attach", dispute, "receipt", "/nowhere.pdf"], 1, "cannot read /nowhere.pdf"),
-        (&["disputes", "accept", dispute, "--amount", "999"], 1, "is of 1000 eur, not 999"),
+        (&["disputes", "accept", dispute, "--amount", "999"], 1, "is of 1000 in minor units of eur, not 999"),
         (&["disputes", "submit", "du_unknown", "--yes"], 1, "has no draft"),
     ] {
         let ended = shop.app.attempt(arguments).await;

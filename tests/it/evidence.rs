@@ -63,6 +63,7 @@ impl Shop {
 /// What the functions refuse, as it is in the server's log.
 pub const EVIDENCE_ERRORS: &[&str] = &[
     "is no evidence field",
+    "is for compliance disputes",
     "takes no evidence",
     "cannot be changed",
     "cannot be submitted",
@@ -162,7 +163,7 @@ async fn a_dispute_is_accepted_with_its_amount_and_an_inquiry_is_not() {
     let shop = Shop::open().await;
     let dispute = shop.disputed("o_1", "pm_card_createDispute").await;
     let error = shop.app.db.refusal(&format!("select clawback_v1.accept_dispute('{dispute}', 999)")).await;
-    assert!(error.contains("of 1000 eur, not 999"), "{error}");
+    assert!(error.contains("of 1000 in minor units of eur, not 999"), "{error}");
     assert_eq!(shop.app.db.value(&format!("select clawback_v1.accept_dispute('{dispute}', 1000)")).await, 1);
     shop.responded(&dispute, "accepted").await;
     assert_eq!(shop.at_stripe(&dispute).await["status"], "lost");

@@ -169,6 +169,7 @@ async fn what_is_no_such_text_is_refused_by_name() {
         (json!({ format!("{PRIOR}[2].charge"): "ch_1" }), "is no evidence field"),
         (json!({ format!("{PRIOR}[0].merchandise_or_services"): "services" }), "is no evidence field"),
         (json!({ "enhanced_evidence.visa_compliance.fee_acknowledged": "1" }), "must be true; it is \"1\""),
+        (json!({ "enhanced_evidence.visa_compliance.fee_acknowledged": true }), "is for compliance disputes"),
         (json!({ "appeal.card.reason_for_filing": "x" }), "is no evidence of the phase chargeback"),
         (json!(["customer_name"]), "fields must be an object"),
     ] {
@@ -178,8 +179,6 @@ async fn what_is_no_such_text_is_refused_by_name() {
     for fields in [
         json!({ "duplicate_charge_id": "py_1" }),
         json!({ format!("{PRIOR}[0].charge"): "ch_1", format!("{DISPUTED}.merchandise_or_services"): "services" }),
-        json!({ "enhanced_evidence.visa_compliance.fee_acknowledged": true }),
-        json!({ "enhanced_evidence.mastercard_compliance.fee_acknowledged": "true" }),
     ] {
         assert!(stage(&db, fields.clone()).await.is_ok(), "{fields}");
     }
@@ -280,7 +279,8 @@ async fn a_dispute_whose_response_has_a_fee_is_submitted_only_once_a_person_acce
         assert!(call(&db, &format!("stage_evidence('{dispute}', '{{\"uncategorized_text\": \"x\"}}')")).await.is_ok());
         let error = call(&db, &format!("submit_evidence('{dispute}')")).await.expect_err("no fee accepted");
         assert!(error.contains("stage enhanced_evidence.visa_compliance.fee_acknowledged"), "{error}");
-        let accept = json!({ "enhanced_evidence.visa_compliance.fee_acknowledged": true });
+        let accept = json!({ "enhanced_evidence.visa_compliance.fee_acknowledged": true,
+            "enhanced_evidence.mastercard_compliance.fee_acknowledged": "true" });
         assert!(call(&db, &format!("stage_evidence('{dispute}', '{accept}')")).await.is_ok());
         assert!(call(&db, &format!("submit_evidence('{dispute}')")).await.is_ok());
     }

@@ -27,6 +27,7 @@ mod double_lists;
 mod double_truth;
 mod double_webhooks;
 mod double_world;
+mod drafts;
 mod durability;
 mod endpoint;
 mod evidence;

@@ -70,7 +70,7 @@ fn show(found: &Found, json: bool) -> anyhow::Result<()> {
         let file = |file: &crate::evidence::PolicyFile| json!({ "field": file.field, "path": file.path, "source": file.source });
         let files: Vec<_> = found.files.iter().map(file).collect();
         return terminal::json(
-            &json!({ "product_kind": found.product.to_string(), "fields": fields, "files": files, "notes": found.notes }),
+            &json!({ "product_kind": found.product.map(|product| product.to_string()), "fields": fields, "files": files, "notes": found.notes }),
         );
     }
     for filled in &found.fields {
