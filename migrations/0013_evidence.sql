@@ -308,6 +308,19 @@ end
 $$;
 revoke all on function clawback.is_compliance(clawback.disputes) from public;
 
+-- The characters of all texts among these fields: what is sent, and is no file.
+create function clawback.evidence_characters(fields jsonb) returns bigint
+language plpgsql immutable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    return (
+        select coalesce(sum(char_length(e.value)), 0)
+        from jsonb_each_text(evidence_characters.fields) e
+        where e.key <> 'product_kind'
+            and not exists (select from clawback.evidence_fields() f where f.field = e.key and f.kind = 'file'));
+end
+$$;
+revoke all on function clawback.evidence_characters(jsonb) from public;
+
 -- What keeps a draft from being submitted, in words.
 create function clawback.evidence_problems(response clawback.dispute_responses, dispute clawback.disputes) returns text[]
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
@@ -334,8 +347,10 @@ begin
                 else 'enhanced_evidence.visa_compliance.fee_acknowledged' end);
     end if;
     for entry in select e.key, e.value from jsonb_each_text(response.fields) e order by e.key loop
-        placeholder := substring(entry.value from '<[[:alpha:]][[:alpha:] _-]{0,60}>|\{\{[^}]{0,60}\}\}');
-        if placeholder is not null then
+        -- Of a letter that nobody finished; logs and mails hold other things in angle brackets.
+        placeholder := substring(entry.value from
+            '(?i)<[^<>@]{0,40}\y(?:date|name|amount|number|address|carrier|tracking|reason|product|customer|company|insert|your)\y[^<>@]{0,40}>|\{\{[^}]{0,60}\}\}');
+        if placeholder is not null and entry.key <> 'access_activity_log' then
             found_problems := found_problems || format('%s has the placeholder %s', entry.key, placeholder);
         end if;
     end loop;
@@ -348,9 +363,7 @@ begin
             then format('%s: its pages are not counted yet', file.field)
             else format('%s: the file %s', file.field, file.unreadable) end;
     end loop;
-    select coalesce(sum(char_length(e.value)), 0) into characters
-    from jsonb_each_text(response.fields || response.held) e
-    where e.key <> 'product_kind' and e.value !~ '^file_';
+    characters := clawback.evidence_characters(response.fields || response.held);
     if characters > 150000 then
         found_problems := found_problems || format('all texts together may have at most 150000 characters; they have %s', characters);
     end if;
@@ -358,7 +371,8 @@ begin
     from clawback.evidence_files f where f.dispute_id = response.dispute_id and f.phase = response.phase;
     all_pages := all_pages + (characters + 2999) / 3000
         -- Pages of a file that Stripe holds are not known: at least one.
-        + (select count(*) from jsonb_each_text(response.held) h where h.value ~ '^file_');
+        + (select count(*) from jsonb_object_keys(response.held) h (field)
+           join clawback.evidence_fields() f on f.field = h.field and f.kind = 'file');
     if all_pages > response.page_limit then
         found_problems := found_problems || format('all evidence may have at most %s pages; it has %s, text at 3000 characters a page included',
             response.page_limit, all_pages);
@@ -398,10 +412,10 @@ declare
     response clawback.dispute_responses;
     dispute clawback.disputes;
     shown jsonb := clawback.dispute_as_shown(refresh_response.dispute_id);
-    network text := coalesce(shown #>> '{payment_method_details,card,network}', shown #>> '{payment_method_details,card,brand}');
 begin
     select r.* into response from clawback.dispute_responses r
-    where r.dispute_id = refresh_response.dispute_id and r.phase = refresh_response.phase;
+    where r.dispute_id = refresh_response.dispute_id and r.phase = refresh_response.phase
+    for update;
     select d.* into dispute from clawback.disputes d where d.dispute_id = refresh_response.dispute_id;
     response.held := coalesce((
         select jsonb_object_agg(e.key, e.value) from jsonb_each(shown -> 'evidence') e
@@ -410,7 +424,7 @@ begin
                 select from clawback.evidence_files f
                 where f.dispute_id = response.dispute_id and f.phase = response.phase and f.field = e.key)),
         case when shown is null then response.held else '{}' end);
-    response.page_limit := case when network = 'mastercard' then 19 else 49 end;
+    response.page_limit := case when dispute.card_brand = 'mastercard' then 19 else 49 end;
     response.missing := clawback.evidence_missing(response, dispute);
     response.problems := clawback.evidence_problems(response, dispute);
     update clawback.dispute_responses r

@@ -6,13 +6,19 @@ create function clawback.lock_dispute(dispute_id text) returns clawback.disputes
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     dispute clawback.disputes;
+    is_locked boolean;
 begin
     perform from clawback.payments p
     join clawback.disputes d on d.payment_id = p.payment_id
     where d.dispute_id = lock_dispute.dispute_id
     for no key update of p;
+    is_locked := found;
     -- A statement of its own: it sees what was committed while the lock was awaited.
     select d.* into dispute from clawback.disputes d where d.dispute_id = lock_dispute.dispute_id;
+    if found and not is_locked then
+        raise exception 'the payment of dispute % changed meanwhile', lock_dispute.dispute_id using errcode = '40001',
+            hint = 'Try again.';
+    end if;
     if not found then
         raise exception 'dispute % is unknown', left(coalesce(lock_dispute.dispute_id, 'null'), 255) using errcode = 'P0002';
     end if;
@@ -44,10 +50,11 @@ create function clawback.begin_response(dispute clawback.disputes) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     insert into clawback.dispute_responses (dispute_id, phase, account, livemode, baseline, version, fields, letter,
-        staged_by, is_touched)
+        staged_by, is_touched, staged_fields)
+    -- Above the former version: who reviewed that has not seen this.
     select dispute.dispute_id, dispute.phase, p.account, p.livemode, dispute.submission_count,
-           case when former.version > 0 then 1 else 0 end, coalesce(former.fields, '{}'), former.letter, former.staged_by,
-           coalesce(former.is_touched, false)
+           case when former.version > 0 then former.version + 1 else 0 end, coalesce(former.fields, '{}'), former.letter, former.staged_by,
+           coalesce(former.is_touched, false), coalesce(former.staged_fields, '{}')
     from clawback.payments p
     left join clawback.dispute_responses former
         on former.dispute_id = dispute.dispute_id and former.phase = 'inquiry' and dispute.phase = 'chargeback'
@@ -114,12 +121,17 @@ end
 $$;
 revoke all on function clawback.enqueue_response(clawback.dispute_responses, text, text) from public;
 
--- Stages a complete draft at Stripe, so that a refusal comes while there is time. Nothing is sent for review.
+-- Stages a complete draft at Stripe, so that a refusal comes while there is time; and any draft from which something was
+-- removed that Stripe holds. Nothing is sent for review.
 create function clawback.stage_if_complete(response clawback.dispute_responses) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if response.missing = '{}' and response.problems = '{}' and response.staged_version is distinct from response.version
-        and clawback.has_key(response.livemode) then
+    if response.staged_version is distinct from response.version and clawback.has_key(response.livemode)
+        and (response.missing = '{}' and response.problems = '{}' or exists (
+            select from unnest(response.staged_fields) s (field)
+            where not response.fields ? s.field and not exists (
+                select from clawback.evidence_files f
+                where f.dispute_id = response.dispute_id and f.phase = response.phase and f.field = s.field))) then
         perform clawback.enqueue_response(response, 'stage', response.version::text);
     end if;
 end
@@ -193,9 +205,7 @@ begin
     into all_fields
     from jsonb_each(response.fields || stage.fields) e
     where jsonb_typeof(e.value) <> 'null';
-    select coalesce(sum(char_length(e.value)), 0) into characters
-    from jsonb_each_text(response.held || all_fields) e
-    where e.key <> 'product_kind' and e.value !~ '^file_';
+    characters := clawback.evidence_characters(response.held || all_fields);
     if characters > 150000 then
         raise exception 'all texts together may have at most 150000 characters; they would have %', characters
             using errcode = '22023', hint = 'What Stripe filled in by itself counts: column held of dispute_responses.';

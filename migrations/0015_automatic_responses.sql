@@ -55,7 +55,7 @@ begin
     update clawback.dispute_responses r
     set accept_after = now() + announce_acceptance.wait, updated_at = now()
     where r.dispute_id = dispute.dispute_id and r.phase = dispute.phase and r.state = 'draft'
-        and r.accept_after is null and not r.is_touched;
+        and (r.accept_after is null or r.accept_after < now() - interval '1 day') and not r.is_touched;
     if found then
         perform clawback.record_action('announce_acceptance', 'dispute', dispute.dispute_id, null, jsonb_build_object(
             'amount', dispute.amount_withdrawn, 'currency', dispute.settlement_currency, 'accept_after', now() + announce_acceptance.wait));
@@ -72,7 +72,8 @@ declare
     dispute clawback.disputes := clawback.lock_dispute(accept_automatically.dispute_id);
 begin
     perform from clawback.dispute_responses r
-    where r.dispute_id = dispute.dispute_id and r.phase = dispute.phase and r.state = 'draft' and r.accept_after <= now()
+    where r.dispute_id = dispute.dispute_id and r.phase = dispute.phase and r.state = 'draft'
+        and r.accept_after between now() - interval '1 day' and now() and not r.is_touched
     for update;
     if not found or clawback.is_acceptable(dispute, accept_automatically.below, accept_automatically.currency) is not true
         or not exists (select from clawback.dispute_responses r

@@ -540,7 +540,7 @@ export interface RefundPayload {
 export interface EvidencePayload {
   /** Disputed, in minor units. */
   amount: number;
-  /** Stripe's error code, such as dispute_evidence_page_limit_exceeded; null where Stripe gave none. */
+  /** Stripe's error code, such as dispute_evidence_page_limit_exceeded; null where Stripe gave none. Its words are in dispute_responses.error. */
   code: string | null;
   /** Lower-case ISO code of the amounts. */
   currency: string;
@@ -548,8 +548,6 @@ export interface EvidencePayload {
   dispute_id: string;
   /** The deadline for evidence; null when it is not known. */
   due_by: string | null;
-  /** Why Stripe refused it, with Stripe's request ID. */
-  error: string;
   /** inquiry, chargeback, appeal, compliance or prevention. An inquiry that becomes a chargeback enters a new phase, and so does an appeal. */
   phase: string;
   /** Stripe's reason, such as fraudulent or product_not_received. */

@@ -63,6 +63,8 @@ pub(crate) fn start_with(format: Option<LogFormat>, default: &str) -> anyhow::Re
     let given = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
     let given = given.and_then(|filter| EnvFilter::try_new(filter).ok());
     let filter = given.unwrap_or_else(|| EnvFilter::new(default));
+    // A line for each mistake in a PDF that somebody attached.
+    let filter = filter.add_directive("lopdf=off".parse().expect("a directive"));
     let subscriber = tracing_subscriber::registry().with(filter);
     let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     let started = match format.unwrap_or(on_terminal) {

@@ -11,7 +11,7 @@ mod policy;
 use std::time::{Duration, SystemTime};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Connection, PgConnection, PgPool};
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::backoff;
 use crate::evidence::pages;
 use crate::store::desk::{self, Kind, Task};
-use crate::store::responses;
+use crate::store::{api_calls, responses};
 use crate::terminal::error_chain::error_chain;
 use draft::CannotDraft;
 pub use policy::{Limit, Policy};
@@ -74,8 +74,8 @@ impl Desk {
             *forget_at = Instant::now() + FORGET;
         }
         for task in desk::due(&mut conn, &self.policy.wanted()).await? {
-            // One dispute that cannot be worked on must not hold up the others.
-            if let Err(error) = self.perform(&mut conn, &task).await {
+            // One dispute that cannot be worked on must not hold up the others, nor who holds a row of it.
+            if let Err(error) = self.attempt(&mut conn, &task).await {
                 let (kind, dispute_id) = (task.kind, &task.dispute_id);
                 tracing::warn!(
                     dispute.id = dispute_id,
@@ -90,20 +90,29 @@ impl Desk {
         Ok(())
     }
 
+    async fn attempt(&self, conn: &mut PgConnection, task: &Task) -> sqlx::Result<()> {
+        if let (Kind::Count, Some(file)) = (task.kind, task.file) {
+            return count(conn, file).await;
+        }
+        let mut tx = conn.begin().await?;
+        api_calls::limit_waits(&mut tx).await?;
+        self.perform(&mut tx, task).await?;
+        tx.commit().await
+    }
+
     async fn perform(&self, conn: &mut PgConnection, task: &Task) -> sqlx::Result<()> {
-        let Task { kind, dispute_id, file, below, currency } = task;
+        let Task { kind, dispute_id, file: _, below, currency } = task;
         let before = self.policy.respond_before().as_secs_f64();
-        let done = match (kind, file, below.zip(currency.as_deref())) {
-            (Kind::Count, Some(file), _) => return count(conn, *file).await,
-            (Kind::Stage, _, _) => return desk::stage(conn, dispute_id).await,
-            (Kind::Submit, _, _) => desk::submit(conn, dispute_id, before).await?,
-            (Kind::Announce, _, Some((below, currency))) => {
+        let done = match (kind, below.zip(currency.as_deref())) {
+            (Kind::Stage, _) => return desk::stage(conn, dispute_id).await,
+            (Kind::Submit, _) => desk::submit(conn, dispute_id, before).await?,
+            (Kind::Announce, Some((below, currency))) => {
                 desk::announce(conn, dispute_id, below, currency, ANNOUNCED.as_secs_f64()).await?
             }
-            (Kind::Accept, _, Some((below, currency))) => desk::accept(conn, dispute_id, below, currency).await?,
-            (Kind::LetRespond, _, _) => desk::let_respond(conn, dispute_id, before).await?,
-            (Kind::Draft, _, _) => self.begin_draft(conn, dispute_id).await?,
-            (Kind::Count | Kind::Announce | Kind::Accept, _, _) => false,
+            (Kind::Accept, Some((below, currency))) => desk::accept(conn, dispute_id, below, currency).await?,
+            (Kind::LetRespond, _) => desk::let_respond(conn, dispute_id, before).await?,
+            (Kind::Draft, _) => self.begin_draft(conn, dispute_id).await?,
+            (Kind::Count | Kind::Announce | Kind::Accept, _) => false,
         };
         if done {
             tracing::info!(dispute.id = dispute_id, "dispute {dispute_id}: {}", said(*kind));

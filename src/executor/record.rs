@@ -27,6 +27,8 @@ impl Executor {
     pub(super) async fn record(&self, pool: &PgPool, call: &LeasedCall, outcome: Outcome) -> sqlx::Result<()> {
         let mut conn = pool.acquire().await?;
         let mut tx = conn.begin().await?;
+        // Somebody's open transaction may hold a row: that must not hold up the account's other calls.
+        api_calls::limit_waits(&mut tx).await?;
         match outcome {
             Outcome::Over => drop(finish(&mut tx, call, "done", None).await?),
             Outcome::Unknown { kind } => {

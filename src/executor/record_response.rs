@@ -68,7 +68,11 @@ impl Executor {
         responses::lock(tx, &response.dispute_id, &response.phase).await?;
         // A deadline may be near, and looking again does no harm.
         let pace = Pace { longest_doubt: self.pace.longest_wait, ..self.pace };
-        let next = next(error, step, call.attempts, &pace);
+        let next = match (error, next(error, step, call.attempts, &pace)) {
+            // Only this key's right to respond is missing: refunds and reads go on.
+            (Error::Key(details), _) if details.status == Some(403) => Next::Forbidden(pace.key_pause),
+            (_, next) => next,
+        };
         // Whoever took the lease over records what comes of it.
         if self.end_or_put_back(tx, call, next, error).await? {
             record_reason(tx, response, errand, next, error).await?;
@@ -94,6 +98,10 @@ async fn record_reason(
         (Next::GiveUp, Errand::Stage) => responses::refused(tx, response, Refused::Staging, &text, code).await,
         // Who responds at the deadline is a preference: that the account has no such thing changes nothing.
         (Next::GiveUp, Errand::Intend) => Ok(()),
+        (Next::Forbidden(_), Errand::Submit | Errand::Accept) => {
+            responses::not_sent(tx, response, &text).await?;
+            responses::ask(tx, response, &format!("{}/{}", response.phase, response.attempt), code).await
+        }
         (Next::Again(_) | Next::LookUp(_) | Next::Key | Next::Forbidden(_), _) => {
             responses::not_sent(tx, response, &text).await
         }

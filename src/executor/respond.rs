@@ -80,7 +80,7 @@ impl Work<'_> {
         let mut answer = None;
         for part in [compelling, if only_compelling { Vec::new() } else { others }] {
             if !part.is_empty() {
-                match self.update(&part, Submit::Later).await {
+                match self.send(&part).await? {
                     Ok(shown) => answer = Some(shown),
                     Err(error) => return Ok(self.failed(error, Step::Repeatable)),
                 }
@@ -186,6 +186,14 @@ impl Work<'_> {
             problem: "the answer is not a dispute",
         })?;
         Ok((Shown::from(answer), seen))
+    }
+
+    /// Stages fields at Stripe. Recorded before they are sent: what may be there must be unset once it is removed here.
+    async fn send(&self, part: &[(String, String)]) -> sqlx::Result<Result<Shown, Error>> {
+        let fields: Vec<&str> =
+            part.iter().filter(|(_, value)| !value.is_empty()).map(|(field, _)| field.as_str()).collect();
+        responses::will_stage(&mut *self.pool.acquire().await?, &self.response, &fields).await?;
+        Ok(self.update(part, Submit::Later).await)
     }
 
     async fn update(&self, evidence: &[(String, String)], submit: Submit) -> Result<Shown, Error> {

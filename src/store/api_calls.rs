@@ -110,6 +110,11 @@ pub async fn lease(
     .await
 }
 
+/// Limits, until the end of the transaction, how long it waits for rows that others hold.
+pub async fn limit_waits(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query!("select set_config('lock_timeout', '3s', true) as limited").fetch_one(conn).await.map(drop)
+}
+
 /// The modes that a running service has a key for: true is live mode.
 pub async fn modes(conn: &mut PgConnection) -> sqlx::Result<Vec<bool>> {
     sqlx::query_scalar!("select livemode from clawback.api_keys").fetch_all(conn).await

@@ -97,7 +97,8 @@ pub async fn due(conn: &mut PgConnection, wanted: &Wanted) -> sqlx::Result<Vec<T
            where r.is_manual and r.has_key
                and now() between r.evidence_due_by - make_interval(secs => $3) and r.evidence_due_by
            union all
-           select case when r.accept_after is null then 'announce' else 'accept' end, d.dispute_id, null, l.below, l.currency
+           -- What was announced long ago, under a policy that was switched off since, is announced again.
+           select case when r.accept_after > now() - interval '1 day' then 'accept' else 'announce' end, d.dispute_id, null, l.below, l.currency
            from open_disputes d
            join policy l on l.reason = d.reason and l.currency = d.settlement_currency and d.amount_withdrawn < l.below
            left join clawback.dispute_responses r on r.dispute_id = d.dispute_id and r.phase = d.phase
@@ -133,6 +134,7 @@ pub async fn due(conn: &mut PgConnection, wanted: &Wanted) -> sqlx::Result<Vec<T
 /// staged in the next round.
 pub async fn counted(conn: &mut PgConnection, file: Uuid, pages: Result<i32, &str>) -> sqlx::Result<()> {
     let mut tx = conn.begin().await?;
+    super::api_calls::limit_waits(&mut tx).await?;
     // Whoever changes the draft meanwhile would derive its problems from what it was before.
     sqlx::query!(
         "select from clawback.dispute_responses r

@@ -100,7 +100,7 @@ async fn due(conn: &mut PgConnection) -> sqlx::Result<Vec<Due>> {
                    where p.evidence_due_by > now() and p.livemode = m.livemode) as evidence_seconds,
                   (select count(*) from clawback.dispute_responses r
                    join clawback.disputes d on d.dispute_id = r.dispute_id and d.phase = r.phase
-                   where r.state in ('draft', 'rejected') and r.livemode = m.livemode and d.can_respond
+                   where r.state in ('draft', 'rejected', 'submit_requested') and r.livemode = m.livemode and d.can_respond
                        and d.evidence_due_by between now() and now() + interval '24 hours') as "drafts!"
            from (values (true), (false)) as m (livemode)"#
     )

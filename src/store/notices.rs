@@ -227,7 +227,7 @@ pub async fn digest(conn: &mut PgConnection, at_most: i64) -> sqlx::Result<Diges
         r#"select (select count(*) from clawback.failed_events) as "failed_events!",
                   (select count(*) from clawback.dispute_responses r
                    join clawback.disputes d on d.dispute_id = r.dispute_id and d.phase = r.phase
-                   where r.state in ('draft', 'rejected') and d.can_respond and d.evidence_due_by > now()) as "drafts!",
+                   where r.state in ('draft', 'rejected', 'submit_requested') and r.version > 0 and d.can_respond and d.evidence_due_by > now()) as "drafts!",
                   (select count(*) from clawback.disputes d
                    where d.can_respond and d.evidence_due_by > now() and (d.evidence_due_by < now() + interval '7 days'
                        or exists (select from clawback.dispute_responses r where r.dispute_id = d.dispute_id

@@ -138,6 +138,21 @@ pub async fn lock(conn: &mut PgConnection, dispute_id: &str, phase: &str) -> sql
     .map(drop)
 }
 
+/// Records that these fields are about to be staged: from now on Stripe may hold them.
+pub async fn will_stage(conn: &mut PgConnection, response: &Response, fields: &[&str]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update clawback.dispute_responses
+         set staged_fields = array(select distinct unnest(staged_fields || $3::text[]) order by 1)
+         where dispute_id = $1 and phase = $2",
+        response.dispute_id,
+        response.phase,
+        fields as _
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
 /// Records that Stripe holds these fields of the draft, not submitted; a draft that changed meanwhile is not staged.
 pub async fn staged(conn: &mut PgConnection, response: &Response, fields: &[String], all: bool) -> sqlx::Result<()> {
     sqlx::query!(
@@ -234,7 +249,7 @@ pub async fn refused(
     error: &str,
     code: Option<&str>,
 ) -> sqlx::Result<()> {
-    sqlx::query!(
+    let is_news = sqlx::query_scalar!(
         "with refused as (
              update clawback.dispute_responses r
              set state = case when $4 then 'rejected' else r.state end, error = $5, updated_at = now()
@@ -242,28 +257,10 @@ pub async fn refused(
                  and case when $4 then r.attempt = $3 and r.state in ('submit_requested', 'accept_requested')
                      else r.version = $7 and r.state = 'draft' end
              returning r.*
-         ), recorded as (
-             select clawback.record_action(case when $4 then 'response_refused' else 'staging_refused' end, 'dispute', r.dispute_id, $5,
-                 jsonb_strip_nulls(jsonb_build_object('phase', r.phase, 'code', $6::text)))::text from refused r
-         ), replaced as (
-             update clawback.follow_ups f set wanted = false, state = 'cancelled', finished_at = now()
-             from refused r
-             where f.kind = 'mend_evidence' and f.subject = r.dispute_id and f.state in ('ready', 'dead')
-         ), asked as (
-             insert into clawback.follow_ups (kind, subject, round, order_id, payment_id, payload, run_at, due_at)
-             select 'mend_evidence', r.dispute_id,
-                    r.phase || case when $4 then '/' || r.attempt else '/staging/' || r.version end, p.order_id, d.payment_id,
-                    jsonb_build_object('dispute_id', r.dispute_id, 'phase', r.phase, 'due_by', d.evidence_due_by,
-                        'error', $5::text, 'code', $6::text, 'amount', d.amount, 'currency', d.currency, 'reason', d.reason),
-                    now(), d.evidence_due_by
-             from refused r
-             join clawback.disputes d on d.dispute_id = r.dispute_id
-             join clawback.payments p on p.payment_id = d.payment_id
-             where d.can_respond and (select count(*) from recorded) >= 0
-             on conflict on constraint follow_ups_once do nothing
-             returning kind
          )
-         select pg_notify('clawback_follow_ups', kind) from asked",
+         -- Stripe's words may quote the evidence, which is personal data: they stay in the response.
+         select clawback.record_action(case when $4 then 'response_refused' else 'staging_refused' end, 'dispute',
+             r.dispute_id, null, jsonb_strip_nulls(jsonb_build_object('phase', r.phase, 'code', $6::text)))::text from refused r",
         response.dispute_id,
         response.phase,
         response.attempt,
@@ -271,6 +268,40 @@ pub async fn refused(
         error,
         code,
         response.version
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    let Response { phase, attempt, version, .. } = response;
+    let round = match what {
+        Refused::Sending => format!("{phase}/{attempt}"),
+        Refused::Staging => format!("{phase}/staging/{version}"),
+    };
+    if is_news.is_some() { ask(conn, response, &round, code).await } else { Ok(()) }
+}
+
+/// Asks a person to mend a response, in place of what was asked about it before, while the dispute takes one.
+pub async fn ask(conn: &mut PgConnection, response: &Response, round: &str, code: Option<&str>) -> sqlx::Result<()> {
+    sqlx::query!(
+        "with replaced as (
+             update clawback.follow_ups f set wanted = false, state = 'cancelled', finished_at = now()
+             where f.kind = 'mend_evidence' and f.subject = $1 and f.round <> $3 and f.state in ('ready', 'dead')
+         ), asked as (
+             insert into clawback.follow_ups (kind, subject, round, order_id, payment_id, payload, run_at, due_at)
+             select 'mend_evidence', d.dispute_id, $3, p.order_id, d.payment_id,
+                    jsonb_build_object('dispute_id', d.dispute_id, 'phase', $2::text, 'due_by', d.evidence_due_by,
+                        'code', $4::text, 'amount', d.amount, 'currency', d.currency, 'reason', d.reason),
+                    now(), d.evidence_due_by
+             from clawback.disputes d
+             join clawback.payments p on p.payment_id = d.payment_id
+             where d.dispute_id = $1 and d.can_respond
+             on conflict on constraint follow_ups_once do nothing
+             returning kind
+         )
+         select pg_notify('clawback_follow_ups', kind) from asked",
+        response.dispute_id,
+        response.phase,
+        round,
+        code
     )
     .execute(conn)
     .await

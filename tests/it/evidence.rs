@@ -220,7 +220,7 @@ async fn an_inquiry_that_escalates_begins_a_new_draft_with_a_copy_of_what_it_had
     shop.responded(&inquiry, "submitted").await;
     shop.world.control("bank", json!({ "happens": "escalate", "id": inquiry })).await;
     // The copy is there before anybody asks.
-    let copied = "select version = 1 and fields ->> 'uncategorized_text' = 'shipped' and jsonb_array_length(files) = 1
+    let copied = "select version > 3 and fields ->> 'uncategorized_text' = 'shipped' and jsonb_array_length(files) = 1
                   from clawback_v1.dispute_responses where phase = 'chargeback'";
     shop.app.db.until(copied).await;
     shop.stage(&inquiry, json!({ "uncategorized_text": "shipped, and here is the receipt" })).await;

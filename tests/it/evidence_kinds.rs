@@ -155,7 +155,7 @@ async fn a_partial_dispute_is_answered_and_accepted_by_its_own_amount() {
     let charge = shop.pay("o_1", "1000", "pm_card_visa").await;
     let dispute = shop.arrives("chargeback", &charge, json!({ "amount": 400, "reason": "duplicate" })).await;
     let error = shop.app.db.refusal(&format!("select clawback_v1.accept_dispute('{dispute}', 1000)")).await;
-    assert!(error.contains("is of 400 eur, not 1000"), "{error}");
+    assert!(error.contains("is of 400 in minor units of eur, not 1000"), "{error}");
     shop.answer(&dispute, "losing_evidence").await;
     shop.responded(&dispute, "submitted").await;
     shop.shows(&dispute, "amount_lost = 400").await;

@@ -115,6 +115,8 @@ async fn all_texts_together_take_150_000_characters() {
     assert!(error.contains("150000") && error.contains("150001"), "{error}");
     let error = stage(&db, json!({ "customer_name": "x" })).await.expect_err("one too many");
     assert!(error.contains("150001"), "{error}");
+    let error = stage(&db, json!({ "customer_name": "file_x" })).await.expect_err("text, whatever it looks like");
+    assert!(error.contains("150006"), "{error}");
     // What is ours and never sent does not count.
     assert_eq!(stage(&db, json!({ "product_kind": "digital" })).await, Ok(2));
 }
@@ -245,7 +247,12 @@ async fn a_draft_is_not_submitted_while_something_is_wrong_with_it() {
     assert!(refusal().await.contains("uncategorized_text has the placeholder <Delivery Date>"));
     shop.stage(&dispute, json!({ "uncategorized_text": "Delivered to {{name}}" })).await;
     assert!(refusal().await.contains("{{name}}"));
-    shop.stage(&dispute, json!({ "uncategorized_text": "From: Jane <jane@example.com>, 3 < 4 > 2" })).await;
+    shop.stage(
+        &dispute,
+        json!({ "uncategorized_text": "From: Jane <jane@example.com>, 3 < 4 > 2<br>",
+        "access_activity_log": "GET /<name> 200 <html>" }),
+    )
+    .await;
     let held = shop.app.db.begin("lock clawback.evidence_files in share row exclusive mode").await;
     drop(held);
     let content = hex::encode(PDF);

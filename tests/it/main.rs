@@ -31,6 +31,7 @@ mod drafts;
 mod durability;
 mod endpoint;
 mod evidence;
+mod evidence_contention;
 mod evidence_crashes;
 mod evidence_kinds;
 mod evidence_limits;

@@ -32,11 +32,10 @@ const SHAPES: [Shape; 8] = [
         view: "disputes",
         own: &[
             ("due_by", true, "The deadline for evidence; null when it is not known."),
-            ("error", false, "Why Stripe refused it, with Stripe's request ID."),
             (
                 "code",
                 true,
-                "Stripe's error code, such as dispute_evidence_page_limit_exceeded; null where Stripe gave none.",
+                "Stripe's error code, such as dispute_evidence_page_limit_exceeded; null where Stripe gave none. Its words are in dispute_responses.error.",
             ),
         ],
     },
