@@ -62,58 +62,8 @@ pub async fn due(conn: &mut PgConnection, wanted: &Wanted) -> sqlx::Result<Vec<T
         currencies.push(currency.as_str());
     }
     let rows = sqlx::query!(
-        r#"with open_disputes as materialized (
-               select * from clawback.disputes d where d.can_respond
-           ), drafts as materialized (
-               select r.*, d.evidence_due_by, r.missing = '{}' and r.problems = '{}' as is_complete,
-                      exists (select from clawback.api_keys k where k.livemode = r.livemode) as has_key
-               from clawback.dispute_responses r
-               join open_disputes d on d.dispute_id = r.dispute_id and d.phase = r.phase
-               where r.state in ('draft', 'rejected')
-           ), policy as (
-               select * from unnest($4::text[], $5::bigint[], $6::text[]) as l (reason, below, currency)
-           ), tasks as (
-           select 'count' as kind, f.dispute_id, f.id as file, null::bigint as below, null::text as currency
-           from clawback.evidence_files f
-           where f.pages is null and f.unreadable is null and f.content is not null
-           union all
-           select 'stage', r.dispute_id, null, null, null from drafts r
-           where r.is_complete and r.has_key and r.state = 'draft' and r.staged_version is distinct from r.version
-               -- What nobody touched changes nothing at Stripe, until a day before it is submitted.
-               and (r.is_touched or now() > r.evidence_due_by - make_interval(days => 1, secs => $2))
-               and not exists (select from clawback.api_calls c where c.kind = 'stage'
-                   and c.subject = r.dispute_id || '/' || r.phase and c.round = r.version::text)
-           union all
-           select 'draft', d.dispute_id, null, null, null from open_disputes d
-           where $1 and d.phase in ('inquiry', 'chargeback') and d.evidence_due_by > now()
-               and not exists (select from clawback.dispute_responses r where r.dispute_id = d.dispute_id and r.phase = d.phase
-                   and r.version > 0)
-           union all
-           select 'submit', r.dispute_id, null, null, null from drafts r
-           where r.is_complete and r.has_key and r.state = 'draft' and r.phase in ('inquiry', 'chargeback')
-               and now() between r.evidence_due_by - make_interval(secs => $2) and r.evidence_due_by
-           union all
-           select 'let_respond', r.dispute_id, null, null, null from drafts r
-           where r.is_manual and r.has_key
-               and now() between r.evidence_due_by - make_interval(secs => $3) and r.evidence_due_by
-           union all
-           -- What was announced long ago, under a policy that was switched off since, is announced again.
-           select case when r.accept_after > now() - interval '1 day' then 'accept' else 'announce' end, d.dispute_id, null, l.below, l.currency
-           from open_disputes d
-           join policy l on l.reason = d.reason and l.currency = d.settlement_currency and d.amount_withdrawn < l.below
-           left join clawback.dispute_responses r on r.dispute_id = d.dispute_id and r.phase = d.phase
-           where d.phase = 'chargeback' and d.status = 'needs_response' and d.amount_withdrawn > 0
-               and exists (select from clawback.payments p join clawback.api_keys k on k.livemode = p.livemode
-                   where p.payment_id = d.payment_id)
-               and d.evidence_due_by > now() and not coalesce(r.is_touched, false)
-               and coalesce(r.state = 'draft' and (r.accept_after is null or r.accept_after <= now()), true)
-           )
-           select t.kind as "kind!", t.dispute_id as "dispute_id!", t.file as "file?", t.below, t.currency
-           from tasks t
-           -- What is urgent must not wait behind what is many.
-           order by array_position(array['submit', 'accept', 'let_respond', 'stage', 'count', 'announce', 'draft'], t.kind),
-                    t.dispute_id
-           limit 100"#,
+        r#"select t.kind as "kind!", t.dispute_id as "dispute_id!", t.file, t.below, t.currency
+           from clawback.desk_tasks($1, $2, $3, $4, $5, $6) t"#,
         wanted.draft,
         wanted.submit_before,
         wanted.respond_before,
