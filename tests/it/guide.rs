@@ -53,7 +53,8 @@ pub async fn consumer_role(db: &Database) -> (String, String) {
     role_with(db, &["--read", "--work"]).await
 }
 
-async fn role_with(db: &Database, rights: &[&str]) -> (String, String) {
+/// The name and URL of a role that has what `clawback grants ROLE` prints with these options, and nothing else.
+pub async fn role_with(db: &Database, rights: &[&str]) -> (String, String) {
     let role = format!("consumer_of_{}", db.name);
     let grants = Command::new(env!("CARGO_BIN_EXE_clawback")).args(["grants", &role]).args(rights).output();
     let grants = String::from_utf8(succeeded(grants.expect("the binary runs")).stdout).expect("statements");
