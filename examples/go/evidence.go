@@ -1,13 +1,15 @@
 package main
 
 import (
-	"archive/zip"
 	"context"
+	"database/sql"
+	"encoding/json"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/lib/pq"
 )
 
 var (
@@ -19,65 +21,104 @@ var (
 	errLeaseLost = errors.New("the lease was lost, or the evidence is no longer wanted")
 )
 
-// bundle is what is kept as the follow-up's result.
-type bundle struct {
-	File      string `json:"file"`
-	Documents int    `json:"documents"`
+// invalid is the SQLSTATE of evidence that is refused however often it is offered: an unknown field, a file that is too large.
+const invalid = "22023"
+
+// evidence is what one order has: text and the content of files, by evidence field.
+type evidence struct {
+	text  map[string]string
+	files map[string]file
 }
 
-// bundleEvidence packs the documents of the disputed order into one archive in `out`. The archive's name comes from the
-// follow-up's key, and it appears only when it is complete: doing this twice leaves one archive.
-func bundleEvidence(ctx context.Context, f followUp, documents, out string) (bundle, error) {
+type file struct {
+	name    string
+	content []byte
+}
+
+// draft is what is kept as the follow-up's result. Nothing of it is submitted.
+type draft struct {
+	Version   int64    `json:"version"`
+	Documents int      `json:"documents"`
+	Missing   []string `json:"missing"`
+}
+
+// readEvidence reads the documents of the disputed order. Each is named by its evidence field: receipt.pdf is a file, and
+// uncategorized_text.txt is text.
+func readEvidence(ctx context.Context, f followUp, documents string) (evidence, error) {
+	found := evidence{text: map[string]string{}, files: map[string]file{}}
 	if !f.orderID.Valid {
-		return bundle{}, errUnlinked
+		return found, errUnlinked
 	}
 	// Base: an order reference comes from outside and must not lead out of the folder.
-	files, err := filepath.Glob(filepath.Join(documents, filepath.Base(f.orderID.String), "*"))
+	paths, err := filepath.Glob(filepath.Join(documents, filepath.Base(f.orderID.String), "*"))
 	if err != nil {
-		return bundle{}, err
+		return found, err
 	}
-	if len(files) == 0 {
-		return bundle{}, errNotReady
+	if len(paths) == 0 {
+		return found, errNotReady
 	}
-	name := strings.ReplaceAll(f.key, "/", "-") + ".zip"
-	draft, err := os.CreateTemp(out, name+".*")
-	if err != nil {
-		return bundle{}, err
-	}
-	defer os.Remove(draft.Name())
-	defer draft.Close()
-	if err := pack(ctx, draft, files); err != nil {
-		return bundle{}, err
-	}
-	if err := draft.Close(); err != nil {
-		return bundle{}, err
-	}
-	return bundle{File: name, Documents: len(files)}, os.Rename(draft.Name(), filepath.Join(out, name))
-}
-
-func pack(ctx context.Context, to io.Writer, files []string) error {
-	archive := zip.NewWriter(to)
-	for _, file := range files {
+	for _, path := range paths {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return found, err
+		}
 		if ctx.Err() != nil {
-			return errLeaseLost
+			return found, errLeaseLost
 		}
-		if err := add(archive, file); err != nil {
-			return err
+		name := filepath.Base(path)
+		field := strings.TrimSuffix(name, filepath.Ext(name))
+		if filepath.Ext(name) == ".txt" {
+			found.text[field] = string(content)
+		} else {
+			found.files[field] = file{name: name, content: content}
 		}
 	}
-	return archive.Close()
+	return found, nil
 }
 
-func add(archive *zip.Writer, file string) error {
-	source, err := os.Open(file)
+// fillDraft puts all of it into the draft of the response, in one transaction. It submits nothing. Doing it twice leaves the
+// same draft. When somebody else changes the draft meanwhile, nothing is changed, and the error has SQLSTATE CB409.
+func (q *queue) fillDraft(ctx context.Context, f followUp, found evidence) (draft, error) {
+	tx, err := q.db.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return draft{}, err
 	}
-	defer source.Close()
-	entry, err := archive.Create(filepath.Base(file))
-	if err != nil {
-		return err
+	defer tx.Rollback()
+	// Null while there is no draft.
+	var version sql.NullInt64
+	row := tx.QueryRowContext(ctx, `
+		select max(version) from clawback_v1.dispute_responses where dispute_id = $1 and phase = $2`, f.disputeID, f.phase)
+	if err := row.Scan(&version); err != nil {
+		return draft{}, err
 	}
-	_, err = io.Copy(entry, source)
-	return err
+	if len(found.text) > 0 {
+		fields, err := json.Marshal(found.text)
+		if err != nil {
+			return draft{}, err
+		}
+		row := tx.QueryRowContext(ctx, "select clawback_v1.stage_evidence($1, $2, $3)", f.disputeID, string(fields), version)
+		if err := row.Scan(&version); err != nil {
+			return draft{}, err
+		}
+	}
+	for field, file := range found.files {
+		row := tx.QueryRowContext(ctx, "select clawback_v1.attach_evidence_file($1, $2, $3, null, $4, $5)",
+			f.disputeID, field, file.name, file.content, version)
+		if err := row.Scan(&version); err != nil {
+			return draft{}, err
+		}
+	}
+	filled := draft{Version: version.Int64, Documents: len(found.text) + len(found.files)}
+	row = tx.QueryRowContext(ctx, `
+		select missing from clawback_v1.dispute_responses where dispute_id = $1 and phase = $2`, f.disputeID, f.phase)
+	if err := row.Scan(pq.Array(&filled.Missing)); err != nil {
+		return draft{}, err
+	}
+	return filled, tx.Commit()
+}
+
+// isInvalid reports whether the documents themselves are refused, so that a person must correct them.
+func isInvalid(err error) bool {
+	var refused *pq.Error
+	return errors.As(err, &refused) && refused.Code == invalid
 }

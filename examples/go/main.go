@@ -1,7 +1,9 @@
-// Command evidence bundles the documents of disputed orders: one archive per follow-up of kind collect_evidence.
+// Command evidence fills the drafts of responses to disputes with the documents of their orders, for each follow-up of kind
+// collect_evidence. It submits nothing: a person looks at the draft and submits it.
 //
-// Bundling may take longer than a lease, so the lease is extended while it goes on. Documents that are not there yet
-// are waited for by snoozing; a dispute without an order is given up, so that a person looks.
+// Reading documents may take longer than a lease, so the lease is extended while it goes on. Documents that are not there yet
+// are waited for by snoozing. A dispute without an order, or with documents that are refused, is given up, so that a person
+// looks.
 package main
 
 import (
@@ -29,8 +31,8 @@ const (
 
 type consumer struct {
 	queue
-	documents, out string
-	poll           time.Duration
+	documents string
+	poll      time.Duration
 }
 
 func main() {
@@ -70,7 +72,6 @@ func run(ctx context.Context) error {
 	c := consumer{
 		queue:     queue{db: db, consumer: "evidence@" + host, lease: lease, livemode: livemode},
 		documents: env("DOCUMENTS_DIR", "documents"),
-		out:       env("EVIDENCE_DIR", "evidence"),
 		poll:      poll,
 	}
 	// Reconnects by itself, and says so with a nil notification.
@@ -131,26 +132,36 @@ func (c *consumer) workUntilEmpty(ctx context.Context) error {
 	return nil
 }
 
-// workOn bundles the evidence of one dispute and ends its lease. Errors are those of the database.
+// workOn fills the draft of one dispute and ends its lease. Errors are those of the database.
 func (c *consumer) workOn(ctx context.Context, f followUp) error {
 	work, stop := c.heartbeat(ctx, f)
-	result, err := bundleEvidence(work, f, c.documents, c.out)
+	result, err := c.collect(work, f)
 	stop()
 	switch {
 	case err == nil:
+		// The collecting is done, not the response: warn_evidence_due reminds a person until the draft is submitted.
 		completed, err := c.complete(ctx, f, result)
-		log.Printf("%s: %d documents in %s, completed: %t", f.key, result.Documents, result.File, completed)
+		log.Printf("%s: %d documents in version %d of the draft, missing %v, completed: %t",
+			f.key, result.Documents, result.Version, result.Missing, completed)
 		return err
 	case errors.Is(err, errNotReady):
 		log.Printf("%s: %v, due %v", f.key, err, f.dueAt.Time)
 		return c.snooze(ctx, f, time.Now().Add(snoozeFor))
-	case errors.Is(err, errUnlinked):
+	case errors.Is(err, errUnlinked), isInvalid(err):
 		log.Printf("%s: %v", f.key, err)
 		return c.giveUp(ctx, f, err)
 	default:
 		log.Printf("%s: %v", f.key, err)
 		return c.fail(ctx, f, err)
 	}
+}
+
+func (c *consumer) collect(ctx context.Context, f followUp) (draft, error) {
+	found, err := readEvidence(ctx, f, c.documents)
+	if err != nil {
+		return draft{}, err
+	}
+	return c.fillDraft(ctx, f, found)
 }
 
 // heartbeat extends the lease while the work goes on, and cancels the work when that fails. stop ends it.
@@ -164,7 +175,8 @@ func (c *consumer) heartbeat(ctx context.Context, f followUp) (work context.Cont
 			case <-work.Done():
 				return
 			case <-ticker.C:
-				if ok, err := c.extend(work, f); err != nil || !ok {
+				// Not work: an extension under way is not cut off when the work ends.
+				if ok, err := c.extend(ctx, f); err != nil || !ok {
 					cancel()
 				}
 			}

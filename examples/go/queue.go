@@ -15,6 +15,8 @@ type followUp struct {
 	id         int64
 	leaseToken string
 	key        string
+	disputeID  string
+	phase      string
 	orderID    sql.NullString
 	dueAt      sql.NullTime
 }
@@ -30,7 +32,7 @@ type queue struct {
 // claim leases up to limit follow-ups. It is committed when it returns.
 func (q *queue) claim(ctx context.Context, kind string, limit int) ([]followUp, error) {
 	rows, err := q.db.QueryContext(ctx, `
-		select id, lease_token, key, order_id, due_at
+		select id, lease_token, key, subject, round, order_id, due_at
 		from clawback_v1.claim_follow_ups($1, $2, max_count => $3, lease => $4, livemode => $5)`,
 		q.consumer, pq.Array([]string{kind}), limit, interval(q.lease), q.livemode)
 	if err != nil {
@@ -40,7 +42,7 @@ func (q *queue) claim(ctx context.Context, kind string, limit int) ([]followUp, 
 	var claimed []followUp
 	for rows.Next() {
 		var f followUp
-		if err := rows.Scan(&f.id, &f.leaseToken, &f.key, &f.orderID, &f.dueAt); err != nil {
+		if err := rows.Scan(&f.id, &f.leaseToken, &f.key, &f.disputeID, &f.phase, &f.orderID, &f.dueAt); err != nil {
 			return nil, fmt.Errorf("claim %s: %w", kind, err)
 		}
 		claimed = append(claimed, f)

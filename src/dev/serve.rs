@@ -139,6 +139,19 @@ async fn watch(
     outcome.and(last)
 }
 
+/// How to make a dispute that the double knows, and how to answer it.
+fn dispute_at(double: SocketAddr, database: &str) -> String {
+    format!(
+        "Make a dispute that you can answer (those of simulate are unknown to the double):\n  \
+         curl http://{double}/v1/payment_intents -u {KEY}: -d amount=12000 -d currency=eur -d confirm=true \
+         -d payment_method=pm_card_createDisputeProductNotReceived -d 'metadata[order_id]=o_1' \
+         -d 'shipping[name]=Jane Doe' -d 'shipping[address][line1]=2 Side Street' -d 'shipping[address][city]=Berlin' \
+         -d 'shipping[address][postal_code]=10115' -d 'shipping[address][country]=DE' \
+         -d 'shipping[carrier]=DHL' -d 'shipping[tracking_number]=JD0146'\n  \
+         export STRIPE_API_KEYS={KEY} STRIPE_API_BASE=http://{double} DATABASE_URL='{database}'\n"
+    )
+}
+
 /// What is said at the start.
 struct Welcome<'a> {
     /// The endpoint, the metrics, and the double of Stripe if there is one.
@@ -153,10 +166,11 @@ impl Welcome<'_> {
     fn text(&self) -> anyhow::Result<String> {
         let Self { listeners: (public, private, stripe), secret, url, .. } = self;
         let (public, private) = (public.local_addr()?, private.local_addr()?);
-        let stripe = stripe.map(|at| {
-            format!("stripe     http://{at}, a double that refunds are made on; http://{at}/_double controls it\n")
+        let double = stripe.map(|at| {
+            format!("stripe     http://{at}, a double that all calls are made to; http://{at}/_double controls it\n")
         });
-        let stripe = stripe.unwrap_or_default();
+        let double = double.unwrap_or_default();
+        let dispute = stripe.map(|at| dispute_at(at, url)).unwrap_or_default();
         let secret = secret.expose_secret().trim();
         // Under make the binary is on no PATH.
         let binary = std::env::current_exe().map_or_else(|_| "clawback".to_owned(), |path| path.display().to_string());
@@ -169,12 +183,13 @@ impl Welcome<'_> {
              Clawback is running. Ctrl-C stops it.\n\n\
              endpoint   http://{public}/webhooks/stripe\n\
              metrics    http://{private}/metrics\n\
-             {stripe}\
+             {double}\
              secret     {secret}\n\
              database   {url}\n\
              data       {data}\n\n\
              Send sample events:\n  \
              CLAWBACK_SIMULATE_SECRET='{secret}' {binary} simulate chargeback-open --url http://{public}/webhooks/stripe\n\
+             {dispute}\
              Forward events of your Stripe account (start again with the secret that it prints in STRIPE_WEBHOOK_SECRETS):\n  \
              stripe listen --forward-to {public}/webhooks/stripe\n\
              Show the resulting orders:\n  \

@@ -16,6 +16,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::binary::{Ended, run};
+use crate::guide::{bash, blocks};
 use crate::harness::{PATIENCE, SECRET, TestApp, client, header, tell, until};
 
 /// What the test's own environment says about Postgres.
@@ -269,5 +270,48 @@ async fn dev_gets_the_webhooks_of_its_double_of_stripe() {
         dev.lines().iter().any(|line| line.contains("o_double: ") && line.contains("refunded"))
     })
     .await;
+    dev.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newcomer_answers_a_dispute_of_the_double_by_the_commands_of_the_page() {
+    let (dev, folder) = (Dev::start(&["--with-stripe", "127.0.0.1:0"], &[]).await, Folder::new());
+    let said = dev.said("stripe").expect("it says where the double listens");
+    let double = said.strip_prefix("http://").and_then(|rest| rest.split(',').next()).expect("an address");
+    let database = dev.said("database").expect("it says where its database is");
+    let page = include_str!("../../docs/DISPUTES.md").replace("127.0.0.1:12111", double);
+    let page = page.replace("postgres://…", &format!("'{database}'"));
+    let run = async |names: &[&str]| {
+        let script: Vec<_> = names.iter().map(|name| blocks(&page, name)).collect();
+        let mut command = Command::from(bash(&script.join("\n"), &[("USER", "ada")]));
+        let output = command.current_dir(&folder.0).output().await.expect("bash runs");
+        assert!(output.status.success(), "{names:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    run(&["try"]).await;
+    until("the order is disputed", async || {
+        dev.lines().iter().any(|line| line.contains("o_1: ") && line.contains("disputed"))
+    })
+    .await;
+    let answered = run(&["try-settings", "sample-files", "dispute"]).await;
+    assert!(answered.contains("JD0146"), "{answered}");
+    let uncounted = "select count(*) from clawback.evidence_files where pages is null";
+    until("the pages are counted", async || {
+        let mut conn = PgConnection::connect(&database).await.expect("a connection");
+        sqlx::query_scalar::<_, i64>(uncounted).fetch_one(&mut conn).await.expect("a number") == 0
+    })
+    .await;
+    run(&["try-settings", "dispute-submit"]).await;
+    until("the dispute is won", async || run(&["try-settings", "dispute-outcome"]).await.contains("won")).await;
+    dev.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_welcome_with_a_double_says_how_to_make_a_dispute_as_the_page_does() {
+    let dev = Dev::start(&["--with-stripe", "127.0.0.1:0"], &[]).await;
+    let page = blocks(include_str!("../../docs/DISPUTES.md"), "try").replace(" \\\n ", "");
+    let (_, arguments) = page.split_once("/v1/payment_intents").expect("the request");
+    let printed = dev.lines().into_iter().any(|line| line.contains("curl") && line.ends_with(arguments.trim_end()));
+    assert!(printed, "{arguments} in {:#?}", dev.lines());
     dev.stop().await;
 }

@@ -5,9 +5,20 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What `tests/it/guide.rs` and `tests/it/dispute_commands.rs` run.
-const RUN: [&str; 8] =
-    ["grants", "serve", "simulate", "show", "beside-grants", "dispute", "dispute-submit", "dispute-outcome"];
+/// What `tests/it/guide.rs`, `tests/it/dispute_commands.rs` and `tests/it/dev.rs` run.
+const RUN: [&str; 11] = [
+    "grants",
+    "serve",
+    "simulate",
+    "show",
+    "beside-grants",
+    "try",
+    "try-settings",
+    "sample-files",
+    "dispute",
+    "dispute-submit",
+    "dispute-outcome",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -132,7 +132,10 @@ async fn keys_and_accounts_are_checked_first() {
         crate::double_world::said(request).await.expect("an answer")
     };
     assert_eq!(with("X-None", "1").await.status, 200);
-    assert_eq!(with("Authorization", "Bearer nonsense").await.status, 401);
+    assert_eq!(with("Authorization", "Basic c2tfdGVzdF8xOg==").await.status, 200, "as of curl -u sk_test_1:");
+    for refused in ["Bearer nonsense", "Basic bm9uc2Vuc2U6", "Basic %", "Digest sk_test_1"] {
+        assert_eq!(with("Authorization", refused).await.status, 401, "{refused}");
+    }
     assert_eq!(with("Authorization", "Bearer sk_live_1").await.refusal().1, "livemode_mismatch");
     let key = json!({ "key": "rk_test_1", "standing": "restricted", "permissions": ["rak_dispute_read"] });
     world.control("keys", key).await;
@@ -143,4 +146,38 @@ async fn keys_and_accounts_are_checked_first() {
     let charge = world.pay("100", "pm_card_visa").await;
     world.control("accounts", json!({ "id": "acct_1" })).await;
     assert_eq!(with("Stripe-Account", "acct_1").await.body["data"], json!([]), "{charge} is the platform's");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_charge_shows_where_its_payment_intent_says_that_it_is_sent() {
+    let world = World::start().await;
+    let paid = [("amount", "500"), ("currency", "eur"), ("confirm", "true")];
+    let shipping = [
+        ("shipping[name]", "Jane"),
+        ("shipping[address][line1]", "2 Side Street"),
+        ("shipping[address][city]", "Berlin"),
+        ("shipping[carrier]", "DHL"),
+        ("shipping[tracking_number]", "JD0146"),
+    ];
+    let intent = world.post("/v1/payment_intents", &[paid.as_slice(), &shipping].concat()).await.body;
+    let charge = intent["latest_charge"].as_str().unwrap_or_else(|| panic!("{intent}"));
+    let charge = world.get(&format!("/v1/charges/{charge}"), &[]).await.body;
+    let shown = json!({ "name": "Jane", "phone": null, "carrier": "DHL", "tracking_number": "JD0146", "address": {
+        "line1": "2 Side Street", "line2": null, "city": "Berlin", "state": null, "postal_code": null, "country": null } });
+    assert_eq!((&charge["shipping"], &intent["shipping"]), (&shown, &shown));
+    let unshipped = world.post("/v1/payment_intents", &paid).await.body;
+    assert_eq!(unshipped["shipping"], json!(null));
+    for (at, code, name) in [
+        (0, "parameter_missing", "shipping[address]"),
+        (1, "parameter_missing", "shipping[name]"),
+        (2, "parameter_unknown", "shipping[colour]"),
+    ] {
+        let given = [
+            [("shipping[name]", "Jane")].as_slice(),
+            &[("shipping[address][city]", "Berlin")],
+            &[("shipping[name]", "Jane"), ("shipping[address][city]", "Berlin"), ("shipping[colour]", "red")],
+        ][at];
+        let refused = world.post("/v1/payment_intents", &[paid.as_slice(), given].concat()).await;
+        assert_eq!(refused.refusal(), (400, code, name));
+    }
 }

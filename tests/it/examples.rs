@@ -18,7 +18,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::bodies::{charge, dispute, event};
-use crate::guide::{README, blocks, consumer_role};
+use crate::guide::{README, blocks, consumer_role, role_with};
 use crate::harness::{PATIENCE, TestApp, tell_with, until};
 
 /// No poll comes within a test: only a notification wakes a consumer for what is ready after its start.
@@ -206,28 +206,26 @@ async fn the_lines_of_the_readme_mail_a_refund_from_node_and_hand_back_one_that_
     assert_eq!(app.db.value(&count(handed_back)).await, 1);
 }
 
-/// The evidence consumer, with its folders of documents and of archives.
-async fn evidence(app: &TestApp, program: String) -> (Command, PathBuf, PathBuf) {
-    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&app.db.name);
-    let (documents, evidence) = (scratch.join("documents"), scratch.join("evidence"));
+/// The evidence consumer, with its folder of documents.
+async fn evidence(app: &TestApp, program: String) -> (Command, PathBuf) {
+    let documents = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&app.db.name).join("documents");
     // An earlier run may have left it.
-    drop(std::fs::remove_dir_all(&scratch));
+    drop(std::fs::remove_dir_all(&documents));
     std::fs::create_dir_all(documents.join("order-kept")).expect("a folder");
-    std::fs::create_dir_all(&evidence).expect("a folder");
-    let (_, url) = consumer_role(&app.db).await;
+    let (_, url) = role_with(&app.db, &["--read", "--work", "--respond"]).await;
     let mut command = Command::new(program);
     command.env("DATABASE_URL", format!("{url}?sslmode=disable")).env("POLL", format!("{NEVER}s"));
-    command.env("DOCUMENTS_DIR", &documents).env("EVIDENCE_DIR", &evidence).env("LIVEMODE", "false");
-    (command, documents, evidence)
+    command.env("DOCUMENTS_DIR", &documents).env("LIVEMODE", "false");
+    (command, documents)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_go_example_extends_its_lease_while_it_works() {
     let Some(program) = prepared("CLAWBACK_EXAMPLE_GO") else { return };
     let app = TestApp::start().await;
-    let (mut command, documents, _) = evidence(&app, program).await;
+    let (mut command, documents) = evidence(&app, program).await;
     // Reading it takes until somebody writes to it.
-    let slow = documents.join("order-kept/slow");
+    let slow = documents.join("order-kept/uncategorized_text.txt");
     assert!(Command::new("mkfifo").arg(&slow).status().await.expect("mkfifo runs").success());
     let consumer = Consumer::start(command.env("LEASE", "1s"));
     listening(&app).await;
@@ -243,28 +241,34 @@ async fn the_go_example_extends_its_lease_while_it_works() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_go_example_bundles_evidence_snoozes_what_has_none_and_gives_up_what_has_no_order() {
+async fn the_go_example_fills_drafts_snoozes_what_has_no_documents_and_gives_up_what_a_person_must_see() {
     let Some(program) = prepared("CLAWBACK_EXAMPLE_GO") else { return };
-    let app = TestApp::start().await;
-    let (mut command, documents, evidence) = evidence(&app, program).await;
-    std::fs::write(documents.join("order-kept/receipt.txt"), "12.00").expect("a document");
+    let mut app = TestApp::start().await;
+    app.db.expect_errors(&["is no evidence field"]);
+    let (mut command, documents) = evidence(&app, program).await;
+    std::fs::write(documents.join("order-kept/uncategorized_text.txt"), "a letter").expect("a document");
+    std::fs::write(documents.join("order-kept/receipt.pdf"), "%PDF-1.4").expect("a document");
+    std::fs::create_dir(documents.join("order-misnamed")).expect("a folder");
+    std::fs::write(documents.join("order-misnamed/letter.txt"), "a letter").expect("a document");
     let consumer = Consumer::start(&mut command);
     listening(&app).await;
-    app.live("chargeback-open", "order-kept").await;
-    app.live("chargeback-open", "order-without-documents").await;
+    for order in ["order-kept", "order-misnamed", "order-without-documents"] {
+        app.live("chargeback-open", order).await;
+    }
     let unlinked = dispute("dp_unlinked", json!({ "charge": "ch_unlinked" }));
     app.see(&[event("evt_1", 1, &charge("ch_unlinked", json!({}))), event("evt_2", 2, &unlinked)]).await;
     let state = "select coalesce(order_id, '-') || ' ' || state || ' ' || attempts as told
                  from clawback_v1.follow_ups where kind = 'collect_evidence' order by 1";
-    let expected = ["- dead 1", "order-kept done 1", "order-without-documents ready 0"];
+    let expected = ["- dead 1", "order-kept done 1", "order-misnamed dead 1", "order-without-documents ready 0"];
     until("every follow-up is looked at", async || {
         app.db.rows(state).await == expected.map(|told| json!({ "told": told }))
     })
     .await;
     consumer.stop().await;
+    let drafts = "select state, fields, files -> 0 ->> 'name' as file, version from clawback_v1.dispute_responses";
+    let filled = json!({ "state": "draft", "fields": { "uncategorized_text": "a letter" }, "file": "receipt.pdf", "version": 2 });
+    assert_eq!(app.db.rows(drafts).await, [filled]);
     let result = app.db.value("select result from clawback_v1.follow_ups where state = 'done'").await;
-    assert_eq!(result["documents"], 1);
-    let archive = std::fs::read(evidence.join(result["file"].as_str().expect("a file"))).expect("an archive");
-    assert!(archive.starts_with(b"PK"), "a zip archive");
-    assert_eq!(std::fs::read_dir(evidence).expect("a folder").count(), 1, "no draft is left");
+    assert_eq!((&result["documents"], &result["version"]), (&json!(2), &json!(2)), "{result}");
+    assert!(result["missing"].is_array(), "{result}");
 }

@@ -7,11 +7,15 @@ use std::process::{Command, Output, Stdio};
 use serde_json::json;
 
 use crate::bodies::{charge, event};
+use crate::dev::Folder;
 use crate::harness::{Database, TestApp, until};
+use crate::refund_shop::Shop;
 
 pub const README: &str = include_str!("../../README.md");
 const GUIDE: &str = include_str!("../../docs/GUIDE.md");
 const OPERATIONS: &str = include_str!("../../docs/OPERATIONS.md");
+const SQL: &str = include_str!("../../docs/SQL.md");
+const DISPUTES: &str = include_str!("../../docs/DISPUTES.md");
 
 /// All code under `<!-- test: name -->` lines of a page.
 pub fn blocks(page: &str, name: &str) -> String {
@@ -49,7 +53,8 @@ pub async fn consumer_role(db: &Database) -> (String, String) {
     role_with(db, &["--read", "--work"]).await
 }
 
-async fn role_with(db: &Database, rights: &[&str]) -> (String, String) {
+/// The name and URL of a role that has what `clawback grants ROLE` prints with these options, and nothing else.
+pub async fn role_with(db: &Database, rights: &[&str]) -> (String, String) {
     let role = format!("consumer_of_{}", db.name);
     let grants = Command::new(env!("CARGO_BIN_EXE_clawback")).args(["grants", &role]).args(rights).output();
     let grants = String::from_utf8(succeeded(grants.expect("the binary runs")).stdout).expect("statements");
@@ -83,6 +88,54 @@ async fn the_refund_of_the_guide_is_requested_and_cancelled_by_a_role_that_may()
     assert!(shown.contains("return-4711 | requested |   1500 | eur"), "{shown}");
     let request = app.db.rows("select state, requested_by, actor from clawback_v1.refund_requests").await.remove(0);
     assert_eq!(request, json!({ "state": "cancelled", "requested_by": role, "actor": role }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sql_of_the_reference_responds_to_a_dispute_with_the_rights_that_it_names() {
+    let shop = Shop::open().await;
+    let db = &shop.app.db;
+    shop.pay("order-1", "12000", "pm_card_createDisputeProductNotReceived").await;
+    db.until("select exists (select from clawback_v1.disputes where can_respond)").await;
+    let (role, url) = role_with(db, &["--read", "--respond"]).await;
+    let folder = Folder::new();
+    let files = bash(&blocks(DISPUTES, "sample-files"), &[]).current_dir(&folder.0).output();
+    succeeded(files.expect("bash runs"));
+    psql(&url, &blocks(SQL, "respond").replace("delivery.pdf`", &format!("{}`", folder.inside("delivery.pdf"))));
+    let name = "select files -> 0 ->> 'name' from clawback_v1.dispute_responses";
+    assert_eq!(db.value(name).await, "delivery.pdf");
+    db.execute("update clawback.evidence_files set pages = 1 where pages is null").await;
+    let asked = psql(&url, &blocks(SQL, "respond-submit"));
+    assert!(asked.contains("JD0146") && asked.contains("submitted_as_version"), "{asked}");
+    db.until("select state = 'submitted' from clawback_v1.dispute_responses").await;
+    db.until("select status = 'under_review' from clawback_v1.disputes").await;
+    let read = psql(&url, &blocks(SQL, "respond-read"));
+    for word in ["order-1", "submitted", "under_review", &role, "response_submitted"] {
+        assert!(read.contains(word), "{word} is not in:\n{read}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_errors_of_responding_have_the_codes_of_the_reference() {
+    let mut shop = Shop::open().await;
+    let expected = ["somebody changed it", "is no evidence field", "cannot be submitted", "is unknown"];
+    shop.app.db.expect_errors(&expected);
+    let db = &shop.app.db;
+    shop.pay("order-1", "12000", "pm_card_createDisputeProductNotReceived").await;
+    db.until("select exists (select from clawback_v1.disputes where can_respond)").await;
+    let dispute = db.value("select dispute_id from clawback_v1.disputes").await;
+    let dispute = dispute.as_str().expect("an ID");
+    let (_, listed) = SQL.split_once("| SQLSTATE |").expect("a table of errors");
+    for (call, code) in [
+        (format!("stage_evidence('{dispute}', '{{}}', 7)"), "CB409"),
+        (format!("stage_evidence('{dispute}', '{{\"colour\": \"red\"}}')"), "22023"),
+        (format!("submit_evidence('{dispute}')"), "55000"),
+        ("submit_evidence('du_unknown')".to_owned(), "P0002"),
+    ] {
+        let refused = sqlx::query(sqlx::AssertSqlSafe(format!("select clawback_v1.{call}"))).execute(&db.pool).await;
+        let refused = refused.expect_err("refused").into_database_error().expect("by the database");
+        assert_eq!(refused.code().as_deref(), Some(code), "{call}: {refused}");
+        assert!(listed.contains(&format!("| `{code}` |")), "{code} is not in the page");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

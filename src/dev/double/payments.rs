@@ -1,5 +1,7 @@
 //! Payment intents: created, confirmed with test payment methods, captured and canceled.
 
+use serde_json::{Value, json};
+
 use super::books::{Books, TOKENS, Token};
 use super::lists::find;
 use super::params::Params;
@@ -32,8 +34,9 @@ pub(super) fn create(books: &mut Books, by: &Cause, mut params: Params) -> Answe
     let confirm = params.flag("confirm")?.unwrap_or(false);
     let token = take_token(&mut params)?;
     let share = take_share(books, &mut params, amount)?;
+    let shipping = take_shipping(&mut params)?;
     params.finish()?;
-    let purchase = Purchase { description, ..new_purchase(books, (amount, currency), metadata, share) };
+    let purchase = Purchase { description, shipping, ..new_purchase(books, (amount, currency), metadata, share) };
     let intent = books.account.create_intent(by, purchase, capture);
     if confirm { pay(books, by, &intent, token) } else { Ok(books.account.show(&intent)) }
 }
@@ -48,7 +51,44 @@ pub(super) fn new_purchase(
     let buyer = &BUYERS[books.account.ids.below(BUYERS.len())];
     let customer = books.account.create_customer(buyer);
     let payment_method = books.account.create_payment_method(Method::Card(VISA));
-    Purchase { amount, currency, metadata, description: String::new(), customer, payment_method, share }
+    Purchase {
+        amount,
+        currency,
+        metadata,
+        description: String::new(),
+        customer,
+        payment_method,
+        share,
+        shipping: Value::Null,
+    }
+}
+
+/// Where the goods are sent, as charges show it; null if that is not given.
+fn take_shipping(params: &mut Params) -> Result<Value, Refusal> {
+    if !params.has("shipping") {
+        return Ok(Value::Null);
+    }
+    let mut given = params.below("shipping")?;
+    let mut address = given.below("address")?;
+    let missing = |params: &Params, name: &str| {
+        params.bad("parameter_missing", name, &format!("Missing required param: {name}."))
+    };
+    let mut shown = texts(&mut given, &["carrier", "name", "phone", "tracking_number"])?;
+    if shown["name"].is_null() {
+        return Err(missing(&given, "name"));
+    }
+    if address.is_empty() {
+        return Err(missing(&given, "address"));
+    }
+    shown["address"] = texts(&mut address, &["city", "country", "line1", "line2", "postal_code", "state"])?;
+    address.finish()?;
+    given.finish()?;
+    Ok(shown)
+}
+
+/// An object with each of these texts, null where it was not given.
+fn texts(params: &mut Params, names: &[&str]) -> Result<Value, Refusal> {
+    names.iter().map(|name| Ok(((*name).to_owned(), json!(params.text(name)?)))).collect()
 }
 
 /// `POST /v1/payment_intents/:id`

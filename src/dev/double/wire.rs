@@ -6,6 +6,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Response, StatusCode};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::{iter, once};
@@ -36,13 +38,26 @@ pub(super) async fn read(head: &Parts, body: Bytes) -> io::Result<Call> {
     Ok(Call {
         method: head.method.to_string(),
         path: head.uri.path().to_owned(),
-        key: header("Authorization").and_then(|value| value.strip_prefix("Bearer ").map(str::to_owned)),
+        key: header("Authorization").and_then(|value| key(&value)),
         account: header("Stripe-Account").or_else(|| header("Stripe-Context")),
         version: header("Stripe-Version"),
         idempotency_key: header("Idempotency-Key"),
         params,
         upload,
     })
+}
+
+/// The API key in an `Authorization` header: a bearer token, or the user of Basic authentication.
+fn key(authorization: &str) -> Option<String> {
+    let (scheme, credentials) = authorization.split_once(' ')?;
+    match scheme.to_ascii_lowercase().as_str() {
+        "bearer" => Some(credentials.to_owned()),
+        "basic" => {
+            let decoded = String::from_utf8(BASE64_STANDARD.decode(credentials).ok()?).ok()?;
+            Some(decoded.split_once(':').map_or(decoded.as_str(), |(user, _)| user).to_owned())
+        }
+        _ => None,
+    }
 }
 
 fn pairs(form: &[u8]) -> Vec<(String, String)> {

@@ -43,6 +43,8 @@ pub struct Purchase {
     pub payment_method: Id<PaymentMethod>,
     /// Who else gets of it.
     pub share: Share,
+    /// Where it is sent, and with which carrier, as Stripe shows it; null if nothing is shipped.
+    pub shipping: Value,
 }
 
 /// How a payment is shared over Connect. Amounts are in minor currency units.

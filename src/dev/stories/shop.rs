@@ -50,6 +50,7 @@ impl Shop {
             customer: stripe.create_customer(buyer),
             payment_method: stripe.create_payment_method(Method::Card(VISA)),
             share: Share::default(),
+            shipping: Value::Null,
         };
         Self { stripe, purchase, session: None, intent: None }
     }

@@ -16,7 +16,6 @@ const NULL_FIELDS: &[&str] = &[
     "on_behalf_of",
     "receipt_number",
     "review",
-    "shipping",
     "source",
     "source_transfer",
     "statement_descriptor",
@@ -71,6 +70,7 @@ pub(in crate::dev::model) fn charge(account: &Account, charge: &Charge) -> Value
         "receipt_email": account.buyer_of(purchase).email,
         "receipt_url": succeeded.then(|| receipt_url(charge)),
         "refunded": charge.amount_refunded == amount,
+        "shipping": purchase.shipping,
         "status": charge.status,
     });
     with(with_nulls(object, NULL_FIELDS), shown_by_charge(charge))

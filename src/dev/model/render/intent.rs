@@ -18,7 +18,6 @@ const NULL_FIELDS: &[&str] = &[
     "processing",
     "review",
     "setup_future_usage",
-    "shipping",
     "source",
     "statement_descriptor",
     "statement_descriptor_suffix",
@@ -56,6 +55,7 @@ pub(in crate::dev::model) fn intent(account: &Account, intent: &Intent) -> Value
         "payment_method_options": { method: {} },
         "payment_method_types": [method],
         "receipt_email": account.buyer_of(purchase).email,
+        "shipping": purchase.shipping,
         "status": intent.status,
     });
     with(with_nulls(object, NULL_FIELDS), shown_by_intent(purchase))
