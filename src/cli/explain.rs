@@ -5,6 +5,7 @@ use sqlx::postgres::PgDatabaseError;
 
 use super::grants;
 use crate::terminal::error_chain::error_chain;
+use crate::terminal::escaped;
 
 /// Adds what to do where the error tells; otherwise the error as it is.
 pub(super) fn explained(error: anyhow::Error) -> anyhow::Error {
@@ -25,6 +26,12 @@ pub(super) fn explained(error: anyhow::Error) -> anyhow::Error {
         Some(sqlx::Error::Io(cause)) => anyhow::anyhow!("lost the connection to the database: {cause}"),
         Some(_) | None => error,
     }
+}
+
+/// Said by every command that is given an unknown dispute.
+pub(super) fn unknown_dispute(dispute_id: &str) -> anyhow::Error {
+    let dispute_id = escaped(dispute_id);
+    anyhow::anyhow!("no dispute {dispute_id}: `clawback disputes list` lists those that were received")
 }
 
 /// The message, and the hint if there is one.

@@ -9,6 +9,7 @@ use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
 use super::super::actor::Actor;
+use super::response::indented;
 use crate::app::config::Misconfigured;
 use crate::app::database;
 use crate::executor::MARKER;
@@ -137,11 +138,6 @@ fn show(preview: &Preview<'_>, json: bool) -> anyhow::Result<()> {
     }
     problems.iter().for_each(|problem| say!("It cannot be submitted: {}", escaped(problem)));
     Ok(())
-}
-
-/// A text of several lines, under its name.
-fn indented(text: &str) -> String {
-    text.lines().map(escaped).collect::<Vec<_>>().join("\n      ")
 }
 
 fn confirm(dispute_id: &str) -> anyhow::Result<()> {
