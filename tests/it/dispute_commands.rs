@@ -167,7 +167,24 @@ async fn a_refusal_is_one_line_and_changes_nothing() {
         (&["disputes", "stage", dispute, "customer_name=@/nowhere"], 1, "cannot read /nowhere for customer_name"),
         (&["disputes", "attach", dispute, "receipt", "/nowhere.pdf"], 1, "cannot read /nowhere.pdf"),
         (&["disputes", "accept", dispute, "--amount", "999"], 1, "is of 1000 eur, not 999"),
-        (&["disputes", "submit", "du_unknown", "--yes"], 1, "has no draft"),
+        (&["disputes", "submit", "du_unknown", "--yes"], 1, "no dispute du_unknown: `clawback disputes list`"),
+        (&["disputes", "accept", "du_unknown", "--amount", "1"], 1, "no dispute du_unknown: `clawback disputes list`"),
+        (&["disputes", "detach", "du_unknown", "receipt"], 1, "no dispute du_unknown: `clawback disputes list`"),
+        (&["disputes", "stage", dispute, "customer_nam=Jane"], 1, "did you mean customer_name?"),
+        (&["disputes", "stage", dispute, "receipt=Jane"], 1, "Attach it with `clawback disputes attach`"),
+        (&["disputes", "attach", dispute, "customer_name", "Cargo.toml"], 1, "Stage it with `clawback disputes stage`"),
+        (&["disputes", "stage", dispute, "customer_name= "], 1, "Remove it with `--unset customer_name`"),
+        (&["disputes", "stage", dispute, "customer_name=A", "customer_name=B"], 2, "customer_name is given twice"),
+        (
+            &["disputes", "stage", dispute, "customer_name=A", "--unset", "customer_name"],
+            2,
+            "customer_name is given twice",
+        ),
+        (
+            &["disputes", "stage", dispute, "product_kind=service", "--product", "digital"],
+            2,
+            "product_kind is given twice",
+        ),
     ] {
         let ended = shop.app.attempt(arguments).await;
         assert_eq!((ended.code, ended.stderr.lines().count()), (Some(code), 1), "{arguments:?}: {}", ended.stderr);
@@ -182,8 +199,19 @@ async fn late_evidence_is_refused_once_and_sent_when_it_is_asked_for_again() {
     let app = &shop.app;
     app.command(&["disputes", "stage", &dispute, "uncategorized_text=winning_evidence"]).await;
     app.db.execute("update clawback.disputes set evidence_due_by = now() - interval '3 hours'").await;
+    let change = "state = 'rejected', error = 'too many pages (request req_1)'";
+    app.db.execute(&format!("update clawback.dispute_responses set {change}")).await;
     let late = app.attempt(&["disputes", "submit", &dispute, "--yes"]).await;
     assert_eq!(late.code, Some(1));
+    for words in [
+        "Deadline: ",
+        " (passed 3h ago)\n",
+        "State: rejected\nError: too many pages (request req_1)\n",
+        "evidence[uncategorized_text] = winning_evidence",
+        "Missing: shipping_tracking_number, ",
+    ] {
+        assert!(late.stdout.contains(words), "{words}: {}", late.stdout);
+    }
     assert!(late.stderr.contains(", 03:00:0") && late.stderr.contains("again within the hour"), "{}", late.stderr);
     app.command(&["disputes", "submit", &dispute, "--yes"]).await;
     assert_ne!(app.db.value("select state from clawback_v1.dispute_responses").await, "draft");

@@ -3,6 +3,7 @@
 
 mod checklist;
 mod draft;
+pub(super) mod fields;
 mod list;
 mod report;
 mod respond;
@@ -13,6 +14,7 @@ mod submit;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 
 use super::explain::{explained, unknown_dispute};
 use crate::app::{config, database, now};
@@ -64,7 +66,7 @@ const FIELDS: &[Column<Dispute>] = &[
     column("phase", |dispute| Cell::text(&dispute.phase)),
     column("status", |dispute| Cell::state(&dispute.status)),
     column("outcome", |dispute| dispute.outcome.clone().map_or(Cell::text("open"), Cell::State)),
-    column("evidence due", deadline),
+    column("evidence due", due),
     column("can respond", |dispute| Cell::text(if dispute.can_respond { "yes" } else { "no" })),
     column("evidence", |dispute| if dispute.has_evidence { Cell::text("staged") } else { Cell::Nothing }),
     column("submissions", |dispute| Cell::Number(dispute.submission_count)),
@@ -107,11 +109,15 @@ async fn received(conn: &mut PgConnection, dispute_id: &str) -> anyhow::Result<D
 }
 
 /// The deadline in UTC, and while the dispute is open how far away it is.
-fn deadline(dispute: &Dispute) -> Cell {
+fn due(dispute: &Dispute) -> Cell {
     let Some(due_by) = dispute.evidence_due_by else { return Cell::Nothing };
-    let exact = moment::exact(due_by);
-    let distance = moment::relative(due_by, now());
-    let is_open = dispute.outcome.is_none() && !exact.starts_with(&distance);
-    let passed = if due_by < now() { "passed " } else { "" };
-    Cell::text(if is_open { format!("{exact} ({passed}{distance})") } else { exact })
+    Cell::text(if dispute.outcome.is_none() { deadline(due_by) } else { moment::exact(due_by) })
+}
+
+/// A deadline in UTC, and how far away it is where that is less than two months.
+fn deadline(due_by: OffsetDateTime) -> String {
+    let now = now();
+    let (exact, distance) = (moment::exact(due_by), moment::relative(due_by, now));
+    let passed = if due_by < now { "passed " } else { "" };
+    if exact.starts_with(&distance) { exact } else { format!("{exact} ({passed}{distance})") }
 }
