@@ -3,8 +3,10 @@
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
 
+use super::disputes::fields;
 use super::grants;
 use crate::terminal::error_chain::error_chain;
+use crate::terminal::escaped;
 
 /// Adds what to do where the error tells; otherwise the error as it is.
 pub(super) fn explained(error: anyhow::Error) -> anyhow::Error {
@@ -27,13 +29,40 @@ pub(super) fn explained(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
-/// The message, and the hint if there is one.
+/// Said by every command that is given an unknown dispute.
+pub(super) fn unknown_dispute(dispute_id: &str) -> anyhow::Error {
+    let dispute_id = escaped(dispute_id);
+    anyhow::anyhow!("no dispute {dispute_id}: `clawback disputes list` lists those that were received")
+}
+
+/// The message, and the hint if there is one, in the words of the commands.
 fn refused(refusal: &dyn DatabaseError) -> anyhow::Error {
     let hint = refusal.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::hint);
-    match hint {
-        Some(hint) => anyhow::anyhow!("{}. {hint}", refusal.message()),
-        None => anyhow::anyhow!("{}", refusal.message()),
+    said(refusal.message(), hint)
+}
+
+fn said(message: &str, hint: Option<&str>) -> anyhow::Error {
+    let between = |before: &str, after: &str| message.strip_prefix(before)?.strip_suffix(after);
+    if let Some(dispute_id) = between("dispute ", " is unknown") {
+        return unknown_dispute(dispute_id);
     }
+    if let Some(meant) = between("", " is no evidence field").and_then(fields::nearest) {
+        return anyhow::anyhow!("{message}: did you mean {meant}?");
+    }
+    match hint {
+        Some(hint) => anyhow::anyhow!("{message}. {}", in_commands(message, hint)),
+        None => anyhow::anyhow!("{message}"),
+    }
+}
+
+/// A hint that speaks of functions and columns, in the words of the commands.
+fn in_commands(message: &str, hint: &str) -> String {
+    // A message about an evidence field begins with its name.
+    let field = message.split(' ').next().unwrap_or_default();
+    hint.replace("attach_evidence_file", "`clawback disputes attach`")
+        .replace("stage_evidence", "`clawback disputes stage`")
+        .replace("Remove it with null", &format!("Remove it with `--unset {field}`"))
+        .replace("counts: column held of dispute_responses", "counts: `clawback disputes show` lists it")
 }
 
 /// What gives the right that a role lacks. The database names what it refused last in its message, as in `permission
@@ -50,7 +79,26 @@ fn remedy(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::remedy;
+    use super::{remedy, said};
+
+    #[test]
+    fn a_hint_names_commands_and_not_functions() {
+        for (message, hint, words) in [
+            (
+                "receipt takes a file",
+                "Attach it with attach_evidence_file.",
+                "Attach it with `clawback disputes attach`.",
+            ),
+            ("receipt takes text", "Stage it with stage_evidence.", "Stage it with `clawback disputes stage`."),
+            ("service_date is empty", "Remove it with null.", "Remove it with `--unset service_date`."),
+            ("recipt is no evidence field", "docs/DISPUTES.md lists the fields.", "field: did you mean receipt?"),
+            ("kitten is no evidence field", "docs/DISPUTES.md lists the fields.", "docs/DISPUTES.md lists the fields."),
+            ("dispute dp_1 is unknown", "", "no dispute dp_1: `clawback disputes list` lists those that were received"),
+        ] {
+            let said = said(message, Some(hint)).to_string();
+            assert!(said.ends_with(words), "{said}");
+        }
+    }
 
     #[test]
     fn a_refusal_names_the_option_that_grants_the_right() {

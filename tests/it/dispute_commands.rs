@@ -112,7 +112,8 @@ async fn evidence_is_staged_attached_shown_and_submitted_once() {
         needs.iter().find(|need| need["field"] == field).map(|need| need["source"].clone())
     };
     assert_eq!((source("receipt"), source("access_activity_log")), (Some(json!("attached")), Some(json!("missing"))));
-    assert_eq!((&shown["limits"]["pages"], &shown["limits"]["most_pages"]), (&json!(2), &json!(49)), "{shown}");
+    let pages = (&shown["limits"]["pages"], &shown["limits"]["most_pages"]);
+    assert_eq!(pages, (&json!(3), &json!(49)), "two of the file, one for the text: {shown}");
     assert_eq!(shown["history"].as_array().map(Vec::len), Some(5), "{shown}");
     assert!(shown["at_stripe"].is_null() && shown["not_asked"].as_str().expect("why").contains("STRIPE_API_KEYS"));
     let text = app.command(&["disputes", "show", dispute]).await.stdout;
@@ -166,7 +167,24 @@ async fn a_refusal_is_one_line_and_changes_nothing() {
         (&["disputes", "stage", dispute, "customer_name=@/nowhere"], 1, "cannot read /nowhere for customer_name"),
         (&["disputes", "attach", dispute, "receipt", "/nowhere.pdf"], 1, "cannot read /nowhere.pdf"),
         (&["disputes", "accept", dispute, "--amount", "999"], 1, "is of 1000 in minor units of eur, not 999"),
-        (&["disputes", "submit", "du_unknown", "--yes"], 1, "has no draft"),
+        (&["disputes", "submit", "du_unknown", "--yes"], 1, "no dispute du_unknown: `clawback disputes list`"),
+        (&["disputes", "accept", "du_unknown", "--amount", "1"], 1, "no dispute du_unknown: `clawback disputes list`"),
+        (&["disputes", "detach", "du_unknown", "receipt"], 1, "no dispute du_unknown: `clawback disputes list`"),
+        (&["disputes", "stage", dispute, "customer_nam=Jane"], 1, "did you mean customer_name?"),
+        (&["disputes", "stage", dispute, "receipt=Jane"], 1, "Attach it with `clawback disputes attach`"),
+        (&["disputes", "attach", dispute, "customer_name", "Cargo.toml"], 1, "Stage it with `clawback disputes stage`"),
+        (&["disputes", "stage", dispute, "customer_name= "], 1, "Remove it with `--unset customer_name`"),
+        (&["disputes", "stage", dispute, "customer_name=A", "customer_name=B"], 2, "customer_name is given twice"),
+        (
+            &["disputes", "stage", dispute, "customer_name=A", "--unset", "customer_name"],
+            2,
+            "customer_name is given twice",
+        ),
+        (
+            &["disputes", "stage", dispute, "product_kind=service", "--product", "digital"],
+            2,
+            "product_kind is given twice",
+        ),
     ] {
         let ended = shop.app.attempt(arguments).await;
         assert_eq!((ended.code, ended.stderr.lines().count()), (Some(code), 1), "{arguments:?}: {}", ended.stderr);
@@ -181,8 +199,19 @@ async fn late_evidence_is_refused_once_and_sent_when_it_is_asked_for_again() {
     let app = &shop.app;
     app.command(&["disputes", "stage", &dispute, "uncategorized_text=winning_evidence"]).await;
     app.db.execute("update clawback.disputes set evidence_due_by = now() - interval '3 hours'").await;
+    let change = "state = 'rejected', error = 'too many pages (request req_1)'";
+    app.db.execute(&format!("update clawback.dispute_responses set {change}")).await;
     let late = app.attempt(&["disputes", "submit", &dispute, "--yes"]).await;
     assert_eq!(late.code, Some(1));
+    for words in [
+        "Deadline: ",
+        " (passed 3h ago)\n",
+        "State: rejected\nError: too many pages (request req_1)\n",
+        "evidence[uncategorized_text] = winning_evidence",
+        "Missing: shipping_tracking_number, ",
+    ] {
+        assert!(late.stdout.contains(words), "{words}: {}", late.stdout);
+    }
     assert!(late.stderr.contains(", 03:00:0") && late.stderr.contains("again within the hour"), "{}", late.stderr);
     app.command(&["disputes", "submit", &dispute, "--yes"]).await;
     assert_ne!(app.db.value("select state from clawback_v1.dispute_responses").await, "draft");
@@ -256,4 +285,96 @@ fn the_policy_file_of_the_page_is_one() {
     let (example, _) = example.split_once("```").expect("the fence closes");
     let policy = clawback::evidence::Policy::parse(example).expect("a policy");
     assert_eq!((policy.refund_policy.len(), policy.fields.len()), (1, 2));
+}
+
+/// What a command prints for people.
+async fn said(shop: &Shop, arguments: &[&str]) -> String {
+    shop.app.command(arguments).await.stdout
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_announced_acceptance_and_a_refusal_are_shown_with_what_to_do() {
+    let (shop, dispute) = disputed().await;
+    let letter = format!("uncategorized_text={}", "Dear bank,\n".repeat(300));
+    shop.app.command(&["disputes", "stage", &dispute, &letter]).await;
+    let change = "accept_after = '2026-11-30 12:00Z', former_method = 'prefer_manual'";
+    shop.app.db.execute(&format!("update clawback.dispute_responses set {change}")).await;
+    let shown = said(&shop, &["disputes", "show", &dispute]).await;
+    for words in [
+        "accepted automatically after 2026-11-30 12:00:00Z; any change of the draft cancels it",
+        "Stripe would respond by itself: prefer_manual; set to manual by the first change",
+        "uncategorized_text = Dear bank,\n      Dear bank,\n",
+        "2 of 49 pages",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let listed = said(&shop, &["disputes", "list"]).await;
+    assert!(listed.contains("ACCEPTED AUTOMATICALLY") && listed.contains("2026-11-30 12:00:00Z"), "{listed}");
+    let change = "accept_after = null, state = 'rejected', error = 'too many pages (request req_1)'";
+    shop.app.db.execute(&format!("update clawback.dispute_responses set {change}")).await;
+    let shown = said(&shop, &["disputes", "show", &dispute]).await;
+    let words = "Error: too many pages (request req_1)\nThe draft is open again: correct it and submit again";
+    assert!(shown.contains(words) && !shown.contains("accepted automatically"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_responses_of_all_phases_are_shown() {
+    let shop = Shop::open().await;
+    let inquiry = shop.disputed("o_1", "pm_card_createDisputeInquiry").await;
+    shop.app.command(&["disputes", "stage", &inquiry, "uncategorized_text=shipped on Monday", "--by", "ada"]).await;
+    shop.app.command(&["disputes", "submit", &inquiry, "--yes", "--by", "ada"]).await;
+    shop.responded(&inquiry, "submitted").await;
+    shop.bank_does("escalate", &inquiry, json!({})).await;
+    shop.shows(&inquiry, "phase = 'chargeback'").await;
+    shop.app.db.until("select count(*) = 2 from clawback_v1.dispute_responses").await;
+    let shown = said(&shop, &["disputes", "show", &inquiry]).await;
+    let (present, former) = shown.split_once("Response in the phase inquiry: submitted").expect("both phases");
+    assert!(present.contains("Response in the phase chargeback: draft"), "{shown}");
+    assert!(
+        former.contains("requested by ada\n") && former.contains("uncategorized_text = shipped on Monday"),
+        "{shown}"
+    );
+    let history: Vec<_> = former.lines().filter(|line| line.contains("stage_evidence")).collect();
+    assert!(history[0].contains("inquiry  1        uncategorized_text"), "{shown}");
+    shop.app.db.execute("delete from clawback.dispute_responses where phase = 'chargeback'").await;
+    let shown = said(&shop, &["disputes", "show", &inquiry]).await;
+    assert!(shown.contains("Not answered in the phase chargeback") && shown.contains("shipped on Monday"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispute_that_takes_no_evidence_says_why_and_an_appeal_says_what_it_takes() {
+    let (shop, dispute) = disputed().await;
+    shop.app.db.execute("update clawback.disputes set phase = 'appeal'").await;
+    let appeal = said(&shop, &["disputes", "show", &dispute]).await;
+    for words in ["appeal.card.reason_for_filing", "missing", "appeal.card.supporting_files[0]", "not there"] {
+        assert!(appeal.contains(words) && !appeal.contains("shipping_"), "{words}: {appeal}");
+    }
+    for arguments in [["disputes", "draft", &dispute].as_slice(), &["disputes", "draft", &dispute, "--dry-run"]] {
+        let refused = shop.app.attempt(arguments).await;
+        let words = "an appeal begins empty: stage appeal.card.reason_for_filing";
+        assert!(refused.code == Some(1) && refused.stderr.contains(words), "{}", refused.stderr);
+    }
+    let closed = "can_respond = false, status = 'lost', outcome = 'lost', phase = 'chargeback'";
+    shop.app.db.execute(&format!("update clawback.disputes set {closed}")).await;
+    let lost = said(&shop, &["disputes", "show", &dispute]).await;
+    let words = "The dispute takes no evidence: it is over: its status is lost";
+    assert!(lost.contains(words) && !lost.contains("What the reason calls for"), "{lost}");
+    let refused = shop.app.attempt(&["disputes", "draft", &dispute, "--dry-run"]).await;
+    assert!(refused.stderr.contains("takes no evidence: it is over: its status is lost"), "{}", refused.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_takes_only_known_phases_and_names_the_known_statuses() {
+    let (shop, dispute) = disputed().await;
+    shop.app.command(&["disputes", "stage", &dispute, "customer_name=Jane"]).await;
+    let drafts = shop.app.json(&["disputes", "list", "--response", "draft"]).await;
+    assert_eq!(drafts[0]["dispute_id"], json!(dispute));
+    assert_eq!(shop.app.json(&["disputes", "list", "--response", "submitted"]).await, json!([]));
+    let none = said(&shop, &["disputes", "list", "--status", "needs_answer"]).await;
+    assert!(
+        none.contains("needs_answer is no known status") && none.contains("needs_response, under_review"),
+        "{none}"
+    );
+    let refused = shop.app.attempt(&["disputes", "list", "--phase", "arbitration"]).await;
+    assert!(refused.code == Some(2) && refused.stderr.contains("arbitration"), "{}", refused.stderr);
 }

@@ -1,4 +1,4 @@
-//! What the reason of a dispute calls for and where it comes from, and what is left of Stripe's limits.
+//! What the reason of a dispute calls for and where it comes from, and how much of Stripe's limits is used.
 
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -11,70 +11,93 @@ const MOST_CHARACTERS: usize = 150_000;
 /// Most bytes of all files.
 const MOST_BYTES: i64 = 4_500_000;
 
+/// Characters of text that count as a page.
+const CHARACTERS_OF_A_PAGE: usize = 3_000;
+/// The text of an appeal, without which it cannot be submitted.
+pub(super) const APPEAL_REASON: &str = "appeal.card.reason_for_filing";
+/// The first file of an appeal.
+const APPEAL_FILES: &str = "appeal.card.supporting_files[0]";
+
 /// An evidence field that the reason calls for.
 #[derive(Serialize)]
 pub(super) struct Need {
     pub(super) field: String,
     pub(super) is_strong: bool,
-    /// `staged`, `attached`, `filled in by Stripe` or `missing`.
+    /// `staged`, `attached`, `filled in by Stripe`; `missing` where it helps most, and otherwise `not there`.
     pub(super) source: &'static str,
 }
 
-/// How much of Stripe's limits a response uses. Pages of text and of files that Stripe holds are not counted.
+/// How much of Stripe's limits a response uses.
 #[derive(Serialize)]
 pub(super) struct Limits {
     characters: usize,
     bytes: i64,
+    /// Of files and of text. A file that Stripe holds counts as one page, and one whose pages are not counted yet as none.
     pages: i64,
     /// None when this role may not read it.
     most_pages: Option<i32>,
 }
 
-/// What the reason calls for; none when this role may not read it.
+/// What the reason calls for, or what an appeal takes; none when this role may not read it.
 pub(super) async fn needs(
     conn: &mut PgConnection,
     dispute: &Dispute,
     response: Option<&Response>,
 ) -> sqlx::Result<Option<Vec<Need>>> {
+    if dispute.phase == "appeal" {
+        return Ok(Some(vec![need(response, APPEAL_REASON, true), need(response, APPEAL_FILES, false)]));
+    }
     let product = response.and_then(|response| response.fields.get("product_kind")).map(String::as_str);
     let called = database::permitted(queries::called_for(conn, dispute.reason.as_deref(), product).await)?;
-    let need = |called: queries::Called| Need {
-        source: source(response, &called.field),
-        field: called.field,
-        is_strong: called.is_strong,
-    };
-    Ok(called.map(|called| called.into_iter().map(need).collect()))
+    let need = |called: &queries::Called| need(response, &called.field, called.is_strong);
+    Ok(called.map(|called| called.iter().map(need).collect()))
 }
 
-fn source(response: Option<&Response>, field: &str) -> &'static str {
-    match response {
-        Some(response) if response.fields.contains_key(field) => "staged",
-        Some(response) if response.files.iter().any(|file| file.field == field) => "attached",
-        Some(response) if response.held.contains_key(field) => "filled in by Stripe",
-        Some(_) | None => "missing",
+fn need(response: Option<&Response>, field: &str, is_strong: bool) -> Need {
+    let source = response.and_then(|response| source(response, field));
+    let absent = if is_strong { "missing" } else { "not there" };
+    Need { field: field.to_owned(), is_strong, source: source.unwrap_or(absent) }
+}
+
+/// Where a field comes from; none when it is not there.
+fn source(response: &Response, field: &str) -> Option<&'static str> {
+    // Any place of the list counts.
+    let is_it =
+        |name: &str| name == field || field == APPEAL_FILES && name.starts_with("appeal.card.supporting_files[");
+    if response.fields.contains_key(field) {
+        Some("staged")
+    } else if response.files.iter().any(|file| is_it(&file.field)) {
+        Some("attached")
+    } else {
+        response.held.contains_key(field).then_some("filled in by Stripe")
     }
 }
 
+/// What a response uses, counted as `clawback.evidence_problems` does.
 pub(super) async fn limits(conn: &mut PgConnection, response: &Response) -> sqlx::Result<Limits> {
     let most = database::permitted(queries::page_limit(conn, &response.dispute_id, &response.phase).await)?.flatten();
     let texts = response.fields.iter().chain(response.held.iter());
     let counted = texts.filter(|(field, text)| *field != "product_kind" && !text.starts_with("file_"));
+    let characters: usize = counted.map(|(_, text)| text.chars().count()).sum();
+    let of_text = characters.div_ceil(CHARACTERS_OF_A_PAGE);
+    let held = response.held.values().filter(|text| text.starts_with("file_")).count();
+    let of_files: i64 = response.files.iter().filter_map(|file| file.pages).sum();
     Ok(Limits {
-        characters: counted.map(|(_, text)| text.chars().count()).sum(),
+        characters,
         bytes: response.files.iter().map(|file| file.bytes).sum(),
-        pages: response.files.iter().filter_map(|file| file.pages).sum(),
+        pages: of_files + i64::try_from(of_text + held).unwrap_or(i64::MAX),
         most_pages: most,
     })
 }
 
 impl Limits {
-    /// For people, with what is left.
+    /// For people.
     pub(super) fn said(&self) -> String {
-        let characters = MOST_CHARACTERS.saturating_sub(self.characters);
-        let pages = self
-            .most_pages
-            .map_or_else(String::new, |most| format!(", {} of {most} pages", i64::from(most) - self.pages));
-        let bytes = MOST_BYTES - self.bytes;
-        format!("\nLeft: {characters} of {MOST_CHARACTERS} characters, {bytes} of {MOST_BYTES} bytes{pages}\n")
+        let Self { characters, bytes, pages, most_pages } = self;
+        let of_pages = most_pages.map_or_else(String::new, |most| format!(" of {most}"));
+        format!(
+            "\nUsed: {characters} of {MOST_CHARACTERS} characters, {bytes} of {MOST_BYTES} bytes, {pages}{of_pages} pages \
+             (text counts as a page for each {CHARACTERS_OF_A_PAGE} characters)\n"
+        )
     }
 }

@@ -9,8 +9,9 @@ use sqlx::{Connection, PgConnection};
 
 use super::super::actor::Actor;
 use super::respond::changed;
+use super::{checklist, received};
 use crate::app::{config, now};
-use crate::desk::draft::{self, By, Found};
+use crate::desk::draft::{self, By, CannotDraft, Found};
 use crate::store::queries::{self, Dispute};
 use crate::terminal::{self, escaped, say};
 
@@ -33,11 +34,10 @@ pub(super) struct Drafting {
 
 pub(super) async fn draft(conn: &mut PgConnection, asked: Drafting) -> anyhow::Result<()> {
     let policy = config::evidence_policy(asked.policy.as_deref())?;
-    let Some(dispute) = queries::dispute(conn, &asked.dispute_id).await? else {
-        bail!("no dispute {}: `clawback disputes list` lists those that were received", asked.dispute_id)
-    };
+    let dispute = received(conn, &asked.dispute_id).await?;
+    can_draft(conn, &dispute).await?;
     let response = queries::response(conn, &dispute.dispute_id, Some(&dispute.phase)).await?;
-    let found = draft::find(conn, &dispute, response.as_ref(), &policy, now().date()).await?;
+    let found = draft::find(conn, &dispute, response.as_ref(), &policy, now().date()).await.map_err(plain)?;
     if !asked.json || asked.dry_run {
         show(&found, asked.json)?;
     }
@@ -49,6 +49,26 @@ pub(super) async fn draft(conn: &mut PgConnection, asked: Drafting) -> anyhow::R
     changed(conn, asked.dispute_id, version, asked.json).await
 }
 
+/// Refuses where no draft can be filled in: the dispute takes no evidence, or is an appeal.
+async fn can_draft(conn: &mut PgConnection, dispute: &Dispute) -> anyhow::Result<()> {
+    let dispute_id = escaped(&dispute.dispute_id);
+    if let Some(why) = queries::why_closed(conn, &dispute.dispute_id).await? {
+        bail!("dispute {dispute_id} takes no evidence: {why}")
+    }
+    if dispute.phase == "appeal" {
+        bail!("dispute {dispute_id}: an appeal begins empty: stage {}", checklist::APPEAL_REASON)
+    }
+    Ok(())
+}
+
+/// A database error as itself, so that it is explained like that of any command.
+fn plain(error: CannotDraft) -> anyhow::Error {
+    match error {
+        CannotDraft::Database(error) => error.into(),
+        error @ (CannotDraft::Document { .. } | CannotDraft::Unreadable(_)) => error.into(),
+    }
+}
+
 async fn stage(
     conn: &mut PgConnection,
     dispute: &Dispute,
@@ -58,7 +78,7 @@ async fn stage(
 ) -> anyhow::Result<i64> {
     let mut tx = conn.begin().await?;
     queries::act_as(&mut tx, actor.name().as_deref()).await?;
-    let version = draft::stage(&mut tx, dispute, found, version, By::Person).await?;
+    let version = draft::stage(&mut tx, dispute, found, version, By::Person).await.map_err(plain)?;
     tx.commit().await?;
     Ok(version)
 }

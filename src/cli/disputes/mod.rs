@@ -3,23 +3,24 @@
 
 mod checklist;
 mod draft;
+pub(super) mod fields;
+mod list;
 mod report;
 mod respond;
+mod response;
 mod show;
 mod submit;
 
-use std::time::Duration;
-
 use clap::{Args, Subcommand};
-use serde::Serialize;
+use serde_json::json;
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 
-use super::explain::explained;
-use super::list::{self, Listing};
+use super::explain::{explained, unknown_dispute};
 use crate::app::{config, database, now};
-use crate::store::queries::{self, Dispute, DisputeFilter};
-use crate::terminal::moment::{self, Moment};
-use crate::terminal::table::{Cell, Column, column, if_any, if_mixed, spare};
+use crate::store::queries::{self, Dispute};
+use crate::terminal::moment;
+use crate::terminal::table::{Cell, Column, column};
 
 #[derive(Debug, Args)]
 pub(crate) struct Disputes {
@@ -32,34 +33,7 @@ pub(crate) struct Disputes {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// List disputes: open ones first, the nearest deadline first
-    List {
-        /// Only open disputes whose deadline is within this time, such as 7d, or has passed
-        #[arg(long, value_name = "DURATION", value_parser = duration)]
-        due: Option<Duration>,
-        /// Only disputes without an outcome
-        #[arg(long)]
-        open: bool,
-        /// Only disputes in this status of Stripe's, such as needs_response
-        #[arg(long)]
-        status: Option<String>,
-        /// Only disputes of this order
-        #[arg(long)]
-        order: Option<String>,
-        /// Only disputes of this payment: the ID of a PaymentIntent
-        #[arg(long)]
-        payment_intent: Option<String>,
-        /// Only disputes of this charge
-        #[arg(long)]
-        charge: Option<String>,
-        /// Only disputes in this phase: inquiry, chargeback, appeal, compliance or prevention
-        #[arg(long)]
-        phase: Option<String>,
-        /// Only disputes opened since: 2h ago, a day, or a time such as 2026-11-25T15:00:00Z
-        #[arg(long, value_parser = Moment::parse)]
-        since: Option<Moment>,
-        #[command(flatten)]
-        list: Listing,
-    },
+    List(list::Wanted),
     /// Show a dispute as it is known and as Stripe has it now, what its reason calls for, the draft, and who did what
     Show(show::Show),
     /// Fill the draft from what is known of the payment, and write a cover letter; recorded in the audit trail
@@ -78,29 +52,6 @@ enum Action {
     Report(report::Report),
 }
 
-/// A dispute, and the state of its response where this role may read it.
-#[derive(Serialize)]
-struct Listed {
-    #[serde(flatten)]
-    dispute: Dispute,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    response: Option<String>,
-}
-
-const COLUMNS: &[Column<Listed>] = &[
-    if_mixed("mode", |Listed { dispute, .. }| Cell::mode(dispute.livemode)),
-    if_mixed("account", |Listed { dispute, .. }| Cell::optional(&dispute.account)),
-    column("dispute", |Listed { dispute, .. }| Cell::text(&dispute.dispute_id)),
-    if_any("order", |Listed { dispute, .. }| Cell::optional(&dispute.order_id)),
-    column("amount", |Listed { dispute, .. }| Cell::Money(dispute.amount, Some(dispute.currency.clone()))),
-    column("status", |Listed { dispute, .. }| Cell::state(&dispute.status)),
-    if_any("evidence due", |Listed { dispute, .. }| Cell::time(dispute.evidence_due_by)),
-    if_any("response", |row| row.response.clone().map_or(Cell::Nothing, Cell::State)),
-    spare("reason", |Listed { dispute, .. }| Cell::optional(&dispute.reason)),
-    spare("phase", |Listed { dispute, .. }| Cell::text(&dispute.phase)),
-    spare("outcome", |Listed { dispute, .. }| dispute.outcome.clone().map_or(Cell::Nothing, Cell::State)),
-];
-
 const FIELDS: &[Column<Dispute>] = &[
     column("dispute", |dispute| Cell::text(&dispute.dispute_id)),
     column("mode", |dispute| Cell::mode(dispute.livemode)),
@@ -115,14 +66,15 @@ const FIELDS: &[Column<Dispute>] = &[
     column("phase", |dispute| Cell::text(&dispute.phase)),
     column("status", |dispute| Cell::state(&dispute.status)),
     column("outcome", |dispute| dispute.outcome.clone().map_or(Cell::text("open"), Cell::State)),
-    column("evidence due", deadline),
+    column("evidence due", due),
     column("can respond", |dispute| Cell::text(if dispute.can_respond { "yes" } else { "no" })),
     column("evidence", |dispute| if dispute.has_evidence { Cell::text("staged") } else { Cell::Nothing }),
     column("submissions", |dispute| Cell::Number(dispute.submission_count)),
-    column("responds at deadline", |dispute| Cell::optional(&dispute.intended_submission_method)),
+    column("at the deadline", |dispute| Cell::optional(&dispute.intended_submission_method)),
     column("submitted by", |dispute| Cell::optional(&dispute.submission_method)),
     column("enhanced evidence", |dispute| {
-        dispute.enhanced_eligibility.as_ref().map_or(Cell::Nothing, |it| Cell::text(it.to_string()))
+        let eligible = dispute.enhanced_eligibility.as_ref().filter(|it| **it != json!({}));
+        eligible.map_or(Cell::Nothing, |it| Cell::text(it.to_string()))
     }),
     column("lost", |dispute| Cell::some_money(dispute.amount_lost, &Some(dispute.currency.clone()))),
     column("withdrawn", |dispute| Cell::some_money(dispute.amount_withdrawn, &dispute.settlement_currency)),
@@ -135,22 +87,7 @@ const FIELDS: &[Column<Dispute>] = &[
 pub(crate) async fn run(args: Disputes) -> anyhow::Result<()> {
     let conn = &mut database::connect(&args.database).await?;
     let done = match args.action {
-        Action::List { due, open, status, order, payment_intent, charge, phase, since, list } => {
-            let due_before = due.map(|due| now() + due);
-            let since = list::time(since);
-            let filter = DisputeFilter {
-                dispute_id: None,
-                status,
-                open,
-                due_before,
-                order_id: order,
-                payment_id: payment_intent,
-                charge_id: charge,
-                phase,
-                since,
-            };
-            disputes(conn, &filter, &list).await
-        }
+        Action::List(wanted) => list::list(conn, wanted).await,
         Action::Show(asked) => show::show(conn, asked).await,
         Action::Draft(asked) => draft::draft(conn, asked).await,
         Action::Stage(asked) => respond::stage(conn, asked).await,
@@ -163,26 +100,24 @@ pub(crate) async fn run(args: Disputes) -> anyhow::Result<()> {
     done.map_err(explained)
 }
 
-async fn disputes(conn: &mut PgConnection, filter: &DisputeFilter, list: &Listing) -> anyhow::Result<()> {
-    let disputes = queries::disputes(conn, filter, &list.page()).await?;
-    let ids: Vec<_> = disputes.iter().map(|dispute| dispute.dispute_id.clone()).collect();
-    let mut states = database::permitted(queries::response_states(conn, &ids).await)?.unwrap_or_default();
-    let listed = |dispute: Dispute| Listed { response: states.remove(&dispute.dispute_id), dispute };
-    let rows = disputes.into_iter().map(listed).collect();
-    list.print(COLUMNS, rows, |row| row.dispute.dispute_id.clone(), "no matching disputes")
+/// The dispute.
+///
+/// # Errors
+/// It was not received.
+async fn received(conn: &mut PgConnection, dispute_id: &str) -> anyhow::Result<Dispute> {
+    queries::dispute(conn, dispute_id).await?.ok_or_else(|| unknown_dispute(dispute_id))
 }
 
 /// The deadline in UTC, and while the dispute is open how far away it is.
-fn deadline(dispute: &Dispute) -> Cell {
+fn due(dispute: &Dispute) -> Cell {
     let Some(due_by) = dispute.evidence_due_by else { return Cell::Nothing };
-    let exact = moment::exact(due_by);
-    let distance = moment::relative(due_by, now());
-    let is_open = dispute.outcome.is_none() && !exact.starts_with(&distance);
-    Cell::text(if is_open { format!("{exact} ({distance})") } else { exact })
+    Cell::text(if dispute.outcome.is_none() { deadline(due_by) } else { moment::exact(due_by) })
 }
 
-/// At most a century, so that a deadline stays a date.
-fn duration(text: &str) -> Result<Duration, String> {
-    let given = text.parse::<humantime::Duration>().ok().filter(|given| given.as_secs() < 100 * 365 * 86_400);
-    given.map(Duration::from).ok_or_else(|| "expected a duration such as 7d or 12h".to_owned())
+/// A deadline in UTC, and how far away it is where that is less than two months.
+fn deadline(due_by: OffsetDateTime) -> String {
+    let now = now();
+    let (exact, distance) = (moment::exact(due_by), moment::relative(due_by, now));
+    let passed = if due_by < now { "passed " } else { "" };
+    if exact.starts_with(&distance) { exact } else { format!("{exact} ({passed}{distance})") }
 }

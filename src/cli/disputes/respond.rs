@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use sqlx::{Connection, PgConnection};
 
 use super::super::actor::Actor;
+use crate::app::config::Misconfigured;
 use crate::app::database;
 use crate::evidence;
 use crate::store::queries::{self, Response};
@@ -30,6 +31,7 @@ pub(super) struct Change {
 }
 
 #[derive(Debug, Args)]
+#[command(override_usage = "clawback disputes stage [OPTIONS] <DISPUTE_ID> [FIELD=TEXT]...")]
 #[command(group = ArgGroup::new("what").required(true).multiple(true).args(["fields", "unset", "product"]))]
 pub(super) struct Stage {
     /// Dispute ID
@@ -93,22 +95,41 @@ struct Changed {
 }
 
 pub(super) async fn stage(conn: &mut PgConnection, asked: Stage) -> anyhow::Result<()> {
-    let mut fields = Map::new();
-    for (field, text) in asked.fields {
-        let text = match text.strip_prefix('@') {
-            Some(file) => std::fs::read_to_string(file).with_context(|| format!("cannot read {file} for {field}"))?,
-            None => text,
-        };
-        fields.insert(field, Value::String(text));
-    }
-    fields.extend(asked.unset.into_iter().map(|field| (field, Value::Null)));
-    fields.extend(asked.product.map(|product| ("product_kind".to_owned(), Value::String(product))));
+    let fields = assigned(asked.fields, asked.unset, asked.product)?;
     let Change { version, actor, json } = asked.change;
     let mut tx = conn.begin().await?;
     queries::act_as(&mut tx, actor.name().as_deref()).await?;
     let version = queries::stage_evidence(&mut tx, &asked.dispute_id, &Value::Object(fields), version).await?;
     tx.commit().await?;
     changed(conn, asked.dispute_id, version, json).await
+}
+
+/// What is staged, each field once; null removes a field.
+fn assigned(
+    fields: Vec<(String, String)>,
+    unset: Vec<String>,
+    product: Option<String>,
+) -> anyhow::Result<Map<String, Value>> {
+    let mut assigned = Map::new();
+    let texts = fields.into_iter().map(|(field, text)| (field, Some(text)));
+    let product = product.map(|product| ("product_kind".to_owned(), Some(product)));
+    let unset = unset.into_iter().map(|field| (field, None));
+    for (field, text) in texts.chain(product).chain(unset) {
+        if assigned.contains_key(&field) {
+            return Err(Misconfigured::new(format!("{} is given twice", escaped(&field))).into());
+        }
+        let value = text.map(|text| read(&field, text)).transpose()?.map_or(Value::Null, Value::String);
+        assigned.insert(field, value);
+    }
+    Ok(assigned)
+}
+
+/// The text itself, or that of the file which it names.
+fn read(field: &str, text: String) -> anyhow::Result<String> {
+    match text.strip_prefix('@') {
+        Some(file) => std::fs::read_to_string(file).with_context(|| format!("cannot read {file} for {field}")),
+        None => Ok(text),
+    }
 }
 
 pub(super) async fn attach(conn: &mut PgConnection, asked: Attach) -> anyhow::Result<()> {

@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
-use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::FIELDS;
 use super::checklist::{self, Limits, Need};
+use super::{FIELDS, received, response};
 use crate::app::{config, database};
 use crate::store::queries::{self, Action, Dispute, Response};
 use crate::stripe_api::{Client, Mode, Scope, TimeLimit};
@@ -37,7 +36,12 @@ pub(super) struct Show {
 struct Shown {
     #[serde(flatten)]
     dispute: Dispute,
+    /// In the present phase.
     response: Option<Response>,
+    /// In the other phases, the last changed first.
+    other_responses: Option<Vec<Response>>,
+    /// Why it takes no evidence.
+    why_closed: Option<String>,
     called_for: Option<Vec<Need>>,
     limits: Option<Limits>,
     history: Option<Vec<Action>>,
@@ -52,45 +56,61 @@ const NEEDS: &[Column<Need>] = &[
     column("", |need| Cell::state(need.source)),
 ];
 
-const TEXTS: &[Column<(String, String)>] =
-    &[column("field", |(field, _)| Cell::text(field)), column("text", |(_, text)| Cell::text(text))];
-
-const FILES: &[Column<queries::ResponseFile>] = &[
-    column("field", |file| Cell::text(&file.field)),
-    column("file", |file| Cell::text(&file.name)),
-    column("pages", |file| file.pages.map_or(Cell::Nothing, Cell::Number)),
-    column("bytes", |file| Cell::Number(file.bytes)),
-];
-
 const HISTORY: &[Column<Action>] = &[
     column("at", |action| Cell::Time(action.at)),
     column("who", |action| Cell::text(&action.actor)),
     column("did", |action| Cell::text(&action.action)),
+    spare("phase", |action| detail(action, "phase")),
+    spare("version", |action| detail(action, "version")),
+    spare("fields", |action| match detail(action, "fields") {
+        Cell::Nothing => detail(action, "field"),
+        fields => fields,
+    }),
     spare("reason", |action| Cell::optional(&action.reason)),
 ];
 
+/// What is known of an action under this name.
+fn detail(action: &Action, name: &str) -> Cell {
+    match &action.detail[name] {
+        Value::String(text) => Cell::text(text),
+        Value::Number(number) => Cell::text(number.to_string()),
+        Value::Array(all) => Cell::text(all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")),
+        Value::Null | Value::Bool(_) | Value::Object(_) => Cell::Nothing,
+    }
+}
+
 pub(super) async fn show(conn: &mut PgConnection, asked: Show) -> anyhow::Result<()> {
-    let Some(dispute) = queries::dispute(conn, &asked.dispute_id).await? else {
-        bail!("no dispute {}: `clawback disputes list` lists those that were received", asked.dispute_id)
-    };
-    let response = database::permitted(queries::response(conn, &dispute.dispute_id, Some(&dispute.phase)).await)?;
-    let response = response.flatten();
-    let called_for = checklist::needs(conn, &dispute, response.as_ref()).await?;
-    let limits = match &response {
-        Some(response) => Some(checklist::limits(conn, response).await?),
-        None => None,
-    };
-    let history = database::permitted(queries::dispute_actions(conn, &dispute.dispute_id).await)?;
-    let (at_stripe, not_asked) = match ask(&asked.stripe_api, &dispute).await {
-        Ok(answer) => (Some(answer), None),
-        Err(why) => (None, Some(why)),
-    };
-    let shown = Shown { dispute, response, called_for, limits, history, at_stripe, not_asked };
+    let dispute = received(conn, &asked.dispute_id).await?;
+    let shown = known(conn, dispute, &asked.stripe_api).await?;
     if asked.json {
         return terminal::json(&shown);
     }
     print(&Screen::of_stdout(), &shown);
     Ok(())
+}
+
+async fn known(conn: &mut PgConnection, dispute: Dispute, stripe_api: &config::StripeApi) -> anyhow::Result<Shown> {
+    let id = &dispute.dispute_id;
+    let mut other_responses = database::permitted(queries::responses(conn, id).await)?;
+    let response = other_responses.as_mut().and_then(|all| {
+        let place = all.iter().position(|response| response.phase == dispute.phase)?;
+        Some(all.remove(place))
+    });
+    let why_closed = database::permitted(queries::why_closed(conn, id).await)?.flatten();
+    let called_for = match &why_closed {
+        Some(_) => None,
+        None => checklist::needs(conn, &dispute, response.as_ref()).await?,
+    };
+    let limits = match response.as_ref().filter(|response| response::is_open(response)) {
+        Some(response) => Some(checklist::limits(conn, response).await?),
+        None => None,
+    };
+    let history = database::permitted(queries::dispute_actions(conn, id).await)?;
+    let (at_stripe, not_asked) = match ask(stripe_api, &dispute).await {
+        Ok(answer) => (Some(answer), None),
+        Err(why) => (None, Some(why)),
+    };
+    Ok(Shown { dispute, response, other_responses, why_closed, called_for, limits, history, at_stripe, not_asked })
 }
 
 /// The dispute as Stripe has it now, or why that is not known.
@@ -109,7 +129,7 @@ async fn ask(stripe_api: &config::StripeApi, dispute: &Dispute) -> Result<Value,
 }
 
 fn print(screen: &Screen, shown: &Shown) {
-    let Shown { dispute, response, called_for, limits, history, at_stripe, not_asked } = shown;
+    let Shown { dispute, called_for, history, at_stripe, not_asked, why_closed, .. } = shown;
     let mut text = table::fields(screen, FIELDS, dispute);
     match (at_stripe, not_asked) {
         (Some(stripes), _) => {
@@ -118,28 +138,24 @@ fn print(screen: &Screen, shown: &Shown) {
         (None, Some(why)) => text += &format!("\nStripe was not asked: {}\n", escaped(why)),
         (None, None) => {}
     }
+    text.extend(why_closed.iter().map(|why| format!("\nThe dispute takes no evidence: {}\n", escaped(why))));
     text += &table::section(screen, "What the reason calls for", NEEDS, called_for.as_deref().unwrap_or_default());
-    if let Some(response) = response {
-        text += &draft(screen, response);
-    }
-    if let Some(limits) = limits {
-        text += &limits.said();
-    }
+    text += &responses(screen, shown);
     text += &table::section(screen, "History", HISTORY, history.as_deref().unwrap_or_default());
     terminal::print(format_args!("{text}"));
 }
 
-fn draft(screen: &Screen, response: &Response) -> String {
-    let Response { phase, state, version, .. } = response;
-    let mut text = format!("\nResponse in the phase {phase}: {state}, version {version}\n");
-    text.extend(response.error.iter().map(|error| format!("Error: {}\n", escaped(error))));
-    text.extend(response.problems.iter().map(|problem| format!("It cannot be submitted: {}\n", escaped(problem))));
-    let pairs = |fields: &std::collections::BTreeMap<String, String>| -> Vec<_> {
-        fields.iter().map(|(field, text)| (field.clone(), text.clone())).collect()
+/// The response of the present phase with what it uses of the limits, then those of the other phases. Nothing for a role
+/// that may not read them.
+fn responses(screen: &Screen, shown: &Shown) -> String {
+    let Some(others) = &shown.other_responses else { return String::new() };
+    let mut text = match &shown.response {
+        Some(response) => response::shown(screen, response),
+        None => format!("\nNot answered in the phase {}\n", shown.dispute.phase),
     };
-    text += &table::section(screen, "Text", TEXTS, &pairs(&response.fields));
-    text += &table::section(screen, "Files", FILES, &response.files);
-    text + &table::section(screen, "Filled in by Stripe", TEXTS, &pairs(&response.held))
+    text.extend(shown.limits.iter().map(Limits::said));
+    text.extend(others.iter().map(|response| response::shown(screen, response)));
+    text
 }
 
 /// A fact, as it is known here, and as Stripe has it.
@@ -168,12 +184,8 @@ fn compared(dispute: &Dispute, stripes: &Value) -> Vec<Compared> {
         ("amount", dispute.amount.to_string(), &stripes["amount"]),
         ("evidence staged", dispute.has_evidence.to_string(), &details["has_evidence"]),
         ("submissions", dispute.submission_count.to_string(), &details["submission_count"]),
-        (
-            "responds at the deadline",
-            optional(&dispute.intended_submission_method),
-            &stripes["intended_submission_method"],
-        ),
-        ("responded", optional(&dispute.submission_method), &details["submission_method"]),
+        ("at the deadline", optional(&dispute.intended_submission_method), &stripes["intended_submission_method"]),
+        ("submitted by", optional(&dispute.submission_method), &details["submission_method"]),
     ]
     .map(|(fact, here, value)| Compared { fact, here, at_stripe: word(value) })
     .into()

@@ -7,12 +7,15 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
+use time::OffsetDateTime;
 
 use super::super::actor::Actor;
+use super::response::indented;
+use super::{deadline, received};
 use crate::app::config::Misconfigured;
 use crate::app::database;
 use crate::executor::MARKER;
-use crate::store::queries::{self, Response};
+use crate::store::queries::{self, Dispute, Response};
 use crate::store::responses;
 use crate::stripe_api::evidence_parameter;
 use crate::terminal::{self, escaped, quoted, say};
@@ -43,12 +46,18 @@ struct Preview<'a> {
     dispute_id: &'a str,
     phase: &'a str,
     version: i64,
+    state: &'a str,
+    /// What Stripe refused last, or why it was not submitted.
+    error: Option<&'a str>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    evidence_due_by: Option<OffsetDateTime>,
     /// In the order in which they are sent.
     parameters: Vec<Parameter>,
     /// What Stripe filled in and keeps.
     kept: Vec<Parameter>,
     missing: &'a [String],
-    problems: &'a [String],
+    /// With why the dispute takes no evidence.
+    problems: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -61,9 +70,10 @@ pub(super) async fn submit(conn: &mut PgConnection, asked: Submission) -> anyhow
     if !asked.yes && !asked.dry_run && !stdin().is_terminal() {
         return Err(Misconfigured::new("submitting cannot be undone: without a terminal it takes --yes").into());
     }
-    let response = reviewed(conn, &asked).await?;
-    if asked.dry_run || !asked.yes {
-        show(&preview(conn, &response).await?, asked.json)?;
+    let (dispute, response) = reviewed(conn, &asked).await?;
+    // With --json, a submission prints only its result.
+    if asked.dry_run || !asked.json {
+        show(&preview(conn, &dispute, &response).await?, asked.json)?;
     }
     if asked.dry_run {
         return Ok(());
@@ -81,12 +91,11 @@ pub(super) async fn submit(conn: &mut PgConnection, asked: Submission) -> anyhow
     }
 }
 
-/// The draft that is to be submitted.
-async fn reviewed(conn: &mut PgConnection, asked: &Submission) -> anyhow::Result<Response> {
-    let dispute_id = &asked.dispute_id;
-    let dispute = database::permitted(queries::dispute(conn, dispute_id).await)?.flatten();
-    let phase = dispute.as_ref().map(|dispute| dispute.phase.as_str());
-    let Some(response) = queries::response(conn, dispute_id, phase).await? else {
+/// The dispute, and the draft that is to be submitted.
+async fn reviewed(conn: &mut PgConnection, asked: &Submission) -> anyhow::Result<(Dispute, Response)> {
+    let dispute = received(conn, &asked.dispute_id).await?;
+    let dispute_id = &dispute.dispute_id;
+    let Some(response) = queries::response(conn, dispute_id, Some(&dispute.phase)).await? else {
         bail!("dispute {} has no draft: stage evidence first, with `clawback disputes stage`", escaped(dispute_id))
     };
     if let Some(version) = asked.version.filter(|version| *version != response.version) {
@@ -95,11 +104,33 @@ async fn reviewed(conn: &mut PgConnection, asked: &Submission) -> anyhow::Result
             "the response to dispute {dispute_id} is version {is}, not {version}: somebody changed it. Review it again"
         );
     }
-    Ok(response)
+    Ok((dispute, response))
 }
 
-async fn preview<'a>(conn: &mut PgConnection, response: &'a Response) -> anyhow::Result<Preview<'a>> {
-    let Response { dispute_id, phase, version, missing, problems, .. } = response;
+async fn preview<'a>(
+    conn: &mut PgConnection,
+    dispute: &Dispute,
+    response: &'a Response,
+) -> anyhow::Result<Preview<'a>> {
+    let Response { dispute_id, phase, version, state, missing, .. } = response;
+    let why_closed = database::permitted(queries::why_closed(conn, dispute_id).await)?.flatten();
+    Ok(Preview {
+        dispute_id,
+        phase,
+        version: *version,
+        state,
+        error: response.error.as_deref(),
+        evidence_due_by: dispute.evidence_due_by,
+        parameters: parameters(conn, response).await?,
+        kept: response.held.iter().map(|(field, value)| own(&evidence_parameter(field), value)).collect(),
+        missing,
+        problems: response.problems.iter().cloned().chain(why_closed).collect(),
+    })
+}
+
+/// What is sent, in order.
+async fn parameters(conn: &mut PgConnection, response: &Response) -> anyhow::Result<Vec<Parameter>> {
+    let Response { dispute_id, phase, .. } = response;
     // What was staged before and removed since is unset; only the owner sees which fields those are.
     let private = database::permitted(responses::load(conn, dispute_id, phase).await)?.flatten();
     let staged = private.as_ref().map(|private| private.staged_fields.as_slice()).unwrap_or_default();
@@ -110,21 +141,23 @@ async fn preview<'a>(conn: &mut PgConnection, response: &'a Response) -> anyhow:
     let sent = responses::to_send(&response.fields, files, staged);
     let parameter = |(field, value): (String, String)| Parameter { name: evidence_parameter(&field), value };
     let mut parameters: Vec<_> = sent.into_iter().map(parameter).collect();
-    let own = |name: &str, value: &str| Parameter { name: name.to_owned(), value: value.to_owned() };
     parameters.push(own(&format!("metadata[{MARKER}]"), "a key of this submission, by which it is recognised"));
     if private.and_then(|private| private.intended_method).is_some_and(|method| method != "manual") {
         parameters.push(own("intended_submission_method", "manual"));
     }
     parameters.push(own("submit", "true"));
-    let kept = response.held.iter().map(|(field, value)| own(&evidence_parameter(field), value)).collect();
-    Ok(Preview { dispute_id, phase, version: *version, parameters, kept, missing, problems })
+    Ok(parameters)
+}
+
+fn own(name: &str, value: &str) -> Parameter {
+    Parameter { name: name.to_owned(), value: value.to_owned() }
 }
 
 fn show(preview: &Preview<'_>, json: bool) -> anyhow::Result<()> {
     if json {
         return terminal::json(preview);
     }
-    let Preview { dispute_id, phase, version, parameters, kept, missing, problems } = preview;
+    let Preview { dispute_id, phase, version, parameters, kept, missing, problems, .. } = preview;
     say!("Version {version} of the response to dispute {}, {phase}, sends:", escaped(dispute_id));
     let print = |parameter: &Parameter| say!("  {} = {}", escaped(&parameter.name), indented(&parameter.value));
     parameters.iter().for_each(print);
@@ -132,6 +165,7 @@ fn show(preview: &Preview<'_>, json: bool) -> anyhow::Result<()> {
         say!("Stripe filled in and keeps:");
         kept.iter().for_each(print);
     }
+    show_standing(preview);
     if !missing.is_empty() {
         say!("Missing: {}", missing.join(", "));
     }
@@ -139,9 +173,15 @@ fn show(preview: &Preview<'_>, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A text of several lines, under its name.
-fn indented(text: &str) -> String {
-    text.lines().map(escaped).collect::<Vec<_>>().join("\n      ")
+/// The deadline, the state, and what was refused.
+fn show_standing(preview: &Preview<'_>) {
+    if let Some(due_by) = preview.evidence_due_by {
+        say!("Deadline: {}", deadline(due_by));
+    }
+    say!("State: {}", preview.state);
+    if let Some(error) = preview.error {
+        say!("Error: {}", escaped(error));
+    }
 }
 
 fn confirm(dispute_id: &str) -> anyhow::Result<()> {

@@ -78,8 +78,8 @@ pub struct Dispute {
 /// Which disputes are meant; none of a field: all.
 #[derive(Clone, Debug, Default)]
 pub struct DisputeFilter {
-    /// With this id.
-    pub dispute_id: Option<String>,
+    /// With one of these ids.
+    pub dispute_ids: Option<Vec<String>>,
     /// In this status.
     pub status: Option<String>,
     /// Without an outcome.
@@ -112,7 +112,7 @@ pub async fn disputes(conn: &mut PgConnection, filter: &DisputeFilter, page: &Pa
                   d.amount_reinstated as "amount_reinstated!", d.fee as "fee!", d.settlement_currency,
                   d.created_at as "created_at!", d.updated_at as "updated_at!"
            from clawback_v1.disputes d
-           where ($1::text is null or d.dispute_id = $1) and ($2::text is null or d.status = $2)
+           where ($1::text[] is null or d.dispute_id = any($1)) and ($2::text is null or d.status = $2)
                and (not $3 or d.outcome is null)
                and ($4::timestamptz is null or d.outcome is null and d.evidence_due_by < $4)
                and ($5::text is null or d.order_id = $5) and ($6::timestamptz is null or d.created_at >= $6)
@@ -124,7 +124,7 @@ pub async fn disputes(conn: &mut PgConnection, filter: &DisputeFilter, page: &Pa
                       from clawback_v1.disputes b where b.dispute_id = $7))
            order by d.outcome is not null, coalesce(d.evidence_due_by, 'infinity'), d.dispute_id
            limit $8"#,
-        filter.dispute_id,
+        filter.dispute_ids.as_deref(),
         filter.status,
         filter.open,
         filter.due_before,
@@ -142,6 +142,15 @@ pub async fn disputes(conn: &mut PgConnection, filter: &DisputeFilter, page: &Pa
 
 /// One dispute; none when it was not seen.
 pub async fn dispute(conn: &mut PgConnection, dispute_id: &str) -> sqlx::Result<Option<Dispute>> {
-    let only = DisputeFilter { dispute_id: Some(dispute_id.to_owned()), ..DisputeFilter::default() };
+    let only = DisputeFilter { dispute_ids: Some(vec![dispute_id.to_owned()]), ..DisputeFilter::default() };
     Ok(disputes(conn, &only, &Page { before: None, limit: 1 }).await?.pop())
+}
+
+/// Why a dispute takes no evidence; none while it does, or when it was not seen. Owners only.
+pub async fn why_closed(conn: &mut PgConnection, dispute_id: &str) -> sqlx::Result<Option<String>> {
+    let why = sqlx::query_scalar!(
+        "select clawback.why_closed(d) as why from clawback.disputes d where d.dispute_id = $1",
+        dispute_id
+    );
+    Ok(why.fetch_optional(conn).await?.flatten())
 }

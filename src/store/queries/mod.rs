@@ -16,7 +16,7 @@ mod responses;
 mod story;
 
 pub use actions::{Action, act_as, actions, dispute_actions};
-pub use disputes::{Dispute, DisputeFilter, dispute, disputes};
+pub use disputes::{Dispute, DisputeFilter, dispute, disputes, why_closed};
 pub use events::{
     EVENTS_AT_ONCE, Event, EventFilter, event, event_counts, events, events_since, objects_of_order, payload, replay,
 };
@@ -29,8 +29,8 @@ pub use refund_requests::{
 };
 pub use refunds::{Refund, RefundFilter, refunds};
 pub use responses::{
-    Called, Response, ResponseFile, accept_dispute, attach_evidence_file, called_for, detach_evidence_file, page_limit,
-    response, response_states, stage_evidence, submit_evidence,
+    Called, Response, ResponseFile, ResponseState, accept_dispute, attach_evidence_file, called_for,
+    detach_evidence_file, page_limit, response, response_states, responses, stage_evidence, submit_evidence,
 };
 pub use story::{Statement, StatementLine, Story, Total, story};
 

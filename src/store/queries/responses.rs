@@ -68,12 +68,8 @@ pub struct ResponseFile {
     pub sha256: String,
 }
 
-/// The response of a phase; without one, that which is open, or changed last. None when there is none.
-pub async fn response(
-    conn: &mut PgConnection,
-    dispute_id: &str,
-    phase: Option<&str>,
-) -> sqlx::Result<Option<Response>> {
+/// The responses to a dispute in all phases: that which is open first, then the last changed.
+pub async fn responses(conn: &mut PgConnection, dispute_id: &str) -> sqlx::Result<Vec<Response>> {
     sqlx::query_as!(
         Response,
         r#"select r.dispute_id as "dispute_id!", r.phase as "phase!", r.state as "state!", r.version as "version!",
@@ -82,28 +78,52 @@ pub async fn response(
                   r.is_staged as "is_staged!", r.former_method, r.accept_after, r.staged_by, r.submitted_by, r.error,
                   r.submitted_at, r.updated_at as "updated_at!"
            from clawback_v1.dispute_responses r
-           where r.dispute_id = $1 and ($2::text is null or r.phase = $2)
-           order by r.state in ('draft', 'rejected') desc, r.updated_at desc
-           limit 1"#,
-        dispute_id,
-        phase
+           where r.dispute_id = $1
+           order by r.state in ('draft', 'rejected') desc, r.updated_at desc"#,
+        dispute_id
     )
-    .fetch_optional(conn)
+    .fetch_all(conn)
     .await
 }
 
-/// The states of the responses to these disputes in their present phases, by dispute.
-pub async fn response_states(conn: &mut PgConnection, disputes: &[String]) -> sqlx::Result<BTreeMap<String, String>> {
-    let rows = sqlx::query!(
-        r#"select r.dispute_id as "dispute_id!", r.state as "state!"
+/// The response of a phase; without one, that which is open, or changed last. None when there is none.
+pub async fn response(
+    conn: &mut PgConnection,
+    dispute_id: &str,
+    phase: Option<&str>,
+) -> sqlx::Result<Option<Response>> {
+    let responses = responses(conn, dispute_id).await?;
+    Ok(responses.into_iter().find(|response| phase.is_none_or(|phase| phase == response.phase)))
+}
+
+/// How the response to a dispute stands.
+#[derive(Clone, Debug)]
+pub struct ResponseState {
+    /// The dispute.
+    pub dispute_id: String,
+    /// As in [`Response`].
+    pub state: String,
+    /// When the dispute is accepted automatically.
+    pub accept_after: Option<OffsetDateTime>,
+}
+
+/// How the responses to disputes stand in their present phases; none of an argument: all disputes, all states.
+pub async fn response_states(
+    conn: &mut PgConnection,
+    disputes: Option<&[String]>,
+    state: Option<&str>,
+) -> sqlx::Result<Vec<ResponseState>> {
+    sqlx::query_as!(
+        ResponseState,
+        r#"select r.dispute_id as "dispute_id!", r.state as "state!", r.accept_after
            from clawback_v1.dispute_responses r
            join clawback_v1.disputes d on d.dispute_id = r.dispute_id and d.phase = r.phase
-           where r.dispute_id = any($1)"#,
-        disputes
+           where ($1::text[] is null or r.dispute_id = any($1)) and ($2::text is null or r.state = $2)"#,
+        disputes,
+        state
     )
     .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.dispute_id, row.state)).collect())
+    .await
 }
 
 /// An evidence field that a reason calls for.

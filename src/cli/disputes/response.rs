@@ -1,0 +1,69 @@
+//! A response to a dispute, as `clawback disputes show` prints it: what was staged or sent, and how it stands.
+
+use std::collections::BTreeMap;
+
+use crate::store::queries::{Response, ResponseFile};
+use crate::terminal::table::{self, Cell, Column, column};
+use crate::terminal::{Screen, escaped, moment};
+
+const FILES: &[Column<ResponseFile>] = &[
+    column("field", |file| Cell::text(&file.field)),
+    column("file", |file| Cell::text(&file.name)),
+    column("pages", |file| file.pages.map_or(Cell::Nothing, Cell::Number)),
+    column("bytes", |file| Cell::Number(file.bytes)),
+];
+
+/// The state of a response, then its texts, its files, and what Stripe filled in.
+pub(super) fn shown(screen: &Screen, response: &Response) -> String {
+    let mut text = standing(response);
+    text += &texts("Text", &response.fields);
+    text += &table::section(screen, "Files", FILES, &response.files);
+    text + &texts("Filled in by Stripe", &response.held)
+}
+
+fn standing(response: &Response) -> String {
+    let Response { phase, state, version, error, problems, .. } = response;
+    let mut lines = vec![format!("\nResponse in the phase {phase}: {state}, version {version}{}", by(response))];
+    let is_open = is_open(response);
+    lines.extend(error.iter().map(|error| format!("Error: {}", escaped(error))));
+    if state == "rejected" {
+        lines.push("The draft is open again: correct it and submit again".to_owned());
+    }
+    if is_open {
+        lines.extend(problems.iter().map(|problem| format!("It cannot be submitted: {}", escaped(problem))));
+    }
+    lines.extend(response.accept_after.map(|at| {
+        let at = moment::exact(at);
+        format!("The dispute will be accepted automatically after {at}; any change of the draft cancels it")
+    }));
+    lines.extend(response.former_method.as_ref().filter(|_| is_open).map(|method| {
+        format!("Stripe would respond by itself: {}; set to manual by the first change", escaped(method))
+    }));
+    lines.join("\n") + "\n"
+}
+
+/// Whether the draft can be changed and submitted.
+pub(super) fn is_open(response: &Response) -> bool {
+    matches!(response.state.as_str(), "draft" | "rejected")
+}
+
+/// When it was submitted or accepted, and who asked for that.
+fn by(response: &Response) -> String {
+    let at = response.submitted_at.map_or_else(String::new, |at| format!(", at {}", moment::exact(at)));
+    let by = response.submitted_by.as_ref().map_or_else(String::new, |who| format!(", requested by {}", escaped(who)));
+    at + &by
+}
+
+/// Texts under a heading; nothing without any.
+fn texts(heading: &str, texts: &BTreeMap<String, String>) -> String {
+    if texts.is_empty() {
+        return String::new();
+    }
+    let lines = texts.iter().map(|(field, text)| format!("  {} = {}\n", escaped(field), indented(text)));
+    format!("\n{heading}\n\n{}", lines.collect::<String>())
+}
+
+/// A text of several lines, under its name.
+pub(super) fn indented(text: &str) -> String {
+    text.lines().map(escaped).collect::<Vec<_>>().join("\n      ")
+}
