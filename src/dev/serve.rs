@@ -142,7 +142,7 @@ async fn watch(
 /// How to make a dispute that the double knows, and how to answer it.
 fn dispute_at(double: SocketAddr, database: &str) -> String {
     format!(
-        "Make a dispute that you can answer (those of simulate are unknown to the double):\n  \
+        "Make a dispute that you can respond to (the double does not know those of simulate), and set what `disputes` needs:\n  \
          curl http://{double}/v1/payment_intents -u {KEY}: -d amount=12000 -d currency=eur -d confirm=true \
          -d payment_method=pm_card_createDisputeProductNotReceived -d 'metadata[order_id]=o_1' \
          -d 'shipping[name]=Jane Doe' -d 'shipping[address][line1]=2 Side Street' -d 'shipping[address][city]=Berlin' \

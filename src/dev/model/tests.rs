@@ -18,7 +18,7 @@ fn purchase(account: &mut Account, order: &str, amount: i64, currency: &str) -> 
         customer: account.create_customer(&BUYERS[0]),
         payment_method: account.create_payment_method(Method::Card(VISA)),
         share: Share::default(),
-        shipping: serde_json::Value::Null,
+        shipping: Value::Null,
     }
 }
 
