@@ -366,9 +366,9 @@ export interface Action {
   role: string;
   /** cli or sql. */
   via: string;
-  /** replay, requeue, discard, link or dismiss. */
+  /** replay, requeue, discard, link, dismiss, request_refund, cancel_refund_request, stage_evidence, attach_evidence_file, detach_evidence_file, submit_evidence, accept_dispute; announce_acceptance, staging_refused, response_refused, response_submitted, response_submitted_elsewhere, response_accepted by the service itself. Others may be added. */
   action: string;
-  /** event, follow_up, payment or fraud_warning. */
+  /** event, follow_up, payment, fraud_warning or dispute. */
   subject_kind: string;
   /** ID of what was acted on. */
   subject: string;
