@@ -21,7 +21,7 @@ pub(super) fn explained(error: anyhow::Error) -> anyhow::Error {
                 anyhow::anyhow!("the database is not migrated to the schema of this version: run `clawback migrate`")
             }
             // What our functions refuse, in words for the caller.
-            Some("22023" | "23505" | "55000" | "CB409" | "P0002") => refused(refusal.as_ref()),
+            Some("22023" | "23505" | "40001" | "55000" | "CB409" | "P0002") => refused(refusal.as_ref()),
             _ => error,
         },
         Some(sqlx::Error::Io(cause)) => anyhow::anyhow!("lost the connection to the database: {cause}"),

@@ -344,11 +344,17 @@ async fn the_responses_of_all_phases_are_shown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dispute_that_takes_no_evidence_says_why_and_an_appeal_says_what_it_takes() {
     let (shop, dispute) = disputed().await;
+    shop.app.command(&["disputes", "stage", &dispute, "uncategorized_text=<your name>"]).await;
+    let refused = "state = 'rejected', accept_after = now() + interval '1 day'";
+    shop.app.db.execute(&format!("update clawback.dispute_responses set {refused}")).await;
     shop.app.db.execute("update clawback.disputes set phase = 'appeal'").await;
     let appeal = said(&shop, &["disputes", "show", &dispute]).await;
     for words in ["appeal.card.reason_for_filing", "missing", "appeal.card.supporting_files[0]", "not there"] {
         assert!(appeal.contains(words) && !appeal.contains("shipping_"), "{words}: {appeal}");
     }
+    let promises =
+        |text: &str| ["open again", "accepted automatically", "submitted:"].map(|words| text.contains(words));
+    assert_eq!(promises(&appeal), [false; 3], "that phase is over: {appeal}");
     for arguments in [["disputes", "draft", &dispute].as_slice(), &["disputes", "draft", &dispute, "--dry-run"]] {
         let refused = shop.app.attempt(arguments).await;
         let words = "an appeal begins empty: stage appeal.card.reason_for_filing";
@@ -359,6 +365,7 @@ async fn a_dispute_that_takes_no_evidence_says_why_and_an_appeal_says_what_it_ta
     let lost = said(&shop, &["disputes", "show", &dispute]).await;
     let words = "The dispute takes no evidence: it is over: its status is lost";
     assert!(lost.contains(words) && !lost.contains("What the reason calls for"), "{lost}");
+    assert_eq!(promises(&lost), [false; 3], "{lost}");
     let refused = shop.app.attempt(&["disputes", "draft", &dispute, "--dry-run"]).await;
     assert!(refused.stderr.contains("takes no evidence: it is over: its status is lost"), "{}", refused.stderr);
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use sqlx::PgConnection;
 
+use super::fields::takes_file;
 use crate::app::database;
 use crate::store::queries::{self, Dispute, Response};
 
@@ -77,10 +78,10 @@ fn source(response: &Response, field: &str) -> Option<&'static str> {
 pub(super) async fn limits(conn: &mut PgConnection, response: &Response) -> sqlx::Result<Limits> {
     let most = database::permitted(queries::page_limit(conn, &response.dispute_id, &response.phase).await)?.flatten();
     let texts = response.fields.iter().chain(response.held.iter());
-    let counted = texts.filter(|(field, text)| *field != "product_kind" && !text.starts_with("file_"));
+    let counted = texts.filter(|(field, _)| *field != "product_kind" && !takes_file(field));
     let characters: usize = counted.map(|(_, text)| text.chars().count()).sum();
     let of_text = characters.div_ceil(CHARACTERS_OF_A_PAGE);
-    let held = response.held.values().filter(|text| text.starts_with("file_")).count();
+    let held = response.held.keys().filter(|field| takes_file(field)).count();
     let of_files: i64 = response.files.iter().filter_map(|file| file.pages).sum();
     Ok(Limits {
         characters,

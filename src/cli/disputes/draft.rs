@@ -33,9 +33,9 @@ pub(super) struct Drafting {
 }
 
 pub(super) async fn draft(conn: &mut PgConnection, asked: Drafting) -> anyhow::Result<()> {
-    let policy = config::evidence_policy(asked.policy.as_deref())?;
     let dispute = received(conn, &asked.dispute_id).await?;
     can_draft(conn, &dispute).await?;
+    let policy = config::evidence_policy(asked.policy.as_deref())?;
     let response = queries::response(conn, &dispute.dispute_id, Some(&dispute.phase)).await?;
     let found = draft::find(conn, &dispute, response.as_ref(), &policy, now().date()).await.map_err(plain)?;
     if !asked.json || asked.dry_run {

@@ -13,38 +13,54 @@ const FILES: &[Column<ResponseFile>] = &[
     column("bytes", |file| Cell::Number(file.bytes)),
 ];
 
+/// Whether a response can still be changed and submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is a draft, and its dispute takes evidence in its phase.
+    Open,
+    /// It is submitted or accepted, or its phase is over.
+    Over,
+}
+
+impl Standing {
+    /// Of a response in the present phase; `why_closed`: why the dispute takes no evidence.
+    pub(super) fn of(response: &Response, why_closed: Option<&str>) -> Self {
+        match response.state.as_str() {
+            "draft" | "rejected" if why_closed.is_none() => Self::Open,
+            _ => Self::Over,
+        }
+    }
+}
+
 /// The state of a response, then its texts, its files, and what Stripe filled in.
-pub(super) fn shown(screen: &Screen, response: &Response) -> String {
-    let mut text = standing(response);
+pub(super) fn shown(screen: &Screen, response: &Response, standing: Standing) -> String {
+    let Response { phase, state, version, error, .. } = response;
+    let mut lines = vec![format!("\nResponse in the phase {phase}: {state}, version {version}{}", by(response))];
+    lines.extend(error.iter().map(|error| format!("Error: {}", escaped(error))));
+    if standing == Standing::Open {
+        lines.extend(what_follows(response));
+    }
+    let mut text = lines.join("\n") + "\n";
     text += &texts("Text", &response.fields);
     text += &table::section(screen, "Files", FILES, &response.files);
     text + &texts("Filled in by Stripe", &response.held)
 }
 
-fn standing(response: &Response) -> String {
-    let Response { phase, state, version, error, problems, .. } = response;
-    let mut lines = vec![format!("\nResponse in the phase {phase}: {state}, version {version}{}", by(response))];
-    let is_open = is_open(response);
-    lines.extend(error.iter().map(|error| format!("Error: {}", escaped(error))));
-    if state == "rejected" {
+/// What keeps an open draft from being submitted, and what becomes of it by itself.
+fn what_follows(response: &Response) -> Vec<String> {
+    let mut lines = Vec::new();
+    if response.state == "rejected" {
         lines.push("The draft is open again: correct it and submit again".to_owned());
     }
-    if is_open {
-        lines.extend(problems.iter().map(|problem| format!("It cannot be submitted: {}", escaped(problem))));
-    }
+    lines.extend(response.problems.iter().map(|problem| format!("It cannot be submitted: {}", escaped(problem))));
     lines.extend(response.accept_after.map(|at| {
         let at = moment::exact(at);
         format!("The dispute will be accepted automatically after {at}; any change of the draft cancels it")
     }));
-    lines.extend(response.former_method.as_ref().filter(|_| is_open).map(|method| {
+    lines.extend(response.former_method.as_ref().map(|method| {
         format!("Stripe would respond by itself: {}; set to manual by the first change", escaped(method))
     }));
-    lines.join("\n") + "\n"
-}
-
-/// Whether the draft can be changed and submitted.
-pub(super) fn is_open(response: &Response) -> bool {
-    matches!(response.state.as_str(), "draft" | "rejected")
+    lines
 }
 
 /// When it was submitted or accepted, and who asked for that.

@@ -9,7 +9,8 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::checklist::{self, Limits, Need};
-use super::{FIELDS, received, response};
+use super::response::{self, Standing};
+use super::{FIELDS, received};
 use crate::app::{config, database};
 use crate::store::queries::{self, Action, Dispute, Response};
 use crate::stripe_api::{Client, Mode, Scope, TimeLimit};
@@ -101,9 +102,11 @@ async fn known(conn: &mut PgConnection, dispute: Dispute, stripe_api: &config::S
         Some(_) => None,
         None => checklist::needs(conn, &dispute, response.as_ref()).await?,
     };
-    let limits = match response.as_ref().filter(|response| response::is_open(response)) {
-        Some(response) => Some(checklist::limits(conn, response).await?),
-        None => None,
+    let limits = match &response {
+        Some(open) if Standing::of(open, why_closed.as_deref()) == Standing::Open => {
+            Some(checklist::limits(conn, open).await?)
+        }
+        Some(_) | None => None,
     };
     let history = database::permitted(queries::dispute_actions(conn, id).await)?;
     let (at_stripe, not_asked) = match ask(stripe_api, &dispute).await {
@@ -150,11 +153,11 @@ fn print(screen: &Screen, shown: &Shown) {
 fn responses(screen: &Screen, shown: &Shown) -> String {
     let Some(others) = &shown.other_responses else { return String::new() };
     let mut text = match &shown.response {
-        Some(response) => response::shown(screen, response),
+        Some(response) => response::shown(screen, response, Standing::of(response, shown.why_closed.as_deref())),
         None => format!("\nNot answered in the phase {}\n", shown.dispute.phase),
     };
     text.extend(shown.limits.iter().map(Limits::said));
-    text.extend(others.iter().map(|response| response::shown(screen, response)));
+    text.extend(others.iter().map(|response| response::shown(screen, response, Standing::Over)));
     text
 }
 

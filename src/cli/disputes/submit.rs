@@ -71,8 +71,8 @@ pub(super) async fn submit(conn: &mut PgConnection, asked: Submission) -> anyhow
         return Err(Misconfigured::new("submitting cannot be undone: without a terminal it takes --yes").into());
     }
     let (dispute, response) = reviewed(conn, &asked).await?;
-    // With --json, a submission prints only its result.
-    if asked.dry_run || !asked.json {
+    // With --yes and --json, only the result is printed: one document.
+    if asked.dry_run || !asked.yes || !asked.json {
         show(&preview(conn, &dispute, &response).await?, asked.json)?;
     }
     if asked.dry_run {
