@@ -266,7 +266,7 @@ async fn a_body_is_kept_byte_for_byte_and_read_whatever_its_unread_fields_contai
 #[tokio::test(flavor = "multi_thread")]
 async fn readiness_needs_a_migrated_database_and_liveness_does_not() {
     let mut app = TestApp::start_on(Database::empty().await, |service| service.migrate = false).await;
-    app.db.expect_errors(&["relation \"clawback", "schema \"clawback"]);
+    app.db.expect_errors(&["relation \"clawback", "schema \"clawback", "function clawback"]);
     assert_error(client().get(format!("{}/readyz", app.url)), 503, "not ready: database is not migrated").await;
     let alive = app.get("/healthz").await;
     assert_eq!((alive.status().as_u16(), alive.text().await.expect("a body").as_str()), (200, r#"{"alive":true}"#));
