@@ -446,7 +446,7 @@ select r.dispute_id, r.phase, r.state, r.fields,
        r.staged_version is not null and r.staged_version = r.version as is_staged, r.former_method, r.accept_after
 from clawback.dispute_responses r;
 comment on view clawback_v1.dispute_responses is
-    'One row per response to a dispute in one phase: what is staged, its files, and what became of it. What was submitted stays as it was sent. Contains personal data: granted by --respond only.';
+    'One row per response to a dispute in one phase: what is staged, its files, and its outcome. What was submitted stays as it was sent. Contains personal data: granted by --respond only.';
 comment on column clawback_v1.dispute_responses.dispute_id is 'The dispute.';
 comment on column clawback_v1.dispute_responses.phase is 'inquiry, chargeback, appeal or compliance: a dispute that enters another phase takes another response.';
 comment on column clawback_v1.dispute_responses.state is 'draft, submit_requested, submitted, submitted_elsewhere (by somebody else, such as in the Dashboard), rejected (refused by Stripe, see error: it can be changed and submitted again), accept_requested or accepted.';

@@ -378,7 +378,7 @@ begin
         where r.dispute_id = response.dispute_id and r.phase = response.phase
         returning r.* into response;
         raise warning 'dispute %: %', response.dispute_id, response.error
-            using hint = 'Submit the same version again within the hour to send it all the same: Stripe accepts late evidence without promise.';
+            using hint = 'Submit the same version again within the hour to send it anyway: Stripe accepts late evidence without promise.';
         return null;
     end if;
     return clawback.request_submission(response);

@@ -90,6 +90,6 @@ comment on column clawback_v1.dispute_ratios.account is 'Connected account; null
 comment on column clawback_v1.dispute_ratios.livemode is 'true in live mode, false in test mode. Filter on it in every query.';
 comment on column clawback_v1.dispute_ratios.card_brand is 'Card network of the charge, such as visa or mastercard.';
 comment on column clawback_v1.dispute_ratios.charges is 'Captured card charges made in the month; for mastercard, in the month before. Payments at a terminal are not counted.';
-comment on column clawback_v1.dispute_ratios.disputes is 'Chargebacks and compliance cases created in the month, whatever became of them. Inquiries and prevented disputes are not counted.';
+comment on column clawback_v1.dispute_ratios.disputes is 'Chargebacks and compliance cases created in the month, whatever their outcome. Inquiries and prevented disputes are not counted.';
 comment on column clawback_v1.dispute_ratios.fraud_warnings is 'Early fraud warnings created in the month. A payment can have a warning and a dispute, and counts twice.';
 comment on column clawback_v1.dispute_ratios.ratio is '(disputes + fraud_warnings) / charges; for mastercard, disputes / charges. Null while there are no charges.';

@@ -426,7 +426,7 @@ export interface RefundRequest {
   updated_at: Date;
 }
 
-/** One row per response to a dispute in one phase: what is staged, its files, and what became of it. What was submitted stays as it was sent. Contains personal data: granted by --respond only. */
+/** One row per response to a dispute in one phase: what is staged, its files, and its outcome. What was submitted stays as it was sent. Contains personal data: granted by --respond only. */
 export interface DisputeResponse {
   /** The dispute. */
   dispute_id: string;
@@ -510,7 +510,7 @@ export interface DisputeRatio {
   card_brand: string | null;
   /** Captured card charges made in the month; for mastercard, in the month before. Payments at a terminal are not counted. */
   charges: string | null;
-  /** Chargebacks and compliance cases created in the month, whatever became of them. Inquiries and prevented disputes are not counted. */
+  /** Chargebacks and compliance cases created in the month, whatever their outcome. Inquiries and prevented disputes are not counted. */
   disputes: string | null;
   /** Early fraud warnings created in the month. A payment can have a warning and a dispute, and counts twice. */
   fraud_warnings: string | null;

@@ -17,7 +17,7 @@ pub fn count(content: &[u8]) -> Result<u32, Unreadable> {
     })
 }
 
-/// About how many pages so many characters of text take.
+/// About how many pages this many characters of text take.
 pub fn of_text(characters: usize) -> u32 {
     u32::try_from(characters.div_ceil(CHARACTERS)).unwrap_or(u32::MAX)
 }

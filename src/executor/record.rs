@@ -89,7 +89,7 @@ impl Executor {
     ) -> sqlx::Result<()> {
         count(call, error);
         let next = next(error, step, call.attempts, &self.pace);
-        // Whoever took the lease over records what comes of it.
+        // Whoever took the lease over records the outcome.
         if self.end_or_put_back(tx, call, next, error).await?
             && let Some(id) = refund_request(call)
         {

@@ -73,7 +73,7 @@ impl Executor {
             (Error::Key(details), _) if details.status == Some(403) => Next::Forbidden(pace.key_pause),
             (_, next) => next,
         };
-        // Whoever took the lease over records what comes of it.
+        // Whoever took the lease over records the outcome.
         if self.end_or_put_back(tx, call, next, error).await? {
             record_reason(tx, response, errand, next, error).await?;
         }

@@ -55,7 +55,7 @@ struct Failures {
     of_webhook: u32,
 }
 
-/// What came of looking for a notice to post.
+/// The outcome of looking for a notice to post.
 enum Round {
     Posted,
     Idle,

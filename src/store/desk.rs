@@ -135,7 +135,7 @@ pub async fn submit(conn: &mut PgConnection, dispute_id: &str, before: f64) -> s
     .await
 }
 
-/// Announces that a dispute will be accepted after so many seconds. Returns whether it did.
+/// Announces that a dispute will be accepted after `wait` seconds. Returns whether it did.
 pub async fn announce(
     conn: &mut PgConnection,
     dispute_id: &str,
@@ -177,7 +177,7 @@ pub async fn let_respond(conn: &mut PgConnection, dispute_id: &str, before: f64)
     .await
 }
 
-/// Removes the bytes of files whose dispute has been closed for so many days.
+/// Removes the bytes of files whose dispute has been closed for `days` days.
 pub async fn forget_bytes(conn: &mut PgConnection, days: i32) -> sqlx::Result<u64> {
     let forgotten = sqlx::query!(
         "update clawback.evidence_files f set content = null
@@ -207,7 +207,7 @@ pub async fn stage_draft(
     .await
 }
 
-/// Attaches a file likewise. The new version.
+/// Attaches a file to the draft in the same way. The new version.
 pub async fn attach_to_draft(
     conn: &mut PgConnection,
     dispute_id: &str,

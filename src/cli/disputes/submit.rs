@@ -212,7 +212,7 @@ async fn late(conn: &mut PgConnection, before: &Response) -> anyhow::Result<()> 
     let why =
         now.and_then(|response| response.error).unwrap_or_else(|| "not submitted: the deadline has passed".to_owned());
     bail!(
-        "dispute {dispute_id}: {why}. Run this again within the hour to send version {version} all the same: \
+        "dispute {dispute_id}: {why}. Run this again within the hour to send version {version} anyway: \
          Stripe promises nothing for late evidence"
     )
 }

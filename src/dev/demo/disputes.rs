@@ -67,7 +67,7 @@ async fn inquiry(conn: &mut PgConnection, stripe: &Stripe) -> anyhow::Result<()>
     submit(conn, &id, "inquiry").await?;
     stripe.control("bank", json!({ "happens": "escalate", "id": id })).await?;
     disputed(conn, INQUIRED, "chargeback").await?;
-    say!("The bank makes it a chargeback all the same, so evidence is asked for again:\n");
+    say!("The bank makes it a chargeback anyway, so evidence is asked for again:\n");
     say!("{}", table::render(&Screen::of_stdout(), FOLLOW_UPS, &asked_again(conn, &id).await?));
     say!("The draft begins as a copy of the answer to the inquiry, and gets another field:\n");
     stage(conn, &id, &json!({ "shipping_carrier": "DHL" })).await?;

@@ -95,7 +95,7 @@ pub(super) fn make_receipt(books: &mut Books) -> String {
     id
 }
 
-/// An image is a page, and so is a PDF of which the pages cannot be told: they may be compressed.
+/// An image is a page, and so is a PDF of which the pages cannot be counted: they may be compressed.
 fn pages(bytes: &[u8], kind: &str) -> usize {
     if kind == "pdf" { page_objects(bytes).max(1) } else { 1 }
 }

@@ -27,7 +27,7 @@ impl<'a> Player<'a> {
 }
 
 impl Player<'_> {
-    /// Lets up to so many seconds pass.
+    /// Lets up to this many seconds pass.
     pub(super) fn wait(&mut self, pace: i64, wall: i64) {
         let passed = i64::try_from(self.below(usize::try_from(pace.max(0)).unwrap_or(0) + 1)).unwrap_or(0);
         self.pass(passed, wall);

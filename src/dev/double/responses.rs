@@ -1,4 +1,4 @@
-//! What became of each dispute at Stripe: which evidence was submitted, when and by whom. Tests compare it with what the
+//! The outcome of each dispute at Stripe: which evidence was submitted, when and by whom. Tests compare it with what the
 //! service believes that it did.
 
 use std::collections::BTreeMap;

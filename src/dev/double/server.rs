@@ -74,7 +74,7 @@ impl Double {
         self.news.notify_one();
     }
 
-    /// What became of every dispute, by id: its submissions, and what Stripe holds.
+    /// The outcome of every dispute, by id: its submissions, and what Stripe holds.
     #[must_use]
     pub fn disputes(&self) -> BTreeMap<String, DisputeTruth> {
         responses::all(&self.current())
