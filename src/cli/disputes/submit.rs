@@ -140,7 +140,11 @@ async fn parameters(conn: &mut PgConnection, response: &Response) -> anyhow::Res
     });
     let sent = responses::to_send(&response.fields, files, staged);
     let parameter = |(field, value): (String, String)| Parameter { name: evidence_parameter(&field), value };
-    let mut parameters: Vec<_> = sent.into_iter().map(parameter).collect();
+    let (cleared, nothing) = responses::UNSET_ENHANCED;
+    let clears = responses::clears_enhanced(&response.fields, staged);
+    // In a call of its own, before the others.
+    let cleared = clears.then(|| own(&evidence_parameter(cleared), nothing));
+    let mut parameters: Vec<_> = cleared.into_iter().chain(sent.into_iter().map(parameter)).collect();
     parameters.push(own(&format!("metadata[{MARKER}]"), "a key of this submission, by which it is recognised"));
     if private.and_then(|private| private.intended_method).is_some_and(|method| method != "manual") {
         parameters.push(own("intended_submission_method", "manual"));
