@@ -188,7 +188,8 @@
 //!   it is made, and no call is made inside a transaction.
 //! - Another evidence field: a row of `clawback.evidence_fields`; what a reason calls for: `clawback.evidence_called_for`,
 //!   both in `migrations/0013_evidence.sql`. Where a field is filled in from: `evidence/draft.rs`.
-//! - Another thing to do before a deadline: a variant of [`store::desk::Kind`], found by its query.
+//! - Another thing to do before a deadline: a variant of [`store::desk::Kind`], found by
+//!   `clawback.desk_tasks` in `migrations/0015_automatic_responses.sql`.
 //! - Another reason to read from Stripe: in `domain/reads.rs`. Another kind of read: a variant of [`domain::ReadKind`], and
 //!   its call in `executor/read.rs`.
 //! - Another list of Stripe's to catch up with: a variant of `List` in `sync/part.rs`.

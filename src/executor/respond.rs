@@ -93,7 +93,7 @@ impl Work<'_> {
     }
 
     async fn submit(mut self) -> sqlx::Result<Outcome> {
-        let marker = self.key("marker");
+        let marker = self.marker();
         if let Some(over) = self.look(|seen, response| seen.of_submission(response, marker.as_str())).await {
             return Ok(over);
         }
@@ -198,7 +198,7 @@ impl Work<'_> {
 
     async fn update(&self, evidence: &[(String, String)], submit: Submit) -> Result<Shown, Error> {
         let evidence: Vec<_> = evidence.iter().map(|(field, value)| (field.as_str(), value.as_str())).collect();
-        let marker = self.key("marker");
+        let marker = self.marker();
         let update = DisputeUpdate {
             evidence: &evidence,
             metadata: if submit == Submit::Now { &[(MARKER, marker.as_str())] } else { &[] },
@@ -250,12 +250,19 @@ impl Work<'_> {
         responses::to_send(&self.response.fields, files, &self.response.staged_fields)
     }
 
-    /// A key of this try: the same request after a stored 500 must not be answered with it. The marker, by which a
-    /// submission is recognised, is one for all tries.
+    /// A key of this try: the same request after a stored 500 must not be answered with it.
     fn key(&self, what: &str) -> IdempotencyKey {
+        self.named(&format!("{what}\x1f{}", self.lease.call.attempts))
+    }
+
+    /// What a submission is recognised by: one for all tries, and the same after a restore.
+    fn marker(&self) -> IdempotencyKey {
+        self.named("marker")
+    }
+
+    fn named(&self, what: &str) -> IdempotencyKey {
         let Response { dispute_id, phase, attempt, version, .. } = &self.response;
-        let try_of = if what == "marker" { 0 } else { self.lease.call.attempts };
-        let text = format!("clawback {what}\x1f{dispute_id}\x1f{phase}\x1f{attempt}\x1f{version}\x1f{try_of}");
+        let text = format!("clawback {what}\x1f{dispute_id}\x1f{phase}\x1f{attempt}\x1f{version}");
         let hash: [u8; 32] = Sha256::digest(text).into();
         IdempotencyKey::from(Uuid::new_v8(std::array::from_fn(|at| hash[at])))
     }
