@@ -436,6 +436,40 @@ $$;
 comment on function clawback_v1.accept_dispute(text, bigint) is
     'Accepts a chargeback or compliance dispute as lost, which cannot be undone, and returns the response''s new version. confirm_amount must be the disputed amount, in minor units. Nothing more is charged: the amount and the fee were withdrawn already. An inquiry is not accepted: a refund or evidence ends it.';
 
+-- Withdraws what a person was asked to mend about a dispute, but for one round.
+create function clawback.withdraw_mend_evidence(dispute_id text, but_round text default null) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    update clawback.follow_ups f
+    set wanted = false, state = 'cancelled', finished_at = now()
+    where f.kind = 'mend_evidence' and f.subject = withdraw_mend_evidence.dispute_id
+        and f.round is distinct from withdraw_mend_evidence.but_round and f.state in ('ready', 'dead');
+end
+$$;
+revoke all on function clawback.withdraw_mend_evidence(text, text) from public;
+
+-- Records how many pages a file has, or why it cannot be read, unless it was replaced meanwhile; and what its draft lacks by
+-- that. The response is locked first: whoever changes it meanwhile would derive its problems from what it was before.
+create function clawback.record_pages(file uuid, pages integer, unreadable text) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    response record;
+begin
+    select r.dispute_id, r.phase into response
+    from clawback.evidence_files f
+    join clawback.dispute_responses r on r.dispute_id = f.dispute_id and r.phase = f.phase
+    where f.id = record_pages.file
+    for update of r;
+    update clawback.evidence_files f
+    set pages = record_pages.pages, unreadable = record_pages.unreadable
+    where f.id = record_pages.file;
+    if found then
+        perform clawback.refresh_response(response.dispute_id, response.phase);
+    end if;
+end
+$$;
+revoke all on function clawback.record_pages(uuid, integer, text) from public;
+
 -- Brings the open responses of these disputes in line with them: what Stripe holds, a submission that was made elsewhere, and
 -- what a person need no longer mend.
 create function clawback.settle_responses(dispute_ids text[]) returns void
@@ -457,10 +491,9 @@ begin
         set state = 'submitted_elsewhere', submitted_at = now(), updated_at = now(), accept_after = null
         where r.dispute_id = response.dispute_id and r.phase = response.phase and dispute.phase = response.phase
             and dispute.submission_count > response.baseline;
-        update clawback.follow_ups f
-        set wanted = false, state = 'cancelled', finished_at = now()
-        where f.kind = 'mend_evidence' and f.subject = response.dispute_id and f.state in ('ready', 'dead')
-            and not dispute.can_respond;
+        if not dispute.can_respond then
+            perform clawback.withdraw_mend_evidence(response.dispute_id);
+        end if;
     end loop;
     -- An inquiry that escalated is to be answered again, with what it had.
     for dispute in

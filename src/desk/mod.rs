@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::backoff;
 use crate::evidence::pages;
 use crate::store::desk::{self, Kind, Task};
-use crate::store::{api_calls, responses};
+use crate::store::{api_calls, responses, sqlstate};
 use crate::terminal::error_chain::error_chain;
 use draft::CannotDraft;
 pub use policy::{Limit, Policy};
@@ -91,12 +91,19 @@ impl Desk {
     }
 
     async fn attempt(&self, conn: &mut PgConnection, task: &Task) -> sqlx::Result<()> {
-        if let (Kind::Count, Some(file)) = (task.kind, task.file) {
-            return count(conn, file).await;
-        }
+        // Before the transaction: it may take a while.
+        let pages = match task.file {
+            Some(file) => count(conn, file).await?,
+            None => None,
+        };
         let mut tx = conn.begin().await?;
         api_calls::limit_waits(&mut tx).await?;
-        self.perform(&mut tx, task).await?;
+        match task.file.zip(pages) {
+            Some((file, pages)) => {
+                desk::counted(&mut tx, file, pages.as_ref().copied().map_err(String::as_str)).await?
+            }
+            None => self.perform(&mut tx, task).await?,
+        }
         tx.commit().await
     }
 
@@ -119,16 +126,14 @@ impl Desk {
         }
         Ok(())
     }
-}
 
-impl Desk {
-    /// Begins a draft. What cannot be read is left to people: an empty draft keeps it from being tried again and again.
+    /// Begins a draft. What cannot be read or staged is left to people: an empty draft keeps it from being tried again.
     async fn begin_draft(&self, conn: &mut PgConnection, dispute_id: &str) -> sqlx::Result<bool> {
         let today = OffsetDateTime::from(SystemTime::now()).date();
         match draft::begin(conn, dispute_id, &self.policy.evidence, today).await {
             Ok(is_begun) => Ok(is_begun),
-            Err(CannotDraft::Database(error)) => Err(error),
-            Err(error @ (CannotDraft::Document { .. } | CannotDraft::Unreadable(_))) => {
+            Err(CannotDraft::Database(error)) if !sqlstate::is_any(&error, &["22"]) => Err(error),
+            Err(error) => {
                 tracing::warn!(
                     dispute.id = dispute_id,
                     "dispute {dispute_id}: no draft is begun: {}",
@@ -153,13 +158,14 @@ fn said(kind: Kind) -> &'static str {
     }
 }
 
-/// Counts the pages of a file, on a thread of its own: it may be hostile.
-async fn count(conn: &mut PgConnection, file: Uuid) -> sqlx::Result<()> {
-    let Some(content) = responses::content(conn, file).await? else { return Ok(()) };
+/// How many pages a file has, or why it cannot be read; none when it was replaced. Counted on a thread of its own: it may
+/// be hostile.
+async fn count(conn: &mut PgConnection, file: Uuid) -> sqlx::Result<Option<Result<i32, String>>> {
+    let Some(content) = responses::content(conn, file).await? else { return Ok(None) };
     let counted = tokio::task::spawn_blocking(move || pages::count(&content)).await;
-    match counted {
-        Ok(Ok(pages)) => desk::counted(conn, file, Ok(i32::try_from(pages).unwrap_or(i32::MAX))).await,
-        Ok(Err(error)) => desk::counted(conn, file, Err(&error.to_string())).await,
-        Err(_) => desk::counted(conn, file, Err("cannot be read")).await,
-    }
+    Ok(Some(match counted {
+        Ok(Ok(pages)) => Ok(i32::try_from(pages).unwrap_or(i32::MAX)),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("cannot be read".to_owned()),
+    }))
 }

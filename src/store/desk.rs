@@ -2,7 +2,7 @@
 //!
 //! Not here: deciding. Each function decides again under its lock.
 
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// Something to do.
@@ -83,33 +83,10 @@ pub async fn due(conn: &mut PgConnection, wanted: &Wanted) -> sqlx::Result<Vec<T
 /// Records how many pages a file has, or why it cannot be read, unless it was replaced meanwhile. What is complete by it is
 /// staged in the next round.
 pub async fn counted(conn: &mut PgConnection, file: Uuid, pages: Result<i32, &str>) -> sqlx::Result<()> {
-    let mut tx = conn.begin().await?;
-    super::api_calls::limit_waits(&mut tx).await?;
-    // Whoever changes the draft meanwhile would derive its problems from what it was before.
-    sqlx::query!(
-        "select from clawback.dispute_responses r
-         join clawback.evidence_files f on f.dispute_id = r.dispute_id and f.phase = r.phase
-         where f.id = $1
-         for update of r",
-        file
-    )
-    .execute(&mut *tx)
-    .await?;
-    sqlx::query!(
-        "update clawback.evidence_files set pages = $2, unreadable = $3 where id = $1",
-        file,
-        pages.ok(),
-        pages.err()
-    )
-    .execute(&mut *tx)
-    .await?;
-    sqlx::query!(
-        "select (clawback.refresh_response(f.dispute_id, f.phase)).version from clawback.evidence_files f where f.id = $1",
-        file
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
-    tx.commit().await
+    sqlx::query!("select clawback.record_pages($1, $2, $3) as recorded", file, pages.ok(), pages.err())
+        .execute(conn)
+        .await
+        .map(drop)
 }
 
 /// Enqueues the staging of a complete draft.

@@ -156,18 +156,16 @@ pub async fn will_stage(conn: &mut PgConnection, response: &Response, fields: &[
 /// Records that Stripe holds these fields of the draft, not submitted; a draft that changed meanwhile is not staged.
 pub async fn staged(conn: &mut PgConnection, response: &Response, fields: &[String], all: bool) -> sqlx::Result<()> {
     sqlx::query!(
-        "with mended as (
-             update clawback.follow_ups f set wanted = false, state = 'cancelled', finished_at = now()
-             from clawback.dispute_responses r
-             where r.dispute_id = $1 and r.phase = $2 and r.state = 'draft'
-                 and f.kind = 'mend_evidence' and f.subject = $1 and f.state in ('ready', 'dead')
-         )
+        "with staged as (
          update clawback.dispute_responses
          set staged_version = case when $5 then $3 else staged_version end,
              staged_fields = case when $5 then $4::text[]
                  else array(select distinct unnest(staged_fields || $4::text[]) order by 1) end,
              error = case state when 'draft' then null else error end
-         where dispute_id = $1 and phase = $2",
+         where dispute_id = $1 and phase = $2
+         returning dispute_id, state
+         )
+         select clawback.withdraw_mend_evidence(s.dispute_id) as withdrawn from staged s where s.state = 'draft'",
         response.dispute_id,
         response.phase,
         response.version,
@@ -205,31 +203,28 @@ pub enum Ended {
     Accepted,
 }
 
-/// Records how a response ended that was requested; `attempt` as it was when it was sent. Returns whether this is news.
-pub async fn ended(conn: &mut PgConnection, response: &Response, ended: Ended) -> sqlx::Result<bool> {
+/// Records how a response ended that was requested; `attempt` as it was when it was sent.
+pub async fn ended(conn: &mut PgConnection, response: &Response, ended: Ended) -> sqlx::Result<()> {
     let state: &str = ended.into();
-    let row = sqlx::query_scalar!(
-        r#"with ended as (
+    sqlx::query!(
+        "with ended as (
              update clawback.dispute_responses r
              set state = $4, submitted_at = now(), updated_at = now(), error = null
              where r.dispute_id = $1 and r.phase = $2 and r.attempt = $3
                  and r.state in ('submit_requested', 'accept_requested')
              returning r.dispute_id
-         ), mended as (
-             update clawback.follow_ups f set wanted = false, state = 'cancelled', finished_at = now()
-             from ended e
-             where f.kind = 'mend_evidence' and f.subject = e.dispute_id and f.state in ('ready', 'dead')
          )
-         select clawback.record_action('response_' || $4, 'dispute', e.dispute_id, null, jsonb_build_object('phase', $2))::text
-             as "recorded" from ended e"#,
+         select clawback.withdraw_mend_evidence(e.dispute_id) as withdrawn,
+                clawback.record_action('response_' || $4, 'dispute', e.dispute_id, null, jsonb_build_object('phase', $2)) as recorded
+         from ended e",
         response.dispute_id,
         response.phase,
         response.attempt,
         state
     )
-    .fetch_optional(conn)
-    .await?;
-    Ok(row.is_some())
+    .execute(conn)
+    .await
+    .map(drop)
 }
 
 /// What was refused.
@@ -281,11 +276,11 @@ pub async fn refused(
 
 /// Asks a person to mend a response, in place of what was asked about it before, while the dispute takes one.
 pub async fn ask(conn: &mut PgConnection, response: &Response, round: &str, code: Option<&str>) -> sqlx::Result<()> {
+    sqlx::query!("select clawback.withdraw_mend_evidence($1, $2) as withdrawn", response.dispute_id, round)
+        .execute(&mut *conn)
+        .await?;
     sqlx::query!(
-        "with replaced as (
-             update clawback.follow_ups f set wanted = false, state = 'cancelled', finished_at = now()
-             where f.kind = 'mend_evidence' and f.subject = $1 and f.round <> $3 and f.state in ('ready', 'dead')
-         ), asked as (
+        "with asked as (
              insert into clawback.follow_ups (kind, subject, round, order_id, payment_id, payload, run_at, due_at)
              select 'mend_evidence', d.dispute_id, $3, p.order_id, d.payment_id,
                     jsonb_build_object('dispute_id', d.dispute_id, 'phase', $2::text, 'due_by', d.evidence_due_by,

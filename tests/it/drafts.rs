@@ -118,3 +118,28 @@ async fn one_refusal_at_a_time_asks_a_person() {
     assert_eq!((&asked[0]["state"], &asked[1]["state"]), (&json!("cancelled"), &json!("ready")), "{asked:?}");
     assert_eq!(asked[1]["round"], "chargeback/1");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_whose_document_cannot_be_attached_begins_empty_and_is_not_tried_again() {
+    let document = std::env::temp_dir().join(format!("clawback-policy-{}.txt", std::process::id()));
+    std::fs::write(&document, "no PDF").expect("written");
+    let policy = json!({ "refund_policy": [{ "from": "2020-01-01", "file": document }] }).to_string();
+    let evidence = clawback::evidence::Policy::parse(&policy).expect("a policy");
+    let mut shop = Shop::open_with(|service| {
+        service.desk = Policy { draft: true, evidence, ..Policy::default() };
+    })
+    .await;
+    shop.app.db.expect_errors(&["a file must be a PDF"]);
+    let charge = shop.pay("o_1", "1000", "pm_card_visa").await;
+    let chargeback = json!({ "happens": "chargeback", "id": charge, "reason": "product_unacceptable" });
+    shop.world.control("bank", chargeback).await;
+    let dispute = shop.dispute(&charge).await;
+    shop.app.db.until("select version = 1 and fields = '{}' from clawback_v1.dispute_responses").await;
+    // The desk looks again: it begins the draft of another dispute.
+    let other = shop.disputed("o_2", "pm_card_createDispute").await;
+    let begun = format!("select version = 1 from clawback_v1.dispute_responses where dispute_id = '{other}'");
+    shop.app.db.until(&begun).await;
+    let tried = format!("select count(*) from clawback_v1.actions where subject = '{dispute}'");
+    assert_eq!(shop.app.db.value(&tried).await, 1);
+    std::fs::remove_file(document).expect("removed");
+}

@@ -91,7 +91,7 @@ async fn respond(app: &TestApp) {
     ] {
         let response = responses::load(conn, dispute, phase).await.expect("read").expect("a response");
         match outcome {
-            Ok(ended) => drop(responses::ended(conn, &response, ended).await.expect("recorded")),
+            Ok(ended) => responses::ended(conn, &response, ended).await.expect("recorded"),
             Err(code) => {
                 let error = format!("POST /v1/disputes/{dispute}: 400");
                 responses::refused(conn, &response, Refused::Sending, &error, code).await.expect("recorded");
