@@ -100,8 +100,17 @@ impl World {
 
     /// Empties the log of requests.
     pub async fn forget_requests(&self) {
-        let emptied = said(self.client.delete(format!("{}/_double/requests", self.url))).await.expect("an answer");
-        assert_eq!(emptied.status, 200, "{}", emptied.body);
+        self.delete("requests").await;
+    }
+
+    /// Ends all faults and outages.
+    pub async fn end_faults(&self) {
+        self.delete("faults").await;
+    }
+
+    async fn delete(&self, path: &str) {
+        let done = said(self.client.delete(format!("{}/_double/{path}", self.url))).await.expect("an answer");
+        assert_eq!(done.status, 200, "{}", done.body);
     }
 
     pub async fn look(&self, path: &str) -> Value {
