@@ -23,9 +23,10 @@
 //!
 //! | floor | modules | job |
 //! |---|---|---|
-//! | 6 | `main`, [`commands`] | the command line as a whole, and its exit codes |
-//! | 5 | `cli`, [`dev`] | operators' commands; what never runs in production: a service on a private Postgres, a model of Stripe and stories told with it |
-//! | 4 | [`app`] | configuration, and the one place that puts a running service together |
+//! | 7 | `main`, [`commands`] | the command line as a whole, and its exit codes |
+//! | 6 | `cli`, [`dev`] | operators' commands; what never runs in production: a service on a private Postgres, a model of Stripe and stories told with it |
+//! | 5 | [`app`] | configuration, and the one place that puts a running service together |
+//! | 4 | [`console`] | the operators' pages |
 //! | 3 | [`http`], [`processor`], [`executor`], [`sync`], [`desk`], [`notices`] | the webhook, the probes and metrics; when a batch runs, and what happens when one fails; the calls to Stripe that wait; what webhooks did not bring; what is done about disputes before a deadline; reminders posted to a webhook |
 //! | 2 | [`intake`], [`apply`] | storing events with group commit; one batch: load, fold, save. Transactions begin and end here |
 //! | 1 | [`store`], [`handlers`], [`stripe_api`], [`evidence`] | all SQL; Stripe's objects as facts (pure); the client of Stripe's API, which knows no payment; drafts of evidence (pure) |
@@ -202,6 +203,7 @@ pub mod apply;
 mod backoff;
 pub mod cli;
 pub mod commands;
+pub mod console;
 pub mod desk;
 pub mod dev;
 pub mod domain;

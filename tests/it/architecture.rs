@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms and their floors: a room uses its own and lower floors only, and of its own floor only itself.
-const FLOORS: [(&str, u8); 21] = [
-    ("commands", 6),
-    ("cli", 5),
-    ("dev", 5),
-    ("app", 4),
+const FLOORS: [(&str, u8); 22] = [
+    ("commands", 7),
+    ("cli", 6),
+    ("dev", 6),
+    ("app", 5),
+    ("console", 4),
     ("http", 3),
     ("executor", 3),
     ("desk", 3),

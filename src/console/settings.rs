@@ -1,0 +1,66 @@
+//! How the console is reached, and who may enter. Read from the configuration by [`crate::app`].
+
+use axum::http::HeaderName;
+use ipnet::IpNet;
+use secrecy::SecretString;
+use sqlx::postgres::PgConnectOptions;
+
+use super::users::Users;
+
+/// The settings of a console.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What the browser sees.
+    pub url: PublicUrl,
+    /// Who may do what.
+    pub users: Users,
+    /// How a person is recognised.
+    pub entry: Entry,
+    /// Nothing can be changed: routes that change are not mounted.
+    pub is_read_only: bool,
+    /// The database, as the role of the console.
+    pub database: PgConnectOptions,
+}
+
+/// How a person is recognised.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// By name and password.
+    Password,
+    /// By a header of a proxy in front, believed from these peers only; a Unix socket is always believed.
+    Proxy {
+        /// The header that names the user, such as `x-forwarded-email`.
+        header: HeaderName,
+        /// The addresses of the proxy.
+        trusted: Vec<IpNet>,
+    },
+    /// By a token that is printed at the start and works once, as this user: for `clawback dev`.
+    Token {
+        /// The token.
+        token: SecretString,
+        /// The user it stands for.
+        user: String,
+    },
+}
+
+/// The URL of the console, as the browser sees it, in its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUrl {
+    /// `https`.
+    pub is_https: bool,
+    /// Host, and port unless it is the scheme's own, as in a `Host` header: lower case.
+    pub authority: String,
+    /// The path that everything is below, such as `/clawback`; empty for none. Does not end with a slash.
+    pub prefix: String,
+    /// The host is a loopback address or `localhost`.
+    pub is_loopback: bool,
+}
+
+impl PublicUrl {
+    /// As in an `Origin` header: `https://clawback.example`.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        let scheme = if self.is_https { "https" } else { "http" };
+        format!("{scheme}://{}", self.authority)
+    }
+}
