@@ -87,6 +87,8 @@ pub const SYNC_AGE_SECONDS: &str = "clawback_sync_age_seconds";
 pub const SYNC_FOUND: &str = "clawback_sync_found_total";
 /// Notices posted to the merchant's webhook, by outcome.
 pub const NOTICES: &str = "clawback_notices_total";
+/// Log-ins to the console, by outcome.
+pub const CONSOLE_LOG_INS: &str = "clawback_console_log_ins_total";
 /// The version of this process.
 pub const BUILD_INFO: &str = "clawback_build_info";
 /// Log lines that were not written.
@@ -194,6 +196,11 @@ pub const METRICS: &[Metric] = &[
         NOTICES,
         Kind::Counter,
         "Posts of notices by outcome: sent, retry (the webhook did not take it; tried again), or failed (given up after a day).",
+    ),
+    metric(
+        CONSOLE_LOG_INS,
+        Kind::Counter,
+        "Tries to log in to the console by outcome: accepted, refused (wrong name or password), or throttled.",
     ),
     metric(BUILD_INFO, Kind::Gauge, "Always 1; the label `version` is the version of this process."),
     metric(LOG_LINES_DROPPED, Kind::Counter, "Log lines dropped since standard output could not take them in time."),

@@ -267,7 +267,7 @@ async fn change(conn: &mut PgConnection, which: Which, change: &Change) -> anyho
     let actor = actor.name();
     for chunk in ids.chunks(CHUNK) {
         let mut tx = conn.begin().await?;
-        queries::act_as(&mut tx, actor.as_deref()).await?;
+        queries::act_as(&mut tx, actor.as_deref(), queries::Via::Cli).await?;
         for id in chunk {
             if change.apply(&mut tx, *id).await? { changed.push(*id) } else { refused.push(*id) }
         }

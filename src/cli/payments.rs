@@ -117,7 +117,7 @@ async fn link(
     let known = found.as_ref().is_none_or(|found| !found.is_empty());
     let before = found.into_iter().flatten().find_map(|row| row.order_id).filter(|before| before != order_id);
     let mut tx = conn.begin().await?;
-    queries::act_as(&mut tx, actor).await?;
+    queries::act_as(&mut tx, actor, queries::Via::Cli).await?;
     queries::link_payment(&mut tx, payment_id, order_id).await?;
     tx.commit().await?;
     if json {

@@ -179,7 +179,7 @@ async fn request_refund(conn: &mut PgConnection, request: Request) -> anyhow::Re
         (order_id, None) => Refundee::Order(order_id.as_deref().unwrap_or_default()),
     };
     let mut tx = conn.begin().await?;
-    queries::act_as(&mut tx, actor.name().as_deref()).await?;
+    queries::act_as(&mut tx, actor.name().as_deref(), queries::Via::Cli).await?;
     let id = queries::request_refund(&mut tx, of, &key, amount, reason.as_deref()).await?;
     tx.commit().await?;
     let row = database::permitted(row(conn, id).await)?.flatten();
@@ -222,7 +222,7 @@ async fn said(conn: &mut PgConnection, request: &RefundRequest) -> anyhow::Resul
 
 async fn cancel(conn: &mut PgConnection, id: Uuid, reason: &str, actor: Actor, json: bool) -> anyhow::Result<()> {
     let mut tx = conn.begin().await?;
-    queries::act_as(&mut tx, actor.name().as_deref()).await?;
+    queries::act_as(&mut tx, actor.name().as_deref(), queries::Via::Cli).await?;
     let cancelled = queries::cancel_refund_request(&mut tx, id, reason).await?;
     tx.commit().await?;
     if !cancelled {

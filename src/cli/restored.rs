@@ -93,7 +93,7 @@ async fn tell_unsent_responses(conn: &mut PgConnection) -> anyhow::Result<()> {
 
 async fn raise(conn: &mut PgConnection, actor: Option<&str>) -> anyhow::Result<Restored> {
     let mut tx = conn.begin().await?;
-    queries::act_as(&mut tx, actor).await?;
+    queries::act_as(&mut tx, actor, queries::Via::Cli).await?;
     let Some(restored) = settings::restored(&mut tx).await? else {
         bail!("no service has started on this database: there is nothing to go on with")
     };

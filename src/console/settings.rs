@@ -63,4 +63,15 @@ impl PublicUrl {
         let scheme = if self.is_https { "https" } else { "http" };
         format!("{scheme}://{}", self.authority)
     }
+
+    /// Whether a request with this `Host` is meant for the console. On a loopback address, its other names count too.
+    #[must_use]
+    pub fn answers_to(&self, host: &str) -> bool {
+        let host = host.to_ascii_lowercase();
+        let of_loopback = || {
+            let port = self.authority.rsplit_once(':').map_or("", |(_, port)| port);
+            ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| host == format!("{name}:{port}"))
+        };
+        host == self.authority || self.is_loopback && of_loopback()
+    }
 }

@@ -13,6 +13,7 @@ pub const RULES_VERSION: i32 = 3;
 
 mod capture;
 mod cause;
+pub mod currency;
 mod derive;
 mod desired;
 mod dispute;

@@ -120,3 +120,21 @@ fn log(ended: hyper::Result<()>) {
         debug!(%error, "connection ended");
     }
 }
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Peer {
+    /// A TCP peer.
+    Address(std::net::IpAddr),
+    /// A process of this machine.
+    UnixSocket,
+}
+
+impl std::fmt::Display for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::UnixSocket => f.write_str("unix socket"),
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
 pub mod api_calls;
 pub mod consistency;
+pub mod console;
 pub mod desk;
 pub mod feed;
 pub mod follow_ups;

@@ -77,7 +77,7 @@ async fn stage(
     actor: Actor,
 ) -> anyhow::Result<i64> {
     let mut tx = conn.begin().await?;
-    queries::act_as(&mut tx, actor.name().as_deref()).await?;
+    queries::act_as(&mut tx, actor.name().as_deref(), queries::Via::Cli).await?;
     let version = draft::stage(&mut tx, dispute, found, version, By::Person).await.map_err(plain)?;
     tx.commit().await?;
     Ok(version)

@@ -98,7 +98,7 @@ pub(super) async fn stage(conn: &mut PgConnection, asked: Stage) -> anyhow::Resu
     let fields = assigned(asked.fields, asked.unset, asked.product)?;
     let Change { version, actor, json } = asked.change;
     let mut tx = conn.begin().await?;
-    queries::act_as(&mut tx, actor.name().as_deref()).await?;
+    queries::act_as(&mut tx, actor.name().as_deref(), queries::Via::Cli).await?;
     let version = queries::stage_evidence(&mut tx, &asked.dispute_id, &Value::Object(fields), version).await?;
     tx.commit().await?;
     changed(conn, asked.dispute_id, version, json).await
@@ -136,7 +136,7 @@ pub(super) async fn attach(conn: &mut PgConnection, asked: Attach) -> anyhow::Re
     let Attach { dispute_id, field, files, change: Change { version, actor, json } } = asked;
     let (name, content) = document(&field, &files)?;
     let mut tx = conn.begin().await?;
-    queries::act_as(&mut tx, actor.name().as_deref()).await?;
+    queries::act_as(&mut tx, actor.name().as_deref(), queries::Via::Cli).await?;
     let version = queries::attach_evidence_file(&mut tx, &dispute_id, &field, (&name, &content), version).await?;
     tx.commit().await?;
     changed(conn, dispute_id, version, json).await
@@ -145,7 +145,7 @@ pub(super) async fn attach(conn: &mut PgConnection, asked: Attach) -> anyhow::Re
 pub(super) async fn detach(conn: &mut PgConnection, asked: Detach) -> anyhow::Result<()> {
     let Detach { dispute_id, field, change: Change { version, actor, json } } = asked;
     let mut tx = conn.begin().await?;
-    queries::act_as(&mut tx, actor.name().as_deref()).await?;
+    queries::act_as(&mut tx, actor.name().as_deref(), queries::Via::Cli).await?;
     let version = queries::detach_evidence_file(&mut tx, &dispute_id, &field, version).await?;
     tx.commit().await?;
     changed(conn, dispute_id, version, json).await
@@ -154,7 +154,7 @@ pub(super) async fn detach(conn: &mut PgConnection, asked: Detach) -> anyhow::Re
 pub(super) async fn accept(conn: &mut PgConnection, asked: Accept) -> anyhow::Result<()> {
     let Accept { dispute_id, amount, actor, json } = asked;
     let mut tx = conn.begin().await?;
-    queries::act_as(&mut tx, actor.name().as_deref()).await?;
+    queries::act_as(&mut tx, actor.name().as_deref(), queries::Via::Cli).await?;
     let version = queries::accept_dispute(&mut tx, &dispute_id, amount).await?;
     tx.commit().await?;
     if json {

@@ -82,7 +82,7 @@ pub(super) async fn submit(conn: &mut PgConnection, asked: Submission) -> anyhow
         confirm(&asked.dispute_id)?;
     }
     let mut tx = conn.begin().await?;
-    queries::act_as(&mut tx, asked.actor.name().as_deref()).await?;
+    queries::act_as(&mut tx, asked.actor.name().as_deref(), queries::Via::Cli).await?;
     let version = queries::submit_evidence(&mut tx, &asked.dispute_id, response.version).await?;
     tx.commit().await?;
     match version {

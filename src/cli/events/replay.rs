@@ -157,7 +157,7 @@ async fn replay_chunk(
     reason: &str,
 ) -> sqlx::Result<Vec<String>> {
     let mut tx = conn.begin().await?;
-    queries::act_as(&mut tx, actor).await?;
+    queries::act_as(&mut tx, actor, queries::Via::Cli).await?;
     let replayed = queries::replay(&mut tx, event_ids, reason).await?;
     tx.commit().await?;
     Ok(replayed)

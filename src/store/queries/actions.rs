@@ -25,11 +25,25 @@ pub struct Action {
     pub detail: Value,
 }
 
-/// Records for the rest of this transaction who acts, and that a command is used.
-pub async fn act_as(conn: &mut PgConnection, actor: Option<&str>) -> sqlx::Result<()> {
+/// By what means somebody acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// A command.
+    Cli,
+    /// The console.
+    Console,
+}
+
+/// Records for the rest of this transaction who acts, and by what means.
+pub async fn act_as(conn: &mut PgConnection, actor: Option<&str>, via: Via) -> sqlx::Result<()> {
+    let via = match via {
+        Via::Cli => "cli",
+        Via::Console => "console",
+    };
     sqlx::query!(
-        "select set_config('clawback.actor', coalesce($1, ''), true), set_config('clawback.via', 'cli', true) as via",
-        actor
+        "select set_config('clawback.actor', coalesce($1, ''), true), set_config('clawback.via', $2, true) as via",
+        actor,
+        via
     )
     .fetch_one(conn)
     .await

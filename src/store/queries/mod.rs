@@ -15,7 +15,7 @@ mod refunds;
 mod responses;
 mod story;
 
-pub use actions::{Action, act_as, actions, dispute_actions};
+pub use actions::{Action, Via, act_as, actions, dispute_actions};
 pub use disputes::{Dispute, DisputeFilter, dispute, disputes, why_closed};
 pub use events::{
     EVENTS_AT_ONCE, Event, EventFilter, event, event_counts, events, events_since, objects_of_order, payload, replay,
@@ -36,6 +36,12 @@ pub use story::{Statement, StatementLine, Story, Total, story};
 
 /// Begins a transaction in which everything is read as of one moment.
 pub const SNAPSHOT: &str = "begin isolation level repeatable read read only";
+
+/// The same for a page that somebody waits for.
+pub const QUICK_SNAPSHOT: &str = "begin isolation level repeatable read read only; set local statement_timeout = '3s'";
+
+/// Begins a transaction in which something is done that somebody waits for.
+pub const QUICK: &str = "begin; set local statement_timeout = '3s'; set local lock_timeout = '2s'";
 
 /// Which part of a list is read.
 #[derive(Clone, Debug)]

@@ -1,0 +1,164 @@
+//! Who asks: the person behind a request and what that person may do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest, Sha256};
+
+use super::Console;
+use super::failure::Failure;
+use super::login::Unsent;
+use super::settings::Entry;
+use super::users::{Right, Rights};
+use crate::http::server::Peer;
+use crate::store::console;
+
+/// A session ends when nothing was asked for this long.
+const IDLE: Duration = Duration::from_secs(30 * 60);
+/// Longest name that a proxy may send, in bytes.
+const LONGEST_NAME: usize = 255;
+
+/// The person behind a request.
+#[derive(Clone, Debug)]
+pub(super) struct Who {
+    /// The name, as it appears in `clawback_v1.actions`.
+    pub name: String,
+    /// What this person may do now.
+    pub rights: Rights,
+    /// There is a session that can be ended.
+    pub can_log_out: bool,
+}
+
+impl Who {
+    pub(super) fn may(&self, right: Right) -> bool {
+        self.rights.contains(&right)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Who {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        parts.extensions.get::<Self>().cloned().ok_or(Failure::NobodyLoggedIn)
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for Who {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Failure> {
+        Ok(parts.extensions.get::<Self>().cloned())
+    }
+}
+
+/// Finds out who asks. The request goes on without a [`Who`] when nobody is logged in.
+pub(super) async fn identify(State(console): State<Arc<Console>>, mut request: Request, next: Next) -> Response {
+    let who = match console.claim(&request) {
+        Ok(claim) => console.who(claim).await,
+        Err(failure) => Err(failure),
+    };
+    match who {
+        Ok(Some(who)) => {
+            request.extensions_mut().insert(who.clone());
+            let mut response = next.run(request).await;
+            // For the frame around a failure.
+            response.extensions_mut().insert(who);
+            response
+        }
+        Ok(None) => next.run(request).await,
+        Err(failure) => failure.into_response(),
+    }
+}
+
+/// Lets only those through who have the right.
+pub(super) async fn allow(State(right): State<Right>, who: Option<Who>, request: Request, next: Next) -> Response {
+    match who {
+        Some(who) if who.may(right) => next.run(request).await,
+        Some(_) => Failure::Forbidden(right).into_response(),
+        None if request.method() == Method::POST => {
+            Failure::LoggedOutMeanwhile(Unsent::read(request).await).into_response()
+        }
+        None => Failure::NobodyLoggedIn.into_response(),
+    }
+}
+
+/// What a request says about who sends it.
+enum Claim {
+    /// Nothing.
+    Nobody,
+    /// The holder of a session's token, by its hash.
+    Session([u8; 32]),
+    /// The proxy names a user.
+    Named(String),
+}
+
+impl Console {
+    fn claim(&self, request: &Request) -> Result<Claim, Failure> {
+        match &self.settings.entry {
+            Entry::Password | Entry::Token { .. } => {
+                Ok(self.session_hash(request.headers()).map_or(Claim::Nobody, Claim::Session))
+            }
+            Entry::Proxy { header, trusted } => {
+                let is_trusted = match request.extensions().get::<Peer>() {
+                    Some(Peer::Address(address)) => trusted.iter().any(|network| network.contains(address)),
+                    Some(Peer::UnixSocket) => true,
+                    None => false,
+                };
+                let name = sent(request.headers(), header).filter(|_| is_trusted).ok_or(Failure::NotFromProxy)?;
+                Ok(Claim::Named(name.to_owned()))
+            }
+        }
+    }
+
+    async fn who(&self, claim: Claim) -> Result<Option<Who>, Failure> {
+        match claim {
+            Claim::Nobody => Ok(None),
+            Claim::Named(name) => self.known(&name, false).map(Some),
+            Claim::Session(hash) => {
+                let mut conn = self.pool.acquire().await?;
+                let name = console::session(&mut conn, &hash, IDLE).await?;
+                // A user who was removed from the file is logged out.
+                Ok(name.and_then(|name| self.known(&name, true).ok()))
+            }
+        }
+    }
+
+    /// The user with this name.
+    fn known(&self, name: &str, can_log_out: bool) -> Result<Who, Failure> {
+        let user = self.settings.users.find(name).ok_or(Failure::UnknownUser)?;
+        Ok(Who { name: user.name, rights: user.rights, can_log_out })
+    }
+
+    /// The hash of the token in the session's cookie.
+    pub(super) fn session_hash(&self, headers: &HeaderMap) -> Option<[u8; 32]> {
+        let name = self.cookie_name();
+        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let token = cookies
+            .flat_map(|cookies| cookies.split(';'))
+            .filter_map(|cookie| cookie.trim().split_once('='))
+            .find(|(given, _)| *given == name)?
+            .1;
+        Some(Sha256::digest(token).into())
+    }
+
+    /// With a prefix that browsers enforce: <https://www.rfc-editor.org/rfc/rfc6265bis>, cookie name prefixes.
+    pub(super) fn cookie_name(&self) -> &'static str {
+        match (self.settings.url.is_https, self.settings.url.prefix.is_empty()) {
+            (true, true) => "__Host-clawback",
+            (true, false) => "__Secure-clawback",
+            (false, _) => "clawback",
+        }
+    }
+}
+
+/// The only value of a header; none when it is absent, empty, too long, sent twice, or not plain text.
+fn sent<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let only = values.next().filter(|_| values.next().is_none())?.to_str().ok()?.trim();
+    (!only.is_empty() && only.len() <= LONGEST_NAME).then_some(only)
+}
