@@ -119,8 +119,9 @@ impl Service {
         let (intake, writer) = Intake::new(self.database.clone(), Arc::clone(&woken));
         let stopping = CancellationToken::new();
         let app = self.app(intake);
-        let public = server::serve(public, http::router(app.clone()), stopping.clone());
-        let private = server::serve(private, admin::router(app, metrics::recorder()?), stopping.clone());
+        let (webhooks, metrics) = (http::router(app.clone()), admin::router(app, metrics::recorder()?));
+        let public = server::serve(public, move |_| webhooks.clone(), stopping.clone());
+        let private = server::serve(private, move |_| metrics.clone(), stopping.clone());
         let mut parts = JoinSet::new();
         parts.spawn(ends("the public listener", public));
         parts.spawn(ends("the admin listener", private));

@@ -11,20 +11,24 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Sleep, sleep};
+use tokio_util::either::Either;
 
 /// How long the client has to close its side.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// The stream of a connection, as it was accepted.
+pub(super) type Accepted = Either<TcpStream, UnixStream>;
+
 pub(super) struct LingeringStream {
-    stream: TcpStream,
+    stream: Accepted,
     /// Set once the write side is closed.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl LingeringStream {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    pub(super) fn new(stream: Accepted) -> Self {
         Self { stream, deadline: None }
     }
 

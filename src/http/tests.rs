@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
+use axum::Extension;
 use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
@@ -14,7 +15,7 @@ use http_body_util::BodyExt;
 use hyper::body::Frame;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -139,7 +140,8 @@ async fn half_sent_bodies_are_bounded_together_and_shut_out_no_small_one() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let serving = tokio::spawn(server::serve(listener, router(app), stop.clone()));
+    let router = router(app);
+    let serving = tokio::spawn(server::serve(listener, move |_| router.clone(), stop.clone()));
     let half =
         format!("POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\nContent-Length: 65536\r\n\r\n{}", "x".repeat(48 << 10));
     let mut held = Vec::new();
@@ -192,7 +194,8 @@ async fn a_refusal_reaches_a_client_that_is_still_sending() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let serving = tokio::spawn(server::serve(listener, router(app()), stop.clone()));
+    let router = router(app());
+    let serving = tokio::spawn(server::serve(listener, move |_| router.clone(), stop.clone()));
 
     let head = "POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\n";
     let megabytes = "x".repeat(3 << 20);
@@ -210,6 +213,38 @@ async fn a_refusal_reaches_a_client_that_is_still_sending() {
     stop.cancel();
     serving.await.unwrap();
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_router_that_asks_is_told_who_connected() {
+    let folder = std::env::temp_dir().join(format!("clawback-{}", uuid::Uuid::new_v4()));
+    std::fs::create_dir(&folder).unwrap();
+    let socket = folder.join("socket");
+    let tcp = TcpListener::bind("[::]:0").await.unwrap();
+    let address = (std::net::Ipv4Addr::LOCALHOST, tcp.local_addr().unwrap().port());
+    let unix = UnixListener::bind(&socket).unwrap();
+    let who = async |Extension(peer): Extension<server::Peer>| format!("{peer:?}");
+    let routes = server::with_peer(Router::new().route("/", get(who)));
+    let stop = CancellationToken::new();
+    let tcp = tokio::spawn(server::serve(tcp, routes.clone(), stop.clone()));
+    let unix = tokio::spawn(server::serve(unix, routes, stop.clone()));
+
+    let told = by(TcpStream::connect(address).await.unwrap()).await;
+    assert!(told.ends_with("\r\n\r\nAddress(127.0.0.1)"), "{told}");
+    let told = by(UnixStream::connect(&socket).await.unwrap()).await;
+    assert!(told.ends_with("\r\n\r\nUnixSocket"), "{told}");
+    stop.cancel();
+    tcp.await.unwrap();
+    unix.await.unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// The answer to a request for `/` by this stream.
+async fn by(mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin) -> String {
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }
 
 /// A body of unknown length: so many frames of half the limit.
