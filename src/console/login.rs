@@ -210,9 +210,10 @@ impl Console {
     fn refuse(&self, given: &Given, why: &NotIn) -> Response {
         let (status, text) = match why {
             NotIn::WrongPassword => (StatusCode::UNAUTHORIZED, "Name or password is wrong.".to_owned()),
-            NotIn::Wait(wait) => {
-                (StatusCode::TOO_MANY_REQUESTS, format!("Too many tries. Wait {} s, then try again.", wait.seconds()))
-            }
+            NotIn::Wait(wait) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                format!("Too many tries. Wait {} s, then try again.", wait.0.as_secs().max(1)),
+            ),
         };
         self.show_as(status, None, now(), &page(form(&given.unsent, &given.next, Some(&text))))
     }

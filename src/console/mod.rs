@@ -15,6 +15,7 @@ mod guard;
 mod login;
 mod pages;
 mod parts;
+pub mod password;
 mod routes;
 pub mod settings;
 pub mod users;
