@@ -360,17 +360,17 @@ export interface Action {
   id: string;
   /** When. */
   at: Date;
-  /** The person, as named by the owner's role; else the database role. */
+  /** The person, as named by the owner's or the console's role; else the database role. */
   actor: string;
   /** The database role that was logged in. */
   role: string;
-  /** cli or sql. */
+  /** console, cli or sql. */
   via: string;
-  /** replay, requeue, discard, link, dismiss, request_refund, cancel_refund_request, stage_evidence, attach_evidence_file, detach_evidence_file, submit_evidence, accept_dispute; announce_acceptance, staging_refused, response_refused, response_submitted, response_submitted_elsewhere, response_accepted by the service itself. Others may be added. */
+  /** replay, requeue, discard, link, dismiss, request_refund, cancel_refund_request, stage_evidence, attach_evidence_file, detach_evidence_file, submit_evidence, accept_dispute; log_in, log_out, log_in_refused in the console; announce_acceptance, staging_refused, response_refused, response_submitted, response_submitted_elsewhere, response_accepted by the service itself. Others may be added. */
   action: string;
-  /** event, follow_up, payment, fraud_warning or dispute. */
+  /** event, follow_up, payment, fraud_warning, dispute, session or database. */
   subject_kind: string;
-  /** ID of what was acted on. */
+  /** ID of what was acted on; of a session, the person. */
   subject: string;
   /** Why, in that person's words. */
   reason: string | null;

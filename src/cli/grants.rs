@@ -4,7 +4,7 @@ use crate::terminal;
 use clap::Args;
 
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["read", "work", "refund", "respond", "payloads"]))]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["read", "work", "refund", "respond", "payloads", "console"]))]
 pub(crate) struct Grants {
     /// The database role
     role: String,
@@ -23,6 +23,9 @@ pub(crate) struct Grants {
     /// Read event bodies and who paid: personal data
     #[arg(long)]
     payloads: bool,
+    /// Run the console: keep its sessions, name the person who acts, and read what its pages show beyond the views
+    #[arg(long)]
+    console: bool,
 }
 
 pub(super) const VIEWS: &[&str] = &[
@@ -72,6 +75,46 @@ pub(super) const RESPOND: &[&str] = &[
 /// Evidence holds personal data.
 const RESPONSES: &str = "dispute_responses";
 
+/// What the console needs of the private schema: its sessions and the audit trail, and without personal data what
+/// [`crate::store::queries`] and [`crate::store::gauges`] read there.
+const CONSOLE: &[&str] = &[
+    "usage on schema clawback",
+    "select, insert, update, delete on clawback.console_sessions",
+    "execute on function clawback.record_action(text, text, text, text, jsonb)",
+    "execute on function clawback.why_closed(clawback.disputes)",
+    "execute on function clawback.evidence_called_for(text, text)",
+    "select on clawback.disputes",
+    "select (payment_id, orphan, order_id, account, livemode, amount_paid, evidence_due_by, facts) on clawback.payments",
+    "select on clawback.payment_objects",
+    "select (type, received_at) on clawback.events",
+    "select (event_id, since) on clawback.pending_events",
+    "select (event_id) on clawback.failed_events",
+    "select (kind, state, run_at) on clawback.follow_ups",
+    "select (dispute_id, phase, state, livemode, page_limit) on clawback.dispute_responses",
+    "select (product_kind) on clawback.settings",
+    "select (state, created_at) on clawback.api_calls",
+    "select on clawback.api_accounts",
+    "select on clawback.api_keys",
+    "select on clawback.syncs",
+    "select on clawback.processors",
+    "select on clawback.migrations",
+];
+/// What it needs besides to look up payments by e-mail address.
+const CONSOLE_PAYLOADS: &[&str] = &["select on clawback.people"];
+/// What it needs besides to show what a submission sends, and to return files.
+const CONSOLE_RESPOND: &[&str] = &[
+    "select (version, attempt, fields, staged_fields, baseline, former_method, is_manual) on clawback.dispute_responses",
+    "select on clawback.evidence_files",
+];
+/// What it needs besides to fill a draft from bodies.
+const CONSOLE_DRAFT: &[&str] = &[
+    "select (event_id, seq, object_id, payment_id, account, livemode, created_at, state) on clawback.events",
+    "select on clawback.event_payloads",
+    "select (charge_id) on clawback.fraud_warnings",
+    "select (letter), update (letter) on clawback.dispute_responses",
+    "execute on function clawback.stage_compelling_evidence(text, text)",
+];
+
 /// The option that grants the right to a `view`, `function` or `schema` of `clawback_v1`; none when no option does.
 pub(super) fn option_for(kind: &str, name: &str) -> Option<&'static str> {
     let is_in = |functions: &[&str]| functions.iter().any(|function| function.split('(').next() == Some(name));
@@ -116,6 +159,16 @@ fn statements(args: &Grants) -> String {
     }
     if args.payloads {
         statements.extend(PAYLOADS.iter().map(|view| select(view)));
+    }
+    if args.console {
+        let needs = [
+            (CONSOLE, true),
+            (CONSOLE_PAYLOADS, args.payloads),
+            (CONSOLE_RESPOND, args.respond),
+            (CONSOLE_DRAFT, args.respond && args.payloads),
+        ];
+        let private = needs.iter().filter(|(_, is_needed)| *is_needed).flat_map(|(needs, _)| *needs);
+        statements.extend(private.map(|right| format!("grant {right} to {role};\n")));
     }
     statements
 }

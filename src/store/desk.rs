@@ -206,14 +206,8 @@ pub async fn attach_to_draft(
 
 /// Stages the Visa Compelling Evidence 3.0 of a draft at Stripe, and nothing else of it: Stripe says whether it qualifies.
 pub async fn dry_run(conn: &mut PgConnection, dispute_id: &str, phase: &str) -> sqlx::Result<()> {
-    sqlx::query!(
-        "select clawback.enqueue_response(r, 'stage', 'ce3/' || r.version) as enqueued
-         from clawback.dispute_responses r
-         where r.dispute_id = $1 and r.phase = $2 and clawback.has_key(r.livemode)",
-        dispute_id,
-        phase
-    )
-    .fetch_optional(conn)
-    .await
-    .map(drop)
+    sqlx::query!("select clawback.stage_compelling_evidence($1, $2) as enqueued", dispute_id, phase)
+        .fetch_one(conn)
+        .await
+        .map(drop)
 }

@@ -97,7 +97,8 @@ impl Visitor {
 
     /// A form that is not said to come from anywhere.
     pub fn form(&self, path: &str, form: &[(&str, &str)]) -> RequestBuilder {
-        self.request(Method::POST, path).form(form)
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        self.request(Method::POST, path).header("Content-Type", "application/x-www-form-urlencoded").body(body)
     }
 
     /// A page that must be there.

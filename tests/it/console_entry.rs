@@ -1,9 +1,9 @@
 //! Promise: the console lets in only whom it knows, acts only for its own pages, and answers only at its own address.
 
-use clawback::console::password;
+use clawback::console::password::Hash;
+use clawback::console::routes;
 use clawback::console::settings::Entry;
 use clawback::console::users::{Recognition, Users};
-use clawback::console::routes;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -13,8 +13,8 @@ use crate::harness::Database;
 const PASSWORD: &str = "correct horse battery";
 
 async fn with_password(db: &Database) -> Console {
-    let hash = password::hash(PASSWORD).expect("a hash");
-    let users = format!("anna read,respond {hash}\n");
+    let hash = Hash::of(PASSWORD, [7; 16]).expect("a hash");
+    let users = format!("anna read,respond {}\n", hash.expose());
     Console::open_with(db, |settings| settings.users = Users::parse(&users, Recognition::Password).expect("users")).await
 }
 

@@ -221,6 +221,25 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("evidence_files_type", "update clawback.evidence_files set content_type = 'image/gif'"),
     ("evidence_files_size", "update clawback.evidence_files set bytes = 4500001"),
     ("evidence_files_counted", "update clawback.evidence_files set pages = 1, unreadable = 'torn'"),
+    (
+        "console_sessions_pkey",
+        "insert into clawback.console_sessions (token_hash, person, expires_at)
+                               select sha256('a'), 'anna', now() + interval '1 hour' from generate_series(1, 2)",
+    ),
+    (
+        "console_sessions_token_hash",
+        "insert into clawback.console_sessions (token_hash, person, expires_at)
+                               values ('a', 'anna', now() + interval '1 hour')",
+    ),
+    (
+        "console_sessions_person",
+        "insert into clawback.console_sessions (token_hash, person, expires_at)
+                               values (sha256('a'), '', now() + interval '1 hour')",
+    ),
+    (
+        "console_sessions_expires",
+        "insert into clawback.console_sessions (token_hash, person, expires_at) values (sha256('a'), 'anna', now())",
+    ),
     ("refund_requests_made", "update clawback.refund_requests set state = 'succeeded'"),
 ];
 

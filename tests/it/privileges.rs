@@ -20,7 +20,7 @@ fn grants(role: &str, flags: &[&str]) -> String {
 }
 
 /// A connection as a new role with the privileges that `clawback grants` gives it.
-async fn role(db: &Database, name: &str, flags: &[&str]) -> PgPool {
+pub async fn role(db: &Database, name: &str, flags: &[&str]) -> PgPool {
     let role = format!("{} {name}", db.name);
     db.execute(&format!("create role \"{}\" login password 'of the tests'", role.replace('"', "\"\""))).await;
     if !flags.is_empty() {

@@ -11,7 +11,7 @@ pub struct Action {
     /// When.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
-    /// `replay`, `requeue`, `discard`, `link` or `dismiss`.
+    /// What was done, such as `replay` or `submit_evidence`: see `docs/SQL.md`.
     pub action: String,
     /// The person, or the role when no name was given.
     pub actor: String,
@@ -26,7 +26,8 @@ pub struct Action {
 }
 
 /// By what means somebody acts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Via {
     /// A command.
     Cli,
@@ -34,12 +35,9 @@ pub enum Via {
     Console,
 }
 
-/// Records for the rest of this transaction who acts, and by what means.
+/// Records for the rest of this transaction who acts, and by what means. No actor: the database role.
 pub async fn act_as(conn: &mut PgConnection, actor: Option<&str>, via: Via) -> sqlx::Result<()> {
-    let via = match via {
-        Via::Cli => "cli",
-        Via::Console => "console",
-    };
+    let via: &str = via.into();
     sqlx::query!(
         "select set_config('clawback.actor', coalesce($1, ''), true), set_config('clawback.via', $2, true) as via",
         actor,
