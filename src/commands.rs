@@ -12,8 +12,8 @@ use tokio::runtime::Runtime;
 
 use crate::app::config;
 use crate::cli::{
-    disputes, doctor, events, follow_ups, grants, healthcheck, manual, migrate, orders, payments, rebuild, refunds,
-    restored, serve, sync,
+    console, disputes, doctor, events, follow_ups, grants, healthcheck, manual, migrate, orders, payments, rebuild,
+    refunds, restored, serve, sync,
 };
 use crate::dev::{self, demo, sign, simulate};
 use crate::terminal::{self, error_chain::error_chain};
@@ -29,7 +29,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the service: receive webhooks and process events
-    Serve(config::Serve),
+    Serve(serve::ServeArgs),
     /// Run the service on a private local Postgres and print what each event changes
     Dev(dev::serve::Dev),
     /// Deliver scenarios of signed events to a private receiver and print the resulting states
@@ -50,6 +50,8 @@ enum Command {
     Events(events::Events),
     /// List, show, requeue and discard follow-ups
     FollowUps(follow_ups::FollowUps),
+    /// Add users to the operators' console
+    Console(console::ConsoleArgs),
     /// Derive payments again from their events, for a release with other rules
     Rebuild(rebuild::Rebuild),
     /// List what happened at Stripe and did not come by webhook, or import an account
@@ -149,6 +151,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Disputes(args) => disputes::run(args).await,
         Command::Events(args) => events::run(args).await,
         Command::FollowUps(args) => follow_ups::run(args).await,
+        Command::Console(args) => console::run(args),
         Command::Rebuild(args) => rebuild::run(args).await,
         Command::Sync(args) => sync::run(args).await,
         Command::Restored(args) => restored::run(args).await,

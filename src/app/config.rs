@@ -3,6 +3,7 @@
 //! A missing or malformed setting is a [`Misconfigured`]: one line that names it and says how to fix it, without any
 //! secret.
 
+mod console;
 mod notify;
 mod stripe_api;
 mod url;
@@ -21,6 +22,7 @@ use crate::domain::Marks;
 use crate::evidence::Policy;
 use crate::stripe::signature::Secrets;
 
+pub use self::console::{Console, Listen};
 pub use self::notify::Notify;
 pub use self::stripe_api::StripeApi;
 
@@ -162,9 +164,7 @@ impl Database {
         let url = secret(&self.database_url, &self.database_url_file)?.ok_or_else(|| {
             Misconfigured("DATABASE_URL is missing: set it to postgres://user:password@host/database".to_owned())
         })?;
-        // Without `extra_float_digits`, which PgBouncer refuses unless it is told to ignore it.
-        let options = url::read(url.expose_secret().trim())?;
-        Ok(options.application_name("clawback").extra_float_digits(None))
+        Ok(url::read("DATABASE_URL", url.expose_secret().trim())?.application_name("clawback"))
     }
 }
 
@@ -215,6 +215,11 @@ fn secret(value: &Option<SecretString>, file: &Option<PathBuf>) -> Result<Option
         (None, Some(file)) => read(file).map(Some),
         (None, None) => Ok(None),
     }
+}
+
+/// An empty variable counts as unset.
+fn given(text: &Option<String>) -> Option<&str> {
+    text.as_deref().map(str::trim).filter(|text| !text.is_empty())
 }
 
 fn read(file: &Path) -> Result<SecretString, Misconfigured> {

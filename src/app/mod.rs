@@ -5,17 +5,21 @@
 mod acting;
 mod client;
 pub mod config;
+mod console;
 pub(crate) mod database;
 pub(crate) mod logging;
 mod metrics;
 pub mod migrate;
 mod service;
+mod sockets;
 mod startup;
 
 pub use acting::Acting;
 pub(crate) use client::client;
+pub use console::Console;
 pub use service::Service;
-pub(crate) use service::{asked_to_stop, bind};
+pub(crate) use service::asked_to_stop;
+pub(crate) use sockets::bind;
 
 use std::time::SystemTime;
 

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::acting::Acting;
 use super::config::{self, Misconfigured};
+use super::console::Console;
 use super::{metrics, startup};
 use crate::apply::{self, Rules};
 use crate::desk::{self, Desk};
@@ -68,10 +68,12 @@ pub struct Service {
     pub notify_hour: u8,
     /// How often it looks for notices to post.
     pub notify_poll: Duration,
+    /// The operators' console; none: there is none.
+    pub console: Option<Console>,
 }
 
 impl Service {
-    /// Reads the settings.
+    /// Reads the settings, but for those of the console, whose socket is bound first: there is no console as yet.
     ///
     /// # Errors
     /// [`Misconfigured`] names every setting that is missing or malformed.
@@ -100,6 +102,7 @@ impl Service {
             notify,
             notify_hour: args.notify_hour,
             notify_poll: NOTIFY_POLL,
+            console: None,
         })
     }
 
@@ -109,7 +112,7 @@ impl Service {
     /// # Errors
     /// When the migrations fail, or a part of the service ends unexpectedly.
     pub async fn run(
-        self,
+        mut self,
         public: TcpListener,
         private: TcpListener,
         stop: impl Future<Output = ()>,
@@ -126,6 +129,10 @@ impl Service {
         parts.spawn(ends("the public listener", public));
         parts.spawn(ends("the admin listener", private));
         parts.spawn(ends("intake", writer.run()));
+        if let Some(console) = self.console.take() {
+            console.log_start();
+            parts.spawn(ends("the console", console.run(self.desk.evidence.clone(), stopping.clone())));
+        }
         parts.spawn(self.work(woken, stopping.clone()));
         let outcome = tokio::select! {
             () = stop => Ok(()),
@@ -251,12 +258,6 @@ fn unexpected(ended: Option<Result<anyhow::Result<&'static str>, JoinError>>) ->
         Some(Err(error)) => anyhow::Error::new(error).context("a part of the service crashed"),
         None => anyhow::anyhow!("nothing was running"),
     }
-}
-
-/// Binds an address, or says which setting names another.
-pub(crate) async fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<TcpListener> {
-    let bound = TcpListener::bind(address).await;
-    bound.with_context(|| format!("cannot listen on {address}: set {variable} to another address"))
 }
 
 /// Completes on SIGTERM or SIGINT.

@@ -2,6 +2,7 @@
 
 mod actor;
 mod columns;
+pub(crate) mod console;
 pub(crate) mod disputes;
 pub(crate) mod doctor;
 pub(crate) mod events;

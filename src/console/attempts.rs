@@ -19,7 +19,15 @@ const MAX_NAME: usize = 255;
 
 /// How long to wait before the next try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wait(pub Duration);
+pub struct Wait(Duration);
+
+impl Wait {
+    /// In whole seconds, rounded up.
+    #[must_use]
+    pub fn seconds(self) -> u64 {
+        self.0.as_secs() + u64::from(self.0.subsec_nanos() > 0)
+    }
+}
 
 /// The size of a bucket.
 #[derive(Clone, Copy, Debug)]
@@ -131,7 +139,8 @@ mod tests {
         let (mut attempts, start) = (Attempts::default(), Instant::now());
         let anna = || std::iter::repeat_with(|| ("anna".to_owned(), peer(1)));
         assert_eq!(passed(&mut attempts, anna().take(9), start), 5);
-        assert_eq!(attempts.try_now("anna", peer(1), start + 20 * SECOND), Err(Wait(40 * SECOND)));
+        assert_eq!(attempts.try_now("anna", peer(1), start + 20 * SECOND).map_err(Wait::seconds), Err(40));
+        assert_eq!(attempts.try_now("anna", peer(1), start + SECOND / 2).map_err(Wait::seconds), Err(60));
         assert_eq!(passed(&mut attempts, anna().take(9), start + 60 * SECOND), 1);
         assert_eq!(passed(&mut attempts, anna().take(9), start + 3600 * SECOND), 5, "never more than at first");
     }

@@ -1,5 +1,7 @@
 //! How the console is reached, and who may enter. Read from the configuration by [`crate::app`].
 
+use std::fmt;
+
 use axum::http::HeaderName;
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -54,6 +56,13 @@ pub struct PublicUrl {
     pub prefix: String,
     /// The host is a loopback address or `localhost`.
     pub is_loopback: bool,
+}
+
+/// Without a slash at the end: `https://shop.example/clawback`.
+impl fmt::Display for PublicUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin(), self.prefix)
+    }
 }
 
 impl PublicUrl {

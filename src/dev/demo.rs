@@ -42,7 +42,8 @@ pub(crate) struct Demo {
 /// The longest wait for one step. Each wait ends as soon as the step is done.
 const STEP_LIMIT: Duration = Duration::from_secs(30);
 /// Settings of the environment that would change what is shown.
-const INHERITED: [&str; 13] = [
+const INHERITED: [&str; 14] = [
+    "CLAWBACK_CONSOLE_LISTEN",
     "CLAWBACK_MIGRATE",
     "CLAWBACK_TOLERANCE",
     "CLAWBACK_MAX_BODY",

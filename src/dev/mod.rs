@@ -2,6 +2,7 @@
 //!
 //! Nothing but the commands and the tests imports it.
 
+mod console;
 pub(crate) mod demo;
 pub mod double;
 mod feed;

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use super::console::{self, Where};
 use super::double::{self, Double};
 use super::feed::Feed;
 use super::local_postgres::{Durability, Folder, LocalPostgres, Options};
@@ -39,13 +40,16 @@ pub(crate) struct Dev {
     /// Run a double of Stripe's API beside the service, whose webhooks come here
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:12111", value_parser = double::loopback)]
     with_stripe: Option<SocketAddr>,
+    /// Loopback address of the operators' console, or off
+    #[arg(long, env = "CLAWBACK_CONSOLE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8081", value_parser = console::parse)]
+    console: Where,
     /// Those of the database are not used: it is private.
     #[command(flatten)]
     serve: config::Serve,
 }
 
 pub(crate) async fn run(args: Dev) -> anyhow::Result<()> {
-    let Dev { mut serve, data, with_stripe } = args;
+    let Dev { mut serve, data, with_stripe, console } = args;
     let _logs = logging::start_with(serve.log_format, LOG)?;
     let public = app::bind(serve.listen.unwrap_or(loopback(8080)), "CLAWBACK_LISTEN").await?;
     let private = app::bind(serve.admin_listen.unwrap_or(loopback(0)), "CLAWBACK_ADMIN_LISTEN").await?;
@@ -53,6 +57,7 @@ pub(crate) async fn run(args: Dev) -> anyhow::Result<()> {
         Some(address) => Some(app::bind(address, "--with-stripe").await?),
         None => None,
     };
+    let console = console::bind(console).await?;
     let stop = app::asked_to_stop()?;
     let folder = data.as_deref().map(Folder::open).transpose()?;
     let secret = secret(&serve.signing, folder.as_ref())?;
@@ -64,10 +69,14 @@ pub(crate) async fn run(args: Dev) -> anyhow::Result<()> {
     if let Some(listener) = &stripe {
         act_on(&mut serve.stripe_api, listener.local_addr()?);
     }
-    let service = Service::configured(&serve)?;
+    let mut service = Service::configured(&serve)?;
+    let console = console.map(|listener| console::entered_by_link(listener, &service.database)).transpose()?;
+    let (console, link) = console.unzip();
+    service.console = console;
     let stripe = stripe.map(|listener| start_double(listener, &public, &secret)).transpose()?;
     let listeners = (&public, &private, stripe.as_ref().map(|(address, _)| *address));
-    let welcome = Welcome { listeners, secret: &secret, url: &url, kept: kept.as_deref() }.text()?;
+    let (kept, link) = (kept.as_deref(), link.as_deref());
+    let welcome = Welcome { listeners, console: link, secret: &secret, url: &url, kept }.text()?;
     let outcome = watch(service, public, private, stop, &welcome).await;
     if let Some((_, double)) = stripe {
         double.abort();
@@ -156,6 +165,8 @@ fn dispute_at(double: SocketAddr, database: &str) -> String {
 struct Welcome<'a> {
     /// The endpoint, the metrics, and the double of Stripe if there is one.
     listeners: (&'a TcpListener, &'a TcpListener, Option<SocketAddr>),
+    /// The link that opens the console, unless it is off.
+    console: Option<&'a str>,
     secret: &'a SecretString,
     url: &'a str,
     /// The folder that keeps the data.
@@ -165,6 +176,7 @@ struct Welcome<'a> {
 impl Welcome<'_> {
     fn text(&self) -> anyhow::Result<String> {
         let Self { listeners: (public, private, stripe), secret, url, .. } = self;
+        let console = self.console.map(|link| format!("console    {link}\n")).unwrap_or_default();
         let (public, private) = (public.local_addr()?, private.local_addr()?);
         let double = stripe.map(|at| {
             format!("stripe     http://{at}, a double that all calls are made to; http://{at}/_double controls it\n")
@@ -183,6 +195,7 @@ impl Welcome<'_> {
              Clawback is running. Ctrl-C stops it.\n\n\
              endpoint   http://{public}/webhooks/stripe\n\
              metrics    http://{private}/metrics\n\
+             {console}\
              {double}\
              secret     {secret}\n\
              database   {url}\n\

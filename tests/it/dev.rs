@@ -63,7 +63,9 @@ impl Dev {
     async fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_clawback"));
         command.arg("dev").args(arguments).env_clear().envs(environment()).envs(variables.iter().copied());
-        command.env("CLAWBACK_LISTEN", "127.0.0.1:0").env("CLAWBACK_ADMIN_LISTEN", "127.0.0.1:0");
+        command.envs(
+            ["CLAWBACK_LISTEN", "CLAWBACK_ADMIN_LISTEN", "CLAWBACK_CONSOLE_LISTEN"].map(|of| (of, "127.0.0.1:0")),
+        );
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
         let mut child = command.spawn().expect("the binary runs");
         let mut stdout = BufReader::new(child.stdout.take().expect("a pipe")).lines();
@@ -137,6 +139,21 @@ fn event(id: &str, kind: &str, object: &serde_json::Value) -> String {
     json!({ "id": id, "object": "event", "type": kind, "created": 1_785_000_000, "livemode": false,
             "data": { "object": object } })
     .to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_welcome_has_a_link_to_the_console_unless_it_is_off() {
+    let dev = Dev::start(&[], &[]).await;
+    let link = dev.said("console").expect("it names the console");
+    let (address, token) = link.split_once("/login?token=").expect("a link");
+    assert!(token.len() == 64 && address.starts_with("http://127.0.0.1:"), "{link}");
+    client().get(&link).send().await.expect("the console answers");
+    dev.stop().await;
+    let dev = Dev::start(&["--console", "off"], &[]).await;
+    assert_eq!(dev.said("console"), None);
+    dev.stop().await;
+    let ended = run(&["dev", "--console", "0.0.0.0:8081"], &[]).await;
+    assert!(ended.code == Some(2) && ended.stderr.contains("loopback"), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,7 +234,7 @@ async fn a_folder_that_is_in_use_or_holds_something_else_is_refused() {
     let folder = Folder::new();
     let data = folder.inside("data");
     let dev = Dev::start(&["--data", &data], &[]).await;
-    let ports = [("CLAWBACK_LISTEN", "127.0.0.1:0"), ("CLAWBACK_ADMIN_LISTEN", "127.0.0.1:0")];
+    let ports = ["CLAWBACK_LISTEN", "CLAWBACK_ADMIN_LISTEN", "CLAWBACK_CONSOLE_LISTEN"].map(|of| (of, "127.0.0.1:0"));
     let ended = run(&["dev", "--data", &data], &ports).await;
     let refusal = format!("clawback: {data} is in use by another clawback dev: stop it, or name another folder\n");
     assert_eq!((ended.code, ended.stderr), (Some(1), refusal));

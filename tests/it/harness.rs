@@ -9,13 +9,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use clawback::app::migrate::for_stories;
-use clawback::app::{Acting, Service};
+use clawback::app::{Acting, Console, Service};
+use clawback::console::settings::{Entry, PublicUrl, Settings};
+use clawback::console::users::{Recognition, Users};
 use clawback::desk::Policy;
 use clawback::dev::local_postgres::{Durability, LocalPostgres, Options};
 use clawback::dev::stories::{Cast, Story, StoryEvent, find};
 use clawback::domain::Marks;
 use clawback::stripe::signature::{Secret, Secrets, sign};
-use clawback::stripe_api::{Base, Keys, Limits, Settings};
+use clawback::stripe_api::{self, Base, Keys, Limits};
 use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor, PgPool, Postgres, Transaction};
@@ -74,10 +76,10 @@ pub fn options(url: &str) -> PgConnectOptions {
 }
 
 /// The settings of a client of Stripe's API with these keys.
-pub fn stripe_settings(keys: &str, base: &str) -> Settings {
+pub fn stripe_settings(keys: &str, base: &str) -> stripe_api::Settings {
     let base = Base::parse(base).expect("a base");
     let limits = Limits { per_second: 1_000, at_once: 100 };
-    Settings { keys: Keys::parse(keys).expect("keys"), api_base: base.clone(), files_base: base, limits }
+    stripe_api::Settings { keys: Keys::parse(keys).expect("keys"), api_base: base.clone(), files_base: base, limits }
 }
 
 /// A migrated database for one test. Dropping it checks the server log for its errors.
@@ -209,6 +211,8 @@ pub struct TestApp {
     pub db: Database,
     pub url: String,
     pub admin_url: String,
+    /// Of the console, as a browser sees it, without a slash at the end; none when there is no console.
+    pub console_url: Option<String>,
     pub client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<anyhow::Result<()>>,
@@ -218,6 +222,15 @@ impl TestApp {
     /// A service that is ready.
     pub async fn start() -> Self {
         let app = Self::start_on(Database::migrated().await, |_| {}).await;
+        app.ready().await;
+        app
+    }
+
+    /// A service that is ready, with a console on a free port. `users`: lines as in the users' file.
+    pub async fn start_with_console(users: &str, entry: Entry) -> Self {
+        let db = Database::migrated().await;
+        let console = console(&db, users, entry).await;
+        let app = Self::start_on(db, |service| service.console = Some(console)).await;
         app.ready().await;
         app
     }
@@ -239,15 +252,17 @@ impl TestApp {
             order_key_changed: false,
             marks: Marks::default(),
             migrate: true,
+            console: None,
         };
         change(&mut service);
         let public = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let private = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", public.local_addr().expect("an address"));
         let admin_url = format!("http://{}", private.local_addr().expect("an address"));
+        let console_url = service.console.as_ref().map(|console| console.settings.url.to_string());
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(service.run(public, private, async move { drop(stopped.await) }));
-        Self { db, url, admin_url, client: client(), stop: Some(stop), running }
+        Self { db, url, admin_url, console_url, client: client(), stop: Some(stop), running }
     }
 
     /// Waits until the service reports that it is ready.
@@ -327,6 +342,25 @@ impl TestApp {
             .expect("the service drains in time")
             .expect("the service does not panic")
     }
+}
+
+/// A console on a free port of loopback, to change and start by [`TestApp::start_on`]. `users`: lines as in the users'
+/// file.
+pub async fn console(db: &Database, users: &str, entry: Entry) -> Console {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let authority = listener.local_addr().expect("an address").to_string();
+    let recognition = match entry {
+        Entry::Password | Entry::Token { .. } => Recognition::Password,
+        Entry::Proxy { .. } => Recognition::Proxy,
+    };
+    let settings = Settings {
+        url: PublicUrl { is_https: false, authority, prefix: String::new(), is_loopback: true },
+        users: Users::parse(users, recognition).expect("lines of users"),
+        entry,
+        is_read_only: false,
+        database: options(&db.url),
+    };
+    Console { listener: listener.into(), settings }
 }
 
 /// Waits until a check succeeds, by repeating it.

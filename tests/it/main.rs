@@ -12,6 +12,7 @@ mod console_client;
 mod console_entry;
 mod console_role;
 mod console_sessions;
+mod console_settings;
 mod demo;
 mod dev;
 mod dispute_commands;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Misconfigured, secret};
+use super::{Misconfigured, given, secret};
 use crate::stripe_api::{Base, Keys, Limits, Settings};
 
 /// The keys of Stripe's API, and where it is. Without a key nothing is asked of Stripe.
@@ -78,11 +78,6 @@ fn limits(per_second: u32) -> Limits {
     Limits { per_second, at_once: (per_second as usize / 5).max(2) }
 }
 
-/// An empty variable counts as unset.
-fn given(url: &Option<String>) -> Option<&str> {
-    url.as_deref().map(str::trim).filter(|text| !text.is_empty())
-}
-
 fn base(name: &str, given: Option<&str>, stripes: fn() -> Base) -> Result<Base, Misconfigured> {
     match given {
         Some(text) => Base::parse(text).map_err(|error| Misconfigured(format!("{name}: {error}"))),
@@ -95,7 +90,7 @@ mod tests {
     use super::*;
     use crate::stripe_api::Mode;
 
-    fn given(keys: &str, base: &str) -> StripeApi {
+    fn api(keys: &str, base: &str) -> StripeApi {
         StripeApi {
             api_keys: None,
             api_keys_file: None,
@@ -109,19 +104,19 @@ mod tests {
 
     #[test]
     fn unset_and_empty_settings_mean_stripe_itself_and_no_key() {
-        let settings = given("", " ").settings().expect("settings");
+        let settings = api("", " ").settings().expect("settings");
         assert_eq!((settings.api_base, settings.files_base), (Base::api(), Base::files()));
         assert_eq!(settings.keys.modes(), []);
-        let settings = given("rk_test_1\n", "http://127.0.0.1:1").settings().expect("settings");
+        let settings = api("rk_test_1\n", "http://127.0.0.1:1").settings().expect("settings");
         assert_eq!(settings.keys.modes(), [Mode::Test]);
     }
 
     #[test]
     fn everything_that_is_wrong_is_named_and_not_quoted() {
-        let refused = given("pk_live_secret", "ftp://secret").settings().expect_err("malformed").to_string();
+        let refused = api("pk_live_secret", "ftp://secret").settings().expect_err("malformed").to_string();
         assert!(refused.contains("STRIPE_API_KEYS: ") && refused.contains("STRIPE_API_BASE: "), "{refused}");
         assert!(!refused.contains("secret;") && !refused.contains("pk_live_secret"), "{refused}");
-        let twice = given("sk_live_a rk_live_b", "").settings().expect_err("two keys").to_string();
+        let twice = api("sk_live_a rk_live_b", "").settings().expect_err("two keys").to_string();
         assert_eq!(twice, "STRIPE_API_KEYS: there are two API keys of live mode: set one per mode");
     }
 }

@@ -30,13 +30,13 @@ const PARAMETERS: [&str; 18] = [
 ];
 const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
-/// Reads the URL. Error messages quote nothing of it but names of parameters.
-pub(crate) fn read(url: &str) -> Result<PgConnectOptions, Misconfigured> {
+/// Reads the URL in the variable of this name. Error messages quote nothing of it but names of parameters.
+pub(crate) fn read(variable: &str, url: &str) -> Result<PgConnectOptions, Misconfigured> {
     if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-        return Err(Misconfigured("DATABASE_URL must begin with postgres://".to_owned()));
+        return Err(Misconfigured(format!("{variable} must begin with postgres://")));
     }
     if url.contains('#') {
-        return Err(Misconfigured("DATABASE_URL contains a #, which ends a URL: write # as %23".to_owned()));
+        return Err(Misconfigured(format!("{variable} contains a #, which ends a URL: write # as %23")));
     }
     // The driver uses it when the URL names no mode.
     if let Some(mode) = std::env::var("PGSSLMODE").ok().filter(|mode| !mode.is_empty()) {
@@ -45,30 +45,31 @@ pub(crate) fn read(url: &str) -> Result<PgConnectOptions, Misconfigured> {
     let (_, query) = url.split_once('?').unwrap_or_default();
     // It may be the rest of a password with a question mark, which must not be quoted.
     if query.contains('@') {
-        return Err(unreadable());
+        return Err(unreadable(variable));
     }
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        check(name, value)?;
+        check(variable, name, value)?;
     }
-    PgConnectOptions::from_str(url).map_err(|_| unreadable())
+    let options = PgConnectOptions::from_str(url).map_err(|_| unreadable(variable))?;
+    // PgBouncer refuses `extra_float_digits` unless it is told to ignore it.
+    Ok(options.extra_float_digits(None))
 }
 
-fn unreadable() -> Misconfigured {
-    Misconfigured(
-        "DATABASE_URL cannot be read: it must look like postgres://user:password@host/database; in user and password \
+fn unreadable(variable: &str) -> Misconfigured {
+    Misconfigured(format!(
+        "{variable} cannot be read: it must look like postgres://user:password@host/database; in user and password \
          write / as %2F, ? as %3F, @ as %40, : as %3A and % as %25"
-            .to_owned(),
-    )
+    ))
 }
 
-fn check(name: &str, value: &str) -> Result<(), Misconfigured> {
+fn check(variable: &str, name: &str, value: &str) -> Result<(), Misconfigured> {
     // As in options[search_path], encoded or not.
     if !PARAMETERS.contains(&name) && !name.starts_with("options") {
         let known = PARAMETERS.join(", ");
-        return Err(Misconfigured(format!("DATABASE_URL has a parameter {name}, which is unknown; known are {known}")));
+        return Err(Misconfigured(format!("{variable} has a parameter {name}, which is unknown; known are {known}")));
     }
-    if matches!(name, "sslmode" | "ssl-mode") { known_mode(&format!("DATABASE_URL: {name}"), value) } else { Ok(()) }
+    if matches!(name, "sslmode" | "ssl-mode") { known_mode(&format!("{variable}: {name}"), value) } else { Ok(()) }
 }
 
 fn known_mode(setting: &str, mode: &str) -> Result<(), Misconfigured> {

@@ -16,8 +16,10 @@ use anyhow::ensure;
 use clap::Args;
 use secrecy::ExposeSecret;
 use serde::Serialize;
+use sqlx::postgres::PgConnectOptions;
 
 use crate::app::config;
+use crate::console::settings::Settings;
 use crate::terminal::progress::Progress;
 use crate::terminal::{self, Colour, Screen, count, escaped};
 
@@ -31,6 +33,8 @@ pub(crate) struct Doctor {
     api: config::StripeApi,
     #[command(flatten)]
     notify: config::Notify,
+    #[command(flatten)]
+    console: config::Console,
     #[command(flatten)]
     others: settings::Unread,
     /// URL of Clawback's webhook endpoint at Stripe [default: every one that sends events Clawback needs]
@@ -131,6 +135,7 @@ pub(crate) async fn run(args: Doctor) -> anyhow::Result<()> {
             false
         }
     };
+    report.extend(console(&args));
     let tolerance = settings::tolerance(&args.others);
     let at_stripe = stripe::Given { api: &args.api, endpoint: args.endpoint.as_deref(), tolerance };
     let newest_events = stripe::look(&at_stripe, &mut report).await;
@@ -144,6 +149,19 @@ pub(crate) async fn run(args: Doctor) -> anyhow::Result<()> {
         }
     }
     report.finish()
+}
+
+/// Where the console is; none when it is off.
+fn console(args: &Doctor) -> Option<Finding> {
+    // A database that is missing is a finding of its own.
+    let database = args.database.options().unwrap_or_else(|_| PgConnectOptions::new_without_pgpass());
+    match args.console.settings(&database) {
+        Ok(None) => None,
+        Ok(Some((_, Settings { url, users, .. }))) => {
+            Some(good("console", format!("{url}, for {}", count(users.count(), "user"))))
+        }
+        Err(error) => Some(wrong("console", error.to_string())),
+    }
 }
 
 fn secrets(signing: &config::Signing) -> Finding {
