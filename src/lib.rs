@@ -29,8 +29,8 @@
 //! | 4 | [`console`] | the operators' pages |
 //! | 3 | [`http`], [`processor`], [`executor`], [`sync`], [`desk`], [`notices`] | the webhook, the probes and metrics; when a batch runs, and what happens when one fails; the calls to Stripe that wait; what webhooks did not bring; what is done about disputes before a deadline; reminders posted to a webhook |
 //! | 2 | [`intake`], [`apply`] | storing events with group commit; one batch: load, fold, save. Transactions begin and end here |
-//! | 1 | [`store`], [`handlers`], [`stripe_api`], [`evidence`] | all SQL; Stripe's objects as facts (pure); the client of Stripe's API, which knows no payment; drafts of evidence (pure) |
-//! | 0 | [`domain`], [`stripe`], [`telemetry`], `backoff`, `terminal` | what facts add up to (pure); signature, envelope, reading of objects (pure); metrics; the back-off policy; output for people |
+//! | 1 | [`store`], [`handlers`], [`stripe_api`], [`evidence`], `terminal` | all SQL; Stripe's objects as facts (pure); the client of Stripe's API, which knows no payment; drafts of evidence (pure); output for people |
+//! | 0 | [`domain`], [`stripe`], [`telemetry`], `backoff` | what facts add up to (pure); signature, envelope, reading of objects (pure); metrics; the back-off policy |
 //!
 //! [`dev::model`] is a model of Stripe: objects by id that change and emit the events that Stripe would send.
 //! [`dev::stories`] are scripts on it, for `clawback simulate`, `clawback demo` and the tests. Neither imports anything

@@ -12,9 +12,9 @@ use super::actor::Actor;
 use super::explain::explained;
 use super::list::{self, Listing};
 use crate::app::{config, database};
+use crate::domain::currency::major;
 use crate::store::queries::{self, Page, Refund, RefundFilter, RefundRequest, Refundee, RequestFilter};
 use crate::terminal::moment::Moment;
-use crate::terminal::money::major;
 use crate::terminal::table::{Cell, Column, column, if_any, if_mixed, spare};
 use crate::terminal::{self, say};
 

@@ -10,11 +10,11 @@ use super::actor::Actor;
 use super::explain::explained;
 use super::sync;
 use crate::app::{config, database};
+use crate::domain::currency::major;
 use crate::store::queries::{self, Page, RefundRequest, RequestFilter};
 use crate::store::responses;
 use crate::store::settings::{self, Restored};
 use crate::terminal::moment;
-use crate::terminal::money::major;
 use crate::terminal::{self, say};
 
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use crate::terminal::money;
+use crate::domain::currency;
 
 /// Unix seconds as `2 March 2026`, in UTC. None for a time that no calendar has.
 pub(super) fn date(at: i64) -> Option<String> {
@@ -18,7 +18,7 @@ pub(super) fn day(date: time::Date) -> String {
 
 /// Minor units as `12.00 EUR`, by the decimals of the currency.
 pub(super) fn amount(minor: i64, currency: &str) -> String {
-    money::major(minor, Some(currency))
+    currency::major(minor, Some(currency))
 }
 
 /// One line of at most `longest` characters, without angle brackets: they would look like a placeholder.

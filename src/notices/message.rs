@@ -3,10 +3,10 @@
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use crate::domain::currency::major;
 use crate::store::notices::{Deadline, Digest, FollowUp};
 use crate::terminal::count;
 use crate::terminal::moment::exact;
-use crate::terminal::money::major;
 
 /// The message about a follow-up.
 pub(super) fn of_follow_up(follow_up: &FollowUp) -> String {

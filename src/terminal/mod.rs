@@ -2,7 +2,6 @@
 
 pub(crate) mod error_chain;
 pub(crate) mod moment;
-pub(crate) mod money;
 pub(crate) mod progress;
 pub(crate) mod table;
 

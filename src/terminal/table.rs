@@ -3,7 +3,8 @@
 use comfy_table::{Attribute, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use time::OffsetDateTime;
 
-use super::{Screen, escaped, money};
+use super::{Screen, escaped};
+use crate::domain::currency;
 
 /// What one row shows in one column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ impl Cell {
             Self::Nothing => "–".to_owned(),
             Self::Text(text) | Self::State(text) => escaped(text),
             Self::Number(number) => number.to_string(),
-            Self::Money(minor, currency) => money::major(*minor, currency.as_deref()),
+            Self::Money(minor, currency) => currency::major(*minor, currency.as_deref()),
             Self::Time(at) => screen.time(*at),
         }
     }

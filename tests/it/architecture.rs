@@ -27,7 +27,7 @@ const FLOORS: [(&str, u8); 22] = [
     ("domain", 0),
     ("stripe", 0),
     ("telemetry", 0),
-    ("terminal", 0),
+    ("terminal", 1),
 ];
 
 fn floor(room: &str) -> u8 {

@@ -12,9 +12,9 @@ use sqlx::{Connection, PgConnection};
 use super::super::actor::Actor;
 use crate::app::config::Misconfigured;
 use crate::app::database;
+use crate::domain::currency::major;
 use crate::evidence;
 use crate::store::queries::{self, Response};
-use crate::terminal::money::major;
 use crate::terminal::{self, count, escaped, say};
 
 /// The options of every change.
