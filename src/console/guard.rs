@@ -15,6 +15,8 @@ use super::failure::Failure;
 
 /// Longest time for a request with its answer.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
+/// The same for sending files.
+pub(super) const UPLOAD_LIMIT: Duration = Duration::from_secs(120);
 /// How long a request waits for its turn.
 const WAIT_LIMIT: Duration = Duration::from_secs(3);
 
@@ -77,7 +79,12 @@ pub(super) async fn limits(State(console): State<Arc<Console>>, request: Request
     let Ok(Ok(_slot)) = timeout(WAIT_LIMIT, console.slots.acquire()).await else {
         return Failure::Busy.into_response();
     };
-    match timeout(TIME_LIMIT, next.run(request)).await {
+    let sends_files = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"multipart/form-data"));
+    let limit = if sends_files { UPLOAD_LIMIT } else { TIME_LIMIT };
+    match timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Failure::Busy.into_response(),
     }

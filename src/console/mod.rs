@@ -58,6 +58,8 @@ pub fn routes() -> Vec<Route> {
 const CONNECTIONS: u32 = 4;
 /// Requests at once.
 const SLOTS: usize = 16;
+/// Requests at once that send files.
+const UPLOADS: usize = 2;
 /// How long a request waits for a connection.
 const ACQUIRE: Duration = Duration::from_secs(3);
 /// The largest form but for evidence, in bytes.
@@ -73,6 +75,8 @@ pub struct Console {
     /// One password is hashed at a time.
     hashing: Semaphore,
     slots: Semaphore,
+    /// Files are sent by two at a time: each takes memory.
+    uploads: Semaphore,
     /// The token of [`settings::Entry::Token`] was used.
     token_used: AtomicBool,
 }
@@ -151,6 +155,7 @@ impl Console {
             attempts: Mutex::new(Attempts::default()),
             hashing: Semaphore::new(1),
             slots: Semaphore::new(SLOTS),
+            uploads: Semaphore::new(UPLOADS),
             token_used: AtomicBool::new(false),
         }
     }

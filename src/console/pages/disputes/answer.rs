@@ -1,0 +1,64 @@
+//! How the response to a dispute stands, in words. Pure.
+
+use maud::Markup;
+
+use super::case::Case;
+use crate::console::parts::{Tone, badge, nothing};
+use crate::console::users::Right;
+use crate::console::who::Who;
+
+/// Most characters of Stripe's words in a list.
+const LONGEST: usize = 90;
+
+/// A response, as far as a list says how it stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standing<'a> {
+    pub state: &'a str,
+    /// Fields that the reason calls for, and how many of them there are.
+    pub called: i64,
+    pub there: i64,
+    /// What Stripe refused; it may quote the evidence.
+    pub error: Option<&'a str>,
+}
+
+/// In words, with its tone. None: nothing is staged.
+pub(super) fn said(standing: Option<Standing<'_>>, can_respond: bool, who: &Who) -> Markup {
+    let Some(Standing { state, called, there, error }) = standing else {
+        return if can_respond { badge(Tone::Warn, "nothing yet") } else { nothing() };
+    };
+    match state {
+        "draft" => badge(Tone::Warn, &format!("draft, {there} of {called} fields")),
+        "submit_requested" => badge(Tone::Calm, "submitting"),
+        "accept_requested" => badge(Tone::Calm, "accepting"),
+        "submitted" => badge(Tone::Good, "submitted"),
+        "submitted_elsewhere" => badge(Tone::Calm, "submitted elsewhere"),
+        "accepted" => badge(Tone::Calm, "accepted"),
+        "rejected" => match error.filter(|_| who.may(Right::Payloads)) {
+            Some(error) => badge(Tone::Bad, &format!("rejected: {}", short(error))),
+            None => badge(Tone::Bad, "rejected"),
+        },
+        other => badge(Tone::Calm, other),
+    }
+}
+
+/// How a case stands.
+pub(super) fn badge_of(case: &Case, who: &Who) -> Markup {
+    let needs = case.needs();
+    let there = needs.iter().filter(|(field, _)| case.has(field)).count();
+    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let standing = case.response.as_ref().map(|response| Standing {
+        state: &response.state,
+        called: count(needs.len()),
+        there: count(there),
+        error: response.error.as_deref(),
+    });
+    said(standing, case.dispute.can_respond, who)
+}
+
+fn short(error: &str) -> String {
+    if error.chars().count() <= LONGEST {
+        return error.to_owned();
+    }
+    let cut: String = error.chars().take(LONGEST).collect();
+    format!("{cut}…")
+}

@@ -1,0 +1,139 @@
+//! A dispute with its response and what its reason calls for, as the pages on which it is answered need it.
+
+use sqlx::PgConnection;
+
+use super::fields::{self, APPEAL_REASON, Holds, PRODUCT};
+use crate::console::Console;
+use crate::console::failure::Failure;
+use crate::console::users::Right;
+use crate::console::who::Who;
+use crate::store::queries::{self, Called, Dispute, Response};
+
+/// A dispute, and how it is answered in its present phase.
+#[derive(Clone, Debug)]
+pub(super) struct Case {
+    pub dispute: Dispute,
+    /// In the present phase; none: nothing is staged yet.
+    pub response: Option<Response>,
+    /// In the other phases, the last changed first.
+    pub others: Vec<Response>,
+    /// Why it takes no evidence.
+    pub why_closed: Option<String>,
+    /// What its reason calls for, the most helpful first; empty for an appeal.
+    pub called: Vec<Called>,
+}
+
+impl Case {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// The dispute was not seen, or the database failed.
+    pub(super) async fn load(conn: &mut PgConnection, dispute_id: &str) -> Result<Self, Failure> {
+        let dispute = dispute(conn, dispute_id).await?;
+        let mut others = queries::responses(conn, dispute_id).await?;
+        let place = others.iter().position(|response| response.phase == dispute.phase);
+        let response = place.map(|place| others.remove(place));
+        let why_closed = queries::why_closed(conn, dispute_id).await?;
+        let product = response.as_ref().and_then(|response| response.fields.get(PRODUCT)).map(String::as_str);
+        let called = match dispute.phase.as_str() {
+            "appeal" => Vec::new(),
+            _ => queries::called_for(conn, dispute.reason.as_deref(), product).await?,
+        };
+        Ok(Self { dispute, response, others, why_closed, called })
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.dispute.dispute_id
+    }
+
+    pub(super) fn is_appeal(&self) -> bool {
+        self.dispute.phase == "appeal"
+    }
+
+    /// The version of the draft; 0 without one.
+    pub(super) fn version(&self) -> i64 {
+        self.response.as_ref().map_or(0, |response| response.version)
+    }
+
+    /// The text of a field of the draft.
+    pub(super) fn text(&self, field: &str) -> Option<&str> {
+        self.response.as_ref()?.fields.get(field).map(String::as_str)
+    }
+
+    /// What Stripe filled in by itself: text, or the ID of a file.
+    pub(super) fn held(&self, field: &str) -> Option<&str> {
+        self.response.as_ref()?.held.get(field).map(String::as_str)
+    }
+
+    /// The file of a field of the draft.
+    pub(super) fn file(&self, field: &str) -> Option<&queries::ResponseFile> {
+        self.response.as_ref()?.files.iter().find(|file| file.field == field)
+    }
+
+    /// Whether there is anything for a field.
+    pub(super) fn has(&self, field: &str) -> bool {
+        self.text(field).is_some() || self.file(field).is_some() || self.held(field).is_some()
+    }
+
+    /// What the reason calls for, or an appeal takes, and whether it helps most.
+    pub(super) fn needs(&self) -> Vec<(String, bool)> {
+        if self.is_appeal() {
+            return vec![(APPEAL_REASON.to_owned(), true), (fields::appeal_file(0), false)];
+        }
+        self.called.iter().map(|called| (called.field.clone(), called.is_strong)).collect()
+    }
+
+    /// Why the response cannot be changed; none while it can be.
+    pub(super) fn unchangeable(&self) -> Option<String> {
+        if let Some(why) = &self.why_closed {
+            return Some(format!("The dispute takes no evidence: {why}."));
+        }
+        let state = self.response.as_ref().map_or("draft", |response| &response.state);
+        let why = match state {
+            "draft" | "rejected" => return None,
+            "submit_requested" => "it is being submitted",
+            "submitted" => "it is submitted",
+            "submitted_elsewhere" => "it was submitted elsewhere, such as in Stripe's Dashboard",
+            "accept_requested" => "the dispute is being accepted",
+            "accepted" => "the dispute is accepted",
+            other => return Some(format!("The response cannot be changed: its state is {other}.")),
+        };
+        Some(format!("The response cannot be changed: {why}."))
+    }
+
+    /// The field by which the network's fee is accepted, where there is one: see `clawback.is_compliance`.
+    pub(super) fn fee_field(&self) -> Option<&'static str> {
+        let Dispute { phase, reason, enhanced_eligibility, .. } = &self.dispute;
+        let is_eligible = |name: &str| enhanced_eligibility.as_ref().is_some_and(|all| all.get(name).is_some());
+        if is_eligible("mastercard_compliance") && phase != "appeal" {
+            return Some(fields::MASTERCARD_FEE);
+        }
+        let is_compliance =
+            phase == "compliance" || reason.as_deref() == Some("noncompliant") || is_eligible("visa_compliance");
+        (is_compliance && phase != "appeal").then_some(fields::VISA_FEE)
+    }
+}
+
+/// The dispute.
+///
+/// # Errors
+/// It was not seen, or the database failed.
+pub(super) async fn dispute(conn: &mut PgConnection, dispute_id: &str) -> Result<Dispute, Failure> {
+    let found = queries::dispute(conn, dispute_id).await?;
+    found.ok_or_else(|| Failure::NotFound(format!("No dispute {dispute_id} is known here.")))
+}
+
+/// Whether this person may not see what the field holds.
+pub(super) fn is_withheld(who: &Who, field: &str) -> bool {
+    fields::holds(field) == Holds::Personal && !who.may(Right::Payloads)
+}
+
+impl Console {
+    /// Why this person can do nothing to a response here; none: nothing in the way.
+    pub(super) fn cannot_respond(&self, who: &Who) -> Option<String> {
+        if self.settings.is_read_only {
+            return Some("This console is read-only.".to_owned());
+        }
+        (!who.may(Right::Respond)).then(|| "You lack the right “respond”.".to_owned())
+    }
+}
