@@ -212,7 +212,7 @@ impl Console {
             NotIn::WrongPassword => (StatusCode::UNAUTHORIZED, "Name or password is wrong.".to_owned()),
             NotIn::Wait(wait) => (
                 StatusCode::TOO_MANY_REQUESTS,
-                format!("Too many tries. Wait {} s, then try again.", wait.0.as_secs().max(1)),
+                format!("Too many tries. Wait {} s, then try again.", wait.seconds()),
             ),
         };
         self.show_as(status, None, now(), &page(form(&given.unsent, &given.next, Some(&text))))
