@@ -210,10 +210,9 @@ impl Console {
     fn refuse(&self, given: &Given, why: &NotIn) -> Response {
         let (status, text) = match why {
             NotIn::WrongPassword => (StatusCode::UNAUTHORIZED, "Name or password is wrong.".to_owned()),
-            NotIn::Wait(wait) => (
-                StatusCode::TOO_MANY_REQUESTS,
-                format!("Too many tries. Wait {} s, then try again.", wait.seconds()),
-            ),
+            NotIn::Wait(wait) => {
+                (StatusCode::TOO_MANY_REQUESTS, format!("Too many tries. Wait {} s, then try again.", wait.seconds()))
+            }
         };
         self.show_as(status, None, now(), &page(form(&given.unsent, &given.next, Some(&text))))
     }

@@ -12,6 +12,8 @@ mod failure;
 mod form;
 mod frame;
 mod guard;
+mod json;
+mod list;
 mod login;
 mod pages;
 mod parts;

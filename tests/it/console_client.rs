@@ -137,13 +137,24 @@ impl Answer {
 
 /// The values of an attribute in a page, such as `href`, unescaped.
 pub fn attributes(html: &str, name: &str) -> Vec<String> {
-    let unescaped = |text: &str| text.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
-    html.split(&format!(" {name}=\"")).skip(1).filter_map(|rest| rest.split_once('"')).map(|(value, _)| unescaped(value)).collect()
+    let unescaped =
+        |text: &str| text.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+    html.split(&format!(" {name}=\""))
+        .skip(1)
+        .filter_map(|rest| rest.split_once('"'))
+        .map(|(value, _)| unescaped(value))
+        .collect()
 }
 
 /// The value of a hidden field of a form.
 pub fn hidden(html: &str, name: &str) -> String {
     let marked = format!("name=\"{name}\" value=\"");
     let (_, rest) = html.split_once(&marked).unwrap_or_else(|| panic!("no field {name} in {html}"));
-    rest.split_once('"').expect("its end").0.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    rest.split_once('"')
+        .expect("its end")
+        .0
+        .replace("&quot;", "\"")
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&")
 }

@@ -15,7 +15,8 @@ const PASSWORD: &str = "correct horse battery";
 async fn with_password(db: &Database) -> Console {
     let hash = Hash::of(PASSWORD, [7; 16]).expect("a hash");
     let users = format!("anna read,respond {}\n", hash.expose());
-    Console::open_with(db, |settings| settings.users = Users::parse(&users, Recognition::Password).expect("users")).await
+    Console::open_with(db, |settings| settings.users = Users::parse(&users, Recognition::Password).expect("users"))
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

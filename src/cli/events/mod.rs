@@ -84,7 +84,7 @@ impl Filter {
             None => object.map(|id| vec![id]),
         };
         let (since, until) = (list::time(since), list::time(until));
-        Ok(EventFilter { state, noted, event_type, object_ids, since, until, event_id: None })
+        Ok(EventFilter { state, noted, event_type, object_ids, since, until, ..EventFilter::default() })
     }
 }
 

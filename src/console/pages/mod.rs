@@ -1,17 +1,23 @@
 //! The pages: one file each, with a handler that reads and a pure function from what was read to markup.
 
+mod activity;
+mod chosen;
 mod disputes;
+mod events;
+mod follow_ups;
 
+use axum::Extension;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
+use self::follow_ups::change::Change;
 use super::routes::Routes;
 use super::users::Right;
 use disputes::{draft, evidence, files, list, show};
 
 /// Every page and action, with the right that it takes.
 pub(super) fn all() -> Routes {
-    disputes_of(Routes::new())
+    watched(disputes_of(Routes::new()))
 }
 
 fn disputes_of(routes: Routes) -> Routes {
@@ -27,4 +33,25 @@ fn disputes_of(routes: Routes) -> Routes {
         .page("/disputes/{id}/files/{field}", Right::Respond, get(files::download))
         .action("/disputes/{id}/files/{field}", Right::Respond, post(files::attach).layer(documents))
         .action("/disputes/{id}/files/{field}/remove", Right::Respond, post(files::remove))
+}
+
+/// What is mended when it is stuck, and what it was mended with.
+fn watched(routes: Routes) -> Routes {
+    use follow_ups::change::{act, ask, result};
+    let (requeue, discard) = (Extension(Change::Requeue), Extension(Change::Discard));
+    routes
+        .page("/follow-ups", Right::Read, get(follow_ups::list::show))
+        .page("/follow-ups/{id}", Right::Read, get(follow_ups::one::show))
+        .page("/follow-ups/requeue", Right::Work, get(ask).layer(requeue))
+        .action("/follow-ups/requeue", Right::Work, post(act).layer(requeue))
+        .page("/follow-ups/requeued", Right::Work, get(result).layer(requeue))
+        .page("/follow-ups/discard", Right::Work, get(ask).layer(discard))
+        .action("/follow-ups/discard", Right::Work, post(act).layer(discard))
+        .page("/follow-ups/discarded", Right::Work, get(result).layer(discard))
+        .page("/events", Right::Read, get(events::list::show))
+        .page("/events/{id}", Right::Read, get(events::one::show))
+        .page("/events/{id}/payload", Right::Payloads, get(events::one::download))
+        .page("/events/replay", Right::Work, get(events::replay::ask))
+        .action("/events/replay", Right::Work, post(events::replay::act))
+        .page("/events/replayed", Right::Work, get(events::replay::result))
 }

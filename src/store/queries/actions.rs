@@ -48,6 +48,13 @@ pub async fn act_as(conn: &mut PgConnection, actor: Option<&str>, via: Via) -> s
     .map(drop)
 }
 
+/// Waits until nobody else is changing rows that were selected in a list, so that what a form was made from can be compared
+/// with what is there now. Ends with the transaction.
+pub async fn take_turn(conn: &mut PgConnection) -> sqlx::Result<()> {
+    // Any number that no other lock has.
+    sqlx::query!("select pg_advisory_xact_lock(4773418260317)").execute(conn).await.map(drop)
+}
+
 /// What was done with a dispute and its follow-ups, oldest first.
 pub async fn dispute_actions(conn: &mut PgConnection, dispute_id: &str) -> sqlx::Result<Vec<Action>> {
     sqlx::query_as!(

@@ -46,6 +46,8 @@ pub struct Event {
 pub struct EventFilter {
     /// With this id.
     pub event_id: Option<String>,
+    /// In live or test mode.
+    pub livemode: Option<bool>,
     /// Processed, with unreadable fields.
     pub noted: bool,
     /// `pending`, `processed`, `ignored` or `failed`.
@@ -75,8 +77,9 @@ pub async fn events(conn: &mut PgConnection, filter: &EventFilter, page: &Page) 
                and ($7::text is null or (e.received_at, e.event_id)
                    < (select b.received_at, b.event_id from clawback_v1.events b where b.event_id = $7))
                and ($8::text is null or e.event_id = $8)
+               and ($9::boolean is null or e.livemode = $9)
            order by e.received_at desc, e.event_id desc
-           limit $9"#,
+           limit $10"#,
         filter.state,
         filter.event_type,
         filter.object_ids.as_deref(),
@@ -85,6 +88,7 @@ pub async fn events(conn: &mut PgConnection, filter: &EventFilter, page: &Page) 
         filter.noted,
         page.before,
         filter.event_id,
+        filter.livemode,
         page.limit
     )
     .fetch_all(conn)

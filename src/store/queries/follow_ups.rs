@@ -66,6 +66,12 @@ pub struct FollowUpFilter {
     pub state: Option<String>,
     /// Such as `notify_refund`.
     pub kind: Option<String>,
+    /// About this object.
+    pub subject: Option<String>,
+    /// In live or test mode.
+    pub livemode: Option<bool>,
+    /// Not finished, with a deadline that has passed.
+    pub overdue: bool,
     /// Of this order.
     pub order_id: Option<String>,
     /// Of one of these payments.
@@ -89,14 +95,19 @@ pub async fn follow_ups(conn: &mut PgConnection, filter: &FollowUpFilter, limit:
            where ($1::text is null or f.state = $1) and ($2::text is null or f.kind = $2)
                and ($3::text is null or f.order_id = $3) and ($4::text[] is null or f.payment_id = any($4))
                and ($5::timestamptz is null or f.created_at >= $5) and ($6::bigint is null or f.id < $6)
+               and ($7::text is null or f.subject = $7) and ($8::boolean is null or f.livemode = $8)
+               and (not $9::boolean or f.due_at < now() and f.finished_at is null)
            order by f.id desc
-           limit $7"#,
+           limit $10"#,
         filter.state,
         filter.kind,
         filter.order_id,
         filter.payment_ids.as_deref(),
         filter.since,
         filter.before,
+        filter.subject,
+        filter.livemode,
+        filter.overdue,
         limit
     )
     .fetch_all(conn)

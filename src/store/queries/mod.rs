@@ -15,7 +15,7 @@ mod refunds;
 mod responses;
 mod story;
 
-pub use actions::{Action, Via, act_as, actions, dispute_actions};
+pub use actions::{Action, Via, act_as, actions, dispute_actions, take_turn};
 pub use disputes::{Dispute, DisputeFilter, dispute, disputes, why_closed};
 pub use events::{
     EVENTS_AT_ONCE, Event, EventFilter, event, event_counts, events, events_since, objects_of_order, payload, replay,

@@ -1,0 +1,159 @@
+//! Rows chosen in a list for an action that asks why: as the address of the page that asks, its form, and the address of
+//! the page with the results say them.
+//!
+//! Each row of the form carries what it looked like, so that a form that is sent twice, or late, changes nothing twice.
+
+use std::collections::BTreeSet;
+
+use maud::{Markup, html};
+
+use crate::console::Console;
+use crate::console::failure::Failure;
+use crate::console::form::{Problems, described_by, field, invalid};
+use crate::console::parts::{disabled, encoded};
+use crate::console::users::Right;
+use crate::console::who::Who;
+
+/// The most rows at once.
+pub(super) const MOST: usize = 100;
+/// The longest reason that is kept, in characters.
+const LONGEST_REASON: usize = 2_000;
+
+/// What was chosen, and why.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    pub rows: Vec<Row>,
+    pub reason: String,
+}
+
+/// A chosen row.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Row {
+    pub id: String,
+    /// What it looked like; empty before the page that asks was made.
+    pub seen: String,
+}
+
+impl Chosen {
+    /// Reads `id=…` of an address, or `row=SEEN ID` and `reason=…` of a form.
+    ///
+    /// # Errors
+    /// When nothing is chosen, or too much.
+    pub(super) fn read(pairs: Vec<(String, String)>) -> Result<Self, Failure> {
+        let (mut rows, mut reason) = (BTreeSet::new(), String::new());
+        for (name, value) in pairs {
+            match name.as_str() {
+                "id" => drop(rows.insert(Row { id: value, seen: String::new() })),
+                "row" => drop(
+                    value
+                        .split_once(' ')
+                        .map(|(seen, id)| rows.insert(Row { id: id.to_owned(), seen: seen.to_owned() })),
+                ),
+                "reason" => value.trim().clone_into(&mut reason),
+                _ => {}
+            }
+        }
+        match rows.len() {
+            0 => Err(Failure::Unreadable("No row is selected. Go back and tick some in the list.".to_owned())),
+            1..=MOST => Ok(Self { rows: rows.into_iter().collect(), reason }),
+            given => {
+                Err(Failure::Unreadable(format!("{given} rows are selected; at most {MOST} are changed at once.")))
+            }
+        }
+    }
+
+    /// What is wrong with the reason.
+    pub(super) fn problems(&self) -> Problems {
+        match self.reason.chars().count() {
+            0 => Problems::one("reason", "Say why: it is kept in the audit trail."),
+            1..=LONGEST_REASON => Problems::default(),
+            given => Problems::one("reason", format!("At most {LONGEST_REASON} characters; this has {given}.")),
+        }
+    }
+
+    /// The form that asks why. `rows`: those that can be changed, each with what it looks like.
+    pub(super) fn form(&self, action: &str, rows: &[Row], problems: &Problems, button: &Markup) -> Markup {
+        let control = html! {
+            textarea #reason name="reason" required data-limit=(LONGEST_REASON)
+                aria-describedby=[described_by("reason", true, problems)] aria-invalid=[invalid("reason", problems)] {
+                (self.reason)
+            }
+            output.count data-count-of="reason" {}
+        };
+        html! {
+            form action=(action) method="post" {
+                @for row in rows { input type="hidden" name="row" value={ (row.seen) " " (row.id) }; }
+                (field("reason", "Reason", Some("Kept in the audit trail with your name."), problems, &control))
+                div.actions { (button) }
+            }
+        }
+    }
+}
+
+impl Console {
+    /// Why this person cannot change anything of the kind; none: they can.
+    pub(super) fn work_is_refused(&self, who: &Who) -> Option<String> {
+        match (self.settings.is_read_only, who.may(Right::Work)) {
+            (true, _) => Some("The console is read-only.".to_owned()),
+            (false, false) => Some(format!("You lack the right “{}”.", Right::Work)),
+            (false, true) => None,
+        }
+    }
+}
+
+/// A button that sends the form it stands in, or says why it cannot.
+pub(super) fn button(label: &str, class: &str, refused: Option<&str>) -> Markup {
+    match refused {
+        None => html! { button.(class) type="submit" { (label) } },
+        Some(why) => disabled(label, why),
+    }
+}
+
+/// The cell with which a row is selected for the form `selection`.
+pub(super) fn tick(id: &str) -> Markup {
+    html! {
+        td.tick { label { input type="checkbox" name="id" value=(id) form="selection"; span.hidden { "Select " (id) } } }
+    }
+}
+
+/// Which rows were changed, and which were not.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub done: Vec<String>,
+    pub not_done: Vec<String>,
+}
+
+impl Outcome {
+    /// Records what happened to a row.
+    pub(super) fn record(&mut self, id: &str, is_done: bool) {
+        let list = if is_done { &mut self.done } else { &mut self.not_done };
+        list.push(id.to_owned());
+    }
+
+    /// Each row, and whether it was changed.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, bool)> {
+        let changed = self.done.iter().map(|id| (id.as_str(), true));
+        changed.chain(self.not_done.iter().map(|id| (id.as_str(), false)))
+    }
+
+    /// The address of the page that shows it.
+    pub(super) fn address(&self, path: &str) -> String {
+        let named = |name: &'static str, ids: &[String]| {
+            ids.iter().map(|id| format!("{name}={}", encoded(id))).collect::<Vec<_>>()
+        };
+        format!("{path}?{}", [named("done", &self.done), named("not", &self.not_done)].concat().join("&"))
+    }
+
+    /// Reads it from there; at most [`MOST`] rows.
+    pub(super) fn read(pairs: Vec<(String, String)>) -> Self {
+        let mut outcome = Self::default();
+        for (name, id) in pairs.into_iter().take(MOST) {
+            match name.as_str() {
+                "done" => outcome.done.push(id),
+                "not" => outcome.not_done.push(id),
+                _ => {}
+            }
+        }
+        outcome
+    }
+}

@@ -1,0 +1,169 @@
+//! Events, the last received first, with filters that stand in the address.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::response::Response;
+use maud::{Markup, html};
+use serde::Deserialize;
+use time::OffsetDateTime;
+
+use super::super::chosen::{button, tick};
+use crate::console::failure::Failure;
+use crate::console::frame::{Page, Section};
+use crate::console::list::{Cursor, MODES, Window, address, choice, cut, filled, known, livemode};
+use crate::console::parts::{
+    Head, Tone, badge, code, code_or_none, empty, foreign, moment_ago, nothing, state, table, to,
+};
+use crate::console::who::Who;
+use crate::console::{Console, now};
+use crate::store::queries::{self, Event, EventFilter};
+use crate::terminal::moment::Moment;
+use crate::terminal::quoted;
+
+/// `noted`: processed, with unreadable fields.
+const STATES: [&str; 5] = ["failed", "noted", "pending", "processed", "ignored"];
+
+/// What the address says.
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::console) struct Asked {
+    #[serde(default)]
+    state: String,
+    #[serde(default, rename = "type")]
+    event_type: String,
+    #[serde(default)]
+    object: String,
+    #[serde(default)]
+    mode: String,
+    #[serde(default)]
+    since: String,
+    #[serde(flatten)]
+    cursor: Cursor,
+}
+
+impl Asked {
+    fn filter(&self, now: OffsetDateTime) -> Result<EventFilter, Failure> {
+        known("state", &self.state, &STATES)?;
+        known("mode", &self.mode, &MODES)?;
+        let since = filled(&self.since).map(|text| Moment::parse(&text)).transpose();
+        let since = since.map_err(|expected| Failure::Unreadable(format!("Since: {expected}.")))?;
+        Ok(EventFilter {
+            state: filled(&self.state).filter(|state| state != "noted"),
+            noted: self.state == "noted",
+            event_type: filled(&self.event_type),
+            object_ids: filled(&self.object).map(|id| vec![id]),
+            livemode: livemode(&self.mode),
+            since: since.map(|moment| moment.before(now)),
+            ..EventFilter::default()
+        })
+    }
+
+    /// The address of this list without the place in it.
+    fn address(&self) -> String {
+        let Self { state, event_type, object, mode, since, .. } = self;
+        let filters = [("state", state), ("type", event_type), ("object", object), ("mode", mode), ("since", since)];
+        address("~/events", &filters.map(|(name, value)| (name, value.as_str())))
+    }
+
+    /// The options of the command that finds the same, as far as it has them.
+    fn options(&self) -> String {
+        let set = |name: &str, value: &str| match value {
+            "" => String::new(),
+            "noted" => " --noted".to_owned(),
+            value => format!(" --{name} {}", quoted(value)),
+        };
+        let state = if self.address() == "~/events" { "failed" } else { &self.state };
+        [set("state", state), set("type", &self.event_type), set("object", &self.object), set("since", &self.since)]
+            .concat()
+    }
+}
+
+pub(in crate::console) async fn show(
+    State(console): State<Arc<Console>>,
+    who: Who,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Failure> {
+    let now = now();
+    let filter = asked.filter(now)?;
+    let mut tx = console.reading().await?;
+    let rows = queries::events(&mut tx, &filter, &asked.cursor.page()).await?;
+    let window = asked.cursor.window(rows, |event| event.event_id.clone());
+    let view = View { asked, window, refused: console.work_is_refused(&who), now };
+    Ok(console.show(&who, now, &Page::list("Events", Section::Events, view.content())))
+}
+
+struct View {
+    asked: Asked,
+    window: Window<Event>,
+    /// Why nothing can be changed here.
+    refused: Option<String>,
+    now: OffsetDateTime,
+}
+
+impl View {
+    fn content(&self) -> Markup {
+        let rows = &self.window.rows;
+        html! {
+            (filters(&self.asked))
+            form #selection action="~/events/replay" method="get" {
+                div.actions { (button("Replay selected …", "calm", self.refused.as_deref())) }
+            }
+            section data-region="events" {
+                @if rows.is_empty() {
+                    (empty("No event matches.", self.now))
+                } @else {
+                    (table("Events", &HEADS, &html! { @for event in rows { (self.row(event)) } }))
+                }
+                (self.window.pager(&self.asked.address()))
+            }
+            p.hint {
+                "To replay more than a page, see first what would be processed again: "
+                (code(&format!("clawback events replay{} --dry-run", self.asked.options()))) "."
+            }
+        }
+    }
+
+    fn row(&self, event: &Event) -> Markup {
+        html! {
+            tr data-key=(event.event_id) {
+                (tick(&event.event_id))
+                td { (moment_ago(event.received_at, self.now)) }
+                td { a href=(to("/events/", &event.event_id)) { (code(&event.event_id)) } }
+                td { (code(&event.event_type)) @if event.livemode == Some(false) { " " (badge(Tone::Calm, "test")) } }
+                td { (state(&event.state)) }
+                td { (code_or_none(event.object_id.as_deref())) }
+                td { @match &event.payment_id {
+                    Some(id) => a href=(to("/find?q=", id)) { (code(id)) },
+                    None => (nothing()),
+                } }
+                td.number { (event.attempts) }
+                td.wide { @match &event.last_error { Some(error) => (foreign(&cut(error))), None => (nothing()) } }
+            }
+        }
+    }
+}
+
+const HEADS: [Head; 9] = [
+    Head::Text("Select"),
+    Head::Text("Received"),
+    Head::Text("Event"),
+    Head::Text("Type"),
+    Head::Text("State"),
+    Head::Text("Object"),
+    Head::Text("Payment"),
+    Head::Number("Attempts"),
+    Head::Text("Error"),
+];
+
+fn filters(asked: &Asked) -> Markup {
+    html! {
+        form.filters action="~/events" method="get" {
+            (choice("State", "state", "any", &STATES, &asked.state))
+            label { "Type " input name="type" value=(asked.event_type) maxlength="255" spellcheck="false" placeholder="charge.refunded"; }
+            label { "Object " input name="object" value=(asked.object) maxlength="255" spellcheck="false"; }
+            (choice("Mode", "mode", "any", &MODES, &asked.mode))
+            label { "Since " input name="since" value=(asked.since) maxlength="40" spellcheck="false" placeholder="2h or 2026-11-25"; }
+            button type="submit" { "Filter" }
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Processing events again: the page that lists them and asks why, and the one that says what happened.
+
+use std::sync::Arc;
+
+use axum::extract::{Form, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use maud::{Markup, html};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use super::super::activity::last;
+use super::super::chosen::{Chosen, Outcome, Row, button};
+use super::seen;
+use crate::console::failure::Failure;
+use crate::console::form::Problems;
+use crate::console::frame::{Page, Section};
+use crate::console::list::cut;
+use crate::console::parts::{Head, Tone, badge, code, empty, foreign, nothing, state, table, to};
+use crate::console::who::Who;
+use crate::console::{Console, now};
+use crate::store::queries::{self, Action, Event};
+
+/// Why an event cannot be processed again, after "it"; none: it can, if its body is there.
+pub(super) fn obstacle(event: Option<&Event>) -> Option<&'static str> {
+    let Some(event) = event else { return Some("is not in the ledger") };
+    match (event.state.as_str(), event.attempts) {
+        ("pending", _) => Some("is pending: it will be processed"),
+        // No attempt was ever made on what is stored separately.
+        ("ignored", 0) => Some(
+            "is not of the mode of its signing secret: correct the label in STRIPE_WEBHOOK_SECRETS and have Stripe resend it",
+        ),
+        _ => None,
+    }
+}
+
+pub(in crate::console) async fn ask(
+    State(console): State<Arc<Console>>,
+    who: Who,
+    Query(pairs): Query<Vec<(String, String)>>,
+) -> Result<Response, Failure> {
+    console.ask_why_replay(&who, Chosen::read(pairs)?, Problems::default(), StatusCode::OK).await
+}
+
+pub(in crate::console) async fn act(
+    State(console): State<Arc<Console>>,
+    who: Who,
+    Form(pairs): Form<Vec<(String, String)>>,
+) -> Result<Response, Failure> {
+    let chosen = Chosen::read(pairs)?;
+    let problems = chosen.problems();
+    if !problems.is_empty() {
+        return console.ask_why_replay(&who, chosen, problems, StatusCode::UNPROCESSABLE_ENTITY).await;
+    }
+    let mut tx = console.acting(&who).await?;
+    queries::take_turn(&mut tx).await?;
+    let mut outcome = Outcome::default();
+    for row in &chosen.rows {
+        outcome.record(&row.id, apply(&mut tx, row, &chosen.reason).await?);
+    }
+    tx.commit().await?;
+    Ok(console.see(&outcome.address("/events/replayed")))
+}
+
+/// Replays an event, unless it was processed since it was looked at. Returns whether it was done.
+async fn apply(conn: &mut PgConnection, row: &Row, reason: &str) -> sqlx::Result<bool> {
+    match queries::event(conn, &row.id).await? {
+        Some(event) if seen(&event) == row.seen => {
+            Ok(!queries::replay(conn, &[event.event_id], reason).await?.is_empty())
+        }
+        Some(_) | None => Ok(false),
+    }
+}
+
+impl Console {
+    async fn ask_why_replay(
+        &self,
+        who: &Who,
+        chosen: Chosen,
+        problems: Problems,
+        status: StatusCode,
+    ) -> Result<Response, Failure> {
+        let mut tx = self.reading().await?;
+        let mut rows = Vec::new();
+        for row in &chosen.rows {
+            rows.push((row.clone(), queries::event(&mut tx, &row.id).await?));
+        }
+        let view = Review { chosen, rows, problems, refused: self.work_is_refused(who) };
+        let page = Page {
+            title: "Replay events".to_owned(),
+            section: Some(Section::Events),
+            is_test: view.rows.iter().flat_map(|(_, found)| found).any(|event| event.livemode == Some(false)),
+            refreshed: None,
+            content: view.content(),
+        };
+        Ok(self.show_as(status, Some(who), now(), &page))
+    }
+}
+
+/// What is about to be replayed.
+struct Review {
+    chosen: Chosen,
+    rows: Vec<(Row, Option<Event>)>,
+    problems: Problems,
+    /// Why nothing can be changed here.
+    refused: Option<String>,
+}
+
+impl Review {
+    fn content(&self) -> Markup {
+        let fit = self.fit();
+        let refused =
+            self.refused.clone().or_else(|| fit.is_empty().then(|| "None of these can be replayed.".to_owned()));
+        let label = match fit.len() {
+            1 => "Replay 1 event".to_owned(),
+            several => format!("Replay {several} events"),
+        };
+        let buttons = html! {
+            (button(&label, "primary", refused.as_deref()))
+            a.button href="~/events" { "Cancel" }
+        };
+        html! {
+            (self.problems.summary())
+            p { "They are processed again from their stored bodies. What is right already does not change; nothing is asked of Stripe." }
+            (table("Selected events", &HEADS, &html! { @for (row, found) in &self.rows { (reviewed(row, found.as_ref())) } }))
+            (self.chosen.form("~/events/replay", &fit, &self.problems, &buttons))
+        }
+    }
+
+    /// Those that can be replayed, with what they look like: when the form was first made, if it is shown again.
+    fn fit(&self) -> Vec<Row> {
+        let fits = |(row, found): &(Row, Option<Event>)| {
+            let event = found.as_ref().filter(|found| obstacle(Some(found)).is_none())?;
+            let seen = if row.seen.is_empty() { seen(event) } else { row.seen.clone() };
+            Some(Row { id: row.id.clone(), seen })
+        };
+        self.rows.iter().filter_map(fits).collect()
+    }
+}
+
+fn reviewed(row: &Row, found: Option<&Event>) -> Markup {
+    let note = obstacle(found).map(|why| html! { (badge(Tone::Warn, "left out")) " It " (why) "." });
+    line(&row.id, found, &note.unwrap_or_default())
+}
+
+const HEADS: [Head; 5] =
+    [Head::Text("Event"), Head::Text("Type"), Head::Text("State"), Head::Text("Error"), Head::Text("Note")];
+
+fn line(id: &str, found: Option<&Event>, note: &Markup) -> Markup {
+    html! {
+        tr data-key=(id) {
+            @match found {
+                Some(found) => {
+                    td { a href=(to("/events/", id)) { (code(id)) } }
+                    td { (code(&found.event_type)) }
+                    td { (state(&found.state)) }
+                    td.wide { @match &found.last_error { Some(error) => (foreign(&cut(error))), None => (nothing()) } }
+                }
+                None => { td { (code(id)) } td { (nothing()) } td { (nothing()) } td { (nothing()) } }
+            }
+            td { (note) }
+        }
+    }
+}
+
+pub(in crate::console) async fn result(
+    State(console): State<Arc<Console>>,
+    who: Who,
+    Query(pairs): Query<Vec<(String, String)>>,
+) -> Result<Response, Failure> {
+    let outcome = Outcome::read(pairs);
+    let mut tx = console.reading().await?;
+    let mut rows = Vec::new();
+    for (id, is_done) in outcome.all() {
+        let actions = if is_done { Vec::new() } else { queries::actions(&mut tx, "event", id).await? };
+        rows.push(Replayed { id: id.to_owned(), is_done, found: queries::event(&mut tx, id).await?, actions });
+    }
+    let view = Replays { rows, now: now() };
+    Ok(console.show(&who, view.now, &Page::list("Events replayed", Section::Events, view.content())))
+}
+
+/// What became of one that was selected.
+struct Replayed {
+    id: String,
+    is_done: bool,
+    found: Option<Event>,
+    /// What people did with it, if it was not done.
+    actions: Vec<Action>,
+}
+
+struct Replays {
+    rows: Vec<Replayed>,
+    now: OffsetDateTime,
+}
+
+impl Replays {
+    fn content(&self) -> Markup {
+        html! {
+            section data-region="replayed" {
+                @if self.rows.is_empty() {
+                    (empty("No event was selected.", self.now))
+                } @else {
+                    (table("What was done", &HEADS, &html! { @for row in &self.rows { (self.row(row)) } }))
+                }
+            }
+            p { a href="~/events" { "To the events" } }
+        }
+    }
+
+    fn row(&self, row: &Replayed) -> Markup {
+        let note = match (row.is_done, obstacle(row.found.as_ref())) {
+            (true, _) => badge(Tone::Good, "replayed"),
+            (false, why) => html! {
+                (badge(Tone::Warn, "not replayed"))
+                " It " (why.unwrap_or("was processed since the page was made, or its body was deleted")) ". "
+                (last(&row.actions, self.now))
+            },
+        };
+        line(&row.id, row.found.as_ref(), &note)
+    }
+}
