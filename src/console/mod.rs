@@ -8,6 +8,7 @@
 
 mod assets;
 pub mod attempts;
+mod chart;
 mod failure;
 mod form;
 mod frame;

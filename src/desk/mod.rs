@@ -6,6 +6,7 @@
 //! Not here: calling Stripe ([`crate::executor`]), and staging what people write, which are functions of `clawback_v1`.
 
 pub mod draft;
+pub mod limits;
 mod policy;
 
 use std::time::{Duration, SystemTime};

@@ -9,6 +9,7 @@ mod bodies;
 mod claims;
 mod cli;
 mod console_client;
+mod console_disputes;
 mod console_entry;
 mod console_role;
 mod console_sessions;

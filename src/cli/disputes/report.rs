@@ -5,6 +5,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 
 use crate::app::now;
+use crate::desk::limits::{self, LIMITS, Limit};
 use crate::store::queries::{self, Outcome, Ratio};
 use crate::terminal::moment::Moment;
 use crate::terminal::table::{self, Cell, Column, column, if_any, if_mixed, spare};
@@ -12,39 +13,6 @@ use crate::terminal::{self, Screen, say};
 
 /// Decided disputes below which a win rate says little.
 const FEW: i64 = 10;
-
-/// A limit of a card network, or of Stripe.
-#[derive(Debug, Serialize)]
-struct Limit {
-    programme: &'static str,
-    /// The network it applies to; none: all of them.
-    card_brand: Option<&'static str>,
-    /// Cases in a month, from which it applies; none: from the first.
-    cases: Option<i64>,
-    /// Ratio from which it applies, together with `cases`.
-    ratio: f64,
-    /// The day from which it holds; none where Stripe publishes none.
-    since: Option<&'static str>,
-}
-
-/// Every limit. Check them when a network announces a change (docs.stripe.com/disputes/monitoring-programs).
-const LIMITS: &[Limit] = &[
-    Limit { programme: "Stripe", card_brand: None, cases: None, ratio: 0.007_5, since: None },
-    Limit {
-        programme: "Visa VAMP",
-        card_brand: Some("visa"),
-        cases: Some(1_500),
-        ratio: 0.015,
-        since: Some("2026-04-01"),
-    },
-    Limit {
-        programme: "Mastercard ECM",
-        card_brand: Some("mastercard"),
-        cases: Some(100),
-        ratio: 0.015,
-        since: Some("2019-10-01"),
-    },
-];
 
 #[derive(Debug, Args)]
 pub(super) struct Report {
@@ -143,50 +111,6 @@ fn percent(ratio: f64) -> String {
 
 /// The limits that a month is at or above.
 fn above(row: &Ratio) -> Cell {
-    let names: Vec<_> = LIMITS.iter().filter(|limit| limit.is_reached_by(row)).map(|limit| limit.programme).collect();
+    let names: Vec<_> = limits::reached(row).map(|limit| limit.programme).collect();
     if names.is_empty() { Cell::Nothing } else { Cell::Text(names.join(", ")) }
-}
-
-impl Limit {
-    fn is_reached_by(&self, row: &Ratio) -> bool {
-        let cases = match row.card_brand.as_str() {
-            "mastercard" => row.disputes,
-            _ => row.disputes + row.fraud_warnings,
-        };
-        let is_of_network = self.card_brand.is_none_or(|brand| brand == row.card_brand);
-        is_of_network && self.cases.is_none_or(|least| cases >= least) && row.ratio.is_some_and(|r| r >= self.ratio)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn month_of(card_brand: &str, disputes: i64, fraud_warnings: i64, ratio: f64) -> Ratio {
-        Ratio {
-            month: "2026-11-01".to_owned(),
-            account: None,
-            livemode: true,
-            card_brand: card_brand.to_owned(),
-            charges: 1,
-            disputes,
-            fraud_warnings,
-            ratio: Some(ratio),
-        }
-    }
-
-    #[test]
-    fn a_limit_is_reached_by_its_number_of_cases_and_its_ratio_together() {
-        for (row, reached) in [
-            (month_of("visa", 1_000, 500, 0.015), "Stripe, Visa VAMP"),
-            (month_of("visa", 1_000, 499, 0.015), "Stripe"),
-            (month_of("visa", 1_000, 500, 0.014_9), "Stripe"),
-            (month_of("mastercard", 100, 0, 0.015), "Stripe, Mastercard ECM"),
-            (month_of("mastercard", 99, 10, 0.015), "Stripe"),
-            (month_of("amex", 1, 0, 0.007_5), "Stripe"),
-        ] {
-            assert_eq!(above(&row), Cell::text(reached), "{row:?}");
-        }
-        assert_eq!(above(&month_of("amex", 1, 0, 0.007_4)), Cell::Nothing);
-    }
 }

@@ -5,6 +5,7 @@ mod chosen;
 mod disputes;
 mod events;
 mod follow_ups;
+mod outcomes;
 
 use axum::Extension;
 use axum::extract::DefaultBodyLimit;
@@ -13,7 +14,7 @@ use axum::routing::{get, post};
 use self::follow_ups::change::Change;
 use super::routes::Routes;
 use super::users::Right;
-use disputes::{draft, evidence, files, list, show};
+use disputes::{accept, draft, evidence, files, list, show, submit};
 
 /// Every page and action, with the right that it takes.
 pub(super) fn all() -> Routes {
@@ -30,6 +31,11 @@ fn disputes_of(routes: Routes) -> Routes {
         .action("/disputes/{id}/draft", Right::Respond, post(draft::fill))
         .page("/disputes/{id}/evidence", Right::Respond, get(evidence::show))
         .action("/disputes/{id}/evidence", Right::Respond, post(evidence::save).layer(texts))
+        .page("/disputes/{id}/submit", Right::Respond, get(submit::show))
+        .action("/disputes/{id}/submit", Right::Respond, post(submit::submit))
+        .page("/disputes/{id}/accept", Right::Respond, get(accept::show))
+        .action("/disputes/{id}/accept", Right::Respond, post(accept::accept))
+        .page("/outcomes", Right::Read, get(outcomes::show))
         .page("/disputes/{id}/files/{field}", Right::Respond, get(files::download))
         .action("/disputes/{id}/files/{field}", Right::Respond, post(files::attach).layer(documents))
         .action("/disputes/{id}/files/{field}/remove", Right::Respond, post(files::remove))

@@ -4,6 +4,7 @@
 //! how any of it is shown.
 
 mod actions;
+mod answers;
 mod disputes;
 mod events;
 mod follow_ups;
@@ -16,6 +17,7 @@ mod responses;
 mod story;
 
 pub use actions::{Action, Via, act_as, actions, dispute_actions, take_turn};
+pub use answers::{Answer, answers};
 pub use disputes::{Dispute, DisputeFilter, dispute, disputes, why_closed};
 pub use events::{
     EVENTS_AT_ONCE, Event, EventFilter, event, event_counts, events, events_since, objects_of_order, payload, replay,

@@ -7,31 +7,56 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
-use time::OffsetDateTime;
+use sqlx::PgConnection;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+use time::{Date, OffsetDateTime};
 
+use super::answer::{self, Standing};
+use super::one::due;
 use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
-use crate::console::parts::{Head, code, deadline, empty, foreign, money, nothing, state, table, to, unknown};
+use crate::console::list::{Cursor, Window, address};
+use crate::console::parts::{
+    Head, Tone, badge, code, code_or_none, empty, foreign, moment, money, nothing, state, table, to, unknown,
+};
 use crate::console::users::Right;
 use crate::console::who::Who;
 use crate::console::{Console, now};
-use crate::store::queries::{self, Dispute, DisputeFilter};
+use crate::store::queries::{self, Answer, Dispute, DisputeFilter};
 
-/// Rows of a page.
-const ROWS: usize = 50;
+/// Stripe's statuses of a dispute.
+const STATUSES: [&str; 10] = [
+    "warning_needs_response",
+    "warning_under_review",
+    "warning_closed",
+    "needs_response",
+    "under_review",
+    "appeal_needs_response",
+    "appeal_under_review",
+    "won",
+    "lost",
+    "prevented",
+];
+const PHASES: [&str; 5] = ["inquiry", "chargeback", "appeal", "compliance", "prevention"];
+const MODES: [&str; 2] = ["live", "test"];
 
-/// What the address says.
-#[derive(Debug, Default, Deserialize)]
+/// What the address says. An empty filter is none.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
 pub(in crate::console) struct Asked {
-    #[serde(default)]
-    status: String,
-    #[serde(default)]
-    phase: String,
-    #[serde(default)]
     order: String,
-    #[serde(default)]
+    status: String,
+    phase: String,
+    reason: String,
+    mode: String,
+    account: String,
+    /// A day, or a time as RFC 3339.
+    due: String,
+    /// Closed ones too.
     all: String,
     before: Option<String>,
+    after: Option<String>,
 }
 
 pub(in crate::console) async fn show(
@@ -39,101 +64,203 @@ pub(in crate::console) async fn show(
     who: Who,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
-    let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-    let filter = DisputeFilter {
-        status: filled(&asked.status),
-        phase: filled(&asked.phase),
-        order_id: filled(&asked.order),
-        open: asked.all.is_empty(),
-        ..DisputeFilter::default()
-    };
+    let filter = asked.filter().map_err(Failure::Unreadable)?;
+    let cursor = Cursor { before: asked.before.clone(), after: asked.after.clone() };
     let mut tx = console.reading().await?;
-    let page = queries::Page { before: asked.before.clone(), limit: 51 };
-    let disputes = queries::disputes(&mut tx, &filter, &page).await?;
+    let disputes = queries::disputes(&mut tx, &filter, &cursor.page()).await?;
+    let window = cursor.window(disputes, |dispute| dispute.dispute_id.clone());
     let answers = match who.may(Right::Respond) {
-        true => answers(&mut tx, &disputes).await?,
+        true => answers(&mut tx, &window.rows).await?,
         false => BTreeMap::new(),
     };
-    let view = View { asked, disputes, answers, now: now() };
+    let view = View { asked, window, answers, who: &who, now: now() };
     Ok(console.show(&who, view.now, &Page::list("Disputes", Section::Disputes, view.content())))
 }
 
-/// The state of our response to each dispute.
-async fn answers(conn: &mut sqlx::PgConnection, disputes: &[Dispute]) -> sqlx::Result<BTreeMap<String, String>> {
+/// How we answer each dispute.
+async fn answers(conn: &mut PgConnection, disputes: &[Dispute]) -> sqlx::Result<BTreeMap<String, Answer>> {
     let ids: Vec<_> = disputes.iter().map(|dispute| dispute.dispute_id.clone()).collect();
-    let states = queries::response_states(conn, Some(&ids), None).await?;
-    Ok(states.into_iter().map(|response| (response.dispute_id, response.state)).collect())
+    let answers = queries::answers(conn, &ids).await?;
+    Ok(answers.into_iter().map(|answer| (answer.dispute_id.clone(), answer)).collect())
 }
 
-struct View {
+impl Asked {
+    /// What is read; a sentence where a filter cannot be.
+    fn filter(&self) -> Result<DisputeFilter, String> {
+        let filled = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let livemode = match self.mode.as_str() {
+            "" => None,
+            "live" => Some(true),
+            "test" => Some(false),
+            other => return Err(format!("There is no mode {other}: it is live or test.")),
+        };
+        Ok(DisputeFilter {
+            status: filled(&self.status),
+            phase: filled(&self.phase),
+            order_id: filled(&self.order),
+            reason: filled(&self.reason),
+            account: filled(&self.account),
+            livemode,
+            due_before: filled(&self.due).map(|text| instant(&text)).transpose()?,
+            open: self.all.is_empty() && self.status.is_empty(),
+            ..DisputeFilter::default()
+        })
+    }
+
+    fn address(&self) -> String {
+        let set = [
+            ("order", self.order.as_str()),
+            ("status", &self.status),
+            ("phase", &self.phase),
+            ("reason", &self.reason),
+            ("mode", &self.mode),
+            ("account", &self.account),
+            ("due", &self.due),
+            ("all", &self.all),
+        ];
+        address("~/disputes", &set)
+    }
+}
+
+/// A day, as its beginning in UTC, or a time as RFC 3339.
+fn instant(text: &str) -> Result<OffsetDateTime, String> {
+    let day = Date::parse(text, format_description!("[year]-[month]-[day]"));
+    let day = day.map(|day| day.midnight().assume_utc());
+    day.or_else(|_| OffsetDateTime::parse(text, &Rfc3339))
+        .map_err(|_| format!("“{text}” is no time: write a day such as 2026-12-04, or 2026-12-04T12:00:00Z."))
+}
+
+struct View<'a> {
     asked: Asked,
-    disputes: Vec<Dispute>,
-    answers: BTreeMap<String, String>,
+    window: Window<Dispute>,
+    answers: BTreeMap<String, Answer>,
+    who: &'a Who,
     now: OffsetDateTime,
 }
 
-impl View {
+impl View<'_> {
     fn content(&self) -> Markup {
         html! {
+            p { a href="~/outcomes" { "Outcomes and ratios" } }
             (filters(&self.asked))
             section data-region="disputes" {
-                @if self.disputes.is_empty() {
-                    (empty("No dispute matches.", self.now))
-                } @else {
-                    (table("Disputes", &HEADS, &html! { @for dispute in self.disputes.iter().take(ROWS) { (self.row(dispute)) } }))
+                @if self.window.rows.is_empty() { (self.none()) } @else {
+                    (table("Disputes by deadline", &self.heads(), &html! { @for dispute in &self.window.rows { (self.row(dispute)) } }))
+                    (self.window.pager(&self.asked.address()))
                 }
             }
         }
+    }
+
+    fn none(&self) -> Markup {
+        let is_plain = self.asked.address() == "~/disputes";
+        empty(if is_plain { "No dispute is open." } else { "No dispute matches these filters." }, self.now)
+    }
+
+    /// Accounts are shown where there are any.
+    fn has_accounts(&self) -> bool {
+        self.window.rows.iter().any(|dispute| dispute.account.is_some())
+    }
+
+    fn heads(&self) -> Vec<Head> {
+        let mut heads = vec![Head::Text("Evidence due"), Head::Text("Dispute"), Head::Text("Order")];
+        if self.has_accounts() {
+            heads.push(Head::Text("Account"));
+        }
+        heads.extend([
+            Head::Number("Amount"),
+            Head::Text("Reason"),
+            Head::Text("Phase"),
+            Head::Text("Status"),
+            Head::Text("Our answer"),
+            Head::Text("Last touched by"),
+        ]);
+        heads
     }
 
     fn row(&self, dispute: &Dispute) -> Markup {
         html! {
             tr data-key=(dispute.dispute_id) {
-                td { @match (dispute.evidence_due_by, &dispute.outcome) {
-                    (_, Some(outcome)) => (state(outcome)),
-                    (Some(at), None) => (deadline(at, self.now)),
-                    (None, None) => (unknown()),
-                } }
-                td { a href=(to("/disputes/", &dispute.dispute_id)) { (code(&dispute.dispute_id)) } }
+                td { (due(dispute, self.now)) }
+                td {
+                    a href=(to("/disputes/", &dispute.dispute_id)) { (code(&dispute.dispute_id)) }
+                    @if !dispute.livemode { " " (badge(Tone::Warn, "test")) }
+                }
                 td { @match &dispute.order_id {
                     Some(order) => a href=(to("/orders?id=", order)) { (foreign(order)) },
                     None => (nothing()),
                 } }
+                @if self.has_accounts() { td { (code_or_none(dispute.account.as_deref())) } }
                 td.number { (money(dispute.amount, &dispute.currency)) }
-                td { @match &dispute.reason { Some(reason) => (code(reason)), None => (unknown()) } }
+                td {
+                    @match &dispute.reason { Some(reason) => (code(reason)), None => (unknown()) }
+                    @if let Some(network) = &dispute.network_reason_code { " " (code(network)) }
+                }
                 td { (code(&dispute.phase)) }
                 td { (state(&dispute.status)) }
-                td { @match self.answers.get(&dispute.dispute_id) { Some(answer) => (state(answer)), None => (nothing()) } }
+                (self.answer(dispute))
+            }
+        }
+    }
+
+    fn answer(&self, dispute: &Dispute) -> Markup {
+        let answer = self.answers.get(&dispute.dispute_id);
+        let standing = answer.map(|answer| Standing {
+            state: &answer.state,
+            called: answer.called,
+            there: answer.there,
+            error: answer.error.as_deref(),
+        });
+        html! {
+            td {
+                @if self.who.may(Right::Respond) { (answer::said(standing, dispute.can_respond, self.who)) } @else { (nothing()) }
+                @if let Some(at) = answer.and_then(|answer| answer.accept_after) { " " (badge(Tone::Bad, "accepted by itself")) " after " (moment(at)) }
+            }
+            td { @match answer.and_then(|answer| answer.touched_by.as_deref()) { Some(name) => (foreign(name)), None => (nothing()) } }
+        }
+    }
+}
+
+fn filters(asked: &Asked) -> Markup {
+    html! {
+        form.filters action="~/disputes" method="get" {
+            label { "Order " input name="order" value=(asked.order) maxlength="500" spellcheck="false"; }
+            (choice("Status", "status", &asked.status, &STATUSES))
+            (choice("Phase", "phase", &asked.phase, &PHASES))
+            label { "Reason " input name="reason" value=(asked.reason) maxlength="100" spellcheck="false"; }
+            (choice("Mode", "mode", &asked.mode, &MODES))
+            label { "Account " input name="account" value=(asked.account) maxlength="100" spellcheck="false" size="12"; }
+            label { "Due before (UTC) " input name="due" value=(asked.due) maxlength="40" placeholder="2026-12-04" size="12"; }
+            label { input type="checkbox" name="all" value="1" checked[!asked.all.is_empty()]; " closed ones too" }
+            button type="submit" { "Filter" }
+        }
+    }
+}
+
+/// A word of a list. One that is not in it, but in the address, is kept.
+fn choice(label: &str, name: &str, chosen: &str, words: &[&str]) -> Markup {
+    html! {
+        label { (label) " "
+            select name=(name) {
+                option value="" { "any" }
+                @for word in words { option value=(word) selected[chosen == *word] { (word) } }
+                @if !chosen.is_empty() && !words.contains(&chosen) { option value=(chosen) selected { (chosen) } }
             }
         }
     }
 }
 
-const HEADS: [Head; 8] = [
-    Head::Text("Deadline"),
-    Head::Text("Dispute"),
-    Head::Text("Order"),
-    Head::Number("Amount"),
-    Head::Text("Reason"),
-    Head::Text("Phase"),
-    Head::Text("Status"),
-    Head::Text("Our answer"),
-];
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn filters(asked: &Asked) -> Markup {
-    html! {
-        form.filters action="~/disputes" method="get" {
-            label { "Order " input name="order" value=(asked.order) maxlength="500"; }
-            label { "Status " input name="status" value=(asked.status) maxlength="100"; }
-            label { "Phase "
-                select name="phase" {
-                    @for phase in ["", "inquiry", "chargeback", "appeal", "compliance", "prevention"] {
-                        option value=(phase) selected[asked.phase == phase] { @if phase.is_empty() { "any" } @else { (phase) } }
-                    }
-                }
-            }
-            label { input type="checkbox" name="all" value="1" checked[!asked.all.is_empty()]; " closed ones too" }
-            button type="submit" { "Filter" }
-        }
+    #[test]
+    fn a_filter_that_cannot_be_read_is_refused_in_a_sentence() {
+        let asked = |mode: &str, due: &str| Asked { mode: mode.to_owned(), due: due.to_owned(), ..Asked::default() };
+        assert_eq!(asked("real", "").filter().unwrap_err(), "There is no mode real: it is live or test.");
+        let refused = asked("", "tomorrow").filter().unwrap_err();
+        assert_eq!(refused, "“tomorrow” is no time: write a day such as 2026-12-04, or 2026-12-04T12:00:00Z.");
+        let day = asked("live", "2026-12-04").filter().unwrap();
+        assert_eq!(day.due_before.map(|at| at.unix_timestamp()), Some(1_796_342_400));
     }
 }

@@ -7,8 +7,10 @@
 //! | `draft` | filling in what is known |
 //! | `evidence`, `evidence_form`, `sent` | texts: saving them, the form, and the form as it was sent |
 //! | `files`, `attached` | files: attaching them, and what is shown |
+//! | `submit`, `accept` | the last look, and giving up |
 //! | `case`, `fields`, `answer` | what these have in common |
 
+pub(super) mod accept;
 mod answer;
 mod attached;
 mod case;
@@ -24,3 +26,6 @@ mod response;
 mod samples;
 mod sent;
 pub(super) mod show;
+pub(super) mod submit;
+#[cfg(test)]
+mod tests;

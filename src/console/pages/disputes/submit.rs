@@ -1,0 +1,242 @@
+//! The last look at a response before it is submitted: exactly what is sent, from the stored draft, with its version.
+
+use std::sync::Arc;
+
+use axum::Form;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use maud::{Markup, html};
+use serde::Deserialize;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use super::case::{Case, is_withheld};
+use super::fields;
+use crate::console::failure::{Failure, refusal};
+use crate::console::form::Problems;
+use crate::console::frame::{Page, Section};
+use crate::console::parts::{
+    Head, Tone, badge, code, deadline, disabled, facts, foreign, foreign_lines, money, note, table, to, unknown,
+};
+use crate::console::users::Right;
+use crate::console::who::Who;
+use crate::console::{Console, now};
+use crate::desk::preview::{self, Parameter};
+use crate::store::{queries, sqlstate};
+
+pub(in crate::console) async fn show(
+    State(console): State<Arc<Console>>,
+    who: Who,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    console.review(StatusCode::OK, &who, &id, &Problems::default()).await
+}
+
+/// What the form sends.
+#[derive(Debug, Deserialize)]
+pub(in crate::console) struct Sent {
+    /// The version that was reviewed.
+    version: i64,
+    /// The box is ticked.
+    #[serde(rename = "final")]
+    is_final: Option<String>,
+}
+
+/// Requests that the reviewed version is submitted.
+pub(in crate::console) async fn submit(
+    State(console): State<Arc<Console>>,
+    who: Who,
+    Path(id): Path<String>,
+    sent: Result<Form<Sent>, FormRejection>,
+) -> Result<Response, Failure> {
+    let Form(sent) = sent.map_err(|_| Failure::Unreadable("This form names no version of the draft.".to_owned()))?;
+    let mut tx = console.acting(&who).await?;
+    let case = Case::load(&mut tx, &id).await?;
+    if is_requested(&case, sent.version) {
+        return Ok(console.see(&to("/disputes/", &id)));
+    }
+    if sent.is_final.is_none() {
+        drop(tx);
+        let problems = Problems::one("final", "Tick the box: a response is submitted once, and cannot be changed afterwards.");
+        return console.review(StatusCode::UNPROCESSABLE_ENTITY, &who, &id, &problems).await;
+    }
+    match queries::submit_evidence(&mut tx, &id, sent.version).await {
+        Ok(version) => {
+            tx.commit().await?;
+            match version {
+                Some(_) => Ok(console.see(&to("/disputes/", &id))),
+                None => console.review(StatusCode::UNPROCESSABLE_ENTITY, &who, &id, &late()).await,
+            }
+        }
+        Err(error) => {
+            drop(tx);
+            let Some(sentence) = refusal(&error) else { return Err(error.into()) };
+            let problem = if sqlstate::is_any(&error, &["CB409"]) {
+                "Somebody changed the draft since you reviewed it. Nothing was submitted: review it again.".to_owned()
+            } else {
+                sentence
+            };
+            console.review(StatusCode::CONFLICT, &who, &id, &Problems::one("", problem)).await
+        }
+    }
+}
+
+/// The deadline has passed: SQL asks for a second confirmation of the same version.
+fn late() -> Problems {
+    Problems::one(
+        "",
+        "Not submitted: the deadline has passed. Submit it again within the hour to send it anyway. Stripe promises nothing \
+         for late evidence.",
+    )
+}
+
+/// Whether this version was submitted by the same form already.
+fn is_requested(case: &Case, version: i64) -> bool {
+    let is_on_its_way = |state: &str| matches!(state, "submit_requested" | "submitted");
+    case.response.as_ref().is_some_and(|response| is_on_its_way(&response.state) && response.version == version + 1)
+}
+
+impl Console {
+    async fn review(&self, status: StatusCode, who: &Who, id: &str, problems: &Problems) -> Result<Response, Failure> {
+        let mut tx = self.reading().await?;
+        let case = Case::load(&mut tx, id).await?;
+        let view = View::load(&mut tx, &case, who, problems, self.cannot_respond(who)).await?;
+        let page = Page {
+            title: format!("Submit the response to dispute {id}"),
+            section: Some(Section::Disputes),
+            is_test: !case.dispute.livemode,
+            refreshed: None,
+            content: view.content(),
+        };
+        Ok(self.show_as(status, Some(who), view.now, &page))
+    }
+}
+
+struct View<'a> {
+    case: &'a Case,
+    who: &'a Who,
+    problems: &'a Problems,
+    /// In the order in which they are sent.
+    parameters: Vec<Parameter>,
+    /// What Stripe filled in and keeps.
+    kept: Vec<Parameter>,
+    cannot: Option<String>,
+    now: OffsetDateTime,
+}
+
+impl<'a> View<'a> {
+    async fn load(
+        conn: &mut PgConnection,
+        case: &'a Case,
+        who: &'a Who,
+        problems: &'a Problems,
+        cannot: Option<String>,
+    ) -> sqlx::Result<Self> {
+        let (parameters, kept) = match &case.response {
+            Some(response) => {
+                let preview = preview::preview(conn, &case.dispute, response).await?;
+                (preview.parameters, preview.kept)
+            }
+            None => (Vec::new(), Vec::new()),
+        };
+        Ok(Self { case, who, problems, parameters, kept, cannot, now: now() })
+    }
+
+    fn content(&self) -> Markup {
+        let dispute = &self.case.dispute;
+        html! {
+            p { a href=(to("/disputes/", self.case.id())) { "Dispute " (foreign(self.case.id())) } }
+            (self.problems.summary())
+            div.card { (facts(&[
+                ("Evidence due", dispute.evidence_due_by.map_or_else(unknown, |at| deadline(at, self.now))),
+                ("Amount", money(dispute.amount, &dispute.currency)),
+                ("Phase", code(&dispute.phase)),
+                ("Version", html! { (self.case.version()) }),
+                ("Mode", if dispute.livemode { html! { "live" } } else { badge(Tone::Warn, "test") }),
+            ])) }
+            (self.gaps())
+            @if self.case.unchangeable().is_none() {
+                h2 { "Exactly this is sent" }
+                (self.sent("What is sent", &self.parameters))
+                @if !self.kept.is_empty() {
+                    h2 { "Filled in by Stripe, and kept" }
+                    (self.sent("What Stripe filled in", &self.kept))
+                }
+            }
+            (self.form())
+        }
+    }
+
+    /// What is missing. It does not keep the response from being submitted.
+    fn gaps(&self) -> Markup {
+        let missing = self.case.response.as_ref().map(|response| response.missing.as_slice()).unwrap_or_default();
+        html! {
+            @if !missing.is_empty() && self.case.unchangeable().is_none() {
+                (note(Tone::Warn, &html! {
+                    p { "Missing, and among what helps most:" }
+                    ul { @for name in missing { li { a href={ (to("/disputes/", self.case.id())) "/evidence#" (name) } { (fields::label(name)) } " " (code(name)) } } }
+                }))
+            }
+        }
+    }
+
+    fn sent(&self, caption: &str, parameters: &[Parameter]) -> Markup {
+        const HEADS: [Head; 2] = [Head::Text("Parameter"), Head::Text("Value")];
+        table(caption, &HEADS, &html! { @for parameter in parameters {
+            tr { th scope="row" { (code(&parameter.name)) } td.wide { (self.value(parameter)) } }
+        } })
+    }
+
+    fn value(&self, parameter: &Parameter) -> Markup {
+        let field = field_of(&parameter.name);
+        html! {
+            @if field.is_some_and(|field| is_withheld(self.who, &field)) && !parameter.value.is_empty() {
+                span.none { (parameter.value.chars().count()) " characters; you lack the right “payloads” to see them" }
+            } @else if parameter.value.is_empty() { span.none { "empty: it is removed at Stripe" } }
+            @else { (foreign_lines(&parameter.value)) }
+        }
+    }
+
+    /// Why the button does nothing.
+    fn reasons(&self) -> Vec<String> {
+        let closed = self.case.unchangeable();
+        let stored = self.case.response.iter().flat_map(|response| response.problems.iter().cloned());
+        let nothing = (self.case.response.is_none() && closed.is_none()).then(|| "Nothing is written yet.".to_owned());
+        let problems: Vec<_> = if closed.is_some() { Vec::new() } else { stored.collect() };
+        self.cannot.iter().cloned().chain(closed).chain(nothing).chain(problems).collect()
+    }
+
+    fn form(&self) -> Markup {
+        let reasons = self.reasons();
+        let is_late = self.case.dispute.evidence_due_by.is_some_and(|at| at < self.now);
+        let is_asked_again = is_late && self.case.response.as_ref().is_some_and(|response| response.error.is_some());
+        let label = if is_asked_again { "Submit it late" } else { "Submit" };
+        html! {
+            h2 { "Submit" }
+            @if reasons.is_empty() {
+                form action={ (to("/disputes/", self.case.id())) "/submit" } method="post" {
+                    input type="hidden" name="version" value=(self.case.version());
+                    @if is_late { p.problem { "The deadline has passed. Stripe promises nothing for late evidence." } }
+                    @if let Some(problem) = self.problems.of("final") { p.problem #final-problem { (problem) } }
+                    label { input #final type="checkbox" name="final" value="yes" aria-describedby=[self.problems.of("final").map(|_| "final-problem")]; " This is final: one submission, which cannot be changed." }
+                    div.actions { button.primary type="submit" { (label) } a href={ (to("/disputes/", self.case.id())) "/evidence" } { "Change the draft" } }
+                }
+            } @else {
+                div.actions { (disabled("Submit", "It cannot be submitted:")) }
+                ul { @for reason in &reasons { li { (foreign(reason)) } } }
+            }
+            @if !self.who.may(Right::Payloads) && reasons.is_empty() {
+                p.hint { "You do not see all of what is sent: you lack the right “payloads”." }
+            }
+        }
+    }
+}
+
+/// The evidence field of a parameter such as `evidence[shipping_date]`, with dots; none for any other parameter.
+fn field_of(parameter: &str) -> Option<String> {
+    let inner = parameter.strip_prefix("evidence[")?.strip_suffix(']')?;
+    let (first, rest) = inner.split_once("][").unwrap_or((inner, ""));
+    Some(if rest.is_empty() { first.to_owned() } else { format!("{first}.{}", rest.replace("][", ".")) })
+}
