@@ -9,7 +9,6 @@ use sqlx::{ConnectOptions, PgConnection};
 use tokio::time::timeout;
 
 use super::config;
-use crate::store::sqlstate;
 use crate::terminal::error_chain::error_chain;
 
 /// A host that drops packets never answers.
@@ -59,17 +58,4 @@ pub(crate) fn unreachable(error: &sqlx::Error) -> String {
 pub(crate) async fn answer<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
     let late = |_| sqlx::Error::Protocol(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()));
     timeout(ANSWER_TIMEOUT, asked).await.map_err(late)?
-}
-
-/// What was asked for; none when this role may not see it.
-pub(crate) fn permitted<T>(answer: sqlx::Result<T>) -> sqlx::Result<Option<T>> {
-    match answer {
-        Err(error) if forbidden(&error) => Ok(None),
-        answer => answer.map(Some),
-    }
-}
-
-/// Whether the role lacks a right: `insufficient_privilege`.
-pub(crate) fn forbidden(error: &sqlx::Error) -> bool {
-    sqlstate::is_any(error, &["42501"])
 }

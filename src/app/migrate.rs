@@ -8,7 +8,7 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::time::sleep;
 
 pub(crate) use super::database::place;
-use super::database::{forbidden, unreachable};
+use super::database::unreachable;
 use crate::store::{migrations, settings, sqlstate};
 use crate::terminal::error_chain::error_chain;
 
@@ -57,7 +57,7 @@ pub async fn for_stories(database: &PgConnectOptions) -> Result<(), MigrateError
 /// Why migrations could not run, and what to do.
 pub(crate) fn why(error: &MigrateError) -> String {
     match error {
-        MigrateError::Execute(error) if forbidden(error) => {
+        MigrateError::Execute(error) if sqlstate::forbidden(error) => {
             format!(
                 "{}: connect as the owner of schema clawback; `clawback doctor` tells who that is",
                 error_chain(error)

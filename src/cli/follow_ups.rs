@@ -15,7 +15,8 @@ use super::list::{self, Listing};
 use crate::app::{config, database};
 use crate::domain;
 use crate::domain::reconcile::FollowUpState;
-use crate::store::queries::{self, FollowUp, FollowUpFilter};
+use crate::store::queries::{self, FollowUp, FollowUpFilter, Page};
+use crate::store::sqlstate;
 use crate::terminal::moment::{self, Moment};
 use crate::terminal::progress::Progress;
 use crate::terminal::table::{self, Cell, Column, column, if_any, if_mixed, spare};
@@ -152,8 +153,8 @@ pub(crate) async fn run(args: FollowUps) -> anyhow::Result<()> {
     let conn = &mut database::connect(&args.database).await?;
     let done = match args.action {
         Action::List { filter, since, list } => {
-            let before = list.before.as_deref().map(number).transpose()?;
-            let filter = FollowUpFilter { since: list::time(since), before, ..filter.into() };
+            list.before.as_deref().map(number).transpose()?;
+            let filter = FollowUpFilter { since: list::time(since), ..filter.into() };
             follow_ups(conn, &filter, &list).await
         }
         Action::Show { id, json } => show(conn, id, json).await,
@@ -177,7 +178,7 @@ fn number(text: &str) -> anyhow::Result<i64> {
 }
 
 async fn follow_ups(conn: &mut PgConnection, filter: &FollowUpFilter, list: &Listing) -> anyhow::Result<()> {
-    let rows = queries::follow_ups(conn, filter, list.page().limit).await?;
+    let rows = queries::follow_ups(conn, filter, &list.page()).await?;
     list.print(COLUMNS, rows, |follow_up| follow_up.id.to_string(), NONE)
 }
 
@@ -193,7 +194,7 @@ async fn show(conn: &mut PgConnection, id: i64, json: bool) -> anyhow::Result<()
     let Some(follow_up) = queries::follow_up(conn, id).await? else {
         bail!("no follow-up {id}: `clawback follow-ups list` lists them")
     };
-    let actions = database::permitted(queries::actions(conn, "follow_up", &id.to_string()).await)?;
+    let actions = sqlstate::permitted(queries::actions(conn, "follow_up", &id.to_string()).await)?;
     if json {
         return terminal::json(&Shown { follow_up, actions });
     }
@@ -237,7 +238,7 @@ impl Change {
 
     /// The same for one that was refused.
     async fn refusal(&self, conn: &mut PgConnection, id: i64) -> sqlx::Result<String> {
-        let cause = match database::permitted(queries::follow_up(conn, id).await)? {
+        let cause = match sqlstate::permitted(queries::follow_up(conn, id).await)? {
             None => "cannot be changed: to see why, run `clawback grants ROLE --read`".to_owned(),
             Some(None) => "does not exist".to_owned(),
             Some(Some(follow_up)) => {
@@ -313,7 +314,7 @@ async fn sorted_out(conn: &mut PgConnection, ids: Vec<i64>, change: &Change) -> 
 
 /// The ids of all that match and that the change applies to, the oldest first.
 async fn matching(conn: &mut PgConnection, filter: FollowUpFilter, change: &Change) -> sqlx::Result<Vec<i64>> {
-    let found = queries::follow_ups(conn, &filter, i64::MAX).await?;
+    let found = queries::follow_ups(conn, &filter, &Page::first(i64::MAX)).await?;
     let fits = |follow_up: &&FollowUp| change.obstacle(follow_up).is_none();
     Ok(found.iter().rev().filter(fits).map(|follow_up| follow_up.id).collect())
 }

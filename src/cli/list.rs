@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use crate::app::now;
 use crate::domain::State;
-use crate::store::queries::Page;
+use crate::store::queries::{Edge, Page};
 use crate::terminal::moment::Moment;
 use crate::terminal::table::{self, Column};
 use crate::terminal::{self, Screen, escaped, quoted, say};
@@ -30,7 +30,7 @@ pub(super) struct Listing {
 impl Listing {
     /// What to ask for: one row more than is shown, to know whether there are more.
     pub(super) fn page(&self) -> Page {
-        Page { before: self.before.clone(), limit: self.limit + 1 }
+        Page { from: self.before.clone().map(Edge::After), limit: self.limit + 1 }
     }
 
     /// Prints the rows, and says after them how to get more.

@@ -11,6 +11,7 @@ use super::explain::explained;
 use super::list::{self, Listing};
 use crate::app::{config, database};
 use crate::store::queries::{self, PaymentFilter};
+use crate::store::sqlstate;
 use crate::terminal::moment::Moment;
 use crate::terminal::{self, say};
 
@@ -113,7 +114,7 @@ async fn link(
 ) -> anyhow::Result<()> {
     refuse_other_ids(payment_id, order_id)?;
     // A role with --work only may not look.
-    let found = database::permitted(queries::find(conn, payment_id).await)?;
+    let found = sqlstate::permitted(queries::find(conn, payment_id).await)?;
     let known = found.as_ref().is_none_or(|found| !found.is_empty());
     let before = found.into_iter().flatten().find_map(|row| row.order_id).filter(|before| before != order_id);
     let mut tx = conn.begin().await?;

@@ -107,7 +107,7 @@ async fn payments_of(conn: &mut PgConnection, id: &str) -> sqlx::Result<Vec<Stri
     let order_id = found.into_iter().find_map(|row| row.order_id).filter(|_| payment_ids.is_empty());
     let Some(order_id) = order_id else { return Ok(payment_ids) };
     let filter = PaymentFilter { order_id: Some(order_id), ..PaymentFilter::default() };
-    let payments = queries::payments(conn, &filter, &Page { before: None, limit: i64::MAX }).await?;
+    let payments = queries::payments(conn, &filter, &Page::first(i64::MAX)).await?;
     Ok(payments.into_iter().map(|payment| payment.payment_id).collect())
 }
 

@@ -14,6 +14,7 @@ use super::list::{self, Listing};
 use crate::app::{config, database};
 use crate::domain::currency::major;
 use crate::store::queries::{self, Page, Refund, RefundFilter, RefundRequest, Refundee, RequestFilter};
+use crate::store::sqlstate;
 use crate::terminal::moment::Moment;
 use crate::terminal::table::{Cell, Column, column, if_any, if_mixed, spare};
 use crate::terminal::{self, say};
@@ -182,7 +183,7 @@ async fn request_refund(conn: &mut PgConnection, request: Request) -> anyhow::Re
     queries::act_as(&mut tx, actor.name().as_deref(), queries::Via::Cli).await?;
     let id = queries::request_refund(&mut tx, of, &key, amount, reason.as_deref()).await?;
     tx.commit().await?;
-    let row = database::permitted(row(conn, id).await)?.flatten();
+    let row = sqlstate::permitted(row(conn, id).await)?.flatten();
     if json {
         return terminal::json(&Requested { id, request: row });
     }
@@ -197,7 +198,7 @@ async fn request_refund(conn: &mut PgConnection, request: Request) -> anyhow::Re
 
 async fn row(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<RefundRequest>> {
     let filter = RequestFilter { id: Some(id), ..RequestFilter::default() };
-    Ok(queries::refund_requests(conn, &filter, &Page { before: None, limit: 1 }).await?.pop())
+    Ok(queries::refund_requests(conn, &filter, &Page::first(1)).await?.pop())
 }
 
 async fn said(conn: &mut PgConnection, request: &RefundRequest) -> anyhow::Result<()> {
@@ -228,7 +229,7 @@ async fn cancel(conn: &mut PgConnection, id: Uuid, reason: &str, actor: Actor, j
     if !cancelled {
         bail!("request {id} was not cancelled: it was sent or cancelled before, is being sent, or does not exist");
     }
-    let state = database::permitted(row(conn, id).await)?.flatten().map(|request| request.state);
+    let state = sqlstate::permitted(row(conn, id).await)?.flatten().map(|request| request.state);
     if json {
         return terminal::json(&json!({ "id": id, "state": state }));
     }

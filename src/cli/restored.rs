@@ -71,7 +71,7 @@ async fn unsent(conn: &mut PgConnection) -> anyhow::Result<Vec<RefundRequest>> {
     let mut unsent = Vec::new();
     for state in ["requested", "sent", "unknown"] {
         let filter = RequestFilter { state: Some(state.to_owned()), ..RequestFilter::default() };
-        unsent.extend(queries::refund_requests(conn, &filter, &Page { before: None, limit: i64::MAX }).await?);
+        unsent.extend(queries::refund_requests(conn, &filter, &Page::first(i64::MAX)).await?);
     }
     Ok(unsent)
 }

@@ -5,9 +5,12 @@
 //!
 //! Not here: calling Stripe ([`crate::executor`]), and staging what people write, which are functions of `clawback_v1`.
 
+pub mod checklist;
 pub mod draft;
+pub mod fields;
 pub mod limits;
 mod policy;
+pub mod preview;
 
 use std::time::{Duration, SystemTime};
 

@@ -167,7 +167,7 @@ async fn print(conn: &mut PgConnection, deliveries: usize) -> anyhow::Result<()>
     let counts = queries::event_counts(conn).await?;
     let counted: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
     say!("\nAll {deliveries} deliveries were answered with 200. Each event is stored once: {}.", counted.join(", "));
-    let (screen, all) = (Screen::of_stdout(), Page { before: None, limit: i64::MAX });
+    let (screen, all) = (Screen::of_stdout(), Page::first(i64::MAX));
     let mut orders = queries::orders(conn, &OrderFilter::default(), &all).await?;
     orders.sort_by_key(queries::Order::key);
     say!("\nOrders (clawback_v1.orders):\n");
@@ -176,7 +176,7 @@ async fn print(conn: &mut PgConnection, deliveries: usize) -> anyhow::Result<()>
     say!("{}", table::render(&screen, DISPUTES, &queries::disputes(conn, &DisputeFilter::default(), &all).await?));
     say!("Follow-ups that can be claimed now (clawback_v1.follow_ups):\n");
     let ready = FollowUpFilter { state: Some("ready".to_owned()), ..FollowUpFilter::default() };
-    let mut follow_ups = queries::follow_ups(conn, &ready, i64::MAX).await?;
+    let mut follow_ups = queries::follow_ups(conn, &ready, &all).await?;
     follow_ups.retain(|follow_up| follow_up.run_at.unix_timestamp() <= unix_now());
     follow_ups.sort_by(|a, b| (&a.kind, &a.order_id, &a.subject).cmp(&(&b.kind, &b.order_id, &b.subject)));
     say!("{}", table::render(&screen, FOLLOW_UPS, &follow_ups));

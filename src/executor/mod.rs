@@ -14,8 +14,6 @@ mod refund;
 mod respond;
 mod standing;
 
-pub use standing::MARKER;
-
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};

@@ -9,9 +9,9 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::outcome::{Errand, Outcome, Responded, Shown, Step};
-use super::standing::{MARKER, Seen, Standing};
+use super::standing::{Seen, Standing};
 use super::{Executor, Lease};
-use crate::store::responses::{self, Ended, EvidenceFile, Response};
+use crate::store::responses::{self, Ended, EvidenceFile, MARKER, Response};
 use crate::stripe_api::{self, Answer, Calls, DisputeUpdate, Error, IdempotencyKey, Submit};
 
 /// Evidence for Visa's programme, which a mistake in any of its parts voids: staged in a call of its own first.

@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::store::responses::Response;
-
-/// The metadata by which a submission of ours is recognised.
-pub const MARKER: &str = "clawback_submission";
+use crate::store::responses::{MARKER, Response};
 
 /// A dispute as Stripe shows it, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -8,6 +8,8 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+/// The metadata by which a submission of ours is recognised.
+pub const MARKER: &str = "clawback_submission";
 /// A field that is ours and never sent.
 const OURS: &str = "product_kind";
 

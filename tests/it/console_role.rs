@@ -1,6 +1,6 @@
 //! Promise: a role with `clawback grants … --console` can do what the console does, and its word is taken for who acts.
 
-use clawback::desk::draft;
+use clawback::desk::{checklist, draft, preview};
 use clawback::evidence::Policy;
 use clawback::store::queries::{self, DisputeFilter, EventFilter, OrderFilter, Page, PaymentFilter, Via};
 use clawback::store::{console, gauges, health, responses, syncs};
@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use crate::harness::{Database, TestApp};
 use crate::privileges::role;
 
-const PAGE: Page = Page { before: None, limit: 50 };
+const PAGE: Page = Page::first(50);
 const PAGES: &[&str] = &["--read", "--work", "--refund", "--respond", "--console"];
 
 /// The dispute of a service that has one, with a draft.
@@ -52,7 +52,11 @@ async fn read_pages(conn: &mut PgConnection, dispute: &str) -> sqlx::Result<()> 
 async fn read_response(conn: &mut PgConnection, dispute: &str) -> sqlx::Result<()> {
     let response = queries::response(conn, dispute, None).await?.expect("the draft");
     responses::load(conn, dispute, &response.phase).await?.expect("the draft");
-    responses::files(conn, dispute, &response.phase).await.map(drop)
+    responses::files(conn, dispute, &response.phase).await?;
+    let of = queries::dispute(conn, dispute).await?.expect("the dispute");
+    checklist::needs(conn, &of, Some(&response)).await?.expect("it may");
+    checklist::limits(conn, &response).await?.most_pages.expect("it may");
+    preview::preview(conn, &of, &response).await.map(drop)
 }
 
 async fn console(db: &Database, name: &str, flags: &[&str]) -> PgPool {
@@ -118,7 +122,7 @@ async fn a_person_is_believed_from_the_console_and_from_nobody_else() {
         let mut tx = pool.begin().await.expect("a transaction");
         queries::act_as(&mut tx, Some("anna"), Via::Console).await.expect("it may say so");
         let page = queries::FollowUpFilter { state: Some("ready".to_owned()), ..queries::FollowUpFilter::default() };
-        let id = queries::follow_ups(&mut tx, &page, 1).await.expect("follow-ups").remove(0).id;
+        let id = queries::follow_ups(&mut tx, &page, &Page::first(1)).await.expect("follow-ups").remove(0).id;
         assert!(queries::discard(&mut tx, id, "a test").await.expect("it may"));
         tx.commit().await.expect("it commits");
         assert_eq!(app.db.value(seen).await, expected);

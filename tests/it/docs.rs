@@ -146,7 +146,7 @@ fn commands_in(text: &str) -> Vec<Vec<String>> {
             "COMMAND" => "serve".to_owned(),
             _ => word,
         });
-        words.take_while(|word| !["|", "&&", "#", ">"].contains(&word.as_str())).collect::<Vec<_>>()
+        words.take_while(|word| !["|", "&&", "#", ">", ">>"].contains(&word.as_str())).collect::<Vec<_>>()
     });
     words.filter(|words| words.len() > 1 && words[0] == "clawback").map(|words| words[1..].to_vec()).collect()
 }

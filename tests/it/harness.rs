@@ -188,14 +188,26 @@ impl Database {
         Self { name: name.clone(), url: url.clone(), pool: pool.clone(), expected_errors: expected_errors.clone() }
     }
 
+    /// How many statements were run on connections with `log_statement = all`.
+    pub fn logged_statements(&self) -> usize {
+        let is_one = |line: &&str| line.contains("LOG:  execute ") || line.contains("LOG:  statement: ");
+        let of_mine = format!("] {} ", self.name);
+        log().lines().filter(|line| line.contains(&of_mine)).filter(is_one).count()
+    }
+
     fn unexpected_errors(&self) -> Vec<String> {
-        let log = POSTGRES.get().map(LocalPostgres::log_file).and_then(|log| std::fs::read_to_string(log).ok());
+        let log = log();
         let of_mine = format!("] {} ", self.name);
         let bad = |line: &str| ["ERROR:", "FATAL:", "PANIC:", "deadlock"].iter().any(|word| line.contains(word));
         let expected = |line: &str| self.expected_errors.iter().any(|error| line.contains(error));
-        let log = log.unwrap_or_default();
         log.lines().filter(|line| line.contains(&of_mine) && bad(line) && !expected(line)).map(str::to_owned).collect()
     }
+}
+
+/// The log of the server of this test run.
+fn log() -> String {
+    let file = POSTGRES.get().map(LocalPostgres::log_file);
+    file.and_then(|log| std::fs::read_to_string(log).ok()).unwrap_or_default()
 }
 
 impl Drop for Database {

@@ -8,9 +8,10 @@ use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
 use super::super::actor::Actor;
+use super::received;
 use super::respond::changed;
-use super::{checklist, received};
 use crate::app::{config, now};
+use crate::desk::checklist;
 use crate::desk::draft::{self, By, CannotDraft, Found};
 use crate::store::queries::{self, Dispute};
 use crate::terminal::{self, escaped, say};

@@ -9,8 +9,9 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::super::list::{self, Listing};
-use crate::app::{database, now};
+use crate::app::now;
 use crate::store::queries::{self, Dispute, DisputeFilter, ResponseState};
+use crate::store::sqlstate;
 use crate::terminal::moment::Moment;
 use crate::terminal::table::{Cell, Column, column, if_any, if_mixed, spare};
 use crate::terminal::{self, escaped};
@@ -111,6 +112,7 @@ pub(super) async fn list(conn: &mut PgConnection, wanted: Wanted) -> anyhow::Res
         charge_id: wanted.charge,
         phase: wanted.phase,
         since: list::time(wanted.since),
+        ..DisputeFilter::default()
     };
     let rows = rows(conn, &filter, &wanted.list).await?;
     let is_announced = rows.iter().any(|row| row.accept_after.is_some());
@@ -124,7 +126,7 @@ pub(super) async fn list(conn: &mut PgConnection, wanted: Wanted) -> anyhow::Res
 async fn rows(conn: &mut PgConnection, filter: &DisputeFilter, list: &Listing) -> anyhow::Result<Vec<Listed>> {
     let disputes = queries::disputes(conn, filter, &list.page()).await?;
     let ids: Vec<_> = disputes.iter().map(|dispute| dispute.dispute_id.clone()).collect();
-    let responses = database::permitted(queries::response_states(conn, Some(&ids), None).await)?.unwrap_or_default();
+    let responses = sqlstate::permitted(queries::response_states(conn, Some(&ids), None).await)?.unwrap_or_default();
     let mut states: BTreeMap<_, _> = responses
         .into_iter()
         .map(|ResponseState { dispute_id, state, accept_after }| (dispute_id, (state, accept_after)))

@@ -1,7 +1,6 @@
 //! `clawback disputes`: a list by deadline, one dispute with all that is known of it, and responding to it: each command in a
 //! file beside this one.
 
-mod checklist;
 mod draft;
 pub(super) mod fields;
 mod list;

@@ -11,10 +11,10 @@ use sqlx::{Connection, PgConnection};
 
 use super::super::actor::Actor;
 use crate::app::config::Misconfigured;
-use crate::app::database;
 use crate::domain::currency::major;
 use crate::evidence;
 use crate::store::queries::{self, Response};
+use crate::store::sqlstate;
 use crate::terminal::{self, count, escaped, say};
 
 /// The options of every change.
@@ -160,7 +160,7 @@ pub(super) async fn accept(conn: &mut PgConnection, asked: Accept) -> anyhow::Re
     if json {
         return terminal::json(&json!({ "dispute_id": dispute_id, "version": version }));
     }
-    let dispute = database::permitted(queries::dispute(conn, &dispute_id).await)?.flatten();
+    let dispute = sqlstate::permitted(queries::dispute(conn, &dispute_id).await)?.flatten();
     let money = major(amount, dispute.as_ref().map(|dispute| dispute.currency.as_str()));
     say!(
         "dispute {}: the service accepts it as lost, which gives up {money}\n\
@@ -195,7 +195,7 @@ pub(super) async fn changed(
     version: i64,
     json: bool,
 ) -> anyhow::Result<()> {
-    let response = database::permitted(queries::response(conn, &dispute_id, None).await)?.flatten();
+    let response = sqlstate::permitted(queries::response(conn, &dispute_id, None).await)?.flatten();
     if json {
         return terminal::json(&Changed { dispute_id, version, response });
     }

@@ -8,11 +8,12 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::checklist::{self, Limits, Need};
 use super::response::{self, Standing};
 use super::{FIELDS, received};
-use crate::app::{config, database};
+use crate::app::config;
+use crate::desk::checklist::{self, CHARACTERS_OF_A_PAGE, Limits, MOST_BYTES, MOST_CHARACTERS, Need};
 use crate::store::queries::{self, Action, Dispute, Response};
+use crate::store::sqlstate;
 use crate::stripe_api::{Client, Mode, Scope, TimeLimit};
 use crate::terminal::error_chain::error_chain;
 use crate::terminal::table::{self, Cell, Column, column, spare};
@@ -92,12 +93,12 @@ pub(super) async fn show(conn: &mut PgConnection, asked: Show) -> anyhow::Result
 
 async fn known(conn: &mut PgConnection, dispute: Dispute, stripe_api: &config::StripeApi) -> anyhow::Result<Shown> {
     let id = &dispute.dispute_id;
-    let mut other_responses = database::permitted(queries::responses(conn, id).await)?;
+    let mut other_responses = sqlstate::permitted(queries::responses(conn, id).await)?;
     let response = other_responses.as_mut().and_then(|all| {
         let place = all.iter().position(|response| response.phase == dispute.phase)?;
         Some(all.remove(place))
     });
-    let why_closed = database::permitted(queries::why_closed(conn, id).await)?.flatten();
+    let why_closed = sqlstate::permitted(queries::why_closed(conn, id).await)?.flatten();
     let called_for = match &why_closed {
         Some(_) => None,
         None => checklist::needs(conn, &dispute, response.as_ref()).await?,
@@ -108,7 +109,7 @@ async fn known(conn: &mut PgConnection, dispute: Dispute, stripe_api: &config::S
         }
         Some(_) | None => None,
     };
-    let history = database::permitted(queries::dispute_actions(conn, id).await)?;
+    let history = sqlstate::permitted(queries::dispute_actions(conn, id).await)?;
     let (at_stripe, not_asked) = match ask(stripe_api, &dispute).await {
         Ok(answer) => (Some(answer), None),
         Err(why) => (None, Some(why)),
@@ -156,7 +157,7 @@ fn responses(screen: &Screen, shown: &Shown) -> String {
         Some(response) => response::shown(screen, response, Standing::of(response, shown.why_closed.as_deref())),
         None => format!("\nNot answered in the phase {}\n", shown.dispute.phase),
     };
-    text.extend(shown.limits.iter().map(Limits::said));
+    text.extend(shown.limits.iter().map(used));
     text.extend(others.iter().map(|response| response::shown(screen, response, Standing::Over)));
     text
 }
@@ -192,4 +193,14 @@ fn compared(dispute: &Dispute, stripes: &Value) -> Vec<Compared> {
     ]
     .map(|(fact, here, value)| Compared { fact, here, at_stripe: word(value) })
     .into()
+}
+
+/// How much of Stripe's limits is used.
+fn used(limits: &Limits) -> String {
+    let Limits { characters, bytes, pages, most_pages } = limits;
+    let of_pages = most_pages.map_or_else(String::new, |most| format!(" of {most}"));
+    format!(
+        "\nUsed: {characters} of {MOST_CHARACTERS} characters, {bytes} of {MOST_BYTES} bytes, {pages}{of_pages} pages \
+         (text counts as a page for each {CHARACTERS_OF_A_PAGE} characters)\n"
+    )
 }

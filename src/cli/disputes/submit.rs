@@ -4,20 +4,15 @@ use std::io::{BufRead, IsTerminal, stdin};
 
 use anyhow::bail;
 use clap::Args;
-use serde::Serialize;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
-use time::OffsetDateTime;
 
 use super::super::actor::Actor;
 use super::response::indented;
 use super::{deadline, received};
 use crate::app::config::Misconfigured;
-use crate::app::database;
-use crate::executor::MARKER;
+use crate::desk::preview::{self, Parameter, Preview};
 use crate::store::queries::{self, Dispute, Response};
-use crate::store::responses;
-use crate::stripe_api::evidence_parameter;
 use crate::terminal::{self, escaped, quoted, say};
 
 #[derive(Debug, Args)]
@@ -40,32 +35,6 @@ pub(super) struct Submission {
     json: bool,
 }
 
-/// What a submission sends.
-#[derive(Serialize)]
-struct Preview<'a> {
-    dispute_id: &'a str,
-    phase: &'a str,
-    version: i64,
-    state: &'a str,
-    /// What Stripe refused last, or why it was not submitted.
-    error: Option<&'a str>,
-    #[serde(with = "time::serde::rfc3339::option")]
-    evidence_due_by: Option<OffsetDateTime>,
-    /// In the order in which they are sent.
-    parameters: Vec<Parameter>,
-    /// What Stripe filled in and keeps.
-    kept: Vec<Parameter>,
-    missing: &'a [String],
-    /// With why the dispute takes no evidence.
-    problems: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Parameter {
-    name: String,
-    value: String,
-}
-
 pub(super) async fn submit(conn: &mut PgConnection, asked: Submission) -> anyhow::Result<()> {
     if !asked.yes && !asked.dry_run && !stdin().is_terminal() {
         return Err(Misconfigured::new("submitting cannot be undone: without a terminal it takes --yes").into());
@@ -73,7 +42,7 @@ pub(super) async fn submit(conn: &mut PgConnection, asked: Submission) -> anyhow
     let (dispute, response) = reviewed(conn, &asked).await?;
     // With --yes and --json, only the result is printed: one document.
     if asked.dry_run || !asked.yes || !asked.json {
-        show(&preview(conn, &dispute, &response).await?, asked.json)?;
+        show(&preview::preview(conn, &dispute, &response).await?, asked.json)?;
     }
     if asked.dry_run {
         return Ok(());
@@ -105,56 +74,6 @@ async fn reviewed(conn: &mut PgConnection, asked: &Submission) -> anyhow::Result
         );
     }
     Ok((dispute, response))
-}
-
-async fn preview<'a>(
-    conn: &mut PgConnection,
-    dispute: &Dispute,
-    response: &'a Response,
-) -> anyhow::Result<Preview<'a>> {
-    let Response { dispute_id, phase, version, state, missing, .. } = response;
-    let why_closed = database::permitted(queries::why_closed(conn, dispute_id).await)?.flatten();
-    Ok(Preview {
-        dispute_id,
-        phase,
-        version: *version,
-        state,
-        error: response.error.as_deref(),
-        evidence_due_by: dispute.evidence_due_by,
-        parameters: parameters(conn, response).await?,
-        kept: response.held.iter().map(|(field, value)| own(&evidence_parameter(field), value)).collect(),
-        missing,
-        problems: response.problems.iter().cloned().chain(why_closed).collect(),
-    })
-}
-
-/// What is sent, in order.
-async fn parameters(conn: &mut PgConnection, response: &Response) -> anyhow::Result<Vec<Parameter>> {
-    let Response { dispute_id, phase, .. } = response;
-    // What was staged before and removed since is unset; only the owner sees which fields those are.
-    let private = database::permitted(responses::load(conn, dispute_id, phase).await)?.flatten();
-    let staged = private.as_ref().map(|private| private.staged_fields.as_slice()).unwrap_or_default();
-    let files = response.files.iter().map(|file| {
-        let (name, bytes, sha256) = (&file.name, file.bytes, &file.sha256);
-        (file.field.clone(), format!("file {name}, {bytes} bytes, sha256 {sha256}"))
-    });
-    let sent = responses::to_send(&response.fields, files, staged);
-    let parameter = |(field, value): (String, String)| Parameter { name: evidence_parameter(&field), value };
-    let (cleared, nothing) = responses::UNSET_ENHANCED;
-    let clears = responses::clears_enhanced(&response.fields, staged);
-    // In a call of its own, before the others.
-    let cleared = clears.then(|| own(&evidence_parameter(cleared), nothing));
-    let mut parameters: Vec<_> = cleared.into_iter().chain(sent.into_iter().map(parameter)).collect();
-    parameters.push(own(&format!("metadata[{MARKER}]"), "a key of this submission, by which it is recognised"));
-    if private.and_then(|private| private.intended_method).is_some_and(|method| method != "manual") {
-        parameters.push(own("intended_submission_method", "manual"));
-    }
-    parameters.push(own("submit", "true"));
-    Ok(parameters)
-}
-
-fn own(name: &str, value: &str) -> Parameter {
-    Parameter { name: name.to_owned(), value: value.to_owned() }
 }
 
 fn show(preview: &Preview<'_>, json: bool) -> anyhow::Result<()> {

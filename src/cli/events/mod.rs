@@ -13,6 +13,7 @@ use super::explain::explained;
 use super::list::{self, Listing};
 use crate::app::{config, database};
 use crate::store::queries::{self, Event, EventFilter};
+use crate::store::sqlstate;
 use crate::terminal::moment::Moment;
 use crate::terminal::table::{self, Cell, Column, column};
 use crate::terminal::{self, Screen, escaped, say};
@@ -142,8 +143,8 @@ async fn show(conn: &mut PgConnection, event_id: &str, json: bool) -> anyhow::Re
     let Some(event) = queries::event(conn, event_id).await? else {
         bail!("no event {event_id} in the ledger: `clawback events list` lists those that were received")
     };
-    let payload = database::permitted(queries::payload(conn, event_id).await)?;
-    let actions = database::permitted(queries::actions(conn, "event", event_id).await)?;
+    let payload = sqlstate::permitted(queries::payload(conn, event_id).await)?;
+    let actions = sqlstate::permitted(queries::actions(conn, "event", event_id).await)?;
     if json {
         return terminal::json(&Shown { event, payload: payload.flatten(), actions });
     }

@@ -11,8 +11,7 @@ use tokio::time::sleep;
 
 use super::super::actor::Actor;
 use super::Filter;
-use crate::app::database;
-use crate::store::{queries, replays};
+use crate::store::{queries, replays, sqlstate};
 use crate::terminal::progress::Progress;
 use crate::terminal::{self, count, escaped, quoted, say};
 
@@ -112,11 +111,11 @@ async fn sorted_out(conn: &mut PgConnection, ids: Vec<String>) -> sqlx::Result<(
 
 /// Why an event cannot be replayed; none: it can, as far as this role may see.
 async fn obstacle(conn: &mut PgConnection, id: &str) -> sqlx::Result<Option<String>> {
-    let Some(event) = database::permitted(queries::event(conn, id).await)? else {
+    let Some(event) = sqlstate::permitted(queries::event(conn, id).await)? else {
         return Ok(Some(format!("{id}: this role may not see why: run `clawback grants ROLE --read`")));
     };
     let Some(event) = event else { return Ok(Some(format!("{id} is not in the ledger"))) };
-    let has_body = database::permitted(queries::payload(conn, id).await)?.is_none_or(|body| body.is_some());
+    let has_body = sqlstate::permitted(queries::payload(conn, id).await)?.is_none_or(|body| body.is_some());
     // No attempt was ever made on what is stored separately.
     let stored_separately = event.state == "ignored" && event.attempts == 0;
     Ok(match event.state.as_str() {

@@ -34,7 +34,7 @@ pub(super) struct Tail {
 pub(super) async fn run(conn: &mut PgConnection, args: &Tail) -> anyhow::Result<()> {
     let mut seen = Seen::since(now());
     drop(seen.news(queries::events_since(conn, seen.from).await?));
-    let page = Page { before: None, limit: args.limit };
+    let page = Page::first(args.limit);
     let latest = queries::events(conn, &EventFilter::default(), &page).await?;
     for event in latest.iter().rev().filter(|event| event.state != "pending") {
         print(event, args.json)?;

@@ -6,6 +6,7 @@ mod disputes;
 mod events;
 mod follow_ups;
 mod outcomes;
+mod today;
 
 use axum::Extension;
 use axum::extract::DefaultBodyLimit;
@@ -18,7 +19,8 @@ use disputes::{accept, draft, evidence, files, list, show, submit};
 
 /// Every page and action, with the right that it takes.
 pub(super) fn all() -> Routes {
-    watched(disputes_of(Routes::new()))
+    let routes = Routes::new().page("/", Right::Read, get(today::show));
+    watched(disputes_of(routes))
 }
 
 fn disputes_of(routes: Routes) -> Routes {

@@ -73,7 +73,7 @@ async fn refund(conn: &mut PgConnection, stripe: &Stripe) -> anyhow::Result<()> 
     let filter = RequestFilter { id: Some(id), ..RequestFilter::default() };
     let mut requests = Vec::new();
     until("the refund has succeeded", async || {
-        requests = queries::refund_requests(conn, &filter, &Page { before: None, limit: 1 }).await?;
+        requests = queries::refund_requests(conn, &filter, &Page::first(1)).await?;
         let refunded = order(conn, REFUNDED).await?.is_some_and(|order| order.amount_refunded == 2_500);
         Ok(refunded && requests.iter().all(|request| request.state == "succeeded"))
     })

@@ -90,7 +90,7 @@ async fn disputed(conn: &mut PgConnection, order_id: &str, phase: &str) -> anyho
 
 async fn dispute(conn: &mut PgConnection, order_id: &str) -> anyhow::Result<Option<Dispute>> {
     let filter = DisputeFilter { order_id: Some(order_id.to_owned()), ..DisputeFilter::default() };
-    Ok(queries::disputes(conn, &filter, &Page { before: None, limit: 1 }).await?.pop())
+    Ok(queries::disputes(conn, &filter, &Page::first(1)).await?.pop())
 }
 
 async fn stage(conn: &mut PgConnection, id: &str, fields: &Value) -> anyhow::Result<()> {
@@ -137,7 +137,7 @@ async fn asked_again(conn: &mut PgConnection, id: &str) -> anyhow::Result<Vec<Fo
     let filter = FollowUpFilter { kind: Some("collect_evidence".to_owned()), ..FollowUpFilter::default() };
     let mut asked = Vec::new();
     until("evidence is asked for again", async || {
-        asked = queries::follow_ups(conn, &filter, i64::MAX).await?;
+        asked = queries::follow_ups(conn, &filter, &Page::first(i64::MAX)).await?;
         asked.retain(|it| it.subject == id && it.round.starts_with("chargeback") && it.state == "ready");
         Ok(!asked.is_empty())
     })

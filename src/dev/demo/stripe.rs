@@ -14,7 +14,7 @@ pub(super) const KEY: &str = "sk_test_demo";
 /// An order; none while no event of it was processed.
 pub(super) async fn order(conn: &mut PgConnection, order_id: &str) -> anyhow::Result<Option<queries::Order>> {
     let filter = OrderFilter { order_id: Some(order_id.to_owned()), ..OrderFilter::default() };
-    Ok(queries::orders(conn, &filter, &Page { before: None, limit: 1 }).await?.pop())
+    Ok(queries::orders(conn, &filter, &Page::first(1)).await?.pop())
 }
 
 pub(super) async fn show_order(conn: &mut PgConnection, order_id: &str) -> anyhow::Result<()> {

@@ -5,6 +5,8 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
+use super::{Page, page};
+
 /// What somebody did.
 #[derive(Debug, Serialize)]
 pub struct Action {
@@ -53,6 +55,71 @@ pub async fn act_as(conn: &mut PgConnection, actor: Option<&str>, via: Via) -> s
 pub async fn take_turn(conn: &mut PgConnection) -> sqlx::Result<()> {
     // Any number that no other lock has.
     sqlx::query!("select pg_advisory_xact_lock(4773418260317)").execute(conn).await.map(drop)
+}
+
+/// An action, and what it was done with.
+#[derive(Debug, Serialize)]
+pub struct Activity {
+    /// Ascending.
+    pub id: i64,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// The person, or the role when no name was given.
+    pub actor: String,
+    /// The database role.
+    pub role: String,
+    /// `console`, `cli` or `sql`.
+    pub via: String,
+    /// What was done, such as `replay`.
+    pub action: String,
+    /// Such as `event` or `dispute`.
+    pub subject_kind: String,
+    /// The id of what was acted on.
+    pub subject: String,
+    /// Why, if a reason was given.
+    pub reason: Option<String>,
+    /// What else is known of it.
+    pub detail: Value,
+}
+
+/// Which actions are meant; none of a field: all.
+#[derive(Clone, Debug, Default)]
+pub struct ActivityFilter {
+    /// By this person or role.
+    pub actor: Option<String>,
+    /// Of this kind, such as `replay`.
+    pub action: Option<String>,
+    /// With this, by its id.
+    pub subject: Option<String>,
+}
+
+/// What was done, the newest first.
+pub async fn activity(conn: &mut PgConnection, filter: &ActivityFilter, page: &Page) -> sqlx::Result<Vec<Activity>> {
+    page!(
+        conn,
+        page,
+        Activity,
+        r#"select a.id as "id!", a.at as "at!", a.actor as "actor!", a.role as "role!", a.via as "via!",
+                  a.action as "action!", a.subject_kind as "subject_kind!", a.subject as "subject!", a.reason,
+                  a.detail as "detail!"
+           from clawback_v1.actions a
+           where ($1::text is null or a.actor = $1) and ($2::text is null or a.action = $2)
+               and ($3::text is null or a.subject = $3)"#,
+        after: "
+               and ($4::bigint is null or a.id < $4)
+           order by a.id desc
+           limit $5",
+        before: "
+               and a.id > $4::bigint
+           order by a.id
+           limit $5",
+        filter.actor,
+        filter.action,
+        filter.subject,
+        page.number(),
+        page.limit,
+    )
 }
 
 /// What was done with a dispute and its follow-ups, oldest first.

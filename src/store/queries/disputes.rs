@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::Page;
+use super::{Page, page};
 
 /// One dispute, in Stripe's words.
 #[derive(Clone, Debug, Serialize)]
@@ -84,6 +84,8 @@ pub struct DisputeFilter {
     pub status: Option<String>,
     /// Without an outcome.
     pub open: bool,
+    /// Evidence is awaited and accepted.
+    pub can_respond: bool,
     /// Open, with a deadline before then or passed.
     pub due_before: Option<OffsetDateTime>,
     /// Of this order.
@@ -94,13 +96,21 @@ pub struct DisputeFilter {
     pub charge_id: Option<String>,
     /// In this phase.
     pub phase: Option<String>,
+    /// For this reason of Stripe's.
+    pub reason: Option<String>,
+    /// Live or test mode.
+    pub livemode: Option<bool>,
+    /// Of this connected account; empty: the platform's own.
+    pub account: Option<String>,
     /// Opened then or later.
     pub since: Option<OffsetDateTime>,
 }
 
 /// Disputes: open ones first, by deadline; one without a deadline comes after those with one.
 pub async fn disputes(conn: &mut PgConnection, filter: &DisputeFilter, page: &Page) -> sqlx::Result<Vec<Dispute>> {
-    sqlx::query_as!(
+    page!(
+        conn,
+        page,
         Dispute,
         r#"select d.dispute_id as "dispute_id!", d.payment_id, d.order_id, d.charge_id, d.account,
                   d.livemode as "livemode!", d.payment_method, coalesce(d.can_respond, false) as "can_respond!",
@@ -117,33 +127,43 @@ pub async fn disputes(conn: &mut PgConnection, filter: &DisputeFilter, page: &Pa
                and ($4::timestamptz is null or d.outcome is null and d.evidence_due_by < $4)
                and ($5::text is null or d.order_id = $5) and ($6::timestamptz is null or d.created_at >= $6)
                and ($9::text is null or d.payment_id = $9) and ($10::text is null or d.charge_id = $10)
-               and ($11::text is null or d.phase = $11)
-               and ($7::text is null
-                   or (d.outcome is not null, coalesce(d.evidence_due_by, 'infinity'), d.dispute_id)
+               and ($11::text is null or d.phase = $11) and ($12::text is null or d.reason = $12)
+               and ($13::boolean is null or d.livemode = $13)
+               and ($14::text is null or coalesce(d.account, '') = $14) and (not $15 or d.can_respond)"#,
+        after: "
+               and ($7::text is null or (d.outcome is not null, coalesce(d.evidence_due_by, 'infinity'), d.dispute_id)
                    > (select b.outcome is not null, coalesce(b.evidence_due_by, 'infinity'), b.dispute_id
                       from clawback_v1.disputes b where b.dispute_id = $7))
            order by d.outcome is not null, coalesce(d.evidence_due_by, 'infinity'), d.dispute_id
-           limit $8"#,
+           limit $8",
+        before: "
+               and (d.outcome is not null, coalesce(d.evidence_due_by, 'infinity'), d.dispute_id)
+                   < (select b.outcome is not null, coalesce(b.evidence_due_by, 'infinity'), b.dispute_id
+                      from clawback_v1.disputes b where b.dispute_id = $7)
+           order by (d.outcome is not null) desc, coalesce(d.evidence_due_by, 'infinity') desc, d.dispute_id desc
+           limit $8",
         filter.dispute_ids.as_deref(),
         filter.status,
         filter.open,
         filter.due_before,
         filter.order_id,
         filter.since,
-        page.before,
+        page.edge(),
         page.limit,
         filter.payment_id,
         filter.charge_id,
-        filter.phase
+        filter.phase,
+        filter.reason,
+        filter.livemode,
+        filter.account,
+        filter.can_respond,
     )
-    .fetch_all(conn)
-    .await
 }
 
 /// One dispute; none when it was not seen.
 pub async fn dispute(conn: &mut PgConnection, dispute_id: &str) -> sqlx::Result<Option<Dispute>> {
     let only = DisputeFilter { dispute_ids: Some(vec![dispute_id.to_owned()]), ..DisputeFilter::default() };
-    Ok(disputes(conn, &only, &Page { before: None, limit: 1 }).await?.pop())
+    Ok(disputes(conn, &only, &Page::first(1)).await?.pop())
 }
 
 /// Why a dispute takes no evidence; none while it does, or when it was not seen. Owners only.

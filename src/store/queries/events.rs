@@ -4,7 +4,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::Page;
+use super::{Page, page};
 
 /// One event, without its body.
 #[derive(Clone, Debug, Serialize)]
@@ -64,7 +64,9 @@ pub struct EventFilter {
 
 /// Events, the last received first.
 pub async fn events(conn: &mut PgConnection, filter: &EventFilter, page: &Page) -> sqlx::Result<Vec<Event>> {
-    sqlx::query_as!(
+    page!(
+        conn,
+        page,
         Event,
         r#"select e.event_id as "event_id!", e.type as "event_type!", e.api_version, e.account, e.livemode, e.object_id,
                   e.payment_id, e.created_at, e.received_at as "received_at!", e.state as "state!",
@@ -74,25 +76,28 @@ pub async fn events(conn: &mut PgConnection, filter: &EventFilter, page: &Page) 
                and ($3::text[] is null or e.object_id = any($3)) and ($4::timestamptz is null or e.received_at >= $4)
                and ($5::timestamptz is null or e.received_at < $5)
                and (not $6::boolean or e.state = 'processed' and e.last_error is not null)
+               and ($8::text is null or e.event_id = $8) and ($10::boolean is null or e.livemode = $10)"#,
+        after: "
                and ($7::text is null or (e.received_at, e.event_id)
                    < (select b.received_at, b.event_id from clawback_v1.events b where b.event_id = $7))
-               and ($8::text is null or e.event_id = $8)
-               and ($9::boolean is null or e.livemode = $9)
            order by e.received_at desc, e.event_id desc
-           limit $10"#,
+           limit $9",
+        before: "
+               and (e.received_at, e.event_id)
+                   > (select b.received_at, b.event_id from clawback_v1.events b where b.event_id = $7)
+           order by e.received_at, e.event_id
+           limit $9",
         filter.state,
         filter.event_type,
         filter.object_ids.as_deref(),
         filter.since,
         filter.until,
         filter.noted,
-        page.before,
+        page.edge(),
         filter.event_id,
+        page.limit,
         filter.livemode,
-        page.limit
     )
-    .fetch_all(conn)
-    .await
 }
 
 /// How many events [`events_since`] reads at most.
@@ -119,7 +124,7 @@ pub async fn events_since(conn: &mut PgConnection, since: OffsetDateTime) -> sql
 /// One event; none when it is not in the ledger.
 pub async fn event(conn: &mut PgConnection, event_id: &str) -> sqlx::Result<Option<Event>> {
     let only = EventFilter { event_id: Some(event_id.to_owned()), ..EventFilter::default() };
-    Ok(events(conn, &only, &Page { before: None, limit: 1 }).await?.pop())
+    Ok(events(conn, &only, &Page::first(1)).await?.pop())
 }
 
 /// The body of an event, client secrets masked; none when it was pruned.

@@ -5,6 +5,8 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
+use super::{Page, page};
+
 /// One follow-up.
 #[derive(Clone, Debug, Serialize)]
 pub struct FollowUp {
@@ -78,13 +80,15 @@ pub struct FollowUpFilter {
     pub payment_ids: Option<Vec<String>>,
     /// Enqueued then or later.
     pub since: Option<OffsetDateTime>,
-    /// With a smaller id: the next page.
-    pub before: Option<i64>,
+    /// This one.
+    pub id: Option<i64>,
 }
 
 /// Follow-ups, the newest first.
-pub async fn follow_ups(conn: &mut PgConnection, filter: &FollowUpFilter, limit: i64) -> sqlx::Result<Vec<FollowUp>> {
-    sqlx::query_as!(
+pub async fn follow_ups(conn: &mut PgConnection, filter: &FollowUpFilter, page: &Page) -> sqlx::Result<Vec<FollowUp>> {
+    page!(
+        conn,
+        page,
         FollowUp,
         r#"select f.id as "id!", f.kind as "kind!", f.subject as "subject!", f.round as "round!", f.key as "key!",
                   f.order_id, f.payment_id, f.account, f.livemode as "livemode!", f.payload as "payload!",
@@ -94,30 +98,35 @@ pub async fn follow_ups(conn: &mut PgConnection, filter: &FollowUpFilter, limit:
            from clawback_v1.follow_ups f
            where ($1::text is null or f.state = $1) and ($2::text is null or f.kind = $2)
                and ($3::text is null or f.order_id = $3) and ($4::text[] is null or f.payment_id = any($4))
-               and ($5::timestamptz is null or f.created_at >= $5) and ($6::bigint is null or f.id < $6)
-               and ($7::text is null or f.subject = $7) and ($8::boolean is null or f.livemode = $8)
-               and (not $9::boolean or f.due_at < now() and f.finished_at is null)
+               and ($5::timestamptz is null or f.created_at >= $5) and ($8::bigint is null or f.id = $8)
+               and ($9::text is null or f.subject = $9) and ($10::boolean is null or f.livemode = $10)
+               and (not $11::boolean or f.due_at < now() and f.finished_at is null)"#,
+        after: "
+               and ($6::bigint is null or f.id < $6)
            order by f.id desc
-           limit $10"#,
+           limit $7",
+        before: "
+               and f.id > $6::bigint
+           order by f.id
+           limit $7",
         filter.state,
         filter.kind,
         filter.order_id,
         filter.payment_ids.as_deref(),
         filter.since,
-        filter.before,
+        page.number(),
+        page.limit,
+        filter.id,
         filter.subject,
         filter.livemode,
         filter.overdue,
-        limit
     )
-    .fetch_all(conn)
-    .await
 }
 
 /// One follow-up; none when it is not there.
 pub async fn follow_up(conn: &mut PgConnection, id: i64) -> sqlx::Result<Option<FollowUp>> {
-    let next = FollowUpFilter { before: id.checked_add(1), ..FollowUpFilter::default() };
-    Ok(follow_ups(conn, &next, 1).await?.pop().filter(|follow_up| follow_up.id == id))
+    let only = FollowUpFilter { id: Some(id), ..FollowUpFilter::default() };
+    Ok(follow_ups(conn, &only, &Page::first(1)).await?.pop())
 }
 
 /// Makes one ready again, with fresh attempts; false: it is not there, leased, no longer wanted, or needs force.

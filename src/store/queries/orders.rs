@@ -4,7 +4,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::Page;
+use super::{Page, page};
 use crate::domain::OrderKey;
 
 /// One order in one account, mode and currency.
@@ -71,7 +71,9 @@ pub struct OrderFilter {
 /// Orders, the last changed first. A page begins after the first row of its reference, so that one used in several
 /// accounts, modes or currencies may be listed again, and is never missed.
 pub async fn orders(conn: &mut PgConnection, filter: &OrderFilter, page: &Page) -> sqlx::Result<Vec<Order>> {
-    sqlx::query_as!(
+    page!(
+        conn,
+        page,
         Order,
         r#"select o.order_id as "order_id!", o.account, o.livemode as "livemode!", o.currency, o.state as "state!",
                   o.amount_paid, o.amount_refunded as "amount_refunded!", o.amount_disputed as "amount_disputed!",
@@ -80,22 +82,44 @@ pub async fn orders(conn: &mut PgConnection, filter: &OrderFilter, page: &Page) 
            from clawback_v1.orders o
            where ($1::text is null or o.order_id = $1) and ($2::text is null or o.state = $2)
                and ($3::boolean is null or o.hold = $3) and ($4::boolean is null or o.livemode = $4)
-               and ($5::timestamptz is null or o.updated_at >= $5)
+               and ($5::timestamptz is null or o.updated_at >= $5)"#,
+        after: "
                and ($6::text is null or (o.updated_at, o.order_id)
                    < (select max(b.updated_at), b.order_id from clawback_v1.orders b where b.order_id = $6
                       group by b.order_id))
            order by o.updated_at desc, o.order_id desc, o.livemode, o.account nulls first, o.currency
-           limit $7"#,
+           limit $7",
+        before: "
+               and (o.updated_at, o.order_id)
+                   > (select min(b.updated_at), b.order_id from clawback_v1.orders b where b.order_id = $6
+                      group by b.order_id)
+           order by o.updated_at, o.order_id, o.livemode desc, o.account desc nulls last, o.currency desc
+           limit $7",
         filter.order_id,
         filter.state,
         filter.hold,
         filter.livemode,
         filter.since,
-        page.before,
-        page.limit
+        page.edge(),
+        page.limit,
+    )
+}
+
+/// The references that begin with `prefix`, in the order of their bytes: from at most `limit` rows.
+pub async fn orders_beginning_with(conn: &mut PgConnection, prefix: &str, limit: i64) -> sqlx::Result<Vec<String>> {
+    let mut order_ids = sqlx::query_scalar!(
+        // Bytewise, from the prefix to the prefix and the last character there is: uses the index whatever the plan.
+        r#"select o.order_id as "order_id!" from clawback_v1.orders o
+           where o.order_id ~>=~ $1 and o.order_id ~<~ ($1 || chr(1114111))
+           order by o.order_id using ~<~
+           limit $2"#,
+        prefix,
+        limit
     )
     .fetch_all(conn)
-    .await
+    .await?;
+    order_ids.dedup();
+    Ok(order_ids)
 }
 
 /// The references of the orders that changed last, the latest first.

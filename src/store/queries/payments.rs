@@ -4,7 +4,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::Page;
+use super::{Page, page};
 
 /// One payment intent, or one charge that has none.
 #[derive(Clone, Debug, Serialize)]
@@ -66,7 +66,9 @@ pub struct PaymentFilter {
 
 /// Payments, the last changed first.
 pub async fn payments(conn: &mut PgConnection, filter: &PaymentFilter, page: &Page) -> sqlx::Result<Vec<Payment>> {
-    sqlx::query_as!(
+    page!(
+        conn,
+        page,
         Payment,
         r#"select p.payment_id as "payment_id!", p.order_id, p.charge_id, p.account, p.livemode as "livemode!",
                   p.payment_method, p.failure_code, p.cancellation_reason, p.currency, p.amount, p.amount_paid,
@@ -76,23 +78,28 @@ pub async fn payments(conn: &mut PgConnection, filter: &PaymentFilter, page: &Pa
            from clawback_v1.payments p
            where (not $1 or p.order_id is null) and ($2::text is null or p.order_id = $2)
                and ($3::text is null or p.state = $3) and ($4::timestamptz is null or p.updated_at >= $4)
-               and ($5::text[] is null or p.payment_id = any($5))
+               and ($5::text[] is null or p.payment_id = any($5))"#,
+        after: "
                and ($6::text is null or p.updated_at < (select b.updated_at from clawback_v1.payments b
                                                          where b.payment_id = $6)
                    or p.payment_id > $6 and p.updated_at = (select b.updated_at from clawback_v1.payments b
                                                             where b.payment_id = $6))
            order by p.updated_at desc, p.payment_id
-           limit $7"#,
+           limit $7",
+        before: "
+               and (p.updated_at > (select b.updated_at from clawback_v1.payments b where b.payment_id = $6)
+                   or p.payment_id < $6 and p.updated_at = (select b.updated_at from clawback_v1.payments b
+                                                            where b.payment_id = $6))
+           order by p.updated_at, p.payment_id desc
+           limit $7",
         filter.unlinked,
         filter.order_id,
         filter.state,
         filter.since,
         filter.payment_ids.as_deref(),
-        page.before,
-        page.limit
+        page.edge(),
+        page.limit,
     )
-    .fetch_all(conn)
-    .await
 }
 
 /// What an id or a reference belongs to.
@@ -110,6 +117,63 @@ pub async fn find(conn: &mut PgConnection, term: &str) -> sqlx::Result<Vec<Found
         Found,
         r#"select distinct payment_id, order_id from clawback_v1.find($1) order by order_id, payment_id"#,
         term
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Who paid. Personal data.
+#[derive(Clone, Debug, Serialize)]
+pub struct Person {
+    /// The payment.
+    pub payment_id: String,
+    /// Stripe's id of the customer.
+    pub customer_id: Option<String>,
+    /// As last seen.
+    pub email: Option<String>,
+    /// As last seen.
+    pub name: Option<String>,
+}
+
+/// Whose payments are meant.
+#[derive(Clone, Copy, Debug)]
+pub enum Whose<'a> {
+    /// Who has this e-mail address, but for case, on an object of the payment.
+    Email(&'a str),
+    /// Whoever made this payment.
+    Payment(&'a str),
+}
+
+/// Who made the payments that are meant, the last changed payment first; at most 100.
+pub async fn people(conn: &mut PgConnection, whose: Whose<'_>) -> sqlx::Result<Vec<Person>> {
+    let payment_ids = match whose {
+        Whose::Payment(payment_id) => vec![payment_id.to_owned()],
+        Whose::Email(email) => payments_of(conn, email).await?,
+    };
+    sqlx::query_as!(
+        Person,
+        r#"select w.payment_id as "payment_id!", w.customer_id, w.email, w.name
+           from clawback_v1.payment_people w
+           where w.payment_id = any($1)
+           order by array_position($1, w.payment_id)"#,
+        &payment_ids
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// From the table below the view, which is indexed by e-mail address; owners and the console only.
+async fn payments_of(conn: &mut PgConnection, email: &str) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!(
+        r#"select p.payment_id as "payment_id!"
+           from clawback_v1.payments p
+           where p.payment_id in (
+               select o.payment_id from clawback.people w
+               join clawback.payment_objects o on o.object_id = w.object_id
+               where lower(w.email) = lower($1))
+           order by p.updated_at desc, p.payment_id
+           limit 100"#,
+        email
     )
     .fetch_all(conn)
     .await

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::Page;
+use super::{Page, page};
 
 /// A requested refund and its state.
 #[derive(Clone, Debug, Serialize)]
@@ -61,13 +61,17 @@ pub struct RequestFilter {
     pub since: Option<OffsetDateTime>,
 }
 
-/// Requests, the newest first. `page.before` is the id of a request.
+/// Requests, the newest first.
 pub async fn refund_requests(
     conn: &mut PgConnection,
     filter: &RequestFilter,
     page: &Page,
 ) -> sqlx::Result<Vec<RefundRequest>> {
-    sqlx::query_as!(
+    // No request has the nil id.
+    let edge = page.edge().map(|id| id.parse::<Uuid>().unwrap_or_default());
+    page!(
+        conn,
+        page,
         RefundRequest,
         r#"select r.id as "id!", r.request_key as "request_key!", r.order_id, r.payment_id as "payment_id!", r.account,
                   r.livemode as "livemode!", r.currency as "currency!", r.amount as "amount!", r.reason,
@@ -76,21 +80,25 @@ pub async fn refund_requests(
            from clawback_v1.refund_requests r
            where ($1::uuid is null or r.id = $1) and ($2::text is null or r.state = $2)
                and ($3::text is null or r.order_id = $3) and ($4::text is null or r.payment_id = $4)
-               and ($5::timestamptz is null or r.created_at >= $5)
-               and ($6::text is null or (r.created_at, r.id::text)
-                   < (select b.created_at, b.id::text from clawback_v1.refund_requests b where b.id::text = $6))
-           order by r.created_at desc, r.id::text desc
-           limit $7"#,
+               and ($5::timestamptz is null or r.created_at >= $5)"#,
+        after: "
+               and ($6::uuid is null or (r.created_at, r.id)
+                   < (select b.created_at, b.id from clawback_v1.refund_requests b where b.id = $6))
+           order by r.created_at desc, r.id desc
+           limit $7",
+        before: "
+               and (r.created_at, r.id)
+                   > (select b.created_at, b.id from clawback_v1.refund_requests b where b.id = $6)
+           order by r.created_at, r.id
+           limit $7",
         filter.id,
         filter.state,
         filter.order_id,
         filter.payment_id,
         filter.since,
-        page.before,
-        page.limit
+        edge,
+        page.limit,
     )
-    .fetch_all(conn)
-    .await
 }
 
 /// What is requested to be refunded.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::Page;
+use super::{Page, page};
 
 /// One refund, in Stripe's words.
 #[derive(Clone, Debug, Serialize)]
@@ -69,7 +69,9 @@ pub struct RefundFilter {
 
 /// Refunds, the newest first.
 pub async fn refunds(conn: &mut PgConnection, filter: &RefundFilter, page: &Page) -> sqlx::Result<Vec<Refund>> {
-    sqlx::query_as!(
+    page!(
+        conn,
+        page,
         Refund,
         r#"select r.refund_id as "refund_id!", r.payment_id, r.order_id, r.charge_id, r.account,
                   r.livemode as "livemode!", r.amount as "amount!", r.currency as "currency!", r.status as "status!",
@@ -78,18 +80,22 @@ pub async fn refunds(conn: &mut PgConnection, filter: &RefundFilter, page: &Page
                   r.created_at as "created_at!", r.updated_at as "updated_at!"
            from clawback_v1.refunds r
            where ($1::text is null or r.status = $1) and ($2::text is null or r.order_id = $2)
-               and ($3::text is null or r.payment_id = $3) and ($4::timestamptz is null or r.created_at >= $4)
+               and ($3::text is null or r.payment_id = $3) and ($4::timestamptz is null or r.created_at >= $4)"#,
+        after: "
                and ($5::text is null or (r.created_at, r.refund_id)
                    < (select b.created_at, b.refund_id from clawback_v1.refunds b where b.refund_id = $5))
            order by r.created_at desc, r.refund_id desc
-           limit $6"#,
+           limit $6",
+        before: "
+               and (r.created_at, r.refund_id)
+                   > (select b.created_at, b.refund_id from clawback_v1.refunds b where b.refund_id = $5)
+           order by r.created_at, r.refund_id
+           limit $6",
         filter.status,
         filter.order_id,
         filter.payment_id,
         filter.since,
-        page.before,
-        page.limit
+        page.edge(),
+        page.limit,
     )
-    .fetch_all(conn)
-    .await
 }

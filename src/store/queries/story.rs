@@ -82,7 +82,7 @@ pub struct StatementLine {
     pub follow_up: Option<i64>,
 }
 
-const ALL: Page = Page { before: None, limit: i64::MAX };
+const ALL: Page = Page::first(i64::MAX);
 
 /// The story of an order's reference or of any Stripe id; none when neither was ever received.
 ///
@@ -155,7 +155,7 @@ async fn follow_ups_of(conn: &mut PgConnection, scope: &Scope) -> sqlx::Result<V
         payment_ids: scope.order_id.is_none().then(|| scope.unlinked.clone()),
         ..FollowUpFilter::default()
     };
-    follow_ups(conn, &filter, i64::MAX).await
+    follow_ups(conn, &filter, &ALL).await
 }
 
 /// Events about these payments, or about the term itself, that were not processed; at most 50.
@@ -169,7 +169,7 @@ async fn unprocessed(conn: &mut PgConnection, term: &str, payment_ids: &[String]
     let mut found = Vec::new();
     for state in ["failed", "pending", "ignored"] {
         let filter = EventFilter { state: Some(state.to_owned()), ..filter.clone() };
-        found.extend(events(conn, &filter, &Page { before: None, limit: 50 }).await?);
+        found.extend(events(conn, &filter, &Page::first(50)).await?);
     }
     found.truncate(50);
     Ok(found)

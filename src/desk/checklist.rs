@@ -1,46 +1,55 @@
-//! What the reason of a dispute calls for and where it comes from, and how much of Stripe's limits is used.
+//! What the reason of a dispute calls for and where it comes from, and how much of Stripe's limits is used: for the
+//! commands and the console, which show it.
 
 use serde::Serialize;
 use sqlx::PgConnection;
 
 use super::fields::takes_file;
-use crate::app::database;
 use crate::store::queries::{self, Dispute, Response};
+use crate::store::sqlstate;
 
 /// Most characters of all texts.
-const MOST_CHARACTERS: usize = 150_000;
+pub const MOST_CHARACTERS: usize = 150_000;
 /// Most bytes of all files.
-const MOST_BYTES: i64 = 4_500_000;
+pub const MOST_BYTES: i64 = 4_500_000;
 
 /// Characters of text that count as a page.
-const CHARACTERS_OF_A_PAGE: usize = 3_000;
+pub const CHARACTERS_OF_A_PAGE: usize = 3_000;
 /// The text of an appeal, without which it cannot be submitted.
-pub(super) const APPEAL_REASON: &str = "appeal.card.reason_for_filing";
+pub const APPEAL_REASON: &str = "appeal.card.reason_for_filing";
 /// The first file of an appeal.
 const APPEAL_FILES: &str = "appeal.card.supporting_files[0]";
 
 /// An evidence field that the reason calls for.
-#[derive(Serialize)]
-pub(super) struct Need {
-    pub(super) field: String,
-    pub(super) is_strong: bool,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Need {
+    /// Its name.
+    pub field: String,
+    /// It makes winning more likely.
+    pub is_strong: bool,
     /// `staged`, `attached`, `filled in by Stripe`; `missing` where it helps most, and otherwise `not there`.
-    pub(super) source: &'static str,
+    pub source: &'static str,
 }
 
 /// How much of Stripe's limits a response uses.
-#[derive(Serialize)]
-pub(super) struct Limits {
-    characters: usize,
-    bytes: i64,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// Characters of all texts, of at most [`MOST_CHARACTERS`].
+    pub characters: usize,
+    /// Bytes of all files, of at most [`MOST_BYTES`].
+    pub bytes: i64,
     /// Of files and of text. A file that Stripe holds counts as one page, and one whose pages are not counted yet as none.
-    pages: i64,
+    pub pages: i64,
     /// None when this role may not read it.
-    most_pages: Option<i32>,
+    pub most_pages: Option<i32>,
 }
 
-/// What the reason calls for, or what an appeal takes; none when this role may not read it.
-pub(super) async fn needs(
+/// What the reason of a dispute calls for, or what an appeal takes, and what is there of it in `response`. None when this
+/// role may not read it.
+///
+/// # Errors
+/// The database's.
+pub async fn needs(
     conn: &mut PgConnection,
     dispute: &Dispute,
     response: Option<&Response>,
@@ -49,7 +58,7 @@ pub(super) async fn needs(
         return Ok(Some(vec![need(response, APPEAL_REASON, true), need(response, APPEAL_FILES, false)]));
     }
     let product = response.and_then(|response| response.fields.get("product_kind")).map(String::as_str);
-    let called = database::permitted(queries::called_for(conn, dispute.reason.as_deref(), product).await)?;
+    let called = sqlstate::permitted(queries::called_for(conn, dispute.reason.as_deref(), product).await)?;
     let need = |called: &queries::Called| need(response, &called.field, called.is_strong);
     Ok(called.map(|called| called.iter().map(need).collect()))
 }
@@ -75,8 +84,11 @@ fn source(response: &Response, field: &str) -> Option<&'static str> {
 }
 
 /// What a response uses, counted as `clawback.evidence_problems` does.
-pub(super) async fn limits(conn: &mut PgConnection, response: &Response) -> sqlx::Result<Limits> {
-    let most = database::permitted(queries::page_limit(conn, &response.dispute_id, &response.phase).await)?.flatten();
+///
+/// # Errors
+/// The database's.
+pub async fn limits(conn: &mut PgConnection, response: &Response) -> sqlx::Result<Limits> {
+    let most = sqlstate::permitted(queries::page_limit(conn, &response.dispute_id, &response.phase).await)?.flatten();
     let texts = response.fields.iter().chain(response.held.iter());
     let counted = texts.filter(|(field, _)| *field != "product_kind" && !takes_file(field));
     let characters: usize = counted.map(|(_, text)| text.chars().count()).sum();
@@ -89,16 +101,4 @@ pub(super) async fn limits(conn: &mut PgConnection, response: &Response) -> sqlx
         pages: of_files + i64::try_from(of_text + held).unwrap_or(i64::MAX),
         most_pages: most,
     })
-}
-
-impl Limits {
-    /// For people.
-    pub(super) fn said(&self) -> String {
-        let Self { characters, bytes, pages, most_pages } = self;
-        let of_pages = most_pages.map_or_else(String::new, |most| format!(" of {most}"));
-        format!(
-            "\nUsed: {characters} of {MOST_CHARACTERS} characters, {bytes} of {MOST_BYTES} bytes, {pages}{of_pages} pages \
-             (text counts as a page for each {CHARACTERS_OF_A_PAGE} characters)\n"
-        )
-    }
 }
