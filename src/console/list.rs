@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::failure::Failure;
 use super::parts::encoded;
-use crate::store::queries;
+use crate::store::queries::{self, Edge};
 
 /// Rows of a page.
 pub(super) const ROWS: usize = 50;
@@ -22,7 +22,12 @@ pub(super) struct Cursor {
 impl Cursor {
     /// What to read: one row more than is shown, to know whether there are more.
     pub(super) fn page(&self) -> queries::Page {
-        queries::Page { before: self.before.clone(), limit: ROWS as i64 + 1 }
+        let from = match (&self.after, &self.before) {
+            (Some(row), _) => Some(Edge::Before(row.clone())),
+            (None, Some(row)) => Some(Edge::After(row.clone())),
+            (None, None) => None,
+        };
+        queries::Page { from, limit: ROWS as i64 + 1 }
     }
 
     /// Splits what was read into the rows that are shown and the ways on.

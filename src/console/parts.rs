@@ -111,6 +111,35 @@ pub(super) fn money_text(minor: i64, currency: &str) -> String {
     format!("{grouped}{NARROW}{code}")
 }
 
+/// An amount that may not be known, in a currency that may not be.
+pub(super) fn amount(minor: Option<i64>, currency: Option<&str>) -> Markup {
+    match (minor, currency) {
+        (Some(minor), Some(currency)) => money(minor, currency),
+        (Some(0), None) => html! { span.money { "0" } },
+        (Some(minor), None) => html! { span.money { (minor) " minor units" } },
+        (None, _) => unknown(),
+    }
+}
+
+/// An amount, or nothing where it is 0.
+pub(super) fn amount_above_zero(minor: i64, currency: Option<&str>) -> Markup {
+    if minor == 0 { nothing() } else { amount(Some(minor), currency) }
+}
+
+/// A link to the story of an order, where there is one.
+pub(super) fn order_link(order_id: Option<&str>) -> Markup {
+    order_id.map_or_else(nothing, |order_id| html! { a href=(to("/orders?id=", order_id)) { (foreign(order_id)) } })
+}
+
+/// `live` or `test`, as a word.
+pub(super) fn mode(livemode: bool) -> Markup {
+    if livemode {
+        html! { "live" }
+    } else {
+        badge(Tone::Warn, "test")
+    }
+}
+
 /// A moment: `2026-12-04 23:59 UTC`. A script adds the local time.
 pub(super) fn moment(at: OffsetDateTime) -> Markup {
     html! { time datetime=(machine(at)) { (minute(at)) } }

@@ -98,6 +98,15 @@ enum Claim {
 }
 
 impl Console {
+    /// Why this person cannot do what takes the right; none: nothing is in the way.
+    pub(super) fn objection(&self, who: &Who, right: Right) -> Option<String> {
+        match (self.settings.is_read_only, who.may(right)) {
+            (true, _) => Some("This console is read-only.".to_owned()),
+            (false, false) => Some(format!("You lack the right “{right}”.")),
+            (false, true) => None,
+        }
+    }
+
     fn claim(&self, request: &Request) -> Result<Claim, Failure> {
         match &self.settings.entry {
             Entry::Password | Entry::Token { .. } => {

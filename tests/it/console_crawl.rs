@@ -32,7 +32,10 @@ const OF_A_SHAPE: usize = 12;
 /// A path without its ids.
 fn shape(path: &str) -> String {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    let parts: Vec<_> = path.split('/').map(|part| if part.chars().any(|c| c == '_' || c.is_ascii_digit()) { "ID" } else { part }).collect();
+    let parts: Vec<_> = path
+        .split('/')
+        .map(|part| if part.chars().any(|c| c == '_' || c.is_ascii_digit()) { "ID" } else { part })
+        .collect();
     let names: Vec<_> = query.split('&').filter_map(|pair| pair.split('=').next()).collect();
     format!("{}?{}", parts.join("/"), names.join("&"))
 }
@@ -52,7 +55,9 @@ async fn crawl(visitor: &Visitor) -> Crawl {
         assert!(is_there, "{path}: {} {}", answer.status, answer.body);
         for link in attributes(&answer.body, "href").into_iter().chain(forms(&answer.body, "get")) {
             match link.strip_prefix('/') {
-                Some(rest) if !rest.starts_with(['/', '\\']) => ahead.push_back(link.split('#').next().unwrap_or_default().to_owned()),
+                Some(rest) if !rest.starts_with(['/', '\\']) => {
+                    ahead.push_back(link.split('#').next().unwrap_or_default().to_owned())
+                }
                 Some(_) | None if link.starts_with('#') => {}
                 Some(_) | None => drop(crawl.foreign.insert(link)),
             }
@@ -76,7 +81,8 @@ async fn every_link_leads_to_a_page_and_no_text_from_outside_becomes_markup() {
     let console = Console::open(&app.db).await;
     let crawl = crawl(&console.visitor(&app.db, "boss").await).await;
     assert!(crawl.pages.len() > 60, "only {} pages were found: {:?}", crawl.pages.len(), crawl.pages.keys());
-    let elsewhere: Vec<_> = crawl.foreign.iter().filter(|link| !link.starts_with("https://dashboard.stripe.com/")).collect();
+    let elsewhere: Vec<_> =
+        crawl.foreign.iter().filter(|link| !link.starts_with("https://dashboard.stripe.com/")).collect();
     assert!(elsewhere.is_empty(), "{elsewhere:?}");
     let mut seen = 0;
     for (path, html) in &crawl.pages {
@@ -91,7 +97,8 @@ async fn every_link_leads_to_a_page_and_no_text_from_outside_becomes_markup() {
     assert!(seen > 3, "the hostile order was on {seen} pages only");
     let known = routes();
     for (path, action) in &crawl.actions {
-        let is_known = action == "/logout" || known.iter().any(|route| route.method == Method::POST && fits(route, action));
+        let is_known =
+            action == "/logout" || known.iter().any(|route| route.method == Method::POST && fits(route, action));
         assert!(is_known, "{path} has a form for {action}");
     }
     let visited = |route: &&Route| route.method == Method::GET && !crawl.pages.keys().any(|path| fits(route, path));
@@ -103,7 +110,8 @@ async fn every_link_leads_to_a_page_and_no_text_from_outside_becomes_markup() {
 fn fits(route: &Route, path: &str) -> bool {
     let path = path.split('?').next().unwrap_or_default();
     let (known, given): (Vec<_>, Vec<_>) = (route.path.split('/').collect(), path.split('/').collect());
-    known.len() == given.len() && known.iter().zip(&given).all(|(known, given)| known.starts_with('{') || known == given)
+    known.len() == given.len()
+        && known.iter().zip(&given).all(|(known, given)| known.starts_with('{') || known == given)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,7 +122,8 @@ async fn without_the_right_no_personal_data_is_shown_anywhere() {
     assert!(with.pages.values().any(|html| html.contains(PERSON)), "it would not be noticed");
     for name in ["reader", "worker", "cashier"] {
         let without = crawl(&console.visitor(&app.db, name).await).await;
-        let shown: Vec<_> = without.pages.iter().filter(|(_, html)| html.contains(PERSON)).map(|(path, _)| path).collect();
+        let shown: Vec<_> =
+            without.pages.iter().filter(|(_, html)| html.contains(PERSON)).map(|(path, _)| path).collect();
         assert!(shown.is_empty(), "{name} sees it on {shown:?}");
     }
 }

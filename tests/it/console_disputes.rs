@@ -47,10 +47,8 @@ impl Scene {
     }
 
     async fn text(&self, field: &str) -> Value {
-        let text = format!(
-            "select fields ->> '{field}' from clawback_v1.dispute_responses where dispute_id = '{}'",
-            self.id
-        );
+        let text =
+            format!("select fields ->> '{field}' from clawback_v1.dispute_responses where dispute_id = '{}'", self.id);
         self.shop.app.db.value(&text).await
     }
 
@@ -174,7 +172,8 @@ async fn a_text_of_20000_characters_is_saved_and_longer_ones_are_all_named_besid
     scene.save(&page, &[("uncategorized_text", &longest)]).await.location();
     let page = scene.evidence().await;
     let (long, longer) = ("x".repeat(5_001), "y".repeat(20_001));
-    let typed = [("shipping_carrier", long.as_str()), ("access_activity_log", &longer), ("shipping_date", "2026-11-01")];
+    let typed =
+        [("shipping_carrier", long.as_str()), ("access_activity_log", &longer), ("shipping_date", "2026-11-01")];
     let refused = scene.save(&page, &typed).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
     for text in [
@@ -252,7 +251,9 @@ async fn a_dispute_is_accepted_with_its_amount_typed_once() {
     let scene = Scene::open().await;
     let path = scene.at("/accept");
     assert!(scene.boss.page(&path).await.contains("10.00"));
-    for (amount, sentence) in [("1", "not 1.00"), ("ten", "not an amount"), ("10.0", "write it like"), ("", "not an amount")] {
+    for (amount, sentence) in
+        [("1", "not 1.00"), ("ten", "not an amount"), ("10.0", "write it like"), ("", "not an amount")]
+    {
         let refused = scene.boss.post(&path, &[("amount", amount)]).await;
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{amount}");
         assert!(refused.body.replace('\u{202f}', " ").contains(sentence), "{amount}: {}", refused.body);

@@ -33,10 +33,22 @@ async fn twenty_open_pages_ask_for_five_statements_a_second() {
     let boss = console.visitor(&app.db, "boss").await;
     let disputes = app.db.rows("select dispute_id from clawback_v1.disputes").await;
     let dispute = |row: &serde_json::Value| format!("/disputes/{}", row["dispute_id"].as_str().expect("an id"));
-    let mut paths: Vec<String> = ["/", "/disputes", "/orders", "/refunds", "/follow-ups", "/events", "/activity",
-        "/health", "/unlinked", "/outcomes", "/orders?id=chargeback-open", "/orders?id=partial-refund"]
-        .map(str::to_owned)
-        .into();
+    let mut paths: Vec<String> = [
+        "/",
+        "/disputes",
+        "/orders",
+        "/refunds",
+        "/follow-ups",
+        "/events",
+        "/activity",
+        "/health",
+        "/unlinked",
+        "/outcomes",
+        "/orders?id=chargeback-open",
+        "/orders?id=partial-refund",
+    ]
+    .map(str::to_owned)
+    .into();
     paths.extend(disputes.iter().map(dispute));
     let mut rates = Vec::new();
     for path in &paths {

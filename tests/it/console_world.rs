@@ -43,14 +43,28 @@ pub async fn fill(app: &TestApp) {
 /// Replaces every text that somebody outside may have written.
 fn spoil(value: &mut Value, count: &mut usize) {
     const WRITTEN: [&str; 14] = [
-        "name", "description", "line1", "line2", "city", "statement_descriptor", "failure_message", "seller_message",
-        "customer_name", "product_description", "uncategorized_text", "message", "customer_purchase_ip", "reason_for_filing",
+        "name",
+        "description",
+        "line1",
+        "line2",
+        "city",
+        "statement_descriptor",
+        "failure_message",
+        "seller_message",
+        "customer_name",
+        "product_description",
+        "uncategorized_text",
+        "message",
+        "customer_purchase_ip",
+        "reason_for_filing",
     ];
     match value {
         Value::Object(fields) => {
             for (name, field) in fields {
                 match field {
-                    Value::String(_) if name == "email" || name == "receipt_email" || name == "customer_email_address" => {
+                    Value::String(_)
+                        if name == "email" || name == "receipt_email" || name == "customer_email_address" =>
+                    {
                         *field = PERSON.into();
                     }
                     Value::String(_) | Value::Null if WRITTEN.contains(&name.as_str()) => {
@@ -85,7 +99,8 @@ pub async fn break_things(app: &TestApp) {
     let broken = r#"{"id":"evt_broken","object":"event","type":"charge.refunded","api_version":"2026-10-28.endive",
         "created":1700000000,"livemode":false,"data":{"object":{"id":"ch_broken","object":"charge"}}}"#;
     assert_eq!(app.deliver(broken).await.status(), 200);
-    let unlinked = tell_with("paid", Cast { order_key: "not_ours".to_owned(), ..Cast::new("nobody", unix_now() - 3_600) });
+    let unlinked =
+        tell_with("paid", Cast { order_key: "not_ours".to_owned(), ..Cast::new("nobody", unix_now() - 3_600) });
     app.deliver_all(&unlinked).await;
     app.db.settle().await;
 }

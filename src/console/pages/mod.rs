@@ -4,8 +4,12 @@ mod activity;
 mod chosen;
 mod disputes;
 mod events;
+mod find;
 mod follow_ups;
+mod orders;
 mod outcomes;
+mod payments;
+mod refunds;
 mod today;
 
 use axum::Extension;
@@ -20,7 +24,7 @@ use disputes::{accept, draft, evidence, files, list, show, submit};
 /// Every page and action, with the right that it takes.
 pub(super) fn all() -> Routes {
     let routes = Routes::new().page("/", Right::Read, get(today::show));
-    watched(disputes_of(routes))
+    watched(money(disputes_of(routes)))
 }
 
 fn disputes_of(routes: Routes) -> Routes {
@@ -62,4 +66,20 @@ fn watched(routes: Routes) -> Routes {
         .page("/events/replay", Right::Work, get(events::replay::ask))
         .action("/events/replay", Right::Work, post(events::replay::act))
         .page("/events/replayed", Right::Work, get(events::replay::result))
+}
+
+/// What was paid, and what is given back.
+fn money(routes: Routes) -> Routes {
+    routes
+        .page("/find", Right::Read, get(find::find))
+        .page("/orders", Right::Read, get(orders::show))
+        .page("/unlinked", Right::Read, get(payments::unlinked::show))
+        .page("/payments/{id}/link", Right::Read, get(payments::link::ask))
+        .action("/payments/{id}/link", Right::Work, post(payments::link::link))
+        .page("/payments/{id}/refund", Right::Refund, get(payments::refund::ask))
+        .action("/payments/{id}/refund/review", Right::Refund, post(payments::refund::review))
+        .action("/payments/{id}/refund", Right::Refund, post(payments::refund::request))
+        .page("/refunds", Right::Read, get(refunds::list::show))
+        .page("/refunds/{id}", Right::Read, get(refunds::one::show))
+        .action("/refunds/{id}/cancel", Right::Refund, post(refunds::one::cancel))
 }

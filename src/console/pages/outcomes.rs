@@ -23,7 +23,8 @@ const SINCE: Duration = Duration::days(365);
 /// Decided disputes below which a win rate says little.
 const FEW: i64 = 10;
 /// The parts of the bars.
-const PARTS: [(Tone, &str); 3] = [(Tone::Good, "won"), (Tone::Bad, "lost"), (Tone::Calm, "not answered, or not decided")];
+const PARTS: [(Tone, &str); 3] =
+    [(Tone::Good, "won"), (Tone::Bad, "lost"), (Tone::Calm, "not answered, or not decided")];
 
 /// What the address says.
 #[derive(Debug, Deserialize)]
@@ -177,17 +178,21 @@ fn charted(caption: &str, of: &'static str, sums: &[(String, Sum)], name: impl F
         Head::Number("Win rate"),
     ];
     let most = sums.iter().map(|(_, sum)| sum.disputes).max().unwrap_or(0);
-    table(caption, &heads, &html! { @for (key, sum) in sums {
-        tr {
-            th scope="row" { (name(key)) }
-            td.bars { (bar(&sum.parts(), most)) }
-            td.number { (sum.disputes) }
-            td.number { (sum.answered) }
-            td.number { (sum.won) }
-            td.number { (sum.lost) }
-            td.number { (sum.win_rate()) }
-        }
-    } })
+    table(
+        caption,
+        &heads,
+        &html! { @for (key, sum) in sums {
+            tr {
+                th scope="row" { (name(key)) }
+                td.bars { (bar(&sum.parts(), most)) }
+                td.number { (sum.disputes) }
+                td.number { (sum.answered) }
+                td.number { (sum.won) }
+                td.number { (sum.lost) }
+                td.number { (sum.win_rate()) }
+            }
+        } },
+    )
 }
 
 fn ratios(ratios: &[Ratio]) -> Markup {
@@ -201,18 +206,22 @@ fn ratios(ratios: &[Ratio]) -> Markup {
         Head::Number("Ratio"),
         Head::Text("Nearest limit"),
     ];
-    table("Ratios by month and network", &HEADS, &html! { @for row in ratios {
-        tr {
-            td { (month(&row.month)) }
-            td { (code(&row.card_brand)) }
-            td { (code_or_none(row.account.as_deref())) }
-            td.number { (row.charges) }
-            td.number { (row.disputes) }
-            td.number { (row.fraud_warnings) }
-            td.number { @match row.ratio { Some(ratio) => (percent(ratio)), None => (nothing()) } }
-            td.bars { (nearest(row)) }
-        }
-    } })
+    table(
+        "Ratios by month and network",
+        &HEADS,
+        &html! { @for row in ratios {
+            tr {
+                td { (month(&row.month)) }
+                td { (code(&row.card_brand)) }
+                td { (code_or_none(row.account.as_deref())) }
+                td.number { (row.charges) }
+                td.number { (row.disputes) }
+                td.number { (row.fraud_warnings) }
+                td.number { @match row.ratio { Some(ratio) => (percent(ratio)), None => (nothing()) } }
+                td.bars { (nearest(row)) }
+            }
+        } },
+    )
 }
 
 /// How near a month is to the limit that it is nearest to, or which it reached.
@@ -222,10 +231,10 @@ fn nearest(row: &Ratio) -> Markup {
     html! {
         @if !reached.is_empty() {
             (bar(&[(Tone::Bad, 1)], 1))
-            strong { "above the limit of " (reached.join(", ")) }
+            strong { "above the limit: " (reached.join(", ")) }
         } @else if let Some(limit) = limits::of(row).max_by_key(share) {
             (bar(&[(Tone::Calm, thousandths(row, limit))], 1_000))
-            (thousandths(row, limit) / 10) " % of the limit of " (limit.programme)
+            (thousandths(row, limit) / 10) " % of the limit: " (limit.programme)
         }
     }
 }
@@ -246,7 +255,8 @@ fn limits_of(ratios: &[Ratio]) -> Markup {
         Head::Number("Ratio from"),
         Head::Text("Holds since"),
     ];
-    let is_about = |limit: &&Limit| limit.card_brand.is_none_or(|brand| ratios.iter().any(|row| row.card_brand == brand));
+    let is_about =
+        |limit: &&Limit| limit.card_brand.is_none_or(|brand| ratios.iter().any(|row| row.card_brand == brand));
     html! {
         h3 { "Limits" }
         (table("Limits", &HEADS, &html! { @for limit in limits::LIMITS.iter().filter(is_about) {

@@ -96,15 +96,36 @@ impl View {
     fn lines(&self) -> Vec<Line> {
         let Gauges { failed, unlinked, evidence_overdue, oldest_pending_seconds, pending, waiting, follow_ups, .. } =
             &self.gauges;
-        let count = |is_it: &dyn Fn(&FollowUps) -> bool| follow_ups.iter().filter(|row| is_it(row)).map(|row| row.count).sum();
+        let count =
+            |is_it: &dyn Fn(&FollowUps) -> bool| follow_ups.iter().filter(|row| is_it(row)).map(|row| row.count).sum();
         let ready = |kind: &'static str| count(&|row| row.kind == kind && row.state == "ready");
         let late = if *oldest_pending_seconds > LATE { *pending } else { 0 };
         vec![
             Line(*evidence_overdue, Tone::Bad, "payments with a missed deadline for evidence", "/disputes"),
-            Line(ready("mend_evidence"), Tone::Bad, "responses to disputes that Stripe refused", "/follow-ups?kind=mend_evidence&state=ready"),
-            Line(ready("resolve_failed_refund"), Tone::Bad, "refunds that failed", "/follow-ups?kind=resolve_failed_refund&state=ready"),
-            Line(ready("resolve_refused_request"), Tone::Bad, "refund requests that Stripe refused", "/follow-ups?kind=resolve_refused_request&state=ready"),
-            Line(ready("consider_refund"), Tone::Warn, "payments to consider refunding: fraud warnings and inquiries", "/follow-ups?kind=consider_refund&state=ready"),
+            Line(
+                ready("mend_evidence"),
+                Tone::Bad,
+                "responses to disputes that Stripe refused",
+                "/follow-ups?kind=mend_evidence&state=ready",
+            ),
+            Line(
+                ready("resolve_failed_refund"),
+                Tone::Bad,
+                "refunds that failed",
+                "/follow-ups?kind=resolve_failed_refund&state=ready",
+            ),
+            Line(
+                ready("resolve_refused_request"),
+                Tone::Bad,
+                "refund requests that Stripe refused",
+                "/follow-ups?kind=resolve_refused_request&state=ready",
+            ),
+            Line(
+                ready("consider_refund"),
+                Tone::Warn,
+                "payments to consider refunding: fraud warnings and inquiries",
+                "/follow-ups?kind=consider_refund&state=ready",
+            ),
             Line(count(&|row| row.state == "dead"), Tone::Bad, "dead follow-ups", "/follow-ups?state=dead"),
             Line(*failed, Tone::Bad, "failed events", "/events?state=failed"),
             Line(waiting.problems, Tone::Bad, "accounts whose calls to Stripe wait for a person", "/health"),

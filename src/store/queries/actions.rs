@@ -154,3 +154,28 @@ pub async fn actions(conn: &mut PgConnection, subject_kind: &str, subject: &str)
     .fetch_all(conn)
     .await
 }
+
+/// What was done with payments and all that belongs to them, oldest first, each with the id of what was acted on.
+pub async fn payment_actions(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<Vec<(String, Action)>> {
+    let rows = sqlx::query!(
+        r#"select a.at as "at!", a.action as "action!", a.actor as "actor!", a.role as "role!", a.via as "via!", a.reason,
+                  a.detail as "detail!", a.subject as "subject!"
+           from clawback_v1.actions a
+           join (select 'payment' as kind, p.id from unnest($1::text[]) as p (id)
+                 union select 'payment', p.charge_id from clawback_v1.payments p where p.payment_id = any($1)
+                 union select 'dispute', d.dispute_id from clawback_v1.disputes d where d.payment_id = any($1)
+                 union select 'fraud_warning', w.warning_id from clawback_v1.fraud_warnings w
+                       where w.payment_id = any($1)
+                 union select 'follow_up', f.id::text from clawback_v1.follow_ups f where f.payment_id = any($1)) as s
+             on s.kind = a.subject_kind and s.id = a.subject
+           order by a.id"#,
+        payment_ids
+    )
+    .fetch_all(conn)
+    .await?;
+    let action = rows.into_iter().map(|row| {
+        let (at, action, actor, role, via) = (row.at, row.action, row.actor, row.role, row.via);
+        (row.subject, Action { at, action, actor, role, via, reason: row.reason, detail: row.detail })
+    });
+    Ok(action.collect())
+}

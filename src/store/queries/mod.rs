@@ -17,7 +17,7 @@ mod responses;
 mod story;
 
 pub use actions::{
-    Action, Activity, ActivityFilter, Via, act_as, actions, activity, dispute_actions, take_turn,
+    Action, Activity, ActivityFilter, Via, act_as, actions, activity, dispute_actions, payment_actions, take_turn,
 };
 pub use answers::{Answer, answers};
 pub use disputes::{Dispute, DisputeFilter, dispute, disputes, why_closed};
@@ -30,10 +30,12 @@ pub use orders::{
 };
 pub use outcomes::{Outcome, Ratio, outcomes, ratios};
 pub use payments::{
-    Found, Payment, PaymentFilter, Person, Whose, find, link_payment, payments, people, unlinked_payments,
+    Found, Hit, Payment, PaymentFilter, Person, Whose, find, last_link, link_payment, look_up, payment, payments,
+    people, unlinked_payments,
 };
 pub use refund_requests::{
-    RefundRequest, Refundee, RequestFilter, cancel_refund_request, inquiries_left_open, refund_requests, request_refund,
+    RefundRequest, Refundee, Remainder, RequestFilter, cancel_refund_request, inquiries_left_open, refund_requests,
+    remainder, request_of_key, request_refund,
 };
 pub use refunds::{Refund, RefundFilter, refunds};
 pub use responses::{
@@ -46,7 +48,10 @@ pub use story::{Statement, StatementLine, Story, Total, story};
 pub const SNAPSHOT: &str = "begin isolation level repeatable read read only";
 
 /// The same for a page that somebody waits for.
-pub const QUICK_SNAPSHOT: &str = "begin isolation level repeatable read read only; set local statement_timeout = '3s'";
+///
+/// With plans of its own for each call: a general one takes the filters that are left out for given.
+pub const QUICK_SNAPSHOT: &str = "begin isolation level repeatable read read only; \
+    set local statement_timeout = '3s'; set local plan_cache_mode = force_custom_plan";
 
 /// Begins a transaction in which something is done that somebody waits for.
 pub const QUICK: &str = "begin; set local statement_timeout = '3s'; set local lock_timeout = '2s'";

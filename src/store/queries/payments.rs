@@ -192,3 +192,46 @@ pub async fn unlinked_payments(conn: &mut PgConnection) -> sqlx::Result<Vec<Stri
 pub async fn link_payment(conn: &mut PgConnection, payment_id: &str, order_id: &str) -> sqlx::Result<()> {
     sqlx::query!("select clawback_v1.link_payment($1, $2)", payment_id, order_id).execute(conn).await.map(drop)
 }
+
+/// One payment; none when it is not known by this id.
+pub async fn payment(conn: &mut PgConnection, payment_id: &str) -> sqlx::Result<Option<Payment>> {
+    let filter = PaymentFilter { payment_ids: Some(vec![payment_id.to_owned()]), ..PaymentFilter::default() };
+    Ok(payments(conn, &filter, &Page::first(1)).await?.pop())
+}
+
+/// What an id is, and what it belongs to.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    /// `payment`, `charge`, `refund`, `dispute`, `fraud_warning`, `review`, `checkout_session`, `event`, `order` or `object`.
+    pub kind: String,
+    /// The payment it is part of.
+    pub payment_id: Option<String>,
+    /// The order of that payment.
+    pub order_id: Option<String>,
+}
+
+/// Looks up any Stripe id that was seen, or an order's reference, with what it is. Empty: never seen.
+pub async fn look_up(conn: &mut PgConnection, term: &str) -> sqlx::Result<Vec<Hit>> {
+    sqlx::query_as!(
+        Hit,
+        r#"select distinct kind as "kind!", payment_id, order_id from clawback_v1.find($1) order by 1, 2, 3"#,
+        term
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// The order that a person linked a payment to last, whether or not that is processed.
+pub async fn last_link(conn: &mut PgConnection, payment_id: &str) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!(
+        "select detail ->> 'order_id' as order_id
+         from clawback_v1.actions
+         where action = 'link' and subject_kind = 'payment' and subject = $1
+         order by id desc
+         limit 1",
+        payment_id
+    )
+    .fetch_optional(conn)
+    .await
+    .map(Option::flatten)
+}

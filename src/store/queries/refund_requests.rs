@@ -158,3 +158,60 @@ pub async fn inquiries_left_open(conn: &mut PgConnection, request: Uuid) -> sqlx
     .await?;
     Ok(rows.into_iter().map(|row| (row.dispute_id, row.amount)).collect())
 }
+
+/// What became of the money of a payment, in minor units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Remainder {
+    /// Captured.
+    pub paid: i64,
+    /// Refunded, or on its way.
+    pub refunded: i64,
+    /// Lost in disputes.
+    pub lost: i64,
+    /// In open chargebacks.
+    pub disputed: i64,
+    /// Requested through us, where no refund is known yet.
+    pub requested: i64,
+}
+
+impl Remainder {
+    /// What can still be refunded. Of a single charge it can be less.
+    #[must_use]
+    pub fn left(&self) -> i64 {
+        [self.refunded, self.lost, self.disputed, self.requested]
+            .iter()
+            .fold(self.paid, |left, less| left.saturating_sub(*less))
+            .max(0)
+    }
+}
+
+/// What is left of a payment; none when it is not known.
+pub async fn remainder(conn: &mut PgConnection, payment_id: &str) -> sqlx::Result<Option<Remainder>> {
+    sqlx::query_as!(
+        Remainder,
+        r#"select coalesce(p.amount_paid, 0) as "paid!", p.amount_refunded as "refunded!", p.amount_lost as "lost!",
+                  p.amount_disputed as "disputed!",
+                  (select coalesce(sum(q.amount), 0)::bigint
+                   from clawback_v1.refund_requests q
+                   where q.payment_id = p.payment_id
+                       and q.state in ('requested', 'sent', 'unknown', 'pending', 'succeeded')
+                       -- A refund that is known counts as refunded.
+                       and not exists (select from clawback_v1.refunds r where r.refund_id = q.refund_id)) as "requested!"
+           from clawback_v1.payments p
+           where p.payment_id = $1"#,
+        payment_id
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// The request of a payment that was made with this key.
+pub async fn request_of_key(conn: &mut PgConnection, payment_id: &str, key: &str) -> sqlx::Result<Option<Uuid>> {
+    sqlx::query_scalar!(
+        r#"select id as "id!" from clawback_v1.refund_requests where payment_id = $1 and request_key = $2"#,
+        payment_id,
+        key
+    )
+    .fetch_optional(conn)
+    .await
+}

@@ -6,6 +6,7 @@ use super::case::Case;
 use crate::console::parts::{Tone, badge, nothing};
 use crate::console::users::Right;
 use crate::console::who::Who;
+use crate::desk::checklist::Need;
 
 /// Most characters of Stripe's words in a list.
 const LONGEST: usize = 90;
@@ -43,16 +44,20 @@ pub(super) fn said(standing: Option<Standing<'_>>, can_respond: bool, who: &Who)
 
 /// How a case stands.
 pub(super) fn badge_of(case: &Case, who: &Who) -> Markup {
-    let needs = case.needs();
-    let there = needs.iter().filter(|(field, _)| case.has(field)).count();
+    let there = case.needs.iter().filter(|need| is_there(need)).count();
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     let standing = case.response.as_ref().map(|response| Standing {
         state: &response.state,
-        called: count(needs.len()),
+        called: count(case.needs.len()),
         there: count(there),
         error: response.error.as_deref(),
     });
     said(standing, case.dispute.can_respond, who)
+}
+
+/// Whether there is anything for what is called for.
+pub(super) fn is_there(need: &Need) -> bool {
+    !matches!(need.source, "missing" | "not there")
 }
 
 fn short(error: &str) -> String {

@@ -8,10 +8,8 @@ use crate::console::form::Problems;
 use crate::console::parts::{code, disabled, encoded, foreign, to};
 use crate::console::users::Right;
 use crate::console::who::Who;
+use crate::desk::checklist::{CHARACTERS_OF_A_PAGE, Limits, MOST_CHARACTERS};
 use crate::store::queries::ResponseFile;
-
-/// Most bytes of all files of a response: `clawback.evidence_problems`.
-pub(super) const MOST_BYTES: usize = 4_500_000;
 
 /// All of them, with how much of the limit they use.
 pub(super) fn section(case: &Case, who: &Who, problems: &Problems, cannot: Option<&str>) -> Markup {
@@ -33,20 +31,20 @@ pub(super) fn section(case: &Case, who: &Who, problems: &Problems, cannot: Optio
     }
 }
 
-/// `2 files, 0.24 of 4.5 MB, 6 pages.`
+/// `Used: 0.24 of 4.5 MB, 6 of 49 pages, 1200 of 150000 characters.`
 pub(super) fn used(case: &Case) -> String {
-    let files = case.response.iter().flat_map(|response| response.files.iter());
-    let (mut count, mut bytes, mut pages) = (0, 0, 0);
-    for file in files {
-        count += 1;
-        bytes += file.bytes;
-        pages += file.pages.unwrap_or(0);
-    }
-    let plural = |count: i64, thing: &str| format!("{count} {thing}{}", if count == 1 { "" } else { "s" });
-    format!("{}, {} of {}, {}.", plural(count, "file"), megabytes(bytes), "4.5 MB", plural(pages, "page"))
+    let Some(Limits { characters, bytes, pages, most_pages }) = case.limits else {
+        return "At most 4.5 MB in all.".to_owned();
+    };
+    let of_pages = most_pages.map_or_else(String::new, |most| format!(" of {most}"));
+    format!(
+        "Used: {} of 4.5 MB, {pages}{of_pages} pages (text counts as a page for each {CHARACTERS_OF_A_PAGE} characters), \
+         {characters} of {MOST_CHARACTERS} characters.",
+        megabytes(bytes)
+    )
 }
 
-/// `1.24 MB`, or `12 kB` below a hundredth.
+/// `1.24 MB`, or `303 bytes` below a hundredth.
 pub(super) fn megabytes(bytes: i64) -> String {
     if bytes < 10_000 {
         return format!("{bytes} bytes");
@@ -63,8 +61,8 @@ fn ordered(case: &Case) -> (Vec<String>, Vec<String>) {
         places.extend(free);
         return (places, Vec::new());
     }
-    let called = case.needs().into_iter().map(|(name, _)| name).filter(|name| fields::kind(name) == Kind::File);
-    let mut first: Vec<String> = called.collect();
+    let called = case.needs.iter().map(|need| &need.field).filter(|name| fields::kind(name) == Kind::File);
+    let mut first: Vec<String> = called.cloned().collect();
     for name in there {
         if !first.contains(&name) {
             first.push(name);

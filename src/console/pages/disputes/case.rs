@@ -2,12 +2,13 @@
 
 use sqlx::PgConnection;
 
-use super::fields::{self, APPEAL_REASON, Holds, PRODUCT};
+use super::fields::{self, Holds};
 use crate::console::Console;
 use crate::console::failure::Failure;
 use crate::console::users::Right;
 use crate::console::who::Who;
-use crate::store::queries::{self, Called, Dispute, Response};
+use crate::desk::checklist::{self, Limits, Need};
+use crate::store::queries::{self, Dispute, Response};
 
 /// A dispute, and how it is answered in its present phase.
 #[derive(Clone, Debug)]
@@ -19,8 +20,10 @@ pub(super) struct Case {
     pub others: Vec<Response>,
     /// Why it takes no evidence.
     pub why_closed: Option<String>,
-    /// What its reason calls for, the most helpful first; empty for an appeal.
-    pub called: Vec<Called>,
+    /// What its reason calls for, the most helpful first, or what an appeal takes.
+    pub needs: Vec<Need>,
+    /// How much of Stripe's limits the response uses.
+    pub limits: Option<Limits>,
 }
 
 impl Case {
@@ -34,12 +37,12 @@ impl Case {
         let place = others.iter().position(|response| response.phase == dispute.phase);
         let response = place.map(|place| others.remove(place));
         let why_closed = queries::why_closed(conn, dispute_id).await?;
-        let product = response.as_ref().and_then(|response| response.fields.get(PRODUCT)).map(String::as_str);
-        let called = match dispute.phase.as_str() {
-            "appeal" => Vec::new(),
-            _ => queries::called_for(conn, dispute.reason.as_deref(), product).await?,
+        let needs = checklist::needs(conn, &dispute, response.as_ref()).await?.unwrap_or_default();
+        let limits = match &response {
+            Some(response) => Some(checklist::limits(conn, response).await?),
+            None => None,
         };
-        Ok(Self { dispute, response, others, why_closed, called })
+        Ok(Self { dispute, response, others, why_closed, needs, limits })
     }
 
     pub(super) fn id(&self) -> &str {
@@ -68,19 +71,6 @@ impl Case {
     /// The file of a field of the draft.
     pub(super) fn file(&self, field: &str) -> Option<&queries::ResponseFile> {
         self.response.as_ref()?.files.iter().find(|file| file.field == field)
-    }
-
-    /// Whether there is anything for a field.
-    pub(super) fn has(&self, field: &str) -> bool {
-        self.text(field).is_some() || self.file(field).is_some() || self.held(field).is_some()
-    }
-
-    /// What the reason calls for, or an appeal takes, and whether it helps most.
-    pub(super) fn needs(&self) -> Vec<(String, bool)> {
-        if self.is_appeal() {
-            return vec![(APPEAL_REASON.to_owned(), true), (fields::appeal_file(0), false)];
-        }
-        self.called.iter().map(|called| (called.field.clone(), called.is_strong)).collect()
     }
 
     /// Why the response cannot be changed; none while it can be.

@@ -92,9 +92,8 @@ impl View<'_> {
         if self.case.is_appeal() {
             return (vec![APPEAL_REASON.to_owned()], Vec::new());
         }
-        let called =
-            self.case.needs().into_iter().map(|(name, _)| name).filter(|name| fields::kind(name) != Kind::File);
-        let mut first: Vec<String> = called.collect();
+        let called = self.case.needs.iter().map(|need| &need.field).filter(|name| fields::kind(name) != Kind::File);
+        let mut first: Vec<String> = called.cloned().collect();
         let stored = self.case.response.iter().flat_map(|response| response.fields.keys());
         let typed = self.sent.all_changed().map(|(name, _)| name);
         for name in stored.map(String::as_str).chain(typed) {

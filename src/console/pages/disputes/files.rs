@@ -16,7 +16,7 @@ use serde::Deserialize;
 use sqlx::PgConnection;
 use tokio::time::timeout;
 
-use super::attached::{MOST_BYTES, megabytes};
+use super::attached::megabytes;
 use super::case::Case;
 use super::evidence::evidence_path;
 use super::sent::Sent;
@@ -26,9 +26,12 @@ use crate::console::parts::encoded;
 use crate::console::users::Right;
 use crate::console::who::Who;
 use crate::console::{Console, guard};
+use crate::desk::checklist;
 use crate::evidence::merge;
 use crate::store::{queries, responses};
 
+/// Most bytes of all files of a response.
+const MOST_BYTES: usize = checklist::MOST_BYTES as usize;
 /// The largest form with files, in bytes.
 pub(in crate::console) const LARGEST_FORM: usize = MOST_BYTES + (64 << 10);
 /// How long sending the files may take: before the request as a whole is ended, so that a page can say why.

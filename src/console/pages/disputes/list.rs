@@ -18,7 +18,7 @@ use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
 use crate::console::list::{Cursor, Window, address};
 use crate::console::parts::{
-    Head, Tone, badge, code, code_or_none, empty, foreign, moment, money, nothing, state, table, to, unknown,
+    Head, Tone, badge, code, empty, foreign, moment, money, nothing, state, table, to, unknown,
 };
 use crate::console::users::Right;
 use crate::console::who::Who;
@@ -145,7 +145,7 @@ impl View<'_> {
             (filters(&self.asked))
             section data-region="disputes" {
                 @if self.window.rows.is_empty() { (self.none()) } @else {
-                    (table("Disputes by deadline", &self.heads(), &html! { @for dispute in &self.window.rows { (self.row(dispute)) } }))
+                    (table("Disputes by deadline", &HEADS, &html! { @for dispute in &self.window.rows { (self.row(dispute)) } }))
                     (self.window.pager(&self.asked.address()))
                 }
             }
@@ -157,27 +157,6 @@ impl View<'_> {
         empty(if is_plain { "No dispute is open." } else { "No dispute matches these filters." }, self.now)
     }
 
-    /// Accounts are shown where there are any.
-    fn has_accounts(&self) -> bool {
-        self.window.rows.iter().any(|dispute| dispute.account.is_some())
-    }
-
-    fn heads(&self) -> Vec<Head> {
-        let mut heads = vec![Head::Text("Evidence due"), Head::Text("Dispute"), Head::Text("Order")];
-        if self.has_accounts() {
-            heads.push(Head::Text("Account"));
-        }
-        heads.extend([
-            Head::Number("Amount"),
-            Head::Text("Reason"),
-            Head::Text("Phase"),
-            Head::Text("Status"),
-            Head::Text("Our answer"),
-            Head::Text("Last touched by"),
-        ]);
-        heads
-    }
-
     fn row(&self, dispute: &Dispute) -> Markup {
         html! {
             tr data-key=(dispute.dispute_id) {
@@ -185,19 +164,17 @@ impl View<'_> {
                 td {
                     a href=(to("/disputes/", &dispute.dispute_id)) { (code(&dispute.dispute_id)) }
                     @if !dispute.livemode { " " (badge(Tone::Warn, "test")) }
+                    div {
+                        @if let Some(order) = &dispute.order_id { a href=(to("/orders?id=", order)) { (foreign(order)) } } @else { (nothing()) }
+                        @if let Some(account) = &dispute.account { " in " (code(account)) }
+                    }
                 }
-                td { @match &dispute.order_id {
-                    Some(order) => a href=(to("/orders?id=", order)) { (foreign(order)) },
-                    None => (nothing()),
-                } }
-                @if self.has_accounts() { td { (code_or_none(dispute.account.as_deref())) } }
                 td.number { (money(dispute.amount, &dispute.currency)) }
                 td {
                     @match &dispute.reason { Some(reason) => (code(reason)), None => (unknown()) }
                     @if let Some(network) = &dispute.network_reason_code { " " (code(network)) }
                 }
-                td { (code(&dispute.phase)) }
-                td { (state(&dispute.status)) }
+                td { (code(&dispute.phase)) div { (state(&dispute.status)) } }
                 (self.answer(dispute))
             }
         }
@@ -220,6 +197,16 @@ impl View<'_> {
         }
     }
 }
+
+const HEADS: [Head; 7] = [
+    Head::Text("Evidence due"),
+    Head::Text("Dispute and order"),
+    Head::Number("Amount"),
+    Head::Text("Reason"),
+    Head::Text("Phase and status"),
+    Head::Text("Our answer"),
+    Head::Text("Last touched by"),
+];
 
 fn filters(asked: &Asked) -> Markup {
     html! {

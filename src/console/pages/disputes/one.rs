@@ -268,8 +268,11 @@ fn what(action: &Action) -> Markup {
     let known = ["phase", "version", "fields", "field", "missing", "code"];
     let said =
         known.iter().filter_map(|name| Some((*name, words(&action.detail[*name]).filter(|text| !text.is_empty())?)));
+    let reason = action.reason.clone().map(|reason| ("reason", reason));
     html! {
-        @for (name, text) in said { (name) " " (foreign(&text)) "; " }
-        @if let Some(reason) = &action.reason { "reason: " (foreign(reason)) }
+        @for (place, (name, text)) in said.chain(reason).enumerate() {
+            @if place > 0 { ", " }
+            (name) " " (foreign(&text))
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::answer::is_there;
 use super::attached::{described, used};
 use super::case::{Case, is_withheld};
 use super::fields::{self, Kind, PRODUCT};
@@ -10,6 +11,7 @@ use crate::console::parts::{
 };
 use crate::console::users::Right;
 use crate::console::who::Who;
+use crate::desk::checklist::Need;
 use crate::store::queries::Response;
 
 /// The response of the present phase, the checklist while it can be changed, then the responses of other phases.
@@ -51,31 +53,24 @@ fn standing(response: &Response, who: &Who) -> Markup {
 /// What the reason calls for, and where it comes from.
 fn checklist(case: &Case) -> Markup {
     const HEADS: [Head; 3] = [Head::Text("Field"), Head::Text("Helps"), Head::Text("State")];
-    let needs = case.needs();
     let title = if case.is_appeal() { "What an appeal takes" } else { "What the reason calls for" };
     html! {
         h2 { (title) }
-        (table(title, &HEADS, &html! { @for (name, is_strong) in &needs {
+        (table(title, &HEADS, &html! { @for need in &case.needs {
             tr {
-                td { a href={ (to("/disputes/", case.id())) "/evidence#" (name) } { (fields::label(name)) } " " (code(name)) }
-                td { @if *is_strong { "most" } @else { "somewhat" } }
-                td { (need(case, name, *is_strong)) }
+                td { a href={ (to("/disputes/", case.id())) "/evidence#" (need.field) } { (fields::label(&need.field)) } " " (code(&need.field)) }
+                td { @if need.is_strong { "most" } @else { "somewhat" } }
+                td { (badge(tone(need), need.source)) }
             }
         } }))
     }
 }
 
-fn need(case: &Case, name: &str, is_strong: bool) -> Markup {
-    if case.text(name).is_some() {
-        return badge(Tone::Good, "written");
-    }
-    if case.file(name).is_some() {
-        return badge(Tone::Good, "attached");
-    }
-    match (case.held(name), is_strong) {
-        (Some(_), _) => badge(Tone::Good, "filled in by Stripe"),
-        (None, true) => badge(Tone::Warn, "missing"),
-        (None, false) => badge(Tone::Calm, "not there"),
+fn tone(need: &Need) -> Tone {
+    match (is_there(need), need.is_strong) {
+        (true, _) => Tone::Good,
+        (false, true) => Tone::Warn,
+        (false, false) => Tone::Calm,
     }
 }
 
@@ -83,7 +78,7 @@ fn need(case: &Case, name: &str, is_strong: bool) -> Markup {
 fn written(case: &Case, response: &Response, who: &Who) -> Markup {
     let id = format!("response-{}", response.phase);
     html! {
-        details id=(id) open[response.phase == case.dispute.phase] {
+        details.response id=(id) open[response.phase == case.dispute.phase] {
             summary { "Response in the phase " (code(&response.phase)) ", version " (response.version) ": " (state(&response.state)) }
             p.hint {
                 @if let Some(by) = &response.staged_by { "Last changed by " (foreign(by)) ", " (moment(response.updated_at)) ". " }

@@ -9,7 +9,8 @@ use time::macros::datetime;
 use super::case::Case;
 use crate::console::users::Right;
 use crate::console::who::Who;
-use crate::store::queries::{Called, Dispute, Response, ResponseFile};
+use crate::desk::checklist::{Limits, Need};
+use crate::store::queries::{Dispute, Response, ResponseFile};
 
 /// When the pages are made.
 pub(super) const NOW: OffsetDateTime = datetime!(2026-11-26 12:03:10 UTC);
@@ -86,18 +87,22 @@ pub(super) fn response(texts: &[(&str, &str)]) -> Response {
 
 /// A dispute with such a draft.
 pub(super) fn case(texts: &[(&str, &str)]) -> Case {
-    let called = |field: &str, is_strong| Called { field: field.to_owned(), is_strong };
+    let need = |field: &str, is_strong, absent| {
+        let is_written = texts.iter().any(|(written, _)| *written == field);
+        Need { field: field.to_owned(), is_strong, source: if is_written { "staged" } else { absent } }
+    };
     Case {
         dispute: dispute(),
         response: Some(response(texts)),
         others: Vec::new(),
         why_closed: None,
-        called: vec![
-            called("shipping_tracking_number", true),
-            called("shipping_carrier", true),
-            called("shipping_documentation", true),
-            called("customer_signature", false),
+        needs: vec![
+            need("shipping_tracking_number", true, "missing"),
+            need("shipping_carrier", true, "missing"),
+            need("shipping_documentation", true, "missing"),
+            need("customer_signature", false, "not there"),
         ],
+        limits: Some(Limits { characters: 12, bytes: 120_000, pages: 4, most_pages: Some(49) }),
     }
 }
 

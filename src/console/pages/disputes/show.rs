@@ -47,7 +47,7 @@ pub(in crate::console) async fn show(
 async fn payment(conn: &mut PgConnection, dispute: &Dispute) -> sqlx::Result<(Option<Payment>, Vec<Dispute>)> {
     let Some(payment_id) = &dispute.payment_id else { return Ok((None, Vec::new())) };
     let only = PaymentFilter { payment_ids: Some(vec![payment_id.clone()]), ..PaymentFilter::default() };
-    let first = |limit| queries::Page { before: None, limit };
+    let first = queries::Page::first;
     let payment = queries::payments(conn, &only, &first(1)).await?.pop();
     let of_payment = DisputeFilter { payment_id: Some(payment_id.clone()), ..DisputeFilter::default() };
     let mut disputes = queries::disputes(conn, &of_payment, &first(MOST_OTHERS)).await?;

@@ -59,7 +59,8 @@ pub(in crate::console) async fn submit(
     }
     if sent.is_final.is_none() {
         drop(tx);
-        let problems = Problems::one("final", "Tick the box: a response is submitted once, and cannot be changed afterwards.");
+        let problems =
+            Problems::one("final", "Tick the box: a response is submitted once, and cannot be changed afterwards.");
         return console.review(StatusCode::UNPROCESSABLE_ENTITY, &who, &id, &problems).await;
     }
     match queries::submit_evidence(&mut tx, &id, sent.version).await {
@@ -184,9 +185,13 @@ impl<'a> View<'a> {
 
     fn sent(&self, caption: &str, parameters: &[Parameter]) -> Markup {
         const HEADS: [Head; 2] = [Head::Text("Parameter"), Head::Text("Value")];
-        table(caption, &HEADS, &html! { @for parameter in parameters {
-            tr { th scope="row" { (code(&parameter.name)) } td.wide { (self.value(parameter)) } }
-        } })
+        table(
+            caption,
+            &HEADS,
+            &html! { @for parameter in parameters {
+                tr { th scope="row" { (code(&parameter.name)) } td.wide { (self.value(parameter)) } }
+            } },
+        )
     }
 
     fn value(&self, parameter: &Parameter) -> Markup {

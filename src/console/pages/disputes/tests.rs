@@ -16,10 +16,11 @@ use crate::store::queries::{Action, Dispute, Payment};
 
 /// The text between the tags, a line for each run of it.
 fn read(page: &Markup) -> String {
-    let text: String = page.0.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).fold(
-        String::new(),
-        |all, part| all + part + "\n",
-    );
+    let text: String = page
+        .0
+        .split('<')
+        .map(|part| part.split_once('>').map_or(part, |(_, text)| text))
+        .fold(String::new(), |all, part| all + part + "\n");
     let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     lines.join("\n")
 }
@@ -58,7 +59,8 @@ fn shown(case: Case, who: &Who) -> Markup {
     };
     let cannot = (!who.may(Right::Respond)).then(|| "You lack the right “respond”.".to_owned());
     let siblings = vec![Dispute { dispute_id: "du_2".to_owned(), ..dispute.clone() }];
-    View { dispute, answering, payment: Some(payment), siblings, actions: vec![action], who, cannot, now: NOW }.content()
+    View { dispute, answering, payment: Some(payment), siblings, actions: vec![action], who, cannot, now: NOW }
+        .content()
 }
 
 #[test]

@@ -50,14 +50,8 @@ impl Asked {
             subject: filled(&self.subject),
             order_id: filled(&self.order),
             livemode: livemode(&self.mode),
-            before: self.before()?,
             ..FollowUpFilter::default()
         })
-    }
-
-    fn before(&self) -> Result<Option<i64>, Failure> {
-        let before = self.cursor.before.as_deref().map(str::parse).transpose();
-        before.map_err(|_| Failure::Unreadable("The address names no place in this list.".to_owned()))
     }
 
     /// The address of this list with another state; the place in it is left out.
@@ -89,7 +83,7 @@ pub(in crate::console) async fn show(
     let mut parts = Vec::new();
     for part in Part::of(&asked).iter().copied() {
         let filter = FollowUpFilter { state: part.state(&filter), overdue: part.overdue(&filter), ..filter.clone() };
-        let rows = queries::follow_ups(&mut tx, &filter, asked.cursor.page().limit).await?;
+        let rows = queries::follow_ups(&mut tx, &filter, &asked.cursor.page()).await?;
         parts.push((part, asked.cursor.window(rows, |follow_up| follow_up.id.to_string())));
     }
     let view = View { asked, parts, refused: console.work_is_refused(&who), now: now() };
