@@ -314,3 +314,30 @@ async fn without_the_right_payloads_no_personal_data_is_shown_and_it_can_be_repl
     save(&advocate, &path, &page, &[("customer_name", "J. P.")]).await.location();
     assert_eq!(scene.text("customer_name").await, "J. P.");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filters_narrow_the_list_and_stay_in_the_address_and_a_bad_one_is_refused_in_a_sentence() {
+    let scene = Scene::open().await;
+    for (query, is_there) in [
+        ("?order=o_1", true),
+        ("?order=o_2", false),
+        ("?reason=product_not_received&mode=test&phase=chargeback&status=needs_response", true),
+        ("?reason=brand_new", false),
+        ("?mode=live", false),
+        ("?account=acct_1", false),
+        ("?due=2000-01-01", false),
+        ("?due=2100-01-01", true),
+        ("?after=du_nowhere", false),
+        ("?before=%00", false),
+    ] {
+        let page = scene.boss.get(&format!("/disputes{query}")).await;
+        assert_eq!(page.body.contains(&scene.at("")), is_there, "{query}: {}", page.body);
+        assert!(page.status == StatusCode::OK || query.contains("%00"), "{query}");
+    }
+    for query in ["?due=tomorrow", "?mode=real"] {
+        let refused = scene.boss.get(&format!("/disputes{query}")).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{query}");
+    }
+    assert_eq!(scene.boss.get("/disputes/du_nowhere").await.status, StatusCode::NOT_FOUND);
+    assert!(scene.boss.page("/outcomes?mode=test").await.contains("product_not_received"));
+}

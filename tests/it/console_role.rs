@@ -52,6 +52,7 @@ async fn read_pages(conn: &mut PgConnection, dispute: &str) -> sqlx::Result<()> 
 async fn read_response(conn: &mut PgConnection, dispute: &str) -> sqlx::Result<()> {
     let response = queries::response(conn, dispute, None).await?.expect("the draft");
     responses::load(conn, dispute, &response.phase).await?.expect("the draft");
+    queries::answers(conn, &[dispute.to_owned()]).await?.first().expect("the draft");
     responses::files(conn, dispute, &response.phase).await?;
     let of = queries::dispute(conn, dispute).await?.expect("the dispute");
     checklist::needs(conn, &of, Some(&response)).await?.expect("it may");

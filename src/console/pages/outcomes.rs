@@ -279,3 +279,65 @@ fn month(day: &str) -> &str {
 fn percent(ratio: f64) -> String {
     format!("{:.2} %", ratio * 100.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    fn outcome(month: &str, reason: Option<&str>, currency: &str, (disputes, won, lost): (i64, i64, i64)) -> Outcome {
+        Outcome {
+            month: month.to_owned(),
+            account: None,
+            livemode: true,
+            currency: currency.to_owned(),
+            reason: reason.map(str::to_owned),
+            network_reason_code: None,
+            payment_method: Some("card".to_owned()),
+            disputes,
+            amount: disputes * 1_000,
+            countered: won + lost,
+            won,
+            lost,
+            amount_won: won * 1_000,
+            amount_lost: lost * 1_000,
+            win_rate: None,
+        }
+    }
+
+    fn ratio(card_brand: &str, charges: i64, disputes: i64) -> Ratio {
+        Ratio {
+            month: "2026-11-01".to_owned(),
+            account: None,
+            livemode: true,
+            card_brand: card_brand.to_owned(),
+            charges,
+            disputes,
+            fraud_warnings: 0,
+            ratio: (charges > 0).then_some(disputes as f64 / charges as f64),
+        }
+    }
+
+    #[test]
+    fn outcomes_are_summed_by_reason_month_and_currency_and_ratios_held_against_the_nearest_limit() {
+        let view = View {
+            outcomes: vec![
+                outcome("2026-11-01", Some("fraudulent"), "eur", (20, 8, 4)),
+                outcome("2026-10-01", Some("fraudulent"), "eur", (2, 0, 2)),
+                outcome("2026-10-01", None, "kwd", (1, 0, 0)),
+            ],
+            ratios: vec![ratio("visa", 10_000, 30), ratio("mastercard", 10_000, 200), ratio("amex", 0, 0)],
+            is_test: false,
+            now: datetime!(2026-11-26 12:03:10 UTC),
+        };
+        insta::assert_snapshot!(super::super::disputes::read(&view.content()));
+    }
+
+    #[test]
+    fn without_disputes_the_page_says_so() {
+        let now = datetime!(2026-11-26 12:03:10 UTC);
+        let page = View { outcomes: Vec::new(), ratios: Vec::new(), is_test: true, now }.content().0;
+        assert!(page.contains("No disputes and no card payments in this time. Looked at 12:03:10 UTC."), "{page}");
+    }
+}

@@ -239,7 +239,10 @@ fn choice(label: &str, name: &str, chosen: &str, words: &[&str]) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use time::macros::datetime;
+
     use super::*;
+    use crate::console::pages::disputes::samples;
 
     #[test]
     fn a_filter_that_cannot_be_read_is_refused_in_a_sentence() {
@@ -249,5 +252,43 @@ mod tests {
         assert_eq!(refused, "“tomorrow” is no time: write a day such as 2026-12-04, or 2026-12-04T12:00:00Z.");
         let day = asked("live", "2026-12-04").filter().unwrap();
         assert_eq!(day.due_before.map(|at| at.unix_timestamp()), Some(1_796_342_400));
+    }
+
+    #[test]
+    fn a_list_says_how_each_dispute_is_answered_and_an_empty_one_why_it_is_empty() {
+        let dispute = |id: &str, change: fn(&mut Dispute)| {
+            let mut dispute = Dispute { dispute_id: id.to_owned(), ..samples::dispute() };
+            change(&mut dispute);
+            dispute
+        };
+        let answer = |id: &str, state: &str, error: Option<&str>| Answer {
+            dispute_id: id.to_owned(),
+            state: state.to_owned(),
+            called: 9,
+            there: 5,
+            error: error.map(str::to_owned),
+            touched_by: Some("ben".to_owned()),
+            accept_after: None,
+        };
+        let rows = vec![
+            dispute("du_1", |dispute| dispute.evidence_due_by = Some(datetime!(2026-11-26 09:00 UTC))),
+            dispute("du_2", |dispute| (dispute.livemode, dispute.account) = (false, Some("acct_1".to_owned()))),
+            dispute("du_3", |dispute| (dispute.evidence_due_by, dispute.reason, dispute.order_id) = (None, None, None)),
+            dispute("du_4", |dispute| (dispute.amount, dispute.currency) = (1_234, "kwd".to_owned())),
+        ];
+        let answers = [
+            answer("du_2", "draft", None),
+            answer("du_3", "rejected", Some("evidence is too long (req_1)")),
+            answer("du_4", "submit_requested", None),
+        ];
+        let answers = answers.map(|answer| (answer.dispute_id.clone(), answer)).into();
+        let who = samples::anna();
+        let window = Cursor::default().window(rows, |dispute: &Dispute| dispute.dispute_id.clone());
+        let mut view = View { asked: Asked::default(), window, answers, who: &who, now: samples::NOW };
+        insta::assert_snapshot!(samples::read(&view.content()));
+        view.window.rows.clear();
+        assert!(view.content().0.contains("No dispute is open. Looked at 12:03:10 UTC."));
+        view.asked.reason = "brand_new".to_owned();
+        assert!(view.content().0.contains("No dispute matches these filters."));
     }
 }

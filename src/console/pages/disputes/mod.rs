@@ -29,3 +29,6 @@ pub(super) mod show;
 pub(super) mod submit;
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+pub(super) use samples::read;

@@ -20,10 +20,11 @@ pub(super) fn section(case: &Case, who: &Who) -> Markup {
     html! {
         @if let (Some(response), true) = (&case.response, is_open) { (standing(response, who)) }
         @if is_open { (checklist(case)) }
+        h2 { "Our response" }
         @if let Some(response) = &case.response {
             @if response.version > 0 { (written(case, response, who)) }
-        } @else if case.dispute.can_respond {
-            p.empty { "Nothing is written yet." }
+        } @else {
+            p.empty { @if case.dispute.can_respond { "Nothing is written yet." } @else { "Nothing was written here." } }
         }
         @for other in &case.others { (written(case, other, who)) }
     }
@@ -96,7 +97,7 @@ fn texts(response: &Response, who: &Who) -> Markup {
     const HEADS: [Head; 2] = [Head::Text("Field"), Head::Text("Text")];
     html! {
         @if !response.fields.is_empty() {
-            (table("Texts", &HEADS, &html! { @for (name, text) in response.fields.iter() {
+            (table(&format!("Texts of the response, {}", response.phase), &HEADS, &html! { @for (name, text) in response.fields.iter() {
                 tr {
                     th scope="row" { (fields::label(name)) @if name != PRODUCT { br; (code(name)) } }
                     td.wide { (shown(name, text, who)) }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use maud::Markup;
 use sqlx::types::Json;
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -116,4 +117,15 @@ pub(super) fn file(field: &str, name: &str) -> ResponseFile {
         pages: Some(3),
         sha256: "ab12".to_owned(),
     }
+}
+
+/// The text between the tags, a line for each run of it.
+pub(in crate::console) fn read(page: &Markup) -> String {
+    let text: String = page
+        .0
+        .split('<')
+        .map(|part| part.split_once('>').map_or(part, |(_, text)| text))
+        .fold(String::new(), |all, part| all + part + "\n");
+    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines.join("\n")
 }

@@ -7,23 +7,12 @@ use time::macros::datetime;
 use super::case::Case;
 use super::evidence_form;
 use super::one::{Answering, View};
-use super::samples::{NOW, anna, case, file, response, who};
+use super::samples::{NOW, anna, case, file, read, response, who};
 use super::sent::{Sent, digest};
 use crate::console::form::Problems;
 use crate::console::users::Right;
 use crate::console::who::Who;
 use crate::store::queries::{Action, Dispute, Payment};
-
-/// The text between the tags, a line for each run of it.
-fn read(page: &Markup) -> String {
-    let text: String = page
-        .0
-        .split('<')
-        .map(|part| part.split_once('>').map_or(part, |(_, text)| text))
-        .fold(String::new(), |all, part| all + part + "\n");
-    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    lines.join("\n")
-}
 
 fn shown(case: Case, who: &Who) -> Markup {
     let dispute = case.dispute.clone();
