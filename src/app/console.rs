@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use axum::Extension;
 use tokio_util::sync::CancellationToken;
 
 use super::config::Listen;
@@ -10,6 +11,7 @@ use crate::console;
 use crate::console::settings::{Entry, Settings};
 use crate::evidence::Policy;
 use crate::http::server::{self, Listener};
+use crate::intake::Availability;
 
 /// A console that is configured and not started.
 #[derive(Debug)]
@@ -32,8 +34,8 @@ impl Console {
     }
 
     /// Serves until `stop` is cancelled, as [`server::serve`] does. `policy`: what drafts of evidence are filled in from.
-    pub(super) async fn run(self, policy: Policy, stop: CancellationToken) {
-        let router = console::router(self.settings, policy);
+    pub(super) async fn run(self, policy: Policy, intake: Availability, stop: CancellationToken) {
+        let router = console::router(self.settings, policy).layer(Extension(intake));
         server::serve(self.listener, server::with_peer(router), stop).await;
     }
 

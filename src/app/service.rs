@@ -121,6 +121,7 @@ impl Service {
         let woken = Arc::new(Notify::new());
         let (intake, writer) = Intake::new(self.database.clone(), Arc::clone(&woken));
         let stopping = CancellationToken::new();
+        let availability = intake.availability();
         let app = self.app(intake);
         let (webhooks, metrics) = (http::router(app.clone()), admin::router(app, metrics::recorder()?));
         let public = server::serve(public, move |_| webhooks.clone(), stopping.clone());
@@ -131,7 +132,7 @@ impl Service {
         parts.spawn(ends("intake", writer.run()));
         if let Some(console) = self.console.take() {
             console.log_start();
-            parts.spawn(ends("the console", console.run(self.desk.evidence.clone(), stopping.clone())));
+            parts.spawn(ends("the console", console.run(self.desk.evidence.clone(), availability, stopping.clone())));
         }
         parts.spawn(self.work(woken, stopping.clone()));
         let outcome = tokio::select! {

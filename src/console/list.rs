@@ -13,32 +13,28 @@ pub(super) const ROWS: usize = 50;
 /// Where in a list somebody is, as the address says: the id of a row, which is not on the page itself.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct Cursor {
-    /// The page begins below this row.
-    pub before: Option<String>,
-    /// The page ends above this row.
+    /// The page follows this row.
     pub after: Option<String>,
+    /// The page ends before this row.
+    pub before: Option<String>,
 }
 
 impl Cursor {
     /// What to read: one row more than is shown, to know whether there are more.
     pub(super) fn page(&self) -> queries::Page {
-        let from = match (&self.after, &self.before) {
-            (Some(row), _) => Some(Edge::Before(row.clone())),
-            (None, Some(row)) => Some(Edge::After(row.clone())),
-            (None, None) => None,
-        };
-        queries::Page { from, limit: ROWS as i64 + 1 }
+        let before = self.before.clone().map(Edge::Before);
+        queries::Page { from: before.or_else(|| self.after.clone().map(Edge::After)), limit: ROWS as i64 + 1 }
     }
 
     /// Splits what was read into the rows that are shown and the ways on.
     pub(super) fn window<T>(&self, mut rows: Vec<T>, id: impl Fn(&T) -> String) -> Window<T> {
-        let is_backwards = self.after.is_some();
+        let is_backwards = self.before.is_some();
         let has_more = rows.len() > ROWS;
         if has_more && is_backwards {
             rows.remove(0);
         }
         rows.truncate(ROWS);
-        let has_newer = if is_backwards { has_more } else { self.before.is_some() };
+        let has_newer = if is_backwards { has_more } else { self.after.is_some() };
         let has_older = is_backwards || has_more;
         let newer = rows.first().filter(|_| has_newer).map(&id);
         let older = rows.last().filter(|_| has_older).map(&id);
@@ -66,8 +62,8 @@ impl<T> Window<T> {
         html! {
             @if self.newer.is_some() || self.older.is_some() {
                 nav.pager aria-label="Pages of the list" {
-                    @if let Some(id) = &self.newer { a href=(way("after", id)) rel="prev" { "‹ Newer" } }
-                    @if let Some(id) = &self.older { a href=(way("before", id)) rel="next" { "Older ›" } }
+                    @if let Some(id) = &self.newer { a href=(way("before", id)) rel="prev" { "‹ Newer" } }
+                    @if let Some(id) = &self.older { a href=(way("after", id)) rel="next" { "Older ›" } }
                 }
             }
         }
@@ -139,8 +135,8 @@ mod tests {
     #[test]
     fn a_list_says_whether_there_are_more_rows_in_each_direction() {
         let first = Cursor::default();
-        let below = Cursor { before: Some("x".to_owned()), after: None };
-        let above = Cursor { before: None, after: Some("x".to_owned()) };
+        let below = Cursor { after: Some("x".to_owned()), before: None };
+        let above = Cursor { after: None, before: Some("x".to_owned()) };
         let id = |id: &str| Some(id.to_owned());
         assert_eq!(ways(&first, 0), (0, None, None));
         assert_eq!(ways(&first, 50), (50, None, None));
@@ -156,7 +152,7 @@ mod tests {
         let filtered = address("~/events", &[("state", "failed"), ("type", ""), ("object", "a b&c")]);
         assert_eq!(filtered, "~/events?state=failed&object=a%20b%26c");
         let window = Window { rows: vec![0], newer: None, older: Some("evt_1".to_owned()) };
-        assert!(window.pager(&filtered).into_string().contains("object=a%20b%26c&amp;before=evt_1"));
-        assert!(window.pager("~/events").into_string().contains("\"~/events?before=evt_1\""));
+        assert!(window.pager(&filtered).into_string().contains("object=a%20b%26c&amp;after=evt_1"));
+        assert!(window.pager("~/events").into_string().contains("\"~/events?after=evt_1\""));
     }
 }

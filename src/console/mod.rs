@@ -10,17 +10,20 @@ mod assets;
 pub mod attempts;
 mod chart;
 mod failure;
+mod failure_page;
 mod form;
 mod frame;
 mod guard;
 mod json;
 mod list;
 mod login;
+mod numbers;
 mod pages;
 mod parts;
 pub mod password;
 mod routes;
 pub mod settings;
+mod unsent;
 pub mod users;
 mod who;
 
@@ -80,6 +83,7 @@ pub struct Console {
     slots: Semaphore,
     /// Files are sent by two at a time: each takes memory.
     uploads: Semaphore,
+    latest: numbers::Latest,
     /// The token of [`settings::Entry::Token`] was used.
     token_used: AtomicBool,
 }
@@ -104,7 +108,7 @@ fn routed(console: Shared) -> Router {
     // The last layer is the outermost.
     let known = Router::new()
         .route("/login", get(login::ask).post(login::enter))
-        .layer(DefaultBodyLimit::max(login::LARGEST_FORM + LARGEST_BODY))
+        .layer(DefaultBodyLimit::max(unsent::LARGEST_FORM + LARGEST_BODY))
         .route("/logout", post(login::leave))
         .merge(pages::all().mounted(console.settings.is_read_only))
         .layer(from_fn_with_state(Arc::clone(&console), who::identify))
@@ -117,7 +121,7 @@ fn routed(console: Shared) -> Router {
         .layer(from_fn_with_state(Arc::clone(&console), guard::origin))
         .layer(cross_site(&console.settings))
         .layer(from_fn_with_state(Arc::clone(&console), guard::limits))
-        .layer(from_fn_with_state(Arc::clone(&console), failure::dress))
+        .layer(from_fn_with_state(Arc::clone(&console), failure_page::dress))
         .layer(CatchPanicLayer::new())
         .layer(from_fn(guard::headers))
         .with_state(console)
@@ -159,6 +163,7 @@ impl Console {
             hashing: Semaphore::new(1),
             slots: Semaphore::new(SLOTS),
             uploads: Semaphore::new(UPLOADS),
+            latest: numbers::Latest::default(),
             token_used: AtomicBool::new(false),
         }
     }

@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 
 use super::Console;
 use super::failure::Failure;
-use super::login::Unsent;
 use super::settings::Entry;
+use super::unsent::Unsent;
 use super::users::{Right, Rights};
 use crate::http::server::Peer;
 use crate::store::console;

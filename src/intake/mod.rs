@@ -125,7 +125,25 @@ impl Intake {
     /// Whether the writer is connected to a server that takes writes. A hint: the next event may still fail.
     #[must_use]
     pub fn is_available(&self) -> bool {
-        self.available.load(Ordering::Relaxed)
+        self.availability().is_available()
+    }
+
+    /// The same for whoever only watches, and keeps the writer running no longer.
+    #[must_use]
+    pub fn availability(&self) -> Availability {
+        Availability(Arc::clone(&self.available))
+    }
+}
+
+/// Whether events can be stored.
+#[derive(Debug, Clone)]
+pub struct Availability(Arc<AtomicBool>);
+
+impl Availability {
+    /// As [`Intake::is_available`].
+    #[must_use]
+    pub fn is_available(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 

@@ -16,6 +16,7 @@ pub mod migrations;
 pub mod notices;
 pub mod objects;
 pub mod orders;
+pub mod overview;
 pub mod payments;
 pub mod people;
 pub mod queries;

@@ -1,10 +1,130 @@
-//! Who did what.
+//! Who did what: everything that was done by the commands, the console or SQL, the newest first.
 
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::response::Response;
 use maud::{Markup, html};
+use serde::Deserialize;
+use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::console::parts::{Head, code, empty, foreign, foreign_lines, moment_ago, nothing, table};
-use crate::store::queries::Action;
+use crate::console::failure::Failure;
+use crate::console::frame::{Page, Section};
+use crate::console::list::{Cursor, Window, address, cut, filled};
+use crate::console::parts::{Head, code, empty, foreign, foreign_lines, moment_ago, nothing, table, to};
+use crate::console::who::Who;
+use crate::console::{Console, now};
+use crate::store::queries::{self, Action, Activity, ActivityFilter};
+
+/// What the address says.
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::console) struct Asked {
+    #[serde(default)]
+    person: String,
+    #[serde(default)]
+    action: String,
+    #[serde(default)]
+    subject: String,
+    #[serde(flatten)]
+    cursor: Cursor,
+}
+
+impl Asked {
+    /// The address of this list without the place in it.
+    fn address(&self) -> String {
+        let Self { person, action, subject, .. } = self;
+        address("~/activity", &[("person", person), ("action", action), ("subject", subject)])
+    }
+}
+
+pub(in crate::console) async fn show(
+    State(console): State<Arc<Console>>,
+    who: Who,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Failure> {
+    let filter =
+        ActivityFilter { actor: filled(&asked.person), action: filled(&asked.action), subject: filled(&asked.subject) };
+    let mut tx = console.reading().await?;
+    let rows = queries::activity(&mut tx, &filter, &asked.cursor.page()).await?;
+    let window = asked.cursor.window(rows, |activity| activity.id.to_string());
+    let view = View { asked, window, now: now() };
+    Ok(console.show(&who, view.now, &Page::list("Activity", Section::Activity, view.content())))
+}
+
+struct View {
+    asked: Asked,
+    window: Window<Activity>,
+    now: OffsetDateTime,
+}
+
+impl View {
+    fn content(&self) -> Markup {
+        let rows = &self.window.rows;
+        html! {
+            form.filters action="~/activity" method="get" {
+                label { "Person " input name="person" value=(self.asked.person) maxlength="255" spellcheck="false"; }
+                label { "Action " input name="action" value=(self.asked.action) maxlength="100" spellcheck="false" placeholder="requeue"; }
+                label { "Subject " input name="subject" value=(self.asked.subject) maxlength="255" spellcheck="false"; }
+                button type="submit" { "Filter" }
+            }
+            section data-region="activity" {
+                @if rows.is_empty() {
+                    (empty("Nobody has done anything that matches.", self.now))
+                } @else {
+                    (table("Activity", &COLUMNS, &html! { @for activity in rows { (self.row(activity)) } }))
+                }
+                (self.window.pager(&self.asked.address()))
+            }
+        }
+    }
+
+    fn row(&self, activity: &Activity) -> Markup {
+        let Activity { at, actor, role, via, action, subject_kind, subject, reason, detail, .. } = activity;
+        html! {
+            tr data-key=(activity.id) {
+                td { (moment_ago(*at, self.now)) }
+                td { (foreign(actor)) @if actor != role { " " span.hint { "as " (foreign(role)) } } }
+                td { (code(action)) }
+                td { (foreign(&subject_kind.replace('_', "-"))) " " (linked(subject_kind, subject)) }
+                td.wide { @match reason { Some(reason) => (foreign(&cut(reason))), None => (nothing()) } }
+                td.wide { (details(detail)) }
+                td { (code(via)) }
+            }
+        }
+    }
+}
+
+const COLUMNS: [Head; 7] = [
+    Head::Text("When"),
+    Head::Text("Who"),
+    Head::Text("Action"),
+    Head::Text("Subject"),
+    Head::Text("Reason"),
+    Head::Text("Details"),
+    Head::Text("Via"),
+];
+
+/// What was acted on, with a link to its page where it has one.
+fn linked(kind: &str, subject: &str) -> Markup {
+    let page = match kind {
+        "event" => "/events/",
+        "follow_up" => "/follow-ups/",
+        "dispute" => "/disputes/",
+        "order" => "/orders?id=",
+        "payment" | "fraud_warning" => "/find?q=",
+        _ => return code(subject),
+    };
+    html! { a href=(to(page, subject)) { (code(subject)) } }
+}
+
+/// What else is known of it, name by name.
+fn details(detail: &Value) -> Markup {
+    let fields = detail.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let fields: Vec<_> = fields.map(|(name, value)| format!("{}: {}", name.replace('_', " "), text(value))).collect();
+    if fields.is_empty() { nothing() } else { foreign(&cut(&fields.join(", "))) }
+}
 
 /// What people did with one thing. `none`: what to say when nobody did anything.
 pub(super) fn done(actions: &[Action], none: &str, now: OffsetDateTime) -> Markup {

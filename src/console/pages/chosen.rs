@@ -1,5 +1,5 @@
-//! Rows chosen in a list for an action that asks why: as the address of the page that asks, its form, and the address of
-//! the page with the results say them.
+//! Rows chosen in a list for an action that asks why: as the address of the page that asks, its form, and the address
+//! that shows what happened say them.
 //!
 //! Each row of the form carries what it looked like, so that a form that is sent twice, or late, changes nothing twice.
 
@@ -38,7 +38,7 @@ impl Chosen {
     /// Reads `id=…` of an address, or `row=SEEN ID` and `reason=…` of a form.
     ///
     /// # Errors
-    /// When nothing is chosen, or too much.
+    /// When too much is chosen.
     pub(super) fn read(pairs: Vec<(String, String)>) -> Result<Self, Failure> {
         let (mut rows, mut reason) = (BTreeSet::new(), String::new());
         for (name, value) in pairs {
@@ -54,8 +54,7 @@ impl Chosen {
             }
         }
         match rows.len() {
-            0 => Err(Failure::Unreadable("No row is selected. Go back and tick some in the list.".to_owned())),
-            1..=MOST => Ok(Self { rows: rows.into_iter().collect(), reason }),
+            0..=MOST => Ok(Self { rows: rows.into_iter().collect(), reason }),
             given => {
                 Err(Failure::Unreadable(format!("{given} rows are selected; at most {MOST} are changed at once.")))
             }
@@ -144,16 +143,17 @@ impl Outcome {
         format!("{path}?{}", [named("done", &self.done), named("not", &self.not_done)].concat().join("&"))
     }
 
-    /// Reads it from there; at most [`MOST`] rows.
-    pub(super) fn read(pairs: Vec<(String, String)>) -> Self {
+    /// Reads it from there, at most [`MOST`] rows; none when the address is none of its.
+    pub(super) fn read(pairs: &[(String, String)]) -> Option<Self> {
         let mut outcome = Self::default();
-        for (name, id) in pairs.into_iter().take(MOST) {
+        for (name, id) in pairs.iter().take(MOST) {
             match name.as_str() {
-                "done" => outcome.done.push(id),
-                "not" => outcome.not_done.push(id),
+                "done" => outcome.record(id, true),
+                "not" => outcome.record(id, false),
                 _ => {}
             }
         }
-        outcome
+        let is_empty = outcome.done.is_empty() && outcome.not_done.is_empty();
+        (!is_empty).then_some(outcome)
     }
 }

@@ -6,6 +6,7 @@ mod disputes;
 mod events;
 mod find;
 mod follow_ups;
+mod health;
 mod orders;
 mod outcomes;
 mod payments;
@@ -49,23 +50,22 @@ fn disputes_of(routes: Routes) -> Routes {
 
 /// What is mended when it is stuck, and what it was mended with.
 fn watched(routes: Routes) -> Routes {
-    use follow_ups::change::{act, ask, result};
+    use follow_ups::change::{act, ask};
     let (requeue, discard) = (Extension(Change::Requeue), Extension(Change::Discard));
     routes
         .page("/follow-ups", Right::Read, get(follow_ups::list::show))
         .page("/follow-ups/{id}", Right::Read, get(follow_ups::one::show))
         .page("/follow-ups/requeue", Right::Work, get(ask).layer(requeue))
         .action("/follow-ups/requeue", Right::Work, post(act).layer(requeue))
-        .page("/follow-ups/requeued", Right::Work, get(result).layer(requeue))
         .page("/follow-ups/discard", Right::Work, get(ask).layer(discard))
         .action("/follow-ups/discard", Right::Work, post(act).layer(discard))
-        .page("/follow-ups/discarded", Right::Work, get(result).layer(discard))
+        .page("/activity", Right::Read, get(activity::show))
+        .page("/health", Right::Read, get(health::show))
         .page("/events", Right::Read, get(events::list::show))
         .page("/events/{id}", Right::Read, get(events::one::show))
         .page("/events/{id}/payload", Right::Payloads, get(events::one::download))
         .page("/events/replay", Right::Work, get(events::replay::ask))
         .action("/events/replay", Right::Work, post(events::replay::act))
-        .page("/events/replayed", Right::Work, get(events::replay::result))
 }
 
 /// What was paid, and what is given back.

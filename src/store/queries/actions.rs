@@ -155,11 +155,13 @@ pub async fn actions(conn: &mut PgConnection, subject_kind: &str, subject: &str)
     .await
 }
 
-/// What was done with payments and all that belongs to them, oldest first, each with the id of what was acted on.
-pub async fn payment_actions(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<Vec<(String, Action)>> {
-    let rows = sqlx::query!(
-        r#"select a.at as "at!", a.action as "action!", a.actor as "actor!", a.role as "role!", a.via as "via!", a.reason,
-                  a.detail as "detail!", a.subject as "subject!"
+/// What was done with payments and all that belongs to them, oldest first.
+pub async fn payment_actions(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<Vec<Activity>> {
+    sqlx::query_as!(
+        Activity,
+        r#"select a.id as "id!", a.at as "at!", a.actor as "actor!", a.role as "role!", a.via as "via!",
+                  a.action as "action!", a.subject_kind as "subject_kind!", a.subject as "subject!", a.reason,
+                  a.detail as "detail!"
            from clawback_v1.actions a
            join (select 'payment' as kind, p.id from unnest($1::text[]) as p (id)
                  union select 'payment', p.charge_id from clawback_v1.payments p where p.payment_id = any($1)
@@ -172,10 +174,5 @@ pub async fn payment_actions(conn: &mut PgConnection, payment_ids: &[String]) ->
         payment_ids
     )
     .fetch_all(conn)
-    .await?;
-    let action = rows.into_iter().map(|row| {
-        let (at, action, actor, role, via) = (row.at, row.action, row.actor, row.role, row.via);
-        (row.subject, Action { at, action, actor, role, via, reason: row.reason, detail: row.detail })
-    });
-    Ok(action.collect())
+    .await
 }

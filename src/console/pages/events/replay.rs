@@ -39,6 +39,9 @@ pub(in crate::console) async fn ask(
     who: Who,
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<Response, Failure> {
+    if let Some(outcome) = Outcome::read(&pairs) {
+        return console.show_replayed(&who, &outcome).await;
+    }
     console.ask_why_replay(&who, Chosen::read(pairs)?, Problems::default(), StatusCode::OK).await
 }
 
@@ -59,7 +62,7 @@ pub(in crate::console) async fn act(
         outcome.record(&row.id, apply(&mut tx, row, &chosen.reason).await?);
     }
     tx.commit().await?;
-    Ok(console.see(&outcome.address("/events/replayed")))
+    Ok(console.see(&outcome.address("/events/replay")))
 }
 
 /// Replays an event, unless it was processed since it was looked at. Returns whether it was done.
@@ -85,7 +88,7 @@ impl Console {
         for row in &chosen.rows {
             rows.push((row.clone(), queries::event(&mut tx, &row.id).await?));
         }
-        let view = Review { chosen, rows, problems, refused: self.work_is_refused(who) };
+        let view = Review { chosen, rows, problems, refused: self.work_is_refused(who), now: now() };
         let page = Page {
             title: "Replay events".to_owned(),
             section: Some(Section::Events),
@@ -93,7 +96,7 @@ impl Console {
             refreshed: None,
             content: view.content(),
         };
-        Ok(self.show_as(status, Some(who), now(), &page))
+        Ok(self.show_as(status, Some(who), view.now, &page))
     }
 }
 
@@ -104,6 +107,7 @@ struct Review {
     problems: Problems,
     /// Why nothing can be changed here.
     refused: Option<String>,
+    now: OffsetDateTime,
 }
 
 impl Review {
@@ -121,6 +125,7 @@ impl Review {
         };
         html! {
             (self.problems.summary())
+            @if self.rows.is_empty() { (empty("No event is selected: tick some in the list first.", self.now)) }
             p { "They are processed again from their stored bodies. What is right already does not change; nothing is asked of Stripe." }
             (table("Selected events", &HEADS, &html! { @for (row, found) in &self.rows { (reviewed(row, found.as_ref())) } }))
             (self.chosen.form("~/events/replay", &fit, &self.problems, &buttons))
@@ -163,20 +168,17 @@ fn line(id: &str, found: Option<&Event>, note: &Markup) -> Markup {
     }
 }
 
-pub(in crate::console) async fn result(
-    State(console): State<Arc<Console>>,
-    who: Who,
-    Query(pairs): Query<Vec<(String, String)>>,
-) -> Result<Response, Failure> {
-    let outcome = Outcome::read(pairs);
-    let mut tx = console.reading().await?;
-    let mut rows = Vec::new();
-    for (id, is_done) in outcome.all() {
-        let actions = if is_done { Vec::new() } else { queries::actions(&mut tx, "event", id).await? };
-        rows.push(Replayed { id: id.to_owned(), is_done, found: queries::event(&mut tx, id).await?, actions });
+impl Console {
+    async fn show_replayed(&self, who: &Who, outcome: &Outcome) -> Result<Response, Failure> {
+        let mut tx = self.reading().await?;
+        let mut rows = Vec::new();
+        for (id, is_done) in outcome.all() {
+            let actions = if is_done { Vec::new() } else { queries::actions(&mut tx, "event", id).await? };
+            rows.push(Replayed { id: id.to_owned(), is_done, found: queries::event(&mut tx, id).await?, actions });
+        }
+        let view = Replays { rows, now: now() };
+        Ok(self.show(who, view.now, &Page::list("Events replayed", Section::Events, view.content())))
     }
-    let view = Replays { rows, now: now() };
-    Ok(console.show(&who, view.now, &Page::list("Events replayed", Section::Events, view.content())))
 }
 
 /// What became of one that was selected.
@@ -197,11 +199,7 @@ impl Replays {
     fn content(&self) -> Markup {
         html! {
             section data-region="replayed" {
-                @if self.rows.is_empty() {
-                    (empty("No event was selected.", self.now))
-                } @else {
-                    (table("What was done", &HEADS, &html! { @for row in &self.rows { (self.row(row)) } }))
-                }
+                (table("What was done", &HEADS, &html! { @for row in &self.rows { (self.row(row)) } }))
             }
             p { a href="~/events" { "To the events" } }
         }

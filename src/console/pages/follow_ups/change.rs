@@ -47,13 +47,6 @@ impl Change {
         }
     }
 
-    fn result_path(self) -> &'static str {
-        match self {
-            Self::Requeue => "/follow-ups/requeued",
-            Self::Discard => "/follow-ups/discarded",
-        }
-    }
-
     /// What those are to which it was done.
     fn past(self) -> &'static str {
         match self {
@@ -114,6 +107,9 @@ pub(in crate::console) async fn ask(
     who: Who,
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<Response, Failure> {
+    if let Some(outcome) = Outcome::read(&pairs) {
+        return console.show_changed(change, &who, &outcome).await;
+    }
     console.ask_why(change, &who, Chosen::read(pairs)?, Problems::default(), StatusCode::OK).await
 }
 
@@ -135,7 +131,7 @@ pub(in crate::console) async fn act(
         outcome.record(&row.id, change.apply(&mut tx, row, &chosen.reason).await?);
     }
     tx.commit().await?;
-    Ok(console.see(&outcome.address(change.result_path())))
+    Ok(console.see(&outcome.address(change.path())))
 }
 
 impl Console {
@@ -152,7 +148,7 @@ impl Console {
         for row in &chosen.rows {
             rows.push((row.clone(), found(&mut tx, &row.id).await?));
         }
-        let view = Review { change, chosen, rows, problems, refused: self.work_is_refused(who) };
+        let view = Review { change, chosen, rows, problems, refused: self.work_is_refused(who), now: now() };
         let page = Page {
             title: format!("{} follow-ups", change.verb()),
             section: Some(Section::FollowUps),
@@ -160,7 +156,7 @@ impl Console {
             refreshed: None,
             content: view.content(),
         };
-        Ok(self.show_as(status, Some(who), now(), &page))
+        Ok(self.show_as(status, Some(who), view.now, &page))
     }
 }
 
@@ -180,6 +176,7 @@ struct Review {
     problems: Problems,
     /// Why nothing can be changed here.
     refused: Option<String>,
+    now: OffsetDateTime,
 }
 
 impl Review {
@@ -201,6 +198,7 @@ impl Review {
         };
         html! {
             (self.problems.summary())
+            @if self.rows.is_empty() { (empty("No follow-up is selected: tick some in the list first.", self.now)) }
             p { (self.change.explained()) }
             (table("Selected follow-ups", &HEADS, &html! { @for (row, found) in &self.rows { (self.row(row, found.as_ref())) } }))
             (self.chosen.form(&format!("~{}", self.change.path()), &fit, &self.problems, &button))
@@ -254,22 +252,18 @@ fn line(id: &str, found: Option<&FollowUp>, note: &Markup) -> Markup {
     }
 }
 
-pub(in crate::console) async fn result(
-    State(console): State<Arc<Console>>,
-    Extension(change): Extension<Change>,
-    who: Who,
-    Query(pairs): Query<Vec<(String, String)>>,
-) -> Result<Response, Failure> {
-    let outcome = Outcome::read(pairs);
-    let mut tx = console.reading().await?;
-    let mut rows = Vec::new();
-    for (id, is_done) in outcome.all() {
-        let actions = if is_done { Vec::new() } else { queries::actions(&mut tx, "follow_up", id).await? };
-        rows.push(Changed { id: id.to_owned(), is_done, found: found(&mut tx, id).await?, actions });
+impl Console {
+    async fn show_changed(&self, change: Change, who: &Who, outcome: &Outcome) -> Result<Response, Failure> {
+        let mut tx = self.reading().await?;
+        let mut rows = Vec::new();
+        for (id, is_done) in outcome.all() {
+            let actions = if is_done { Vec::new() } else { queries::actions(&mut tx, "follow_up", id).await? };
+            rows.push(Changed { id: id.to_owned(), is_done, found: found(&mut tx, id).await?, actions });
+        }
+        let view = Changes { change, rows, now: now() };
+        let title = format!("Follow-ups {}", change.past());
+        Ok(self.show(who, view.now, &Page::list(&title, Section::FollowUps, view.content())))
     }
-    let view = Changes { change, rows, now: now() };
-    let title = format!("Follow-ups {}", change.past());
-    Ok(console.show(&who, view.now, &Page::list(&title, Section::FollowUps, view.content())))
 }
 
 /// What became of one that was selected.
@@ -291,11 +285,7 @@ impl Changes {
     fn content(&self) -> Markup {
         html! {
             section data-region="changed" {
-                @if self.rows.is_empty() {
-                    (empty("No follow-up was selected.", self.now))
-                } @else {
-                    (table("What was done", &HEADS, &html! { @for row in &self.rows { (self.row(row)) } }))
-                }
+                (table("What was done", &HEADS, &html! { @for row in &self.rows { (self.row(row)) } }))
             }
             p { a href="~/follow-ups" { "To the follow-ups" } }
         }

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::Asked;
 use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
-use crate::console::list::{Window, address};
+use crate::console::list::{MODES, Window, address, choice, filled, known, livemode};
 use crate::console::parts::{
     Head, Tone, amount, amount_above_zero, badge, deadline, empty, foreign, mode, moment_ago, nothing, state, table, to,
 };
@@ -27,18 +27,10 @@ pub(super) async fn show(console: &Console, who: &Who, asked: Asked) -> Result<R
 }
 
 fn filter(asked: &Asked) -> Result<OrderFilter, Failure> {
-    let is_known = asked.state.is_empty() || domain::State::VARIANTS.contains(&asked.state.as_str());
-    if !is_known {
-        return Err(Failure::Unreadable(format!("No order has a state “{}”.", asked.state)));
-    }
-    let livemode = match asked.mode.as_str() {
-        "" => None,
-        "live" => Some(true),
-        "test" => Some(false),
-        other => return Err(Failure::Unreadable(format!("There is no mode “{other}”: it is live or test."))),
-    };
-    let state = Some(asked.state.clone()).filter(|state| !state.is_empty());
-    Ok(OrderFilter { state, hold: (!asked.hold.is_empty()).then_some(true), livemode, ..OrderFilter::default() })
+    known("state", &asked.state, domain::State::VARIANTS)?;
+    known("mode", &asked.mode, &MODES)?;
+    let hold = (!asked.hold.is_empty()).then_some(true);
+    Ok(OrderFilter { state: filled(&asked.state), hold, livemode: livemode(&asked.mode), ..OrderFilter::default() })
 }
 
 pub(super) struct View {
@@ -110,21 +102,8 @@ fn key(order: &Order) -> String {
 fn filters(asked: &Asked) -> Markup {
     html! {
         form.filters action="~/orders" method="get" {
-            label { "State "
-                select name="state" {
-                    option value="" { "any" }
-                    @for state in domain::State::VARIANTS {
-                        option value=(state) selected[asked.state == *state] { (state) }
-                    }
-                }
-            }
-            label { "Mode "
-                select name="mode" {
-                    @for mode in ["", "live", "test"] {
-                        option value=(mode) selected[asked.mode == mode] { @if mode.is_empty() { "any" } @else { (mode) } }
-                    }
-                }
-            }
+            (choice("State", "state", "any", domain::State::VARIANTS, &asked.state))
+            (choice("Mode", "mode", "any", &MODES, &asked.mode))
             label { input type="checkbox" name="hold" value="1" checked[!asked.hold.is_empty()]; " on hold only" }
             button type="submit" { "Filter" }
         }

@@ -8,7 +8,7 @@ use crate::console::parts::{
     Head, Tone, amount, amount_above_zero, badge, code, code_or_none, deadline, disabled, foreign, moment, moment_ago,
     moment_or_none, money, nothing, state, table, to,
 };
-use crate::store::queries::{Action, Dispute, Event, FollowUp, HistoryEntry, Payment, Refund, RefundRequest};
+use crate::store::queries::{Activity, Dispute, Event, FollowUp, HistoryEntry, Payment, Refund, RefundRequest};
 
 /// A heading and a table; nothing where there are no rows.
 fn section(title: &str, heads: &[Head], count: usize, rows: &Markup) -> Markup {
@@ -221,7 +221,7 @@ fn change(entry: &HistoryEntry) -> Markup {
     }
 }
 
-pub(super) fn actions(actions: &[(String, Action)]) -> Markup {
+pub(super) fn actions(actions: &[Activity]) -> Markup {
     let heads = [
         Head::Text("At"),
         Head::Text("Who"),
@@ -230,12 +230,12 @@ pub(super) fn actions(actions: &[(String, Action)]) -> Markup {
         Head::Text("By"),
         Head::Text("Reason"),
     ];
-    let rows = html! { @for (subject, action) in actions {
+    let rows = html! { @for action in actions {
         tr {
             td { (moment(action.at)) }
             td { (foreign(&action.actor)) }
             td { (code(&action.action)) }
-            td { (code(subject)) }
+            td { (code(&action.subject)) }
             td { (action.via) }
             td.wide { @match &action.reason { Some(reason) => (foreign(reason)), None => (nothing()) } }
         }

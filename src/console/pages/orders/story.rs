@@ -10,12 +10,13 @@ use super::sections;
 use super::statement::statement;
 use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
+use crate::console::pages::payments::{customer, named};
 use crate::console::parts::{Tone, amount, badge, code, deadline, facts, foreign, moment_ago, note, state, to};
 use crate::console::users::Right;
 use crate::console::who::Who;
 use crate::console::{Console, now};
 use crate::store::queries::{
-    self, Action, Dispute, DisputeFilter, Order, Payment, PaymentFilter, Refund, RefundFilter, RefundRequest,
+    self, Activity, Dispute, DisputeFilter, Order, Payment, PaymentFilter, Person, Refund, RefundFilter, RefundRequest,
     RequestFilter, Statement, Story, Total,
 };
 
@@ -27,7 +28,7 @@ pub(super) async fn show(console: &Console, who: &Who, id: &str) -> Result<Respo
     let Some(story) = queries::story(&mut tx, id).await? else {
         return Err(Failure::NotFound(format!("No order “{id}”, and no Stripe object with that ID was received.")));
     };
-    let around = Around::read(&mut tx, &story).await?;
+    let around = Around::read(&mut tx, who, &story).await?;
     let no_refunds = console.objection(who, Right::Refund);
     let view = View { asked: id.to_owned(), story, around, no_refunds, now: now() };
     let page = Page {
@@ -43,15 +44,17 @@ pub(super) async fn show(console: &Console, who: &Who, id: &str) -> Result<Respo
 /// What belongs to a story beside its statement.
 #[derive(Debug, Default)]
 pub(super) struct Around {
+    /// Of the payment that changed last, for those who may know.
+    pub customer: Option<Person>,
     pub payments: Vec<Payment>,
     pub refunds: Vec<Refund>,
     pub requests: Vec<RefundRequest>,
     pub disputes: Vec<Dispute>,
-    pub actions: Vec<(String, Action)>,
+    pub actions: Vec<Activity>,
 }
 
 impl Around {
-    async fn read(conn: &mut PgConnection, story: &Story) -> sqlx::Result<Self> {
+    async fn read(conn: &mut PgConnection, who: &Who, story: &Story) -> sqlx::Result<Self> {
         let many = queries::Page::first(MANY);
         let unlinked: Vec<_> = story.unlinked.iter().map(|of| of.subject.payment_id.clone()).collect();
         let order_id = story.order_id.clone();
@@ -68,7 +71,12 @@ impl Around {
         let disputes = DisputeFilter { order_id: of.0, payment_id: of.1, ..DisputeFilter::default() };
         let payments = queries::payments(conn, &payments, &many).await?;
         let ids: Vec<_> = payments.iter().map(|payment| payment.payment_id.clone()).collect();
+        let customer = match ids.first() {
+            Some(payment_id) => customer(conn, who, payment_id).await?,
+            None => None,
+        };
         Ok(Self {
+            customer,
             payments,
             refunds: queries::refunds(conn, &refunds, &many).await?,
             requests: queries::refund_requests(conn, &requests, &many).await?,
@@ -154,6 +162,7 @@ impl View {
         shown.extend(money(order.amount_paid, &amounts, currency));
         shown.extend(order.evidence_due_by.map(|at| ("Evidence due", deadline(at, self.now))));
         shown.extend(whose(order.livemode, order.account.as_deref()));
+        shown.extend(self.around.customer.as_ref().map(named));
         shown.push(("Changed", moment_ago(order.updated_at, self.now)));
         html! {
             @if self.story.orders.len() > 1 { h2 { (self.name(order)) } }
@@ -180,6 +189,7 @@ impl View {
         shown.extend(money(payment.amount_paid, &amounts, currency));
         shown.extend(payment.evidence_due_by.map(|at| ("Evidence due", deadline(at, self.now))));
         shown.extend(whose(payment.livemode, payment.account.as_deref()));
+        shown.extend(self.around.customer.as_ref().map(named));
         shown.push(("Changed", moment_ago(payment.updated_at, self.now)));
         html! {
             (note(Tone::Warn, &html! { p {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::payment;
+use super::{customer, named, payment};
 use crate::console::failure::{Failure, refusal};
 use crate::console::form::{Problems, described_by, field, invalid};
 use crate::console::frame::{Page, Section};
@@ -20,7 +20,7 @@ use crate::console::parts::{
 use crate::console::users::Right;
 use crate::console::who::Who;
 use crate::console::{Console, now};
-use crate::store::queries::{self, Order, OrderFilter, Payment};
+use crate::store::queries::{self, Order, OrderFilter, Payment, Person};
 
 /// Longest reference, in bytes, as `link_payment` takes it.
 const LONGEST_REFERENCE: usize = 2_000;
@@ -48,7 +48,7 @@ pub(in crate::console) async fn ask(
 ) -> Result<Response, Failure> {
     let mut tx = console.reading().await?;
     let payment = payment(&mut tx, &id).await?;
-    let mut view = View::read(&mut tx, payment, console.objection(&who, Right::Work)).await?;
+    let mut view = View::read(&mut tx, &who, payment, console.objection(&who, Right::Work)).await?;
     view.consider(&mut tx, asked.order.as_deref()).await?;
     Ok(view.shown(&console, &who))
 }
@@ -63,7 +63,7 @@ pub(in crate::console) async fn link(
     let payment = payment(&mut tx, &id).await?;
     // Of two who link it at once, the second sees what the first did.
     queries::take_turn(&mut tx).await?;
-    let mut view = View::read(&mut tx, payment, None).await?;
+    let mut view = View::read(&mut tx, &who, payment, None).await?;
     view.consider(&mut tx, Some(&sent.order)).await?;
     let order = sent.order.trim();
     if !view.problems.is_empty() {
@@ -86,6 +86,8 @@ pub(in crate::console) async fn link(
 
 pub(super) struct View {
     pub payment: Payment,
+    /// For those who may know.
+    pub customer: Option<Person>,
     /// The order it is linked to, or is about to be.
     pub linked_to: Option<String>,
     /// That link is recorded, and not processed yet.
@@ -102,11 +104,17 @@ pub(super) struct View {
 }
 
 impl View {
-    async fn read(conn: &mut PgConnection, payment: Payment, objection: Option<String>) -> sqlx::Result<Self> {
+    async fn read(
+        conn: &mut PgConnection,
+        who: &Who,
+        payment: Payment,
+        objection: Option<String>,
+    ) -> sqlx::Result<Self> {
         let last = queries::last_link(conn, &payment.payment_id).await?;
         let is_pending = last.is_some() && last != payment.order_id;
         let linked_to = last.or_else(|| payment.order_id.clone());
         Ok(Self {
+            customer: customer(conn, who, &payment.payment_id).await?,
             payment,
             linked_to,
             is_pending,
@@ -179,6 +187,7 @@ impl View {
             ("Mode", mode(payment.livemode)),
         ];
         shown.extend(payment.account.as_deref().map(|account| ("Connected account", code(account))));
+        shown.extend(self.customer.as_ref().map(named));
         shown.push(("Changed", moment_ago(payment.updated_at, self.now)));
         shown.push((
             "Linked to",

@@ -12,8 +12,8 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::payment;
 use super::review::Review;
+use super::{customer, named, payment};
 use crate::console::failure::{Failure, refusal};
 use crate::console::form::{Problems, described_by, field, invalid};
 use crate::console::frame::{Page, Section};
@@ -24,7 +24,9 @@ use crate::console::users::Right;
 use crate::console::who::Who;
 use crate::console::{Console, now};
 use crate::domain::currency;
-use crate::store::queries::{self, Dispute, DisputeFilter, Payment, RefundRequest, Refundee, Remainder, RequestFilter};
+use crate::store::queries::{
+    self, Dispute, DisputeFilter, Payment, Person, RefundRequest, Refundee, Remainder, RequestFilter,
+};
 
 /// What a person typed or chose, and what the page carried along.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -60,7 +62,7 @@ pub(in crate::console) async fn ask(
     Path(id): Path<String>,
 ) -> Result<Response, Failure> {
     let mut tx = console.reading().await?;
-    let case = Case::read(&mut tx, &id).await?;
+    let case = Case::read(&mut tx, &who, &id).await?;
     let currency = case.payment.currency.clone().unwrap_or_default();
     let sent = Sent {
         amount: currency::number(case.remainder.left(), &currency),
@@ -78,7 +80,7 @@ pub(in crate::console) async fn review(
     Form(sent): Form<Sent>,
 ) -> Result<Response, Failure> {
     let mut tx = console.reading().await?;
-    let case = Case::read(&mut tx, &id).await?;
+    let case = Case::read(&mut tx, &who, &id).await?;
     let amount = match case.check(&sent) {
         Ok(amount) => amount,
         Err(problems) => return Ok(View { case, sent, problems, objection: None }.shown(&console, &who)),
@@ -94,7 +96,7 @@ pub(in crate::console) async fn request(
     Form(sent): Form<Sent>,
 ) -> Result<Response, Failure> {
     let mut tx = console.acting(&who).await?;
-    let case = Case::read(&mut tx, &id).await?;
+    let case = Case::read(&mut tx, &who, &id).await?;
     // Sent before: the amount may no longer be left.
     let known = queries::request_of_key(&mut tx, &case.payment.payment_id, &sent.request_key).await?;
     let amount = match (case.check(&sent), known) {
@@ -117,11 +119,12 @@ pub(in crate::console) async fn request(
         Entered::LessLeft => {
             tx.rollback().await?;
             let mut tx = console.reading().await?;
-            review.look_again(Case::read(&mut tx, &id).await?);
+            review.look_again(Case::read(&mut tx, &who, &id).await?);
             Ok(review.shown(&console, &who))
         }
         Entered::Refused(sentence) => {
-            review.problems.add("", sentence);
+            let used = "This form was used already, for another amount or reason. Start again for another refund.";
+            review.problems.add("", if known.is_some() { used.to_owned() } else { sentence });
             Ok(review.shown(&console, &who))
         }
     }
@@ -158,6 +161,8 @@ async fn enter(conn: &mut PgConnection, review: &Review) -> Result<Entered, Fail
 pub(super) struct Case {
     pub payment: Payment,
     pub remainder: Remainder,
+    /// For those who may know.
+    pub customer: Option<Person>,
     /// Without an outcome.
     pub disputes: Vec<Dispute>,
     /// Requests that are under way.
@@ -166,7 +171,7 @@ pub(super) struct Case {
 }
 
 impl Case {
-    async fn read(conn: &mut PgConnection, id: &str) -> Result<Self, Failure> {
+    async fn read(conn: &mut PgConnection, who: &Who, id: &str) -> Result<Self, Failure> {
         let payment = payment(conn, id).await?;
         let payment_id = Some(payment.payment_id.clone());
         let many = queries::Page::first(50);
@@ -176,7 +181,8 @@ impl Case {
         let mut under_way =
             queries::refund_requests(conn, &RequestFilter { payment_id, ..RequestFilter::default() }, &many).await?;
         under_way.retain(|request| ["requested", "sent", "unknown", "pending"].contains(&request.state.as_str()));
-        Ok(Self { payment, remainder, disputes, under_way, now: now() })
+        let customer = customer(conn, who, &payment.payment_id).await?;
+        Ok(Self { payment, remainder, customer, disputes, under_way, now: now() })
     }
 
     pub(super) fn currency(&self) -> &str {
@@ -259,6 +265,7 @@ impl Case {
             ("Mode", mode(payment.livemode)),
         ];
         shown.extend(payment.account.as_deref().map(|account| ("Connected account", code(account))));
+        shown.extend(self.customer.as_ref().map(named));
         shown
     }
 

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
-use crate::console::list::{Cursor, Window, address};
+use crate::console::list::{Cursor, Window, address, choice, filled, known};
 use crate::console::parts::{
     Head, Tone, badge, code, code_or_none, empty, foreign, mode, moment_ago, money, order_link, state, table, to,
 };
@@ -48,7 +48,11 @@ pub(in crate::console) async fn show(
     who: Who,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
-    let filled = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let (list, words) = match asked.list.as_str() {
+        "stripe" => ("status", STATUSES.as_slice()),
+        _ => ("state", STATES.as_slice()),
+    };
+    known(list, &asked.state, words)?;
     let (state, order_id, page) = (filled(&asked.state), filled(&asked.order), asked.cursor.page());
     let mut tx = console.reading().await?;
     let rows = if asked.list == "stripe" {
@@ -119,17 +123,10 @@ impl View {
             Rows::Requests(_) => ("", "State", STATES.as_slice()),
             Rows::AtStripe(_) => ("stripe", "Status", STATUSES.as_slice()),
         };
-        let is_other = !self.asked.state.is_empty() && !words.contains(&self.asked.state.as_str());
         html! {
             form.filters action="~/refunds" method="get" {
                 @if !list.is_empty() { input type="hidden" name="list" value=(list); }
-                label { (name) " "
-                    select name="state" {
-                        option value="" { "any" }
-                        @for word in words { option value=(word) selected[self.asked.state == *word] { (word) } }
-                        @if is_other { option value=(self.asked.state) selected { (self.asked.state) } }
-                    }
-                }
+                (choice(name, "state", "any", words, &self.asked.state))
                 label { "Order " input name="order" value=(self.asked.order) maxlength="2000" spellcheck="false"; }
                 button type="submit" { "Filter" }
             }
