@@ -328,11 +328,10 @@ async fn filters_narrow_the_list_and_stay_in_the_address_and_a_bad_one_is_refuse
         ("?due=2000-01-01", false),
         ("?due=2100-01-01", true),
         ("?after=du_nowhere", false),
-        ("?before=%00", false),
     ] {
         let page = scene.boss.get(&format!("/disputes{query}")).await;
         assert_eq!(page.body.contains(&scene.at("")), is_there, "{query}: {}", page.body);
-        assert!(page.status == StatusCode::OK || query.contains("%00"), "{query}");
+        assert_eq!(page.status, StatusCode::OK, "{query}");
     }
     for query in ["?due=tomorrow", "?mode=real"] {
         let refused = scene.boss.get(&format!("/disputes{query}")).await;
@@ -340,4 +339,23 @@ async fn filters_narrow_the_list_and_stay_in_the_address_and_a_bad_one_is_refuse
     }
     assert_eq!(scene.boss.get("/disputes/du_nowhere").await.status, StatusCode::NOT_FOUND);
     assert!(scene.boss.page("/outcomes?mode=test").await.contains("product_not_received"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_clicks_at_the_same_time_do_it_once() {
+    let scene = Scene::open().await;
+    let page = scene.evidence().await;
+    let texts = [("uncategorized_text", "winning_evidence")];
+    let (one, two) = tokio::join!(scene.save(&page, &texts), scene.save(&page, &texts));
+    assert_eq!((one.location(), two.location()), (scene.at("/evidence").as_str(), scene.at("/evidence").as_str()));
+    let attach = || scene.attach("receipt", "", "receipt.pdf", PDF.as_bytes());
+    let (one, two) = tokio::join!(attach(), attach());
+    assert_eq!((one.location(), two.location()), (scene.at("/evidence").as_str(), scene.at("/evidence").as_str()));
+    scene.shop.app.db.until("select count(*) = 1 from clawback.evidence_files where pages = 1").await;
+    let version = hidden(&scene.boss.page(&scene.at("/submit")).await, "version");
+    let (form, path) = ([("version", version.as_str()), ("final", "yes")], scene.at("/submit"));
+    let (one, two) = tokio::join!(scene.boss.post(&path, &form), scene.boss.post(&path, &form));
+    assert_eq!((one.location(), two.location()), (scene.at("").as_str(), scene.at("").as_str()));
+    let done = [by_boss("stage_evidence"), by_boss("attach_evidence_file"), by_boss("submit_evidence")];
+    assert_eq!(scene.done().await, done);
 }

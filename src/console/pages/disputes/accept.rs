@@ -44,8 +44,7 @@ pub(in crate::console) async fn accept(
     let Form(Sent { amount }) = sent.map_err(|_| Failure::Unreadable("This form holds no amount.".to_owned()))?;
     let mut tx = console.acting(&who).await?;
     let case = Case::load(&mut tx, &id).await?;
-    let state = case.response.as_ref().map(|response| response.state.as_str());
-    if matches!(state, Some("accept_requested" | "accepted")) {
+    if is_requested(&case) {
         return Ok(console.see(&to("/disputes/", &id)));
     }
     let confirmed = match confirmed(&amount, &case.dispute) {
@@ -63,10 +62,15 @@ pub(in crate::console) async fn accept(
         }
         Err(error) => {
             drop(tx);
-            let Some(sentence) = refusal(&error) else { return Err(error.into()) };
-            console.acceptance(StatusCode::CONFLICT, &who, &id, &amount, &Problems::one("", sentence)).await
+            console.not_accepted(&who, &id, &amount, error).await
         }
     }
+}
+
+/// Whether the same form was sent before.
+fn is_requested(case: &Case) -> bool {
+    let state = case.response.as_ref().map(|response| response.state.as_str());
+    matches!(state, Some("accept_requested" | "accepted"))
 }
 
 /// The typed amount in minor units, if it is the disputed one.
@@ -80,6 +84,15 @@ fn confirmed(typed: &str, dispute: &Dispute) -> Result<i64, String> {
 }
 
 impl Console {
+    /// Shows why it was not accepted, unless the same form was sent at the same time.
+    async fn not_accepted(&self, who: &Who, id: &str, typed: &str, error: sqlx::Error) -> Result<Response, Failure> {
+        let Some(sentence) = refusal(&error) else { return Err(error.into()) };
+        if is_requested(&Case::load(&mut *self.reading().await?, id).await?) {
+            return Ok(self.see(&to("/disputes/", id)));
+        }
+        self.acceptance(StatusCode::CONFLICT, who, id, typed, &Problems::one("", sentence)).await
+    }
+
     async fn acceptance(
         &self,
         status: StatusCode,

@@ -55,6 +55,10 @@ pub(in crate::console) async fn save(
         Staged::Saved => Ok(console.see(&evidence_path(&id))),
         Staged::Refused(status, problems) => {
             let case = Case::load(&mut *console.reading().await?, &id).await?;
+            if sent.changes(&case).staged.is_empty() {
+                // The same form was sent at the same time.
+                return Ok(console.see(&evidence_path(&id)));
+            }
             Ok(console.evidence(status, &who, &case, &sent, &problems))
         }
     }

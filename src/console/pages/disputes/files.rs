@@ -179,7 +179,11 @@ impl Console {
             Ok(_) => tx.commit().await?,
             Err(error) => {
                 drop(tx);
-                return self.refused(who, id, field, error).await;
+                let case = Case::load(&mut *self.reading().await?, id).await?;
+                // Else the same form was sent at the same time.
+                if case.file(field).is_none_or(|file| file.sha256 != digest(content)) {
+                    return self.refused(who, id, field, error).await;
+                }
             }
         }
         Ok(self.see(&evidence_path(id)))

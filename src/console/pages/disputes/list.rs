@@ -16,7 +16,7 @@ use super::answer::{self, Standing};
 use super::one::due;
 use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
-use crate::console::list::{Cursor, Window, address};
+use crate::console::list::{Cursor, MODES, Window, address, choice, filled, known, livemode};
 use crate::console::parts::{
     Head, Tone, badge, code, empty, foreign, moment, money, nothing, state, table, to, unknown,
 };
@@ -39,7 +39,6 @@ const STATUSES: [&str; 10] = [
     "prevented",
 ];
 const PHASES: [&str; 5] = ["inquiry", "chargeback", "appeal", "compliance", "prevention"];
-const MODES: [&str; 2] = ["live", "test"];
 
 /// What the address says. An empty filter is none.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -64,7 +63,7 @@ pub(in crate::console) async fn show(
     who: Who,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
-    let filter = asked.filter().map_err(Failure::Unreadable)?;
+    let filter = asked.filter()?;
     let cursor = Cursor { before: asked.before.clone(), after: asked.after.clone() };
     let mut tx = console.reading().await?;
     let disputes = queries::disputes(&mut tx, &filter, &cursor.page()).await?;
@@ -85,22 +84,17 @@ async fn answers(conn: &mut PgConnection, disputes: &[Dispute]) -> sqlx::Result<
 }
 
 impl Asked {
-    /// What is read; a sentence where a filter cannot be.
-    fn filter(&self) -> Result<DisputeFilter, String> {
-        let filled = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-        let livemode = match self.mode.as_str() {
-            "" => None,
-            "live" => Some(true),
-            "test" => Some(false),
-            other => return Err(format!("There is no mode {other}: it is live or test.")),
-        };
+    /// What is read.
+    fn filter(&self) -> Result<DisputeFilter, Failure> {
+        known("mode", &self.mode, &MODES)?;
+        known("phase", &self.phase, &PHASES)?;
         Ok(DisputeFilter {
             status: filled(&self.status),
             phase: filled(&self.phase),
             order_id: filled(&self.order),
             reason: filled(&self.reason),
             account: filled(&self.account),
-            livemode,
+            livemode: livemode(&self.mode),
             due_before: filled(&self.due).map(|text| instant(&text)).transpose()?,
             open: self.all.is_empty() && self.status.is_empty(),
             ..DisputeFilter::default()
@@ -123,11 +117,13 @@ impl Asked {
 }
 
 /// A day, as its beginning in UTC, or a time as RFC 3339.
-fn instant(text: &str) -> Result<OffsetDateTime, String> {
+fn instant(text: &str) -> Result<OffsetDateTime, Failure> {
     let day = Date::parse(text, format_description!("[year]-[month]-[day]"));
     let day = day.map(|day| day.midnight().assume_utc());
-    day.or_else(|_| OffsetDateTime::parse(text, &Rfc3339))
-        .map_err(|_| format!("“{text}” is no time: write a day such as 2026-12-04, or 2026-12-04T12:00:00Z."))
+    let at = day.or_else(|_| OffsetDateTime::parse(text, &Rfc3339));
+    at.map_err(|_| {
+        Failure::Unreadable(format!("“{text}” is no time: write a day such as 2026-12-04, or 2026-12-04T12:00:00Z."))
+    })
 }
 
 struct View<'a> {
@@ -209,30 +205,20 @@ const HEADS: [Head; 7] = [
 ];
 
 fn filters(asked: &Asked) -> Markup {
+    // Stripe may have added one.
+    let new = Some(asked.status.as_str()).filter(|status| !status.is_empty() && !STATUSES.contains(status));
+    let statuses: Vec<_> = STATUSES.into_iter().chain(new).collect();
     html! {
         form.filters action="~/disputes" method="get" {
             label { "Order " input name="order" value=(asked.order) maxlength="500" spellcheck="false"; }
-            (choice("Status", "status", &asked.status, &STATUSES))
-            (choice("Phase", "phase", &asked.phase, &PHASES))
+            (choice("Status", "status", "any", &statuses, &asked.status))
+            (choice("Phase", "phase", "any", &PHASES, &asked.phase))
             label { "Reason " input name="reason" value=(asked.reason) maxlength="100" spellcheck="false"; }
-            (choice("Mode", "mode", &asked.mode, &MODES))
+            (choice("Mode", "mode", "any", &MODES, &asked.mode))
             label { "Account " input name="account" value=(asked.account) maxlength="100" spellcheck="false" size="12"; }
             label { "Due before (UTC) " input name="due" value=(asked.due) maxlength="40" placeholder="2026-12-04" size="12"; }
             label { input type="checkbox" name="all" value="1" checked[!asked.all.is_empty()]; " closed ones too" }
             button type="submit" { "Filter" }
-        }
-    }
-}
-
-/// A word of a list. One that is not in it, but in the address, is kept.
-fn choice(label: &str, name: &str, chosen: &str, words: &[&str]) -> Markup {
-    html! {
-        label { (label) " "
-            select name=(name) {
-                option value="" { "any" }
-                @for word in words { option value=(word) selected[chosen == *word] { (word) } }
-                @if !chosen.is_empty() && !words.contains(&chosen) { option value=(chosen) selected { (chosen) } }
-            }
         }
     }
 }
@@ -247,9 +233,13 @@ mod tests {
     #[test]
     fn a_filter_that_cannot_be_read_is_refused_in_a_sentence() {
         let asked = |mode: &str, due: &str| Asked { mode: mode.to_owned(), due: due.to_owned(), ..Asked::default() };
-        assert_eq!(asked("real", "").filter().unwrap_err(), "There is no mode real: it is live or test.");
-        let refused = asked("", "tomorrow").filter().unwrap_err();
-        assert_eq!(refused, "“tomorrow” is no time: write a day such as 2026-12-04, or 2026-12-04T12:00:00Z.");
+        for (mode, due, sentence) in [
+            ("real", "", "There is no mode “real” to filter by."),
+            ("", "tomorrow", "“tomorrow” is no time: write a day such as 2026-12-04, or 2026-12-04T12:00:00Z."),
+        ] {
+            let refused = asked(mode, due).filter().unwrap_err();
+            assert!(matches!(&refused, Failure::Unreadable(said) if said == sentence), "{refused:?}");
+        }
         let day = asked("live", "2026-12-04").filter().unwrap();
         assert_eq!(day.due_before.map(|at| at.unix_timestamp()), Some(1_796_342_400));
     }

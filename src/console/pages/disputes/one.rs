@@ -150,10 +150,6 @@ impl View<'_> {
     /// The payment, and what moved.
     fn money(&self) -> Markup {
         let dispute = &self.dispute;
-        let settled = |amount: i64| match &dispute.settlement_currency {
-            Some(currency) => money(amount, currency),
-            None => nothing(),
-        };
         let order = match &dispute.order_id {
             Some(order) => html! { a href=(to("/orders?id=", order)) { (foreign(order)) } },
             None => html! { "none: " a href="~/unlinked" { "unlinked payments" } },
@@ -173,11 +169,8 @@ impl View<'_> {
                     ("Account", code_or_none(dispute.account.as_deref())),
                     ("Method", code_or_none(dispute.payment_method.as_deref())),
                     ("Charge refundable", refundable),
-                    ("Withdrawn", settled(dispute.amount_withdrawn)),
-                    ("Returned", settled(dispute.amount_reinstated)),
-                    ("Dispute fee", settled(dispute.fee)),
-                    ("Lost", money(dispute.amount_lost, &dispute.currency)),
                 ]))
+                (moved(dispute))
                 @if let Some(payment) = &self.payment { (paid(payment)) }
             }
         }
@@ -241,6 +234,23 @@ fn programmes(all: &Value) -> Markup {
     html! { @for (name, value) in all {
         div { (code(name)) @if let Some(status) = value.get("status").and_then(Value::as_str) { ": " (code(status)) } }
     } }
+}
+
+/// What the dispute moved on the balance.
+fn moved(dispute: &Dispute) -> Markup {
+    let settled = |amount: i64| match &dispute.settlement_currency {
+        Some(currency) => money(amount, currency),
+        None => nothing(),
+    };
+    html! {
+        h3 { "Of the dispute" }
+        (facts(&[
+            ("Withdrawn", settled(dispute.amount_withdrawn)),
+            ("Returned", settled(dispute.amount_reinstated)),
+            ("Dispute fee", settled(dispute.fee)),
+            ("Lost", money(dispute.amount_lost, &dispute.currency)),
+        ]))
+    }
 }
 
 fn paid(payment: &Payment) -> Markup {

@@ -73,13 +73,7 @@ pub(in crate::console) async fn submit(
         }
         Err(error) => {
             drop(tx);
-            let Some(sentence) = refusal(&error) else { return Err(error.into()) };
-            let problem = if sqlstate::is_any(&error, &["CB409"]) {
-                "Somebody changed the draft since you reviewed it. Nothing was submitted: review it again.".to_owned()
-            } else {
-                sentence
-            };
-            console.review(StatusCode::CONFLICT, &who, &id, &Problems::one("", problem)).await
+            console.not_submitted(&who, &id, sent.version, error).await
         }
     }
 }
@@ -100,6 +94,21 @@ fn is_requested(case: &Case, version: i64) -> bool {
 }
 
 impl Console {
+    /// Shows why it was not submitted, unless the same form was sent at the same time.
+    async fn not_submitted(&self, who: &Who, id: &str, version: i64, error: sqlx::Error) -> Result<Response, Failure> {
+        let Some(sentence) = refusal(&error) else { return Err(error.into()) };
+        let case = Case::load(&mut *self.reading().await?, id).await?;
+        if is_requested(&case, version) {
+            return Ok(self.see(&to("/disputes/", id)));
+        }
+        let problem = if sqlstate::is_any(&error, &["CB409"]) {
+            "Somebody changed the draft since you reviewed it. Nothing was submitted: review it again.".to_owned()
+        } else {
+            sentence
+        };
+        self.review(StatusCode::CONFLICT, who, id, &Problems::one("", problem)).await
+    }
+
     async fn review(&self, status: StatusCode, who: &Who, id: &str, problems: &Problems) -> Result<Response, Failure> {
         let mut tx = self.reading().await?;
         let case = Case::load(&mut tx, id).await?;
