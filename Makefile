@@ -1,6 +1,6 @@
 # What a newcomer and CI run. Everything else is cargo's own.
 
-.PHONY: help setup build demo test reference proof run check sdk-check examples-check workflows-check manifests-check image-check startup-check any-user-check setup-check tls-check pooler-check
+.PHONY: help setup build demo test reference proof run check sdk-check examples-check workflows-check manifests-check browser-tools image-check startup-check any-user-check setup-check tls-check pooler-check
 
 LIVES ?= 100000
 LIVES_ON_POSTGRES ?= 2000
@@ -21,7 +21,10 @@ demo: setup ## deliver real events, out of order and twice, and print the result
 	@cargo build --release --locked
 	@cargo run --release --locked --quiet -- demo
 
-test: setup ## run every test, against a real Postgres
+browser-tools: ## install Chromium and axe-core for the tests of the console (root on Debian)
+	@scripts/browser-tools.sh
+
+test: setup browser-tools ## run every test, against a real Postgres and in a real browser
 	# A thousand connections at once take two thousand files: more than a shell allows at first.
 	# Twice as many tests at a time as there are cores, since most of them wait.
 	@ulimit -n "$$(ulimit -Hn)"; RUST_TEST_THREADS="$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))}" cargo test --locked

@@ -105,8 +105,8 @@ fn document(is_read_only: bool, who: Option<&Who>, now: OffsetDateTime, page: &P
             body {
                 a.skip href="#main" { "Skip to the content" }
                 (top(who, page.section))
-                @if page.is_test { p.mode { "TEST MODE: no real money" } }
-                @if is_read_only { p.mode { "Read-only: nothing can be changed here" } }
+                @if page.is_test { p.mode role="status" { "TEST MODE: no real money" } }
+                @if is_read_only { p.mode role="status" { "Read-only: nothing can be changed here" } }
                 p.banner data-stale hidden role="status" {}
                 p.banner data-logged-out hidden role="status" {
                     "You are logged out. " a href="~/login" target="_blank" { "Log in" } ": what you typed stays here."

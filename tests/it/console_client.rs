@@ -22,7 +22,6 @@ pub const USERS: &str = "boss read,payloads,work,refund,respond -\nreader read -
 /// A console on loopback, which ends when it is dropped.
 pub struct Console {
     pub url: String,
-    pub settings: Settings,
     client: reqwest::Client,
     _stop: DropGuard,
 }
@@ -46,11 +45,11 @@ impl Console {
         change(&mut settings);
         let url = format!("http://{authority}{}", settings.url.prefix);
         let stop = CancellationToken::new();
-        let router = console::router(settings.clone(), Policy::default());
+        let router = console::router(settings, Policy::default());
         tokio::spawn(serve(listener, with_peer(router), stop.clone()));
         drop(rustls::crypto::ring::default_provider().install_default());
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
-        Self { url, settings, client, _stop: stop.drop_guard() }
+        Self { url, client, _stop: stop.drop_guard() }
     }
 
     /// Somebody who is logged in.

@@ -40,7 +40,8 @@ fn shape(path: &str) -> String {
     format!("{}?{}", parts.join("/"), names.join("&"))
 }
 
-async fn crawl(visitor: &Visitor) -> Crawl {
+/// `may_refuse`: pages may say that a right is missing.
+async fn crawl(visitor: &Visitor, may_refuse: bool) -> Crawl {
     let mut crawl = Crawl { pages: BTreeMap::new(), actions: BTreeSet::new(), foreign: BTreeSet::new() };
     let mut shapes: BTreeMap<String, usize> = BTreeMap::new();
     let mut ahead = VecDeque::from(["/".to_owned()]);
@@ -51,7 +52,8 @@ async fn crawl(visitor: &Visitor) -> Crawl {
         }
         *of_shape += 1;
         let answer = visitor.get(&path).await;
-        let is_there = [StatusCode::OK, StatusCode::SEE_OTHER].contains(&answer.status);
+        let is_there = [StatusCode::OK, StatusCode::SEE_OTHER].contains(&answer.status)
+            || may_refuse && answer.status == StatusCode::FORBIDDEN;
         assert!(is_there, "{path}: {} {}", answer.status, answer.body);
         for link in attributes(&answer.body, "href").into_iter().chain(forms(&answer.body, "get")) {
             match link.strip_prefix('/') {
@@ -79,19 +81,19 @@ fn forms(html: &str, method: &str) -> Vec<String> {
 async fn every_link_leads_to_a_page_and_no_text_from_outside_becomes_markup() {
     let app = world().await;
     let console = Console::open(&app.db).await;
-    let crawl = crawl(&console.visitor(&app.db, "boss").await).await;
+    let crawl = crawl(&console.visitor(&app.db, "boss").await, false).await;
     assert!(crawl.pages.len() > 60, "only {} pages were found: {:?}", crawl.pages.len(), crawl.pages.keys());
     let elsewhere: Vec<_> =
         crawl.foreign.iter().filter(|link| !link.starts_with("https://dashboard.stripe.com/")).collect();
     assert!(elsewhere.is_empty(), "{elsewhere:?}");
     let mut seen = 0;
     for (path, html) in &crawl.pages {
-        for probe in PROBES.iter().filter(|probe| probe.contains(['<', '\u{202e}', '\''])) {
+        for probe in PROBES.iter().filter(|probe| probe.contains(['<', '\u{202e}'])) {
             assert!(!html.contains(probe), "{path} has {probe} as it was written");
         }
         let is_script = |value: &String| value.trim_start().to_lowercase().starts_with("javascript:");
         assert!(!attributes(html, "href").iter().any(is_script), "{path}");
-        assert!(!html.contains(" style=\"") && !html.contains(" onerror=") && !html.contains("\u{202e}"), "{path}");
+        assert!(!html.contains(" style=\"") && !html.contains("\u{202e}"), "{path}");
         seen += usize::from(html.contains("&lt;img src=x onerror=alert(1)&gt;"));
     }
     assert!(seen > 3, "the hostile order was on {seen} pages only");
@@ -118,10 +120,10 @@ fn fits(route: &Route, path: &str) -> bool {
 async fn without_the_right_no_personal_data_is_shown_anywhere() {
     let app = world().await;
     let console = Console::open(&app.db).await;
-    let with = crawl(&console.visitor(&app.db, "analyst").await).await;
+    let with = crawl(&console.visitor(&app.db, "analyst").await, true).await;
     assert!(with.pages.values().any(|html| html.contains(PERSON)), "it would not be noticed");
     for name in ["reader", "worker", "cashier"] {
-        let without = crawl(&console.visitor(&app.db, name).await).await;
+        let without = crawl(&console.visitor(&app.db, name).await, true).await;
         let shown: Vec<_> =
             without.pages.iter().filter(|(_, html)| html.contains(PERSON)).map(|(path, _)| path).collect();
         assert!(shown.is_empty(), "{name} sees it on {shown:?}");

@@ -42,7 +42,7 @@ pub(in crate::console) async fn show(
         title: "Event".to_owned(),
         section: Some(Section::Events),
         is_test: view.event.livemode == Some(false),
-        refreshed: Some(30),
+        refreshed: Some(60),
         content: view.content(),
     };
     Ok(console.show(&who, view.now, &page))

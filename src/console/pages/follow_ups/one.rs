@@ -35,7 +35,7 @@ pub(in crate::console) async fn show(
         title: format!("Follow-up {id}"),
         section: Some(Section::FollowUps),
         is_test: !view.follow_up.livemode,
-        refreshed: Some(30),
+        refreshed: Some(60),
         content: view.content(),
     };
     Ok(console.show(&who, view.now, &page))

@@ -35,7 +35,7 @@ pub(super) async fn show(console: &Console, who: &Who, id: &str) -> Result<Respo
         title: view.title(),
         section: Some(Section::Orders),
         is_test: view.is_test(),
-        refreshed: Some(30),
+        refreshed: Some(60),
         content: view.content(),
     };
     Ok(console.show(who, view.now, &page))
