@@ -170,7 +170,7 @@ impl View {
 fn charted(caption: &str, of: &'static str, sums: &[(String, Sum)], name: impl Fn(&str) -> Markup) -> Markup {
     let heads = [
         Head::Text(of),
-        Head::Text("Disputes"),
+        Head::Text("Outcome"),
         Head::Number("Disputes"),
         Head::Number("Answered"),
         Head::Number("Won"),
