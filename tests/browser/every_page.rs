@@ -13,6 +13,8 @@ use crate::world::Seeded;
 
 /// How many pages of one kind are looked at.
 const OF_A_KIND: usize = 2;
+/// Fewer pages than this are a sign that links are missing.
+const FEWEST: usize = 25;
 
 /// The links of the page within the console, without those that download a file.
 const LINKS: &str = "[...document.querySelectorAll('a[href]')].map((link) => new URL(link.href))
@@ -33,25 +35,6 @@ fn kind(path: &str) -> String {
     format!("{}?{}", parts.collect::<Vec<_>>().join("/"), names.collect::<Vec<_>>().join("&"))
 }
 
-/// Paths of all pages that links lead to, some of each kind.
-async fn paths(browser: &Browser) -> BTreeSet<String> {
-    let (mut known, mut waiting) = (BTreeSet::new(), vec![browser.path().await]);
-    while let Some(path) = waiting.pop() {
-        let of_this_kind = known.iter().filter(|other: &&String| kind(other) == kind(&path)).count();
-        if known.contains(&path) || of_this_kind >= OF_A_KIND {
-            continue;
-        }
-        browser.open_path(&path).await;
-        if browser.value("document.title").await == "Not found · Clawback" {
-            continue;
-        }
-        known.insert(path);
-        let links = browser.value(LINKS).await;
-        waiting.extend(links.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
-    }
-    known
-}
-
 /// The script that checks accessibility, where `make browser-tools` has put it.
 fn axe() -> Option<String> {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
@@ -70,19 +53,33 @@ async fn every_page_is_accessible_fits_and_is_quiet() {
     seeded.add_hostile().await;
     seeded.enter(&browser, "/").await;
     let (axe, mut wrong) = (axe(), Vec::new());
-    let paths = paths(&browser).await;
-    browser.log().await;
-    for path in paths {
-        for (scheme, width) in [(Scheme::Light, 320), (Scheme::Dark, 1280)] {
-            browser.set_scheme(scheme).await;
-            browser.set_width(width, 900).await;
+    let (mut known, mut waiting) = (BTreeSet::new(), vec!["/".to_owned()]);
+    while let Some(path) = waiting.pop() {
+        let of_this_kind = known.iter().filter(|other: &&String| kind(other) == kind(&path)).count();
+        if of_this_kind < OF_A_KIND && known.insert(path.clone()) {
             browser.open_path(&path).await;
-            let mut found = look(&browser, axe.as_deref()).await;
-            found.extend(browser.log().await);
-            wrong.extend(found.into_iter().map(|what| format!("{path} ({scheme:?}, {width}): {what}")));
+            let found = look_both_ways(&browser, axe.as_deref()).await;
+            wrong.extend(found.into_iter().map(|what| format!("{path}: {what}")));
+            let links = browser.value(LINKS).await;
+            waiting.extend(links.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(known.len() > FEWEST, "only {} pages were found: {known:?}", known.len());
+}
+
+/// What is wrong with the page that is shown, on a phone in light and on a desk in dark.
+async fn look_both_ways(browser: &Browser, axe: Option<&str>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (scheme, width) in [(Scheme::Light, 320), (Scheme::Dark, 1280)] {
+        browser.set_scheme(scheme).await;
+        browser.set_width(width, 900).await;
+        let found = look(browser, axe).await;
+        wrong.extend(found.into_iter().map(|what| format!("{scheme:?}, {width} wide: {what}")));
+    }
+    // A link that leads nowhere is a failed request.
+    wrong.extend(browser.log().await);
+    wrong
 }
 
 /// What is wrong with the page that is shown.

@@ -171,7 +171,7 @@ impl Browser {
             returned.is_ok_and(|value| *value.json() == Value::Bool(true))
         };
         if !happens(is_true).await {
-            let shown = self.driver().source().await.unwrap_or_default();
+            let shown = self.value("document.body.innerText").await;
             panic!("waited in vain until {expression} at {} of {shown}", self.path().await);
         }
     }

@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::bodies::{charge, event};
-use crate::harness::{Database, options, tell_with};
+use crate::harness::{Database, options, unix_now};
 use crate::refund_shop::Shop;
 use crate::session::Browser;
 
@@ -26,6 +26,9 @@ pub const REFUND_FAILED: &str = "W-20005";
 
 /// An order whose number would be markup, if anything were.
 pub const HOSTILE: &str = "\"><img src=x onerror=alert(1)>\u{202e}";
+
+/// When the stories ended: some deadlines are far, some near, some over.
+const DAYS_AGO: [i64; 5] = [0, 3, 7, 9, 10];
 
 /// The service and its console.
 pub struct Seeded {
@@ -65,9 +68,11 @@ impl Seeded {
 
     async fn add_stories(&self) {
         let app = &self.shop.app;
-        let cast = |order_id: &str| Cast { livemode: false, ..Cast::new(order_id, 0) };
-        for (n, story) in (401..).zip(stories::all()) {
-            app.deliver_all(&tell_with(story.name, cast(&format!("W-10{n}")))).await;
+        let ago = DAYS_AGO.iter().cycle();
+        for ((n, story), days) in (401..).zip(stories::all()).zip(ago) {
+            let cast = Cast { livemode: false, ..Cast::new(&format!("W-10{n}"), 0) };
+            let start = unix_now() - story.span(&cast) - days * 86_400;
+            app.deliver_all(&story.tell(&Cast { start, ..cast })).await;
         }
         app.db.settle().await;
     }

@@ -158,3 +158,39 @@ fn cells(action: &Action, now: OffsetDateTime) -> Markup {
         td { (code(&action.via)) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::samples::{HOSTILE, NOW, lines};
+    use super::*;
+
+    fn activity(id: i64, action: &str, kind: &str, subject: &str) -> Activity {
+        Activity {
+            id,
+            at: NOW,
+            actor: HOSTILE.to_owned(),
+            role: "console".to_owned(),
+            via: "cli".to_owned(),
+            action: action.to_owned(),
+            subject_kind: kind.to_owned(),
+            subject: subject.to_owned(),
+            reason: Some(HOSTILE.to_owned()),
+            detail: json!({ "peer": "127.0.0.1", "nothing": null, "order_id": HOSTILE }),
+        }
+    }
+
+    #[test]
+    fn actions_link_to_what_was_acted_on() {
+        let none = Activity { reason: None, detail: json!({}), ..activity(1, "log_in", "session", "anna") };
+        let rows = vec![
+            activity(4, "replay", "event", "evt_1"),
+            activity(3, "link", "payment", "pi/1"),
+            activity(2, "requeue", "follow_up", "7"),
+            none,
+        ];
+        let window = Window { rows, newer: None, older: None };
+        insta::assert_snapshot!(lines(&View { asked: Asked::default(), window, now: NOW }.content()));
+    }
+}

@@ -1,4 +1,4 @@
-//! Whether the service keeps up: its numbers, each with when to worry. It runs no checks: `clawback doctor` does.
+//! Whether the service keeps up: its numbers, each with when it needs attention. It runs no checks: `clawback doctor` does.
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use crate::console::parts::{Head, Tone, badge, code, deadline, foreign, moment_a
 use crate::console::who::Who;
 use crate::console::{Console, now};
 use crate::intake::Availability;
+use crate::store::gauges::Gauges;
 use crate::store::overview::Account;
 
 pub(in crate::console) async fn show(
@@ -39,7 +40,7 @@ struct Check {
     name: &'static str,
     value: Markup,
     verdict: Verdict,
-    worry: &'static str,
+    alert_when: &'static str,
 }
 
 /// What to think of a number.
@@ -54,7 +55,7 @@ enum Verdict {
 }
 
 impl Verdict {
-    fn worry_if(is_bad: bool) -> Self {
+    fn attention_if(is_bad: bool) -> Self {
         if is_bad { Self::Attention } else { Self::Fine }
     }
 
@@ -75,7 +76,7 @@ impl View {
                 (self.headline())
                 @match &self.reading {
                     Reading::Fresh(numbers) | Reading::Old(numbers) => (self.numbers(numbers)),
-                    Reading::Unread => (rows("Intake", &[self.intake()])),
+                    Reading::Unread => (numbers(&[("Receiving", vec![self.intake()])])),
                 }
             }
             p { "These are numbers, not checks. To check settings, permissions and what Stripe has, run " (code("clawback doctor")) " where the service runs." }
@@ -84,13 +85,11 @@ impl View {
 
     fn headline(&self) -> Markup {
         match &self.reading {
-            Reading::Fresh(numbers) => {
-                match self.all(numbers).iter().filter(|check| check.verdict == Verdict::Attention).count() {
-                    0 => note(Tone::Good, &html! { p { "Nothing needs attention." } }),
-                    1 => note(Tone::Bad, &html! { p { "1 number needs attention." } }),
-                    several => note(Tone::Bad, &html! { p { (several) " numbers need attention." } }),
-                }
-            }
+            Reading::Fresh(numbers) => match self.attention(numbers) {
+                0 => note(Tone::Good, &html! { p { "Nothing needs attention." } }),
+                1 => note(Tone::Bad, &html! { p { "1 number needs attention." } }),
+                several => note(Tone::Bad, &html! { p { (several) " numbers need attention." } }),
+            },
             Reading::Old(numbers) => note(
                 Tone::Bad,
                 &html! {
@@ -103,22 +102,27 @@ impl View {
         }
     }
 
-    fn all(&self, numbers: &Numbers) -> Vec<Check> {
-        [self.receiving(numbers), self.processing(numbers), self.deciding(numbers), self.calling(numbers)]
-            .into_iter()
-            .flatten()
-            .collect()
+    fn groups(&self, numbers: &Numbers) -> [(&'static str, Vec<Check>); 4] {
+        [
+            ("Receiving", self.receiving(numbers)),
+            ("Processing", processing(&numbers.gauges)),
+            ("Disputes and payments", self.deciding(numbers)),
+            ("Stripe", calling(numbers)),
+        ]
     }
 
-    fn numbers(&self, numbers: &Numbers) -> Markup {
-        let accounts = &numbers.overview.accounts;
+    /// How many numbers need attention.
+    fn attention(&self, numbers: &Numbers) -> usize {
+        let groups = self.groups(numbers);
+        groups.iter().flat_map(|(_, checks)| checks).filter(|check| check.verdict == Verdict::Attention).count()
+    }
+
+    fn numbers(&self, read: &Numbers) -> Markup {
+        let accounts = &read.overview.accounts;
         html! {
-            (rows("Receiving", &self.receiving(numbers)))
-            (rows("Processing", &self.processing(numbers)))
-            (rows("Disputes and payments", &self.deciding(numbers)))
-            (rows("Stripe", &self.calling(numbers)))
+            (numbers(&self.groups(read)))
             @if !accounts.is_empty() { (self.accounts(accounts)) }
-            (versions(numbers))
+            (versions(read))
         }
     }
 
@@ -132,7 +136,7 @@ impl View {
             name: "Intake, of this process",
             value,
             verdict,
-            worry: "it is not available for a minute: deliveries are answered 503",
+            alert_when: "it is not available for a minute: deliveries are answered 503",
         }
     }
 
@@ -145,31 +149,7 @@ impl View {
                 name: "Newest event from Stripe",
                 value: newest,
                 verdict: Verdict::Depends,
-                worry: "it is older than is usual: is the endpoint enabled, and does its URL lead here?",
-            },
-        ]
-    }
-
-    fn processing(&self, numbers: &Numbers) -> Vec<Check> {
-        let gauges = &numbers.gauges;
-        let dead: i64 = gauges.follow_ups.iter().filter(|row| row.state == "dead").map(|row| row.count).sum();
-        let ready: i64 = gauges.follow_ups.iter().filter(|row| row.state == "ready").map(|row| row.count).sum();
-        let oldest_ready = gauges.follow_ups.iter().map(|row| row.oldest_seconds).fold(0.0, f64::max);
-        vec![
-            count("Pending events", gauges.pending, "~/events?state=pending", Verdict::Depends, "it keeps growing"),
-            Check {
-                name: "Oldest pending event",
-                value: age(gauges.pending, gauges.oldest_pending_seconds),
-                verdict: Verdict::worry_if(gauges.oldest_pending_seconds > 300.0),
-                worry: "it waits longer than 5 minutes: orders are out of date",
-            },
-            any("Failed events", gauges.failed, "~/events?state=failed", "there is any: read the error, then replay"),
-            any("Dead follow-ups", dead, "~/follow-ups?state=dead", "there is any: requeue or discard it"),
-            Check {
-                name: "Oldest follow-up that is ready",
-                value: age(ready, oldest_ready),
-                verdict: Verdict::worry_if(oldest_ready > 3_600.0),
-                worry: "it waits longer than an hour, or than its kind allows: its consumer is down",
+                alert_when: "it is older than is usual: is the endpoint enabled, and does its URL lead here?",
             },
         ]
     }
@@ -183,8 +163,8 @@ impl View {
         let check = |name: &'static str, seconds: Option<f64>| Check {
             name,
             value: seconds.map_or_else(|| html! { "none" }, at),
-            verdict: Verdict::worry_if(seconds.is_some_and(|seconds| seconds < 48.0 * 3_600.0)),
-            worry: "it is less than 48 hours away",
+            verdict: Verdict::attention_if(seconds.is_some_and(|seconds| seconds < 48.0 * 3_600.0)),
+            alert_when: "it is less than 48 hours away",
         };
         let drafts = gauges.due.iter().map(|due| due.drafts).sum();
         vec![
@@ -198,47 +178,6 @@ impl View {
                 "~/unlinked",
                 "there is any for an hour: is the order reference in the metadata?",
             ),
-        ]
-    }
-
-    fn calling(&self, numbers: &Numbers) -> Vec<Check> {
-        let (gauges, keys) = (&numbers.gauges, &numbers.overview.keys);
-        let modes = match (keys.contains(&true), keys.contains(&false)) {
-            (true, true) => "live and test",
-            (true, false) => "live",
-            (false, true) => "test",
-            (false, false) => "none: nothing is asked of Stripe",
-        };
-        let sync = if keys.is_empty() {
-            html! { "none" }
-        } else {
-            html! { (seconds(gauges.sync_age_seconds)) " ago" }
-        };
-        vec![
-            Check {
-                name: "API key, by mode",
-                value: html! { (modes) },
-                verdict: Verdict::Depends,
-                worry: "the mode that you refund in is missing",
-            },
-            any(
-                "Accounts that refuse the API key",
-                gauges.waiting.problems,
-                "~/health#accounts",
-                "there is any: nothing is refunded there until the key is mended",
-            ),
-            Check {
-                name: "Oldest call that waits",
-                value: age(gauges.waiting.calls, gauges.waiting.oldest),
-                verdict: Verdict::worry_if(gauges.waiting.oldest > 3_600.0),
-                worry: "it waits longer than an hour: Stripe does not answer, or a request is unknown",
-            },
-            Check {
-                name: "Last complete listing of missed events",
-                value: sync,
-                verdict: Verdict::worry_if(gauges.sync_age_seconds > 7_200.0),
-                worry: "it is older than two hours: the key may not read events, or Stripe cannot be reached",
-            },
         ]
     }
 
@@ -269,6 +208,70 @@ impl View {
     }
 }
 
+fn processing(gauges: &Gauges) -> Vec<Check> {
+    let dead: i64 = gauges.follow_ups.iter().filter(|row| row.state == "dead").map(|row| row.count).sum();
+    let ready: i64 = gauges.follow_ups.iter().filter(|row| row.state == "ready").map(|row| row.count).sum();
+    let oldest_ready = gauges.follow_ups.iter().map(|row| row.oldest_seconds).fold(0.0, f64::max);
+    vec![
+        count("Pending events", gauges.pending, "~/events?state=pending", Verdict::Depends, "it keeps growing"),
+        Check {
+            name: "Oldest pending event",
+            value: age(gauges.pending, gauges.oldest_pending_seconds),
+            verdict: Verdict::attention_if(gauges.oldest_pending_seconds > 300.0),
+            alert_when: "it waits longer than 5 minutes: orders are out of date",
+        },
+        any("Failed events", gauges.failed, "~/events?state=failed", "there is any: read the error, then replay"),
+        any("Dead follow-ups", dead, "~/follow-ups?state=dead", "there is any: requeue or discard it"),
+        Check {
+            name: "Oldest follow-up that is ready",
+            value: age(ready, oldest_ready),
+            verdict: Verdict::attention_if(oldest_ready > 3_600.0),
+            alert_when: "it waits longer than an hour, or than its kind allows: its consumer is down",
+        },
+    ]
+}
+
+fn calling(numbers: &Numbers) -> Vec<Check> {
+    let (gauges, keys) = (&numbers.gauges, &numbers.overview.keys);
+    let modes = match (keys.contains(&true), keys.contains(&false)) {
+        (true, true) => "live and test",
+        (true, false) => "live",
+        (false, true) => "test",
+        (false, false) => "none: nothing is asked of Stripe",
+    };
+    let sync = if keys.is_empty() {
+        html! { "none" }
+    } else {
+        html! { (seconds(gauges.sync_age_seconds)) " ago" }
+    };
+    vec![
+        Check {
+            name: "API key, by mode",
+            value: html! { (modes) },
+            verdict: Verdict::Depends,
+            alert_when: "the mode that you refund in is missing",
+        },
+        any(
+            "Accounts that refuse the API key",
+            gauges.waiting.problems,
+            "~/health#accounts",
+            "there is any: nothing is refunded there until the key is mended",
+        ),
+        Check {
+            name: "Oldest call that waits",
+            value: age(gauges.waiting.calls, gauges.waiting.oldest),
+            verdict: Verdict::attention_if(gauges.waiting.oldest > 3_600.0),
+            alert_when: "it waits longer than an hour: Stripe does not answer, or a request is unknown",
+        },
+        Check {
+            name: "Last complete listing of missed events",
+            value: sync,
+            verdict: Verdict::attention_if(gauges.sync_age_seconds > 7_200.0),
+            alert_when: "it is older than two hours: the key may not read events, or Stripe cannot be reached",
+        },
+    ]
+}
+
 fn versions(numbers: &Numbers) -> Markup {
     let processors = &numbers.overview.processors;
     html! {
@@ -287,14 +290,14 @@ fn versions(numbers: &Numbers) -> Markup {
 }
 
 /// A number of which any is too many.
-fn any(name: &'static str, number: i64, href: &'static str, worry: &'static str) -> Check {
-    count(name, number, href, Verdict::worry_if(number > 0), worry)
+fn any(name: &'static str, number: i64, href: &'static str, alert_when: &'static str) -> Check {
+    count(name, number, href, Verdict::attention_if(number > 0), alert_when)
 }
 
 /// A number with a link to what it counts.
-fn count(name: &'static str, number: i64, href: &'static str, verdict: Verdict, worry: &'static str) -> Check {
+fn count(name: &'static str, number: i64, href: &'static str, verdict: Verdict, alert_when: &'static str) -> Check {
     let value = html! { @if number == 0 { "none" } @else { a href=(href) { (number) } } };
-    Check { name, value, verdict, worry }
+    Check { name, value, verdict, alert_when }
 }
 
 /// How old the oldest of so many is.
@@ -306,15 +309,23 @@ fn seconds(seconds: f64) -> String {
     span(Duration::seconds_f64(seconds))
 }
 
-fn rows(title: &str, checks: &[Check]) -> Markup {
-    const HEADS: [Head; 4] = [Head::Text("Number"), Head::Text("Now"), Head::Text("Verdict"), Head::Text("Worry when")];
+/// All numbers in one table, so that its columns are aligned, in groups with a name each.
+fn numbers(groups: &[(&str, Vec<Check>)]) -> Markup {
+    const HEADS: [Head; 4] = [Head::Text("Number"), Head::Text("Now"), Head::Text("Verdict"), Head::Text("Alert when")];
     let row = |check: &Check| {
         html! {
-            tr { th scope="row" { (check.name) } td { (check.value) } td { (check.verdict.badge()) } td.wide { (check.worry) } }
+            tr { th scope="row" { (check.name) } td { (check.value) } td { (check.verdict.badge()) } td.wide { (check.alert_when) } }
         }
     };
-    html! {
-        h2 { (title) }
-        (table(title, &HEADS, &html! { @for check in checks { (row(check)) } }))
-    }
+    table(
+        "Numbers",
+        &HEADS,
+        &html! { @for (name, checks) in groups {
+            tr.group { th colspan="4" scope="rowgroup" { (name) } }
+            @for check in checks { (row(check)) }
+        } },
+    )
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,8 @@ mod orders;
 mod outcomes;
 mod payments;
 mod refunds;
+#[cfg(test)]
+mod samples;
 mod today;
 
 use axum::Extension;

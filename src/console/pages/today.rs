@@ -65,7 +65,15 @@ impl View {
             }
             section data-region="waiting" {
                 h2 { "What else waits" }
-                ul.waiting { @for line in self.lines() { (line.shown()) } }
+                @let (some, none): (Vec<_>, Vec<_>) = self.lines().into_iter().partition(|line| line.0 > 0);
+                @if some.is_empty() {
+                    (empty("Nothing else waits for a person.", self.now))
+                } @else {
+                    ul.waiting { @for line in &some { (line.shown()) } }
+                }
+                @if !some.is_empty() && !none.is_empty() {
+                    details #nothing { summary { "What does not wait" } ul { @for line in &none { li { "No " (line.2) } } } }
+                }
             }
         }
     }
@@ -142,13 +150,7 @@ impl Line {
     fn shown(&self) -> Markup {
         let Self(count, tone, what, path) = self;
         html! {
-            li {
-                @if *count == 0 {
-                    span.quiet { "No " (what) }
-                } @else {
-                    (badge(*tone, &count.to_string())) " " a href={ (HERE) (path) } { (what) }
-                }
-            }
+            li { (badge(*tone, &count.to_string())) " " a href={ (HERE) (path) } { (what) } }
         }
     }
 }

@@ -167,3 +167,29 @@ fn filters(asked: &Asked) -> Markup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::samples::{NOW, failed, lines, pending};
+    use super::*;
+
+    fn list(asked: Asked, rows: Vec<Event>, refused: Option<&str>) -> String {
+        let window = Window { rows, newer: Some("evt_9".to_owned()), older: None };
+        lines(&View { asked, window, refused: refused.map(str::to_owned), now: NOW }.content())
+    }
+
+    #[test]
+    fn events_are_listed_with_their_errors() {
+        let shown = list(Asked::default(), vec![failed(), pending()], Some("You lack the right “work”."));
+        insta::assert_snapshot!(shown);
+    }
+
+    #[test]
+    fn an_empty_list_says_so_and_keeps_its_filters() {
+        let asked = Asked { state: "noted".to_owned(), since: "2h".to_owned(), ..Asked::default() };
+        let shown = list(asked, Vec::new(), None);
+        assert!(shown.contains("No event matches. Looked at 12:03:10 UTC."), "{shown}");
+        assert!(shown.contains("~/events?state=noted&amp;since=2h&amp;before=evt_9"), "{shown}");
+        assert!(shown.contains("clawback events replay --noted --since 2h --dry-run"), "{shown}");
+    }
+}

@@ -156,3 +156,27 @@ impl View {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::samples::{NOW, action, failed, lines, pending};
+    use super::*;
+
+    fn shown(event: Event, body: Body, actions: Vec<Action>) -> String {
+        lines(&View { event, body, actions, refused: None, now: NOW }.content())
+    }
+
+    #[test]
+    fn a_failed_event_is_shown_with_its_body() {
+        let body = Body::Text(r#"{"z":12345678901234567890,"a":"</pre><script>"}"#.to_owned());
+        insta::assert_snapshot!(shown(failed(), body, vec![action("replay")]));
+    }
+
+    #[test]
+    fn a_body_that_is_gone_or_not_for_everybody_is_said_to_be() {
+        let pruned = shown(failed(), Body::Pruned, Vec::new());
+        assert!(pruned.contains("for which bodies are kept") && pruned.contains("Its body was deleted."), "{pruned}");
+        let kept = shown(pending(), Body::NotAllowed, Vec::new());
+        assert!(kept.contains("you need the right “payloads”") && kept.contains("It is pending"), "{kept}");
+    }
+}

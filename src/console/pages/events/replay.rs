@@ -217,3 +217,35 @@ impl Replays {
         line(&row.id, row.found.as_ref(), &note)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::samples::{NOW, action, failed, lines, pending};
+    use super::*;
+
+    #[test]
+    fn the_page_that_asks_why_lists_what_is_replayed_and_what_is_left_out() {
+        let row = |id: &str, found| (Row { id: id.to_owned(), seen: String::new() }, found);
+        let apart = Event { state: "ignored".to_owned(), attempts: 0, ..failed() };
+        let rows = vec![
+            row("evt_1", Some(failed())),
+            row("evt_2", Some(pending())),
+            row("evt_3", Some(apart)),
+            row("x", None),
+        ];
+        let chosen = Chosen { rows: Vec::new(), reason: String::new() };
+        let view = Review { chosen, rows, problems: Problems::default(), refused: None, now: NOW };
+        insta::assert_snapshot!(lines(&view.content()));
+    }
+
+    #[test]
+    fn each_event_says_what_became_of_it() {
+        let row = |id: &str, is_done, found, actions| Replayed { id: id.to_owned(), is_done, found, actions };
+        let rows = vec![
+            row("evt_2", true, Some(pending()), Vec::new()),
+            row("evt_1", false, Some(failed()), vec![action("replay")]),
+            row("x", false, None, Vec::new()),
+        ];
+        insta::assert_snapshot!(lines(&Replays { rows, now: NOW }.content()));
+    }
+}

@@ -304,3 +304,31 @@ impl Changes {
         line(&row.id, row.found.as_ref(), &note)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::samples::{NOW, action, cancelled, dead, lines, overdue};
+    use super::*;
+
+    #[test]
+    fn the_page_that_asks_why_lists_what_is_done_and_what_is_left_out() {
+        let row = |id: &str| Row { id: id.to_owned(), seen: String::new() };
+        let rows = vec![(row("7"), Some(dead())), (row("9"), Some(cancelled())), (row("x"), None)];
+        let problems = Problems::one("reason", "Say why: it is kept in the audit trail.");
+        let chosen = Chosen { rows: Vec::new(), reason: "</textarea>".to_owned() };
+        let view = Review { change: Change::Requeue, chosen, rows, problems, refused: None, now: NOW };
+        insta::assert_snapshot!(lines(&view.content()));
+    }
+
+    #[test]
+    fn each_row_says_what_became_of_it() {
+        let row = |id: &str, is_done, found, actions| Changed { id: id.to_owned(), is_done, found, actions };
+        let rows = vec![
+            row("8", true, Some(overdue()), Vec::new()),
+            row("7", false, Some(dead()), vec![action("requeue")]),
+            row("9", false, Some(cancelled()), Vec::new()),
+            row("1", false, None, Vec::new()),
+        ];
+        insta::assert_snapshot!(lines(&Changes { change: Change::Requeue, rows, now: NOW }.content()));
+    }
+}

@@ -176,14 +176,20 @@ impl View {
             tr data-key=(id) {
                 (tick(&id))
                 td.number { a href=(to("/follow-ups/", &id)) { (id) } }
-                td { (code(&follow_up.kind)) @if !follow_up.livemode { " " (badge(Tone::Calm, "test")) } }
-                td { (state(&follow_up.state)) @if !follow_up.wanted { " " (badge(Tone::Calm, "no longer wanted")) } }
+                td {
+                    (code(&follow_up.kind)) @if !follow_up.livemode { " " (badge(Tone::Calm, "test")) }
+                    br; span.hint { (code(&follow_up.subject)) }
+                }
+                td {
+                    (state(&follow_up.state)) @if !follow_up.wanted { " " (badge(Tone::Calm, "no longer wanted")) }
+                    @if follow_up.attempts > 0 {
+                        " " span.distance { (follow_up.attempts) " of " (follow_up.max_attempts) " attempts" }
+                    }
+                }
                 td { @match &follow_up.order_id {
                     Some(order) => a href=(to("/orders?id=", order)) { (foreign(order)) },
                     None => (nothing()),
                 } }
-                td { (code(&follow_up.subject)) }
-                td.number { (follow_up.attempts) " of " (follow_up.max_attempts) }
                 td { @match (follow_up.due_at, follow_up.finished_at) {
                     (Some(at), None) => (deadline(at, self.now)),
                     (Some(_), Some(_)) | (None, _) => (nothing()),
@@ -195,14 +201,12 @@ impl View {
     }
 }
 
-const HEADS: [Head; 10] = [
+const HEADS: [Head; 8] = [
     Head::Text("Select"),
     Head::Number("ID"),
-    Head::Text("Kind"),
+    Head::Text("Kind and subject"),
     Head::Text("State"),
     Head::Text("Order"),
-    Head::Text("Subject"),
-    Head::Number("Attempts"),
     Head::Text("Due"),
     Head::Text("Created"),
     Head::Text("Last error"),
@@ -218,5 +222,33 @@ fn filters(asked: &Asked) -> Markup {
             (choice("Mode", "mode", "any", &MODES, &asked.mode))
             button type="submit" { "Filter" }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::samples::{NOW, cancelled, dead, lines, overdue};
+    use super::*;
+
+    fn list(asked: Asked, parts: Vec<(Part, Vec<FollowUp>)>) -> String {
+        let window = |rows| Window { rows, newer: None, older: Some("7".to_owned()) };
+        let parts = parts.into_iter().map(|(part, rows)| (part, window(rows))).collect();
+        lines(&View { asked, parts, refused: None, now: NOW }.content())
+    }
+
+    #[test]
+    fn without_a_filter_what_needs_attention_stands_first() {
+        let parts =
+            vec![(Part::Dead, vec![dead()]), (Part::Overdue, vec![overdue()]), (Part::Matching, vec![cancelled()])];
+        insta::assert_snapshot!(list(Asked::default(), parts));
+    }
+
+    #[test]
+    fn an_empty_list_says_what_would_be_there_and_keeps_its_filters() {
+        let asked = Asked { state: "dead".to_owned(), order: "o/1 & co".to_owned(), ..Asked::default() };
+        let shown = list(asked, vec![(Part::Matching, Vec::new())]);
+        assert!(shown.contains("No follow-up matches. Looked at 12:03:10 UTC."), "{shown}");
+        assert!(shown.contains("state=dead&amp;order=o%2F1%20%26%20co&amp;after=7"), "{shown}");
+        assert!(shown.contains("clawback follow-ups requeue --state dead --order 'o/1 &amp; co' --dry-run"), "{shown}");
     }
 }

@@ -130,3 +130,26 @@ fn pretty(value: Option<&Value>) -> Markup {
     let text = value.and_then(|value| serde_json::to_string_pretty(value).ok()).unwrap_or_default();
     html! { pre tabindex="0" { @for line in text.lines() { (foreign(line)) "\n" } } }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::samples::{NOW, action, cancelled, dead, lines};
+    use super::*;
+
+    fn shown(follow_up: FollowUp, actions: Vec<Action>, refused: Option<&str>) -> String {
+        lines(&View { follow_up, actions, refused: refused.map(str::to_owned), now: NOW }.content())
+    }
+
+    #[test]
+    fn a_dead_one_is_shown_with_all_that_is_known() {
+        insta::assert_snapshot!(shown(dead(), vec![action("requeue")], None));
+    }
+
+    #[test]
+    fn what_cannot_be_done_says_why() {
+        assert!(shown(cancelled(), Vec::new(), None).contains("It is no longer wanted."));
+        let leased = FollowUp { state: "leased".to_owned(), ..dead() };
+        assert!(shown(leased, Vec::new(), None).contains("It is leased by shop."));
+        assert!(shown(dead(), Vec::new(), Some("The console is read-only.")).contains("The console is read-only."));
+    }
+}
