@@ -122,7 +122,7 @@ fn content(case: &Case, typed: &str, problems: &Problems, cannot: Option<String>
         @if case.dispute.phase == "inquiry" { (inquiry(&case.dispute)) }
         @else {
             (what_it_costs(&case.dispute))
-            (form(case, typed, problems, cannot.or_else(|| unacceptable(case))))
+            (form(case, typed, problems, cannot.or_else(|| unacceptable(case)).as_deref()))
         }
     }
 }
@@ -167,11 +167,11 @@ fn unacceptable(case: &Case) -> Option<String> {
     })
 }
 
-fn form(case: &Case, typed: &str, problems: &Problems, cannot: Option<String>) -> Markup {
+fn form(case: &Case, typed: &str, problems: &Problems, cannot: Option<&str>) -> Markup {
     let hint = format!("Type {} to confirm.", currency::number(case.dispute.amount, &case.dispute.currency));
     html! {
         form action={ (to("/disputes/", case.id())) "/accept" } method="post" {
-            @if let Some(why) = &cannot { div.actions { (disabled("Accept as lost", why)) } } @else {
+            @if let Some(why) = cannot { div.actions { (disabled("Accept as lost", why)) } } @else {
                 (field("amount", "Amount that is given up", Some(&hint), problems, &html! {
                     input id="amount" name="amount" value=(typed) inputmode="decimal" autocomplete="off" maxlength="40" required
                         aria-describedby=[described_by("amount", true, problems)] aria-invalid=[invalid("amount", problems)];

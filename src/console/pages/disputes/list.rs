@@ -159,10 +159,10 @@ impl View<'_> {
                 td { (due(dispute, self.now)) }
                 td {
                     a href=(to("/disputes/", &dispute.dispute_id)) { (code(&dispute.dispute_id)) }
-                    @if !dispute.livemode { " " (badge(Tone::Warn, "test")) }
                     div {
                         @if let Some(order) = &dispute.order_id { a href=(to("/orders?id=", order)) { (foreign(order)) } } @else { (nothing()) }
                         @if let Some(account) = &dispute.account { " in " (code(account)) }
+                        @if !dispute.livemode { " " (badge(Tone::Warn, "test")) }
                     }
                 }
                 td.number { (money(dispute.amount, &dispute.currency)) }

@@ -138,7 +138,7 @@ impl View<'_> {
                     ("Last submission late", yes_or_no(dispute.past_due)),
                     ("At the deadline", code_or_none(dispute.intended_submission_method.as_deref())),
                     ("Submitted by", code_or_none(dispute.submission_method.as_deref())),
-                    ("Network's programmes", eligibility.map_or_else(nothing, |all| programmes(all))),
+                    ("Network's programmes", eligibility.map_or_else(nothing, programmes)),
                     ("Opened", moment(dispute.created_at)),
                     ("Last change", moment(dispute.updated_at)),
                 ]))
