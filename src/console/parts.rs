@@ -237,13 +237,22 @@ fn tone(word: &str) -> Tone {
         "needs_response"
         | "warning_needs_response"
         | "appeal_needs_response"
+        | "disputed"
+        | "inquiry"
         | "dispute_open"
         | "rejected"
         | "unknown"
         | "pending"
         | "overdue"
         | "requires_action" => Tone::Warn,
-        "lost" | "dispute_lost" | "failed" | "dead" | "fraud_warning" | "refund_failed" => Tone::Bad,
+        "lost"
+        | "charged_back"
+        | "partially_charged_back"
+        | "dispute_lost"
+        | "failed"
+        | "dead"
+        | "fraud_warning"
+        | "refund_failed" => Tone::Bad,
         _ => Tone::Calm,
     }
 }

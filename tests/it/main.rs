@@ -13,6 +13,7 @@ mod console_crawl;
 mod console_disputes;
 mod console_entry;
 mod console_load;
+mod console_orders;
 mod console_refunds;
 mod console_role;
 mod console_sessions;

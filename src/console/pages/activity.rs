@@ -72,25 +72,30 @@ impl View {
                 @if rows.is_empty() {
                     (empty("Nobody has done anything that matches.", self.now))
                 } @else {
-                    (table("Activity", &COLUMNS, &html! { @for activity in rows { (self.row(activity)) } }))
+                    (listed("Activity", rows, self.now))
                 }
                 (self.window.pager(&self.asked.address()))
             }
         }
     }
+}
 
-    fn row(&self, activity: &Activity) -> Markup {
-        let Activity { at, actor, role, via, action, subject_kind, subject, reason, detail, .. } = activity;
-        html! {
-            tr data-key=(activity.id) {
-                td { (moment_ago(*at, self.now)) }
-                td { (foreign(actor)) @if actor != role { " " span.hint { "as " (foreign(role)) } } }
-                td { (code(action)) }
-                td { (foreign(&subject_kind.replace('_', "-"))) " " (linked(subject_kind, subject)) }
-                td.wide { @match reason { Some(reason) => (foreign(&cut(reason))), None => (nothing()) } }
-                td.wide { (details(detail)) }
-                td { (code(via)) }
-            }
+/// A table of actions, with links to what was acted on.
+pub(super) fn listed(caption: &str, rows: &[Activity], now: OffsetDateTime) -> Markup {
+    table(caption, &COLUMNS, &html! { @for activity in rows { (row(activity, now)) } })
+}
+
+fn row(activity: &Activity, now: OffsetDateTime) -> Markup {
+    let Activity { at, actor, role, via, action, subject_kind, subject, reason, detail, .. } = activity;
+    html! {
+        tr data-key=(activity.id) {
+            td { (moment_ago(*at, now)) }
+            td { (foreign(actor)) @if actor != role { " " span.hint { "as " (foreign(role)) } } }
+            td { (code(action)) }
+            td { (foreign(&subject_kind.replace('_', "-"))) " " (linked(subject_kind, subject)) }
+            td.wide { @match reason { Some(reason) => (foreign(&cut(reason))), None => (nothing()) } }
+            td.wide { (details(detail)) }
+            td { (code(via)) }
         }
     }
 }

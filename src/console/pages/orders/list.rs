@@ -10,7 +10,7 @@ use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
 use crate::console::list::{MODES, Window, address, choice, filled, known, livemode};
 use crate::console::parts::{
-    Head, Tone, amount, amount_above_zero, badge, deadline, empty, foreign, mode, moment_ago, nothing, state, table, to,
+    Head, Tone, amount, amount_above_zero, badge, code, deadline, empty, foreign, moment_ago, nothing, state, table, to,
 };
 use crate::console::who::Who;
 use crate::console::{Console, now};
@@ -39,7 +39,7 @@ pub(super) struct View {
     pub now: OffsetDateTime,
 }
 
-const HEADS: [Head; 9] = [
+const HEADS: [Head; 8] = [
     Head::Text("Order"),
     Head::Text("State"),
     Head::Number("Paid"),
@@ -47,7 +47,6 @@ const HEADS: [Head; 9] = [
     Head::Number("Disputed"),
     Head::Number("Lost"),
     Head::Text("Evidence due"),
-    Head::Text("Mode"),
     Head::Text("Changed"),
 ];
 
@@ -56,6 +55,7 @@ impl View {
         let rows = html! { @for order in &self.orders.rows { (self.row(order)) } };
         html! {
             (filters(&self.asked))
+            p { a href="~/unlinked" { "Payments that are linked to no order" } }
             section data-region="orders" {
                 @if self.orders.rows.is_empty() {
                     (empty("No order matches.", self.now))
@@ -79,6 +79,8 @@ impl View {
                 td {
                     a href=(to("/orders?id=", &order.order_id)) { (foreign(&order.order_id)) }
                     @if order.hold { " " (badge(Tone::Warn, "hold")) }
+                    @if !order.livemode { " " (badge(Tone::Calm, "test")) }
+                    @if let Some(account) = &order.account { " " (code(account)) }
                 }
                 td { (state(&order.state)) }
                 td.number { (amount(order.amount_paid, currency)) }
@@ -86,7 +88,6 @@ impl View {
                 td.number { (amount_above_zero(order.amount_disputed, currency)) }
                 td.number { (amount_above_zero(order.amount_lost, currency)) }
                 td { @match order.evidence_due_by { Some(at) => (deadline(at, self.now)), None => (nothing()) } }
-                td { (mode(order.livemode)) @if let Some(account) = &order.account { " " (foreign(account)) } }
                 td { (moment_ago(order.updated_at, self.now)) }
             }
         }

@@ -3,12 +3,15 @@
 use maud::{Markup, html};
 use time::OffsetDateTime;
 
-use super::story::MANY;
+use crate::console::pages::activity;
 use crate::console::parts::{
     Head, Tone, amount, amount_above_zero, badge, code, code_or_none, deadline, disabled, foreign, moment, moment_ago,
     moment_or_none, money, nothing, state, table, to,
 };
 use crate::store::queries::{Activity, Dispute, Event, FollowUp, HistoryEntry, Payment, Refund, RefundRequest};
+
+/// Rows of each table at most.
+pub(super) const MANY: i64 = 200;
 
 /// A heading and a table; nothing where there are no rows.
 fn section(title: &str, heads: &[Head], count: usize, rows: &Markup) -> Markup {
@@ -65,6 +68,7 @@ fn payment_row(payment: &Payment, no_refunds: Option<&str>) -> Markup {
 fn refund_button(payment: &Payment, no_refunds: Option<&str>) -> Markup {
     let gone = payment.amount_refunded + payment.amount_lost + payment.amount_disputed;
     match (no_refunds, payment.amount_paid.unwrap_or(0) - gone) {
+        (_, ..=0) if payment.amount_disputed > 0 => disabled("Refund", "It is in an open chargeback."),
         (_, ..=0) => disabled("Refund", "Nothing is left."),
         (Some(why), _) => disabled("Refund", why),
         (None, _) => html! { a.button href={ (to("/payments/", &payment.payment_id)) "/refund" } { "Refund" } },
@@ -221,24 +225,6 @@ fn change(entry: &HistoryEntry) -> Markup {
     }
 }
 
-pub(super) fn actions(actions: &[Activity]) -> Markup {
-    let heads = [
-        Head::Text("At"),
-        Head::Text("Who"),
-        Head::Text("Action"),
-        Head::Text("On"),
-        Head::Text("By"),
-        Head::Text("Reason"),
-    ];
-    let rows = html! { @for action in actions {
-        tr {
-            td { (moment(action.at)) }
-            td { (foreign(&action.actor)) }
-            td { (code(&action.action)) }
-            td { (code(&action.subject)) }
-            td { (action.via) }
-            td.wide { @match &action.reason { Some(reason) => (foreign(reason)), None => (nothing()) } }
-        }
-    } };
-    section("Who did what", &heads, actions.len(), &rows)
+pub(super) fn actions(actions: &[Activity], now: OffsetDateTime) -> Markup {
+    html! { @if !actions.is_empty() { h2 { "Who did what" } (activity::listed("Who did what", actions, now)) } }
 }

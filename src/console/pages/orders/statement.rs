@@ -54,8 +54,7 @@ struct Sheet<'a> {
 
 impl Sheet<'_> {
     fn heads(&self) -> Vec<Head> {
-        let mut heads =
-            vec![Head::Text("At"), Head::Text("What"), Head::Text("ID"), Head::Text("Status"), Head::Number("Amount")];
+        let mut heads = vec![Head::Text("At"), Head::Text("What"), Head::Text("Status"), Head::Number("Amount")];
         heads.extend(self.columns.iter().map(|(name, _)| Head::Number(name)));
         if self.moves {
             heads.extend([Head::Number("Balance"), Head::Number("Fee")]);
@@ -67,8 +66,7 @@ impl Sheet<'_> {
         html! {
             tr data-key={ (line.what) " " (line.id) " " (line.follow_up.unwrap_or_default()) } {
                 td { (moment_or_none(line.at)) }
-                td { (line.what) }
-                td { (link(line)) }
+                td { (line.what) " " (link(line)) }
                 td { @if line.status.is_empty() { (nothing()) } @else { (state(&line.status)) } }
                 td.number { @match line.amount {
                     Some(minor) => (amount(Some(minor), line.currency.as_deref())),
@@ -91,7 +89,7 @@ impl Sheet<'_> {
     fn sum(&self, class: &str, name: &str, total: &Total) -> Markup {
         html! {
             tr class=(class) data-key=(name) {
-                th scope="row" colspan="5" { (name) }
+                th scope="row" colspan="4" { (name) }
                 @for (_, read) in &self.columns { td.number { (amount(Some(read(total)), self.currency)) } }
                 @if self.moves { td {} td {} }
             }

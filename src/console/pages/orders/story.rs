@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::sections;
+use super::sections::{self, MANY};
 use super::statement::statement;
 use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
@@ -19,9 +19,6 @@ use crate::store::queries::{
     self, Activity, Dispute, DisputeFilter, Order, Payment, PaymentFilter, Person, Refund, RefundFilter, RefundRequest,
     RequestFilter, Statement, Story, Total,
 };
-
-/// Rows of each table at most.
-pub(super) const MANY: i64 = 200;
 
 pub(super) async fn show(console: &Console, who: &Who, id: &str) -> Result<Response, Failure> {
     let mut tx = console.reading().await?;
@@ -127,7 +124,7 @@ impl View {
                 (sections::follow_ups(follow_ups, self.now))
                 (sections::unprocessed(unprocessed))
                 (sections::history(history))
-                (sections::actions(&around.actions))
+                (sections::actions(&around.actions, self.now))
             }
         }
     }
@@ -165,14 +162,18 @@ impl View {
         shown.extend(self.around.customer.as_ref().map(named));
         shown.push(("Changed", moment_ago(order.updated_at, self.now)));
         html! {
-            @if self.story.orders.len() > 1 { h2 { (self.name(order)) } }
+            h2 { (self.name(order)) }
             div.card { (facts(&shown)) }
+            h3 { "Statement" }
             (statement(of, amounts, currency))
         }
     }
 
     /// What tells one order of a reference apart from the others.
     fn name(&self, order: &Order) -> Markup {
+        if self.story.orders.len() == 1 {
+            return html! { "The order" };
+        }
         html! {
             (order.currency.as_deref().map_or_else(|| "Currency not known".to_owned(), str::to_uppercase)) ", "
             @if order.livemode { "live mode" } @else { "test mode" }
@@ -196,7 +197,9 @@ impl View {
                 "Linked to no order. "
                 a href={ (to("/payments/", &payment.payment_id)) "/link" } { "Link it to an order" } "."
             } }))
+            h2 { "The payment" }
             div.card { (facts(&shown)) }
+            h3 { "Statement" }
             (statement(of, amounts, currency))
         }
     }

@@ -34,6 +34,7 @@ pub(in crate::console) struct Asked {
 /// A link as it is sent.
 #[derive(Debug, Deserialize)]
 pub(in crate::console) struct Sent {
+    #[serde(default)]
     order: String,
     /// The order that the payment was linked to when the page was made; empty: none.
     #[serde(default)]
@@ -225,6 +226,11 @@ impl View {
                 (note(Tone::Warn, &html! { p { "No order of this name is known. It begins with this payment. Check the spelling." } }))
             } @else {
                 ul { @for order in existing { li { (known(order)) } } }
+                @if !existing.iter().any(|order| self.is_its_own(order)) {
+                    (note(Tone::Warn, &html! { p {
+                        "The payment has another currency, mode or account: it becomes an order of its own with the same name."
+                    } }))
+                }
             }
             @if let Some(before) = self.linked_to.as_deref().filter(|before| *before != order) {
                 p { "The payment is taken from order " (order_link(Some(before))) "." }
@@ -233,6 +239,12 @@ impl View {
                 p { "The payment is linked to this order already." }
             } @else { (self.confirm(order)) }
         }
+    }
+
+    /// An order is one for each account, mode and currency.
+    fn is_its_own(&self, order: &Order) -> bool {
+        let payment = &self.payment;
+        (&order.account, order.livemode, &order.currency) == (&payment.account, payment.livemode, &payment.currency)
     }
 
     fn confirm(&self, order: &str) -> Markup {

@@ -1,5 +1,6 @@
 //! Payments: those that are linked to no order, linking one, and requesting a refund of one.
 
+mod case;
 pub(super) mod link;
 pub(super) mod refund;
 mod review;

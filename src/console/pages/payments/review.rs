@@ -3,8 +3,9 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
+use uuid::Uuid;
 
-use super::refund::{Case, Sent};
+use super::case::{Case, Sent};
 use crate::console::Console;
 use crate::console::form::{Problems, described_by, field, invalid};
 use crate::console::parts::{Tone, code, facts, money, note, to};
@@ -17,17 +18,22 @@ pub(super) struct Review {
     /// In minor units.
     pub amount: i64,
     pub problems: Problems,
+    /// The request that this form made already.
+    pub sent_before: Option<Uuid>,
     /// What was left when the page was shown before, in minor units; none: nothing changed since.
     pub shown_before: Option<i64>,
 }
 
 impl Review {
-    /// Checks the amount that is typed again.
-    pub(super) fn confirm(&mut self) {
-        let is_needed = self.case.payment.livemode;
-        if is_needed && currency::parse(&self.sent.again, self.case.currency()) != Ok(self.amount) {
+    /// Whether the amount was typed again where it has to be; else says so beside the field. A form that was sent before
+    /// asks for nothing.
+    pub(super) fn is_confirmed(&mut self) -> bool {
+        let is_needed = self.case.payment.livemode && self.sent_before.is_none();
+        let is_same = currency::parse(&self.sent.again, self.case.currency()) == Ok(self.amount);
+        if is_needed && !is_same {
             self.problems.add("again", "This is not the amount above. Type it again.");
         }
+        !is_needed || is_same
     }
 
     /// Shows what is left now, in place of what was left before.
@@ -49,6 +55,12 @@ impl Review {
         html! {
             (self.problems.summary())
             (self.change())
+            @if let Some(id) = self.sent_before {
+                (note(Tone::Warn, &html! { p {
+                    "This form was sent already: see " a href=(to("/refunds/", &id.to_string())) { "its request" }
+                    ". Sending it again refunds nothing more."
+                } }))
+            }
             (self.case.warnings())
             @if self.sent.reason == "fraudulent" {
                 (note(Tone::Warn, &html! { p { "The reason " code { "fraudulent" } " also blocks the card and the e-mail address of the buyer at Stripe." } }))
@@ -62,7 +74,7 @@ impl Review {
 
     /// Says that less is left than was shown.
     fn change(&self) -> Markup {
-        html! { @if let Some(before) = self.shown_before {
+        html! { @if let Some(before) = self.shown_before.filter(|_| self.sent_before.is_none()) {
             (note(Tone::Warn, &html! { p {
                 "Nothing was requested: " (money(self.case.remainder.left(), self.case.currency())) " is left, and this page showed "
                 (money(before, self.case.currency())) ". Somebody refunded or disputed part of it meanwhile. Look at it again."

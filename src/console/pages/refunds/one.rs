@@ -14,9 +14,9 @@ use uuid::Uuid;
 use crate::console::failure::Failure;
 use crate::console::form::{Problems, described_by, field, invalid};
 use crate::console::frame::{Page, Section};
+use crate::console::pages::activity;
 use crate::console::parts::{
-    Head, Tone, code, code_or_none, disabled, facts, foreign, mode, moment, moment_ago, money, note, nothing,
-    order_link, state, table, to,
+    Tone, code, code_or_none, disabled, facts, foreign, mode, moment_ago, money, note, order_link, state, to,
 };
 use crate::console::users::Right;
 use crate::console::who::Who;
@@ -29,6 +29,7 @@ const LONGEST_REASON: usize = 1_000;
 /// Why a request is cancelled.
 #[derive(Debug, Deserialize)]
 pub(in crate::console) struct Cancel {
+    #[serde(default)]
     reason: String,
 }
 
@@ -230,14 +231,6 @@ impl View {
     }
 
     fn trail(&self) -> Markup {
-        let heads = [Head::Text("At"), Head::Text("Who"), Head::Text("Action"), Head::Text("By"), Head::Text("Reason")];
-        let rows = html! { @for action in &self.actions { tr {
-            td { (moment(action.at)) }
-            td { (foreign(&action.actor)) }
-            td { (code(&action.action)) }
-            td { (action.via) }
-            td.wide { @match &action.reason { Some(reason) => (foreign(reason)), None => (nothing()) } }
-        } } };
-        html! { @if !self.actions.is_empty() { h2 { "Who did what" } (table("Who did what", &heads, &rows)) } }
+        html! { h2 { "Who did what" } (activity::done(&self.actions, "Nobody did anything with it.", self.now)) }
     }
 }
