@@ -86,7 +86,8 @@ async fn every_link_leads_to_a_page_and_no_text_from_outside_becomes_markup() {
         crawl.foreign.iter().filter(|link| !link.starts_with("https://dashboard.stripe.com/")).collect();
     assert!(elsewhere.is_empty(), "{elsewhere:?}");
     let mut seen = 0;
-    for (path, html) in &crawl.pages {
+    // Bodies of events are downloaded as files, never shown.
+    for (path, html) in crawl.pages.iter().filter(|(path, _)| !path.ends_with("/payload")) {
         for probe in PROBES.iter().filter(|probe| probe.contains(['<', '\u{202e}'])) {
             assert!(!html.contains(probe), "{path} has {probe} as it was written");
         }

@@ -3,7 +3,7 @@
 use clawback::desk::{checklist, draft, preview};
 use clawback::evidence::Policy;
 use clawback::store::queries::{self, DisputeFilter, EventFilter, OrderFilter, Page, PaymentFilter, Via};
-use clawback::store::{console, gauges, health, responses, syncs};
+use clawback::store::{console, gauges, health, overview, responses, syncs};
 use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 
@@ -43,6 +43,7 @@ async fn read_pages(conn: &mut PgConnection, dispute: &str) -> sqlx::Result<()> 
     queries::outcomes(conn, OffsetDateTime::UNIX_EPOCH).await?;
     queries::ratios(conn, OffsetDateTime::UNIX_EPOCH).await?;
     gauges::read(conn).await?;
+    overview::read(conn).await?;
     health::backlog(conn).await?;
     health::schema_version(conn).await?;
     syncs::age(conn).await.map(drop)

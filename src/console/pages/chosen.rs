@@ -108,10 +108,24 @@ pub(super) fn button(label: &str, class: &str, refused: Option<&str>) -> Markup 
     }
 }
 
-/// The cell with which a row is selected for the form `selection`.
-pub(super) fn tick(id: &str) -> Markup {
+/// The form for which rows are selected: its buttons, each with the action it leads to; disabled where nothing can be
+/// changed.
+pub(super) fn selection(buttons: &[(&str, &str)], refused: Option<&str>) -> Markup {
     html! {
-        td.tick { label { input type="checkbox" name="id" value=(id) form="selection"; span.hidden { "Select " (id) } } }
+        @match (refused, buttons) {
+            (Some(why), [(label, _), ..]) => div.actions { (disabled(label, why)) },
+            (None, [(_, action), ..]) => form #selection action=(action) method="get" {
+                div.actions { @for (label, action) in buttons { button type="submit" formaction=(action) { (label) } } }
+            },
+            (_, []) => {}
+        }
+    }
+}
+
+/// The cell with which a row is selected for that form.
+pub(super) fn tick(id: &str, refused: Option<&str>) -> Markup {
+    html! {
+        td.tick { label { input type="checkbox" name="id" value=(id) form="selection" disabled[refused.is_some()]; span.hidden { "Select " (id) } } }
     }
 }
 

@@ -274,6 +274,8 @@ fn calling(numbers: &Numbers) -> Vec<Check> {
 
 fn versions(numbers: &Numbers) -> Markup {
     let processors = &numbers.overview.processors;
+    let mut rules: Vec<_> = processors.iter().map(ToString::to_string).collect();
+    rules.dedup();
     html! {
         h2 { "Versions" }
         p {
@@ -281,10 +283,10 @@ fn versions(numbers: &Numbers) -> Markup {
             @match numbers.overview.schema_version { Some(version) => (version), None => (unknown()) }
             ". Processors in the last minute: " (processors.len())
             @if !processors.is_empty() {
-                ", with rules " (processors.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+                ", with rules " (rules.join(", "))
             }
             "."
-            @if processors.windows(2).any(|pair| pair[0] != pair[1]) { " The older ones wait while newer ones run." }
+            @if rules.len() > 1 { " The older ones wait while newer ones run." }
         }
     }
 }

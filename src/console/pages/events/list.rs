@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
-use super::super::chosen::{button, tick};
+use super::super::chosen::{selection, tick};
 use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
 use crate::console::list::{Cursor, MODES, Window, address, choice, cut, filled, known, livemode};
@@ -105,9 +105,7 @@ impl View {
         let rows = &self.window.rows;
         html! {
             (filters(&self.asked))
-            form #selection action="~/events/replay" method="get" {
-                div.actions { (button("Replay selected …", "calm", self.refused.as_deref())) }
-            }
+            (selection(&[("Replay selected …", "~/events/replay")], self.refused.as_deref()))
             section data-region="events" {
                 @if rows.is_empty() {
                     (empty("No event matches.", self.now))
@@ -126,7 +124,7 @@ impl View {
     fn row(&self, event: &Event) -> Markup {
         html! {
             tr data-key=(event.event_id) {
-                (tick(&event.event_id))
+                (tick(&event.event_id, self.refused.as_deref()))
                 td { (moment_ago(event.received_at, self.now)) }
                 td { a href=(to("/events/", &event.event_id)) { (code(&event.event_id)) } }
                 td { (code(&event.event_type)) @if event.livemode == Some(false) { " " (badge(Tone::Calm, "test")) } }

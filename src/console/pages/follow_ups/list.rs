@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
-use super::super::chosen::{button, tick};
+use super::super::chosen::{selection, tick};
 use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
 use crate::console::list::{Cursor, MODES, Window, address, choice, cut, filled, known, livemode};
@@ -132,15 +132,9 @@ struct View {
 
 impl View {
     fn content(&self) -> Markup {
-        let refused = self.refused.as_deref();
         html! {
             (filters(&self.asked))
-            form #selection action="~/follow-ups/requeue" method="get" {
-                div.actions {
-                    (button("Requeue selected …", "calm", refused))
-                    @if refused.is_none() { button type="submit" formaction="~/follow-ups/discard" { "Discard selected …" } }
-                }
-            }
+            (selection(&ACTIONS, self.refused.as_deref()))
             @for (part, window) in &self.parts { (self.part(*part, window)) }
             p.hint {
                 "To requeue or discard more than a page, see first what would change: "
@@ -174,7 +168,7 @@ impl View {
         let id = follow_up.id.to_string();
         html! {
             tr data-key=(id) {
-                (tick(&id))
+                (tick(&id, self.refused.as_deref()))
                 td.number { a href=(to("/follow-ups/", &id)) { (id) } }
                 td {
                     (code(&follow_up.kind)) @if !follow_up.livemode { " " (badge(Tone::Calm, "test")) }
@@ -200,6 +194,9 @@ impl View {
         }
     }
 }
+
+const ACTIONS: [(&str, &str); 2] =
+    [("Requeue selected …", "~/follow-ups/requeue"), ("Discard selected …", "~/follow-ups/discard")];
 
 const HEADS: [Head; 8] = [
     Head::Text("Select"),
