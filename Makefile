@@ -1,6 +1,6 @@
 # What a newcomer and CI run. Everything else is cargo's own.
 
-.PHONY: help setup build demo test reference proof run check sdk-check examples-check workflows-check manifests-check browser-tools image-check startup-check any-user-check setup-check tls-check pooler-check
+.PHONY: help setup build demo test reference proof run check sdk-check examples-check workflows-check manifests-check browser-tools screenshots image-check startup-check any-user-check setup-check tls-check pooler-check
 
 LIVES ?= 100000
 LIVES_ON_POSTGRES ?= 2000
@@ -28,6 +28,9 @@ test: setup browser-tools ## run every test, against a real Postgres and in a re
 	# A thousand connections at once take two thousand files: more than a shell allows at first.
 	# Twice as many tests at a time as there are cores, since most of them wait.
 	@ulimit -n "$$(ulimit -Hn)"; RUST_TEST_THREADS="$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))}" cargo test --locked
+
+screenshots: setup browser-tools ## take the pictures of the console for the docs
+	@scripts/screenshots.sh
 
 reference: ## write the generated parts of docs/SQL.md and the TypeScript types
 	CLAWBACK_WRITE_REFERENCE=1 cargo test --locked --test it reference::

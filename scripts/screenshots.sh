@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=scripts/tools.sh
 . scripts/tools.sh
 
-shown=(today-1280 disputes-1280-dark dispute-1280 order-1280 dispute-360 outcomes-1280)
+shown=(today-1280 disputes-1280-dark dispute-1280 evidence-360 submit-1280 order-1280-dark outcomes-1280)
 
 if ! installed pngquant pngquant; then
     echo "screenshots: pngquant must be installed" >&2

@@ -1,4 +1,5 @@
-//! Promise: money goes back once, however often somebody clicks; and a payment is linked to its order.
+//! Promise: money goes back once, however often somebody clicks; a payment is linked to its order, and found by the
+//! e-mail address of its buyer.
 
 use serde_json::json;
 use thirtyfour::prelude::Key;
@@ -83,4 +84,20 @@ async fn a_payment_without_an_order_is_linked_to_one() {
     seeded.db().until("select exists (select from clawback_v1.orders where order_id = 'W-30001')").await;
     let linked = "select actor, action from clawback_v1.actions where subject = 'ch_unlinked'";
     assert_eq!(seeded.db().rows(linked).await, [json!({ "actor": NAME, "action": "link" })]);
+}
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_is_found_by_the_e_mail_address_of_its_buyer() {
+    let Some(browser) = Browser::start().await else { return };
+    let seeded = Seeded::open().await;
+    seeded.shop.app.live("paid", "W-30002").await;
+    let known = "select payment_id, email from clawback_v1.payment_people join clawback_v1.payments using (payment_id)
+                 where order_id = 'W-30002'";
+    let known = seeded.db().rows(known).await.remove(0);
+    let text = |name: &str| known[name].as_str().expect(name).to_owned();
+    seeded.enter(&browser, "/").await;
+    browser.fill("#q", &text("email").to_uppercase()).await;
+    browser.press(Key::Enter).await;
+    browser.until_found("main table").await;
+    assert!(browser.text("main table").await.contains(&text("payment_id")));
+    assert_eq!(browser.log().await, [""; 0]);
 }

@@ -31,7 +31,7 @@ async fn every_picture_is_taken() {
         ("events", "/events".to_owned()),
         ("activity", "/activity".to_owned()),
         ("health", "/health".to_owned()),
-        ("outcomes", "/outcomes".to_owned()),
+        ("outcomes", "/outcomes?mode=test".to_owned()),
     ];
     browser.open(&seeded.at("/login")).await;
     for (name, path) in pages {

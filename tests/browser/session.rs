@@ -229,7 +229,8 @@ impl Browser {
 impl Drop for Browser {
     /// Also after a failed test: chromedriver closes the browser.
     fn drop(&mut self) {
-        drop(self.driver.take().map(WebDriver::leak));
+        // The session ends with chromedriver.
+        let _already_quit = self.driver.take().map(WebDriver::leak);
         if self.shut_down().is_err() {
             drop(self.chromedriver.kill());
         }

@@ -63,6 +63,8 @@ impl Seeded {
         seeded.shop.until(&refund, "succeeded").await;
         seeded.shop.world.advance(61).await;
         seeded.shop.until(&refund, "failed").await;
+        let draft = format!("select clawback_v1.stage_evidence('{}', '{DRAFT}')", seeded.dispute(NOT_RECEIVED).await);
+        seeded.db().value(&draft).await;
         seeded
     }
 
@@ -70,7 +72,7 @@ impl Seeded {
         let app = &self.shop.app;
         let ago = DAYS_AGO.iter().cycle();
         for ((n, story), days) in (401..).zip(stories::all()).zip(ago) {
-            let cast = Cast { livemode: false, ..Cast::new(&format!("W-10{n}"), 0) };
+            let cast = Cast { livemode: false, ..Cast::new(format!("W-10{n}"), 0) };
             let start = unix_now() - story.span(&cast) - days * 86_400;
             app.deliver_all(&story.tell(&Cast { start, ..cast })).await;
         }
@@ -122,6 +124,13 @@ impl Seeded {
 const DEAD: &str = "update clawback.follow_ups set state = 'dead', attempts = max_attempts,
         last_error = 'the shop answered 503 Service Unavailable', finished_at = now()
     where id in (select id from clawback.follow_ups where state = 'ready' and kind = 'collect_evidence' order by id limit 2)";
+
+/// Part of what a dispute over an order that did not arrive calls for.
+const DRAFT: &str = r#"{
+    "shipping_carrier": "DHL",
+    "shipping_tracking_number": "00340434161094022115",
+    "shipping_address": "Musterweg 1, 20095 Hamburg, Germany"
+}"#;
 
 /// A console on a free port. Its address.
 async fn serve(db: &Database) -> String {
