@@ -52,7 +52,8 @@ async fn crawl(visitor: &Visitor, may_refuse: bool) -> Crawl {
         }
         *of_shape += 1;
         let answer = visitor.get(&path).await;
-        let is_there = [StatusCode::OK, StatusCode::SEE_OTHER].contains(&answer.status) || may_refuse && answer.status == StatusCode::FORBIDDEN;
+        let is_there = [StatusCode::OK, StatusCode::SEE_OTHER].contains(&answer.status)
+            || may_refuse && answer.status == StatusCode::FORBIDDEN;
         assert!(is_there, "{path}: {} {}", answer.status, answer.body);
         for link in attributes(&answer.body, "href").into_iter().chain(forms(&answer.body, "get")) {
             match link.strip_prefix('/') {
