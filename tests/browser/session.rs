@@ -17,7 +17,7 @@ use thirtyfour::{ChromeCapabilities, LoggingPrefsLogLevel, TypingData};
 use tokio::time::{interval, timeout};
 
 /// Longer than anything takes on a slow machine; each wait ends as soon as its condition holds.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Where the browser seems to be: not in UTC, so that local times differ.
 pub const ZONE: &str = "Europe/Berlin";
 
@@ -86,6 +86,7 @@ impl Browser {
         let (child, output, address) = run(&chromedriver);
         let capabilities = capabilities(&chromium, &profile, scripts).expect("capabilities");
         let driver = WebDriver::new(format!("http://{address}"), capabilities).await.expect("a session");
+        driver.set_script_timeout(PATIENCE).await.expect("a longer wait");
         let client = reqwest::Client::builder().timeout(PATIENCE).build().expect("a client");
         Some(Self { driver: Some(driver), client, address, chromedriver: child, _output: output, profile })
     }
