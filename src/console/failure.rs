@@ -13,7 +13,9 @@ use crate::store::sqlstate;
 
 /// What our functions refuse in words for the caller: a wrong argument, a conflict, a state that does not allow it, an
 /// unknown id; and a null character, which Postgres stores nowhere.
-const REFUSALS: [&str; 7] = ["22021", "22023", "23505", "40001", "55000", "CB409", "P0002"];
+const REFUSALS: [&str; 6] = ["22023", "23505", "40001", "55000", "CB409", "P0002"];
+/// A text that Postgres cannot hold.
+const UNREADABLE: [&str; 1] = ["22021"];
 /// A time-out of a statement or a lock.
 const TOO_SLOW: [&str; 2] = ["57014", "55P03"];
 
@@ -44,6 +46,8 @@ pub(super) enum Failure {
     TooLarge,
     /// Too many requests at once, or the database is too slow.
     Busy,
+    /// The console's database role lacks a right.
+    NoGrant,
     /// The database could not be asked.
     NoDatabase,
 }
@@ -59,7 +63,7 @@ impl Failure {
             Self::Refused(_) => StatusCode::CONFLICT,
             Self::ForeignHost => StatusCode::MISDIRECTED_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Busy | Self::NoDatabase => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::NoGrant | Self::NoDatabase => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -77,6 +81,13 @@ impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         if let Some(sentence) = refusal(&error) {
             return Self::Refused(sentence);
+        }
+        if sqlstate::is_any(&error, &UNREADABLE) {
+            return Self::Unreadable("It holds a character that cannot be stored: a null character.".to_owned());
+        }
+        if sqlstate::forbidden(&error) {
+            error!(%error, "console: its database role lacks a right");
+            return Self::NoGrant;
         }
         if sqlstate::is_any(&error, &TOO_SLOW) || matches!(error, sqlx::Error::PoolTimedOut) {
             warn!(%error, "console: the database was too slow");

@@ -11,12 +11,12 @@ use maud::{Markup, html};
 use super::failure::Failure;
 use super::frame::Page;
 use super::parts::{foreign, to};
-use super::who::Who;
+use super::who::{REFRESH, Who};
 use super::{Console, login, now, unsent};
 
 /// Makes a page of a failure.
 pub(super) async fn dress(State(console): State<Arc<Console>>, request: Request, next: Next) -> Response {
-    let (path, is_poll) = (unsent::wanted(&request), request.headers().contains_key("x-console-refresh"));
+    let (path, is_poll) = (unsent::wanted(&request), request.headers().contains_key(REFRESH));
     let is_page = request.method() == Method::GET && !is_poll;
     let mut response = next.run(request).await;
     let Some(failure) = response.extensions_mut().remove::<Failure>() else { return response };
@@ -43,7 +43,7 @@ fn title(failure: &Failure) -> &'static str {
         Failure::Refused(_) => "Not done",
         Failure::ForeignHost => "Wrong address",
         Failure::TooLarge => "Too large",
-        Failure::Busy | Failure::NoDatabase => "Not available",
+        Failure::Busy | Failure::NoGrant | Failure::NoDatabase => "Not available",
     }
 }
 
@@ -64,6 +64,10 @@ fn said(failure: &Failure) -> Markup {
         }
         Failure::ForeignHost => "This is not the address of the console.".to_owned(),
         Failure::TooLarge => "More was sent than this form takes.".to_owned(),
+        Failure::NoGrant => {
+            "The database role of this console lacks a right: whoever runs it gives it what `clawback grants --console` prints."
+                .to_owned()
+        }
         Failure::Busy => "The database is busy. Nothing was changed. Try again in a moment.".to_owned(),
         Failure::NoDatabase => {
             "The database does not answer. Events are still accepted or resent by Stripe. Try again in a moment."

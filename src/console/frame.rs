@@ -69,7 +69,9 @@ impl Console {
 
     /// The same with another status, and for whoever it is.
     pub(super) fn show_as(&self, status: StatusCode, who: Option<&Who>, now: OffsetDateTime, page: &Page) -> Response {
-        let digest = Sha256::new().chain_update(&page.content.0).chain_update(assets::style()).finalize();
+        // That it was looked at again is nothing new.
+        let content = page.content.0.replace(&clock(now), "");
+        let digest = Sha256::new().chain_update(content).chain_update(assets::style()).finalize();
         let tag = format!("\"{}\"", hex::encode(&digest[..12]));
         let document = document(self.settings.is_read_only, who, now, page).into_string();
         let html = self.placed(&document);
@@ -77,9 +79,13 @@ impl Console {
             .into_response()
     }
 
-    /// Replaces the mark of paths within the console by its prefix.
+    /// Replaces the mark of paths within the console by its prefix: in attributes that hold a path, and in no other, since
+    /// what somebody typed may begin with the mark too.
     fn placed(&self, document: &str) -> String {
-        document.replace(&format!("=\"{HERE}/"), &format!("=\"{}/", self.settings.url.prefix))
+        let prefix = &self.settings.url.prefix;
+        ["href", "action", "src"].iter().fold(document.to_owned(), |text, name| {
+            text.replace(&format!(" {name}=\"{HERE}/"), &format!(" {name}=\"{prefix}/"))
+        })
     }
 
     /// Sends the browser to another page: `303 See Other`. Takes paths as [`super::parts::to`] makes them.

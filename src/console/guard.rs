@@ -4,17 +4,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
 
-use super::Console;
 use super::failure::Failure;
+use super::who::Who;
+use super::{Console, LARGEST_LOG_IN};
 
-/// Longest time for a request with its answer.
-const TIME_LIMIT: Duration = Duration::from_secs(15);
+/// Longest time for a page.
+const PAGE_LIMIT: Duration = Duration::from_secs(5);
+/// Longest time for a form.
+const FORM_LIMIT: Duration = Duration::from_secs(15);
 /// The same for sending files.
 pub(super) const UPLOAD_LIMIT: Duration = Duration::from_secs(120);
 /// How long a request waits for its turn.
@@ -74,19 +78,46 @@ pub(super) async fn origin(State(console): State<Arc<Console>>, request: Request
     next.run(request).await
 }
 
-/// At most so many at once, and none for ever.
-pub(super) async fn limits(State(console): State<Arc<Console>>, request: Request, next: Next) -> Response {
+/// At most so many at once, and none for ever. A stranger's form is read before it takes a slot, so that nobody from
+/// outside can keep those busy who are logged in.
+pub(super) async fn limits(
+    State(console): State<Arc<Console>>,
+    who: Option<Who>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let request = match who {
+        Some(_) => request,
+        None => match console.read_whole(request).await {
+            Ok(request) => request,
+            Err(failure) => return failure.into_response(),
+        },
+    };
     let Ok(Ok(_slot)) = timeout(WAIT_LIMIT, console.slots.acquire()).await else {
         return Failure::Busy.into_response();
     };
-    let sends_files = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"multipart/form-data"));
-    let limit = if sends_files { UPLOAD_LIMIT } else { TIME_LIMIT };
-    match timeout(limit, next.run(request)).await {
+    match timeout(time_limit(&request), next.run(request)).await {
         Ok(response) => response,
         Err(_) => Failure::Busy.into_response(),
+    }
+}
+
+fn time_limit(request: &Request) -> Duration {
+    let content_type = request.headers().get(header::CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
+    match *request.method() {
+        Method::GET | Method::HEAD => PAGE_LIMIT,
+        _ if content_type.starts_with(b"multipart/form-data") => UPLOAD_LIMIT,
+        _ => FORM_LIMIT,
+    }
+}
+
+impl Console {
+    /// The request with its whole body in memory.
+    async fn read_whole(&self, request: Request) -> Result<Request, Failure> {
+        let Ok(Ok(_turn)) = timeout(WAIT_LIMIT, self.strangers.acquire()).await else { return Err(Failure::Busy) };
+        let (parts, body) = request.into_parts();
+        let read = timeout(PAGE_LIMIT, to_bytes(body, LARGEST_LOG_IN)).await.map_err(|_| Failure::Busy)?;
+        Ok(Request::from_parts(parts, Body::from(read.map_err(|_| Failure::TooLarge)?)))
     }
 }
 

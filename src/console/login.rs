@@ -225,9 +225,11 @@ pub(super) async fn leave(
     who: Option<Who>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    if let (Some(hash), Some(who)) = (console.session_hash(&headers), who) {
+    if let Some(who) = who {
         let mut conn = console.acting(&who).await?;
-        console::close_session(&mut conn, &hash).await?;
+        for hash in console.session_hashes(&headers) {
+            console::close_session(&mut conn, &hash).await?;
+        }
         conn.commit().await?;
     }
     let mut response = console.see("/login");

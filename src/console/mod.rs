@@ -70,6 +70,10 @@ const UPLOADS: usize = 2;
 const ACQUIRE: Duration = Duration::from_secs(3);
 /// The largest form but for evidence, in bytes.
 const LARGEST_BODY: usize = 64 << 10;
+/// The largest form of a log-in, in bytes: it may carry one that was not sent.
+const LARGEST_LOG_IN: usize = unsent::LARGEST_FORM + LARGEST_BODY;
+/// Forms of people who are not logged in that are read at once: each may take [`LARGEST_LOG_IN`] of memory.
+const STRANGERS: usize = 16;
 
 /// What the pages need.
 #[derive(Debug)]
@@ -81,6 +85,8 @@ pub struct Console {
     /// One password is hashed at a time.
     hashing: Semaphore,
     slots: Semaphore,
+    /// Forms of people who are not logged in are read in turn.
+    strangers: Semaphore,
     /// Files are sent by two at a time: each takes memory.
     uploads: Semaphore,
     latest: numbers::Latest,
@@ -107,20 +113,20 @@ pub fn router(settings: Settings, policy: Policy) -> Router {
 fn routed(console: Shared) -> Router {
     // The last layer is the outermost.
     let known = Router::new()
-        .route("/login", get(login::ask).post(login::enter))
-        .layer(DefaultBodyLimit::max(unsent::LARGEST_FORM + LARGEST_BODY))
+        .route("/login", get(login::ask).post(login::enter).layer(DefaultBodyLimit::max(LARGEST_LOG_IN)))
         .route("/logout", post(login::leave))
         .merge(pages::all().mounted(console.settings.is_read_only))
-        .layer(from_fn_with_state(Arc::clone(&console), who::identify))
-        .layer(from_fn(guard::not_modified));
+        .fallback(async || Failure::NotFound("There is no page at this address.".to_owned()))
+        .method_not_allowed_fallback(async || Failure::NotFound("There is no such action at this address.".to_owned()))
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(from_fn(guard::not_modified))
+        .layer(from_fn_with_state(Arc::clone(&console), guard::limits))
+        .layer(from_fn_with_state(Arc::clone(&console), who::identify));
     Router::new()
         .route("/assets/{name}", get(assets::serve))
         .merge(known)
-        .fallback(async || Failure::NotFound("There is no page at this address.".to_owned()))
-        .method_not_allowed_fallback(async || Failure::NotFound("There is no such action at this address.".to_owned()))
         .layer(from_fn_with_state(Arc::clone(&console), guard::origin))
         .layer(cross_site(&console.settings))
-        .layer(from_fn_with_state(Arc::clone(&console), guard::limits))
         .layer(from_fn_with_state(Arc::clone(&console), failure_page::dress))
         .layer(CatchPanicLayer::new())
         .layer(from_fn(guard::headers))
@@ -153,8 +159,7 @@ fn without(prefix: &str, mut request: Request) -> Request {
 
 impl Console {
     fn new(settings: Settings, policy: Policy) -> Self {
-        let pool =
-            PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE).test_before_acquire(false);
+        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE);
         Self {
             pool: pool.connect_lazy_with(settings.database.clone()),
             settings,
@@ -162,6 +167,7 @@ impl Console {
             attempts: Mutex::new(Attempts::default()),
             hashing: Semaphore::new(1),
             slots: Semaphore::new(SLOTS),
+            strangers: Semaphore::new(STRANGERS),
             uploads: Semaphore::new(UPLOADS),
             latest: numbers::Latest::default(),
             token_used: AtomicBool::new(false),

@@ -20,6 +20,10 @@ use crate::store::console;
 
 /// A session ends when nothing was asked for this long.
 const IDLE: Duration = Duration::from_secs(30 * 60);
+/// Cookies of the session's name that are tried.
+const MOST_COOKIES: usize = 4;
+/// The header of a request that the page sends by itself, to refresh what it shows.
+pub(super) const REFRESH: &str = "x-console-refresh";
 /// Longest name that a proxy may send, in bytes.
 const LONGEST_NAME: usize = 255;
 
@@ -91,8 +95,9 @@ pub(super) async fn allow(State(right): State<Right>, who: Option<Who>, request:
 enum Claim {
     /// Nothing.
     Nobody,
-    /// The holder of a session's token, by its hash.
-    Session([u8; 32]),
+    /// The holder of a session's token, by the hashes of what the cookies hold. `is_use`: somebody asked, and not the
+    /// page by itself.
+    Session { hashes: Vec<[u8; 32]>, is_use: bool },
     /// The proxy names a user.
     Named(String),
 }
@@ -110,7 +115,9 @@ impl Console {
     fn claim(&self, request: &Request) -> Result<Claim, Failure> {
         match &self.settings.entry {
             Entry::Password | Entry::Token { .. } => {
-                Ok(self.session_hash(request.headers()).map_or(Claim::Nobody, Claim::Session))
+                let hashes = self.session_hashes(request.headers());
+                let is_use = !request.headers().contains_key(REFRESH);
+                Ok(if hashes.is_empty() { Claim::Nobody } else { Claim::Session { hashes, is_use } })
             }
             Entry::Proxy { header, trusted } => {
                 let is_trusted = match request.extensions().get::<Peer>() {
@@ -128,9 +135,9 @@ impl Console {
         match claim {
             Claim::Nobody => Ok(None),
             Claim::Named(name) => self.known(&name, false).map(Some),
-            Claim::Session(hash) => {
+            Claim::Session { hashes, is_use } => {
                 let mut conn = self.pool.acquire().await?;
-                let name = console::session(&mut conn, &hash, IDLE).await?;
+                let name = console::session(&mut conn, &hashes, IDLE, is_use).await?;
                 // A user who was removed from the file is logged out.
                 Ok(name.and_then(|name| self.known(&name, true).ok()))
             }
@@ -143,16 +150,14 @@ impl Console {
         Ok(Who { name: user.name, rights: user.rights, can_log_out })
     }
 
-    /// The hash of the token in the session's cookie.
-    pub(super) fn session_hash(&self, headers: &HeaderMap) -> Option<[u8; 32]> {
-        let name = self.cookie_name();
-        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let token = cookies
-            .flat_map(|cookies| cookies.split(';'))
-            .filter_map(|cookie| cookie.trim().split_once('='))
-            .find(|(given, _)| *given == name)?
-            .1;
-        Some(Sha256::digest(token).into())
+    /// The hashes of the tokens in cookies with the session's name: other applications of the host, and other paths, may
+    /// have set some of them, and cookies of any content.
+    pub(super) fn session_hashes(&self, headers: &HeaderMap) -> Vec<[u8; 32]> {
+        let name = self.cookie_name().as_bytes();
+        let cookies =
+            headers.get_all(header::COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+        let tokens = cookies.filter_map(|cookie| cookie.trim_ascii().strip_prefix(name)?.strip_prefix(b"="));
+        tokens.take(MOST_COOKIES).map(|token| Sha256::digest(token).into()).collect()
     }
 
     /// With a prefix that browsers enforce: <https://www.rfc-editor.org/rfc/rfc6265bis>, cookie name prefixes.

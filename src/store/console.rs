@@ -36,20 +36,29 @@ pub async fn open_session(
     record(conn, "log_in", person).await
 }
 
-/// The person of a session; none when there is none, it expired, or it was not used for `idle`. Counts as use.
-pub async fn session(conn: &mut PgConnection, token_hash: &[u8; 32], idle: Duration) -> sqlx::Result<Option<String>> {
+/// The person of the first of these sessions that there is; none when there is none, it expired, or it was not used for
+/// `idle`. `is_use`: this counts as use.
+pub async fn session(
+    conn: &mut PgConnection,
+    token_hashes: &[[u8; 32]],
+    idle: Duration,
+    is_use: bool,
+) -> sqlx::Result<Option<String>> {
+    let hashes: Vec<&[u8]> = token_hashes.iter().map(<[u8; 32]>::as_slice).collect();
     sqlx::query_scalar!(
         r#"with live as (
                select token_hash, person, seen_at from clawback.console_sessions
-               where token_hash = $1 and expires_at > now() and seen_at > now() - make_interval(secs => $2)
+               where token_hash = any($1::bytea[]) and expires_at > now() and seen_at > now() - make_interval(secs => $2)
+               limit 1
            ), used as (
                update clawback.console_sessions s set seen_at = now() from live
                -- Every page asks: most of them must not write.
-               where s.token_hash = live.token_hash and live.seen_at < now() - interval '1 minute'
+               where s.token_hash = live.token_hash and live.seen_at < now() - interval '1 minute' and $3
            )
            select person as "person!" from live"#,
-        token_hash,
-        idle.as_secs_f64()
+        &hashes as &[&[u8]],
+        idle.as_secs_f64(),
+        is_use
     )
     .fetch_optional(conn)
     .await

@@ -1,11 +1,15 @@
 //! Promise: the console lets in only whom it knows, acts only for its own pages, and answers only at its own address.
 
+use std::time::{Duration, Instant};
+
 use clawback::console::password::Hash;
 use clawback::console::routes;
 use clawback::console::settings::Entry;
 use clawback::console::users::{Recognition, Users};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::console_client::{Answer, Console, hidden};
 use crate::harness::Database;
@@ -195,4 +199,87 @@ async fn below_a_prefix_every_address_carries_it() {
     let page = boss.page("/disputes").await;
     assert!(page.contains("href=\"/clawback/disputes\"") && !page.contains("=\"~/"), "{page}");
     assert_eq!(console.nobody().get("/disputes").await.location(), "/clawback/login?next=%2Fdisputes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_typed_is_shown_as_it_is_even_if_it_looks_like_a_path() {
+    let db = Database::migrated().await;
+    let console = Console::open_with(&db, |settings| settings.url.prefix = "/clawback".to_owned()).await;
+    let boss = console.visitor(&db, "boss").await;
+    let page = boss.page("/disputes?order=~%2F77").await;
+    assert!(page.contains("value=\"~/77\"") && page.contains("href=\"/clawback/orders\""), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cookies_of_other_applications_do_not_end_a_session() {
+    let db = Database::migrated().await;
+    let console = Console::open(&db).await;
+    let boss = console.visitor(&db, "boss").await;
+    let own = boss.cookie.clone().expect("a cookie");
+    for before in [&b"other=\xff\xfe; "[..], b"clawback=of-another-path; ", b"clawback=; clawback=a; "] {
+        let cookie = reqwest::header::HeaderValue::from_bytes(&[before, own.as_bytes()].concat()).expect("a header");
+        let mut stranger = console.nobody();
+        stranger.cookie = None;
+        let request = stranger.request(Method::GET, "/disputes").header("Cookie", cookie);
+        assert_eq!(Answer::of(request).await.status, StatusCode::OK, "{before:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_nobody_looks_at_does_not_keep_its_session() {
+    let db = Database::migrated().await;
+    let console = Console::open(&db).await;
+    let boss = console.visitor(&db, "boss").await;
+    let ago = "update clawback.console_sessions set seen_at = now() - interval '20 minutes'";
+    db.execute(ago).await;
+    let is_old = "select seen_at < now() - interval '10 minutes' from clawback.console_sessions";
+    let refresh = boss.request(Method::GET, "/disputes").header("X-Console-Refresh", "1");
+    assert_eq!(Answer::of(refresh).await.status, StatusCode::OK);
+    assert_eq!(db.value(is_old).await, true);
+    boss.page("/disputes").await;
+    assert_eq!(db.value(is_old).await, false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_who_send_slowly_keep_nobody_busy_who_is_logged_in() {
+    let db = Database::migrated().await;
+    let console = Console::open(&db).await;
+    let boss = console.visitor(&db, "boss").await;
+    let address = console.url.trim_start_matches("http://").to_owned();
+    let head = format!(
+        "POST /login HTTP/1.1\r\nHost: {address}\r\nOrigin: {}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: 1000\r\n\r\nname=a",
+        console.url
+    );
+    let mut slow = Vec::new();
+    for _ in 0..40 {
+        let mut stream = TcpStream::connect(&address).await.expect("a connection");
+        stream.write_all(head.as_bytes()).await.expect("it is sent");
+        slow.push(stream);
+    }
+    let started = Instant::now();
+    boss.page("/disputes").await;
+    assert!(started.elapsed() < Duration::from_secs(2), "it took {:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_nowhere_has_the_frame_of_whoever_asks() {
+    let db = Database::migrated().await;
+    let console = Console::open(&db).await;
+    let answer = console.visitor(&db, "boss").await.get("/nowhere").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    assert!(answer.body.contains("boss") && answer.body.contains("href=\"/disputes\""), "{}", answer.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_null_character_is_refused_in_our_own_words() {
+    let mut db = Database::migrated().await;
+    db.expect_errors(&["invalid byte sequence"]);
+    let console = Console::open(&db).await;
+    let boss = console.visitor(&db, "boss").await;
+    for path in ["/disputes/%00", "/orders?id=%00", "/find?q=%00", "/events/%00", "/disputes?order=%00"] {
+        let answer = boss.get(path).await;
+        assert!(answer.status == StatusCode::BAD_REQUEST || answer.status == StatusCode::NOT_FOUND, "{path}: {}", answer.status);
+        assert!(!answer.body.contains("byte sequence"), "{path}: {}", answer.body);
+    }
 }

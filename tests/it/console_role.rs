@@ -140,7 +140,7 @@ async fn the_console_keeps_its_sessions_and_no_other_role_touches_them() {
     let own = console(&app.db, "console", &[]).await;
     let mut tx = own.begin().await.expect("a transaction");
     console::open_session(&mut tx, &token, "anna", hour).await.expect("it opens");
-    assert_eq!(console::session(&mut tx, &token, hour).await.expect("it may").as_deref(), Some("anna"));
+    assert_eq!(console::session(&mut tx, &[token], hour, true).await.expect("it may").as_deref(), Some("anna"));
     console::close_session(&mut tx, &token).await.expect("it closes");
     console::record_refused_log_in(&mut tx, "eve", "192.0.2.1").await.expect("it is recorded");
     tx.commit().await.expect("it commits");

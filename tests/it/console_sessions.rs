@@ -20,7 +20,7 @@ async fn opened(db: &Database, token: [u8; 32], person: &str) {
 
 async fn person(db: &Database) -> Option<String> {
     let mut conn = db.pool.acquire().await.expect("a connection");
-    session(&mut conn, &TOKEN, IDLE).await.expect("an answer")
+    session(&mut conn, &[TOKEN], IDLE, true).await.expect("an answer")
 }
 
 #[tokio::test(flavor = "multi_thread")]
