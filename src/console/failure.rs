@@ -26,6 +26,8 @@ pub(super) enum Failure {
     NobodyLoggedIn,
     /// A form was sent after the session ended: where, and its content.
     LoggedOutMeanwhile(Unsent),
+    /// The link that works once was used.
+    LinkUsed,
     /// The proxy's header is missing, doubled or empty, or the peer is not the proxy.
     NotFromProxy,
     /// The proxy names somebody who is not a user.
@@ -56,7 +58,9 @@ impl Failure {
     /// The status of the answer.
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Self::NobodyLoggedIn | Self::LoggedOutMeanwhile(_) | Self::NotFromProxy => StatusCode::UNAUTHORIZED,
+            Self::NobodyLoggedIn | Self::LoggedOutMeanwhile(_) | Self::LinkUsed | Self::NotFromProxy => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::UnknownUser | Self::Forbidden(_) | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Unreadable(_) => StatusCode::BAD_REQUEST,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{Method, header};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use maud::{Markup, html};
@@ -16,6 +16,7 @@ use super::{Console, login, now, unsent};
 
 /// Makes a page of a failure.
 pub(super) async fn dress(State(console): State<Arc<Console>>, request: Request, next: Next) -> Response {
+    let is_form = request.method() == Method::POST;
     let (path, is_poll) = (unsent::wanted(&request), request.headers().contains_key(REFRESH));
     let is_page = request.method() == Method::GET && !is_poll;
     let mut response = next.run(request).await;
@@ -26,7 +27,9 @@ pub(super) async fn dress(State(console): State<Arc<Console>>, request: Request,
     }
     let content = match &failure {
         Failure::LoggedOutMeanwhile(unsent) => login::again(unsent),
-        _ => html! { (said(&failure)) @if who.is_some() { p { a href="~/" { "To the first page" } } } },
+        _ => html! { (said(&failure))
+        @if is_form && failure.status() != StatusCode::FORBIDDEN { p { "Go back in the browser: what you typed is still there." } }
+        @if who.is_some() { p { a href="~/" { "To the first page" } } } },
     };
     let page = Page { title: title(&failure).to_owned(), section: None, is_test: false, refreshed: None, content };
     let mut dressed = console.show_as(failure.status(), who.as_ref(), now(), &page);
@@ -36,7 +39,7 @@ pub(super) async fn dress(State(console): State<Arc<Console>>, request: Request,
 
 fn title(failure: &Failure) -> &'static str {
     match failure {
-        Failure::NobodyLoggedIn | Failure::LoggedOutMeanwhile(_) => "Log in",
+        Failure::NobodyLoggedIn | Failure::LoggedOutMeanwhile(_) | Failure::LinkUsed => "Log in",
         Failure::NotFromProxy | Failure::UnknownUser | Failure::Forbidden(_) | Failure::CrossSite => "Not allowed",
         Failure::NotFound(_) => "Not found",
         Failure::Unreadable(_) => "Cannot be read",
@@ -50,6 +53,9 @@ fn title(failure: &Failure) -> &'static str {
 fn said(failure: &Failure) -> Markup {
     let text = match failure {
         Failure::NobodyLoggedIn | Failure::LoggedOutMeanwhile(_) => "You are not logged in.".to_owned(),
+        Failure::LinkUsed => {
+            "This link works once, and was used, or is another one's. Start `clawback dev` again for a new one.".to_owned()
+        }
         Failure::NotFromProxy => {
             "This console is entered through its proxy, and the request did not come from there with one name in the \
                  header."

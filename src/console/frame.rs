@@ -6,7 +6,7 @@ use maud::{DOCTYPE, Markup, html};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-use super::parts::{HERE, clock, machine};
+use super::parts::{HERE, clock, foreign, machine, plain};
 use super::who::Who;
 use super::{Console, assets};
 
@@ -103,7 +103,7 @@ fn document(is_read_only: bool, who: Option<&Who>, now: OffsetDateTime, page: &P
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (page.title) " · Clawback" }
+                title { (plain(&page.title)) " · Clawback" }
                 link rel="icon" type="image/svg+xml" href=(assets::icon());
                 link rel="stylesheet" href=(assets::style());
                 script src=(assets::script()) defer {}
@@ -118,7 +118,7 @@ fn document(is_read_only: bool, who: Option<&Who>, now: OffsetDateTime, page: &P
                     "You are logged out. " a href="~/login" target="_blank" { "Log in" } ": what you typed stays here."
                 }
                 main #main data-live=[page.refreshed] {
-                    h1 { (page.title) }
+                    h1 { (foreign(&page.title)) }
                     p.news aria-live="polite" data-news {}
                     (page.content)
                 }
@@ -160,7 +160,7 @@ fn account(who: &Who) -> Markup {
     let rights: Vec<_> = who.rights.iter().map(ToString::to_string).collect();
     html! {
         details.account {
-            summary { (super::parts::foreign(&who.name)) }
+            summary { (foreign(&who.name)) }
             div {
                 p { "Rights: " (rights.join(", ")) }
                 @if who.can_log_out {

@@ -68,7 +68,8 @@ pub(super) async fn origin(State(console): State<Arc<Console>>, request: Request
         let host = headers.get(header::HOST)?.to_str().ok()?;
         Some(host.to_owned())
     });
-    if host.is_none_or(|host| !console.settings.url.answers_to(&host)) {
+    let is_one = headers.get_all(header::HOST).iter().count() <= 1;
+    if !is_one || host.is_none_or(|host| !console.settings.url.answers_to(&host)) {
         return Failure::ForeignHost.into_response();
     }
     let is_by_browser = headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site");

@@ -22,15 +22,14 @@ use super::failure::Failure;
 use super::frame::Page;
 use super::parts::{HERE, Tone, note};
 use super::settings::Entry;
-use super::unsent::Unsent;
-use super::who::Who;
+use super::unsent::{Kept, Unsent};
+use super::users::User;
+use super::who::{LIFE, Who, cookie_value, session_hash};
 use super::{Console, now, users};
 use crate::http::server::Peer;
 use crate::store::console;
 use crate::telemetry;
 
-/// A session ends after this, used or not.
-const LIFE: Duration = Duration::from_secs(12 * 3_600);
 /// What is sent by the page.
 #[derive(Debug, Deserialize)]
 pub(super) struct Given {
@@ -102,11 +101,14 @@ fn form(unsent: &Unsent, next: &str, problem: Option<&str>) -> Markup {
 
 /// The page for somebody whose session ended before a form was sent.
 pub(super) fn again(unsent: &Unsent) -> Markup {
-    let kept = if unsent.unsent_body.is_empty() {
-        "Your session has ended, and nothing was changed. A file must be chosen again after you logged in."
-    } else {
-        "Your session has ended, and nothing was changed. What you typed is kept: after you logged in you can send it again."
+    let kept = match unsent.kept {
+        Kept::Form => "What you typed is kept: after you logged in you can send it again.",
+        Kept::NoFile => "A file must be chosen again after you logged in.",
+        Kept::TooLarge => {
+            "It is too large to be kept: log in at another tab, then go back in this one, where it is still typed."
+        }
     };
+    let kept = format!("Your session has ended, and nothing was changed. {kept}");
     html! { (note(Tone::Warn, &html! { (kept) })) (form(unsent, "/", None)) }
 }
 
@@ -117,23 +119,25 @@ pub(super) async fn enter(
     Form(given): Form<Given>,
 ) -> Result<Response, Failure> {
     let peer = peer.map_or(Peer::UnixSocket, |Extension(peer)| peer);
-    let name = match &console.settings.entry {
+    let user = match &console.settings.entry {
         Entry::Password => match console.try_password(&given, peer).await? {
-            Ok(name) => name,
+            Ok(user) => user,
             Err(refused) => return Ok(console.refuse(&given, &refused)),
         },
-        Entry::Token { user, .. } if console.take_token(&given.token) => user.clone(),
-        Entry::Token { .. } => return Err(Failure::NobodyLoggedIn),
+        Entry::Token { user, .. } if console.take_token(&given.token) => {
+            console.settings.users.find(user).ok_or(Failure::UnknownUser)?
+        }
+        Entry::Token { .. } => return Err(Failure::LinkUsed),
         Entry::Proxy { .. } => return Err(Failure::NotFromProxy),
     };
     let token = new_token()?;
-    let mut conn = console.acting_as(Some(&name)).await?;
-    console::open_session(&mut conn, &Sha256::digest(&token).into(), &name, LIFE).await?;
+    let mut conn = console.acting_as(Some(&user.name)).await?;
+    console::open_session(&mut conn, &session_hash(&user, token.as_bytes()), &user.name, LIFE).await?;
     conn.commit().await?;
-    info!(person = name, "console: logged in");
+    info!(person = user.name, "console: logged in");
     counter!(telemetry::CONSOLE_LOG_INS, "outcome" => "accepted").increment(1);
     let mut response = console.after(&given);
-    response.headers_mut().append(header::SET_COOKIE, console.cookie(&token, LIFE));
+    response.headers_mut().append(header::SET_COOKIE, console.cookie(&cookie_value(&user, &token), LIFE));
     Ok(response)
 }
 
@@ -144,8 +148,8 @@ enum NotIn {
 }
 
 impl Console {
-    /// The name of the user whose password this is.
-    async fn try_password(&self, given: &Given, peer: Peer) -> Result<Result<String, NotIn>, Failure> {
+    /// The user whose password this is.
+    async fn try_password(&self, given: &Given, peer: Peer) -> Result<Result<User, NotIn>, Failure> {
         let tried = self.attempts().try_now(&given.name, peer, Instant::now());
         if let Err(wait) = tried {
             warn!(%peer, "console: too many log-ins refused, one must wait");
@@ -153,23 +157,31 @@ impl Console {
             return Ok(Err(NotIn::Wait(wait)));
         }
         let user = self.settings.users.find(&given.name);
-        let password = given.password.clone();
-        let (is_right, user) = {
-            // One at a time: a hash takes a core for a while.
-            let _turn = self.hashing.acquire().await.map_err(|_| Failure::Busy)?;
-            let check = move || (users::check(user.as_ref(), password.expose_secret()), user);
-            tokio::task::spawn_blocking(check).await.map_err(|_| Failure::Busy)?
-        };
-        if let (true, Some(user)) = (is_right, user) {
+        let is_right = self.is_password(user.clone(), given.password.clone()).await?;
+        if let (true, Some(user)) = (is_right, &user) {
             self.attempts().succeeded(&given.name, peer);
-            return Ok(Ok(user.name));
+            return Ok(Ok(user.clone()));
         }
-        warn!(%peer, "console: wrong name or password");
+        self.record_refusal(user.as_ref(), peer).await?;
+        Ok(Err(NotIn::WrongPassword))
+    }
+
+    async fn is_password(&self, user: Option<User>, password: SecretString) -> Result<bool, Failure> {
+        // One at a time: a hash takes a core for a while.
+        let _turn = self.hashing.acquire().await.map_err(|_| Failure::Busy)?;
+        let check = move || users::check(user.as_ref(), password.expose_secret());
+        tokio::task::spawn_blocking(check).await.map_err(|_| Failure::Busy)
+    }
+
+    /// Records a refused log-in, with the name of a user only: what else was typed as a name may be a password.
+    async fn record_refusal(&self, user: Option<&User>, peer: Peer) -> Result<(), Failure> {
+        let name = user.map_or("unknown name", |user| &user.name);
+        warn!(%peer, name, "console: wrong name or password");
         counter!(telemetry::CONSOLE_LOG_INS, "outcome" => "refused").increment(1);
         let mut conn = self.acting_as(None).await?;
-        console::record_refused_log_in(&mut conn, &given.name, &peer.to_string()).await?;
+        console::record_refused_log_in(&mut conn, name, &peer.to_string()).await?;
         conn.commit().await?;
-        Ok(Err(NotIn::WrongPassword))
+        Ok(())
     }
 
     fn refuse(&self, given: &Given, why: &NotIn) -> Response {

@@ -70,8 +70,8 @@ const UPLOADS: usize = 2;
 const ACQUIRE: Duration = Duration::from_secs(3);
 /// The largest form but for evidence, in bytes.
 const LARGEST_BODY: usize = 64 << 10;
-/// The largest form of a log-in, in bytes: it may carry one that was not sent.
-const LARGEST_LOG_IN: usize = unsent::LARGEST_FORM + LARGEST_BODY;
+/// The largest form of a log-in, in bytes: it may carry one that was not sent, which is encoded once more.
+const LARGEST_LOG_IN: usize = 2 * unsent::LARGEST_FORM + LARGEST_BODY;
 /// Forms of people who are not logged in that are read at once: each may take [`LARGEST_LOG_IN`] of memory.
 const STRANGERS: usize = 16;
 

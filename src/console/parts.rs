@@ -40,6 +40,15 @@ pub(super) fn foreign(text: &str) -> Markup {
     }
 }
 
+/// The same where there can be no markup.
+pub(super) fn plain(text: &str) -> String {
+    let part = |part| match part {
+        Part::Plain(text) => text.to_owned(),
+        Part::Odd(c) => format!("U+{:04X}", u32::from(c)),
+    };
+    disguised(text).map(part).collect()
+}
+
 /// The same with its line breaks, for texts of several lines.
 pub(super) fn foreign_lines(text: &str) -> Markup {
     html! { div.text { @for line in text.lines() { (foreign(line)) br; } } }

@@ -14,9 +14,24 @@ pub(super) struct Unsent {
     /// Where it was sent to.
     #[serde(default)]
     pub unsent_path: String,
-    /// Its content, encoded as a form; empty when it held a file.
+    /// Its content, encoded as a form; empty when it is not kept.
     #[serde(default)]
     pub unsent_body: String,
+    /// Whether it is kept.
+    #[serde(skip)]
+    pub kept: Kept,
+}
+
+/// Whether a form is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// It is.
+    #[default]
+    Form,
+    /// It held a file, which is not.
+    NoFile,
+    /// It is too large.
+    TooLarge,
 }
 
 impl Unsent {
@@ -27,11 +42,16 @@ impl Unsent {
             .headers()
             .get(header::CONTENT_TYPE)
             .is_some_and(|value| value.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
-        let body = match is_form {
-            true => to_bytes(request.into_body(), LARGEST_FORM).await.unwrap_or_default(),
-            false => Default::default(),
-        };
-        Self { unsent_path, unsent_body: String::from_utf8_lossy(&body).into_owned() }
+        if !is_form {
+            return Self { unsent_path, kept: Kept::NoFile, ..Self::default() };
+        }
+        match to_bytes(request.into_body(), LARGEST_FORM).await {
+            Ok(body) => {
+                let unsent_body = String::from_utf8_lossy(&body).into_owned();
+                Self { unsent_path, unsent_body, kept: Kept::Form }
+            }
+            Err(_) => Self { unsent_path, kept: Kept::TooLarge, ..Self::default() },
+        }
     }
 }
 

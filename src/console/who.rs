@@ -9,17 +9,23 @@ use axum::http::{HeaderMap, HeaderName, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
+use tokio::time::timeout;
 
 use super::Console;
 use super::failure::Failure;
+use super::password::Hash;
 use super::settings::Entry;
 use super::unsent::Unsent;
-use super::users::{Right, Rights};
+use super::users::{Right, Rights, User};
 use crate::http::server::Peer;
 use crate::store::console;
 
+/// A session ends after this, used or not.
+pub(super) const LIFE: Duration = Duration::from_secs(12 * 3_600);
 /// A session ends when nothing was asked for this long.
 const IDLE: Duration = Duration::from_secs(30 * 60);
+/// Longest time to look a session up.
+const LOOK_UP: Duration = Duration::from_secs(3);
 /// Cookies of the session's name that are tried.
 const MOST_COOKIES: usize = 4;
 /// The header of a request that the page sends by itself, to refresh what it shows.
@@ -136,11 +142,20 @@ impl Console {
             Claim::Nobody => Ok(None),
             Claim::Named(name) => self.known(&name, false).map(Some),
             Claim::Session { hashes, is_use } => {
-                let mut conn = self.pool.acquire().await?;
-                let name = console::session(&mut conn, &hashes, IDLE, is_use).await?;
+                let found =
+                    async { console::session(&mut *self.pool.acquire().await?, &hashes, self.idle(), is_use).await };
+                let name = timeout(LOOK_UP, found).await.map_err(|_| Failure::Busy)??;
                 // A user who was removed from the file is logged out.
                 Ok(name.and_then(|name| self.known(&name, true).ok()))
             }
+        }
+    }
+
+    /// A link that works once cannot be used again when its session ends: that lasts as long as any may.
+    fn idle(&self) -> Duration {
+        match self.settings.entry {
+            Entry::Token { .. } => LIFE,
+            Entry::Password | Entry::Proxy { .. } => IDLE,
         }
     }
 
@@ -157,7 +172,13 @@ impl Console {
         let cookies =
             headers.get_all(header::COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
         let tokens = cookies.filter_map(|cookie| cookie.trim_ascii().strip_prefix(name)?.strip_prefix(b"="));
-        tokens.take(MOST_COOKIES).map(|token| Sha256::digest(token).into()).collect()
+        tokens.take(MOST_COOKIES).filter_map(|value| self.session_hash(value)).collect()
+    }
+
+    fn session_hash(&self, cookie: &[u8]) -> Option<[u8; 32]> {
+        let dot = cookie.iter().position(|byte| *byte == b'.')?;
+        let name = String::from_utf8(hex::decode(&cookie[..dot]).ok()?).ok()?;
+        Some(session_hash(&self.settings.users.find(&name)?, &cookie[dot + 1..]))
     }
 
     /// With a prefix that browsers enforce: <https://www.rfc-editor.org/rfc/rfc6265bis>, cookie name prefixes.
@@ -168,6 +189,17 @@ impl Console {
             (false, _) => "clawback",
         }
     }
+}
+
+/// The value of a session's cookie: the name, so that it is known whose password the session depends on, and the token.
+pub(super) fn cookie_value(user: &User, token: &str) -> String {
+    format!("{}.{token}", hex::encode(&user.name))
+}
+
+/// By what a session is found: another password makes it another hash, so a new password ends the sessions of the old one.
+pub(super) fn session_hash(user: &User, token: &[u8]) -> [u8; 32] {
+    let password = user.hash.as_ref().map(Hash::expose).unwrap_or_default();
+    Sha256::new().chain_update(token).chain_update(password).finalize().into()
 }
 
 /// The only value of a header; none when it is absent, empty, too long, sent twice, or not plain text.

@@ -133,7 +133,7 @@ pub struct Role {
     pub closed: Vec<String>,
     /// Private tables that it may not read and write, and private functions that it may not call.
     pub forbidden: Vec<String>,
-    /// Others who may read private tables.
+    /// Others who may read private tables, the console's role aside.
     pub onlookers: Vec<String>,
 }
 
@@ -175,6 +175,9 @@ pub async fn role(conn: &mut PgConnection) -> Result<Role, sqlx::Error> {
                         from tables t cross join aclexplode(t.relacl) a
                         where a.privilege_type = 'SELECT' and a.grantee <> t.relowner
                             and a.grantee <> (select oid from pg_roles where rolname = current_user)
+                            -- Whoever may open sessions is the console.
+                            and not exists (select from tables s cross join aclexplode(s.relacl) c
+                                where s.relname = 'console_sessions' and c.privilege_type = 'INSERT' and c.grantee = a.grantee)
                         order by 1) as "onlookers!""#
     )
     .fetch_one(conn)

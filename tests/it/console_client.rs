@@ -58,7 +58,7 @@ impl Console {
         let mut conn = db.pool.acquire().await.expect("a connection");
         let life = Duration::from_secs(3_600);
         sessions::open_session(&mut conn, &Sha256::digest(&token).into(), name, life).await.expect("a session");
-        Visitor { cookie: Some(format!("clawback={token}")), ..self.nobody() }
+        Visitor { cookie: Some(format!("clawback={}.{token}", hex::encode(name))), ..self.nobody() }
     }
 
     /// Somebody who is not.

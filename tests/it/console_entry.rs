@@ -279,7 +279,56 @@ async fn a_null_character_is_refused_in_our_own_words() {
     let boss = console.visitor(&db, "boss").await;
     for path in ["/disputes/%00", "/orders?id=%00", "/find?q=%00", "/events/%00", "/disputes?order=%00"] {
         let answer = boss.get(path).await;
-        assert!(answer.status == StatusCode::BAD_REQUEST || answer.status == StatusCode::NOT_FOUND, "{path}: {}", answer.status);
+        assert!(
+            answer.status == StatusCode::BAD_REQUEST || answer.status == StatusCode::NOT_FOUND,
+            "{path}: {}",
+            answer.status
+        );
         assert!(!answer.body.contains("byte sequence"), "{path}: {}", answer.body);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_ends_the_sessions_of_the_old_one() {
+    let db = Database::migrated().await;
+    let file = std::env::temp_dir().join(format!("users-{}", db.name));
+    let line = |password| format!("anna read {}\n", Hash::of(password, [7; 16]).expect("a hash").expose());
+    std::fs::write(&file, line(PASSWORD)).expect("a file");
+    let console = Console::open_with(&db, |settings| {
+        settings.users = Users::in_file(&file, Recognition::Password).expect("users");
+    })
+    .await;
+    let entered = console.nobody().post("/login", &[("name", "anna"), ("password", PASSWORD)]).await;
+    let mut anna = console.nobody();
+    anna.cookie = entered.header("set-cookie").split(';').next().map(str::to_owned);
+    anna.page("/disputes").await;
+    std::fs::write(&file, line("another long password")).expect("a file");
+    assert_eq!(anna.get("/disputes").await.location(), "/login?next=%2Fdisputes");
+    std::fs::remove_file(&file).expect("it is removed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_draft_is_kept_over_a_log_in() {
+    let db = Database::migrated().await;
+    let console = with_password(&db).await;
+    let path = "/disputes/du_1/evidence";
+    let long = "あ".repeat(150_000);
+    let asked = console.nobody().post(path, &[("text.uncategorized_text", &long)]).await;
+    assert_eq!(asked.status, StatusCode::UNAUTHORIZED);
+    let unsent_body = hidden(&asked.body, "unsent_body");
+    let form = [("name", "anna"), ("password", PASSWORD), ("unsent_path", path), ("unsent_body", &unsent_body)];
+    let entered = console.nobody().post("/login", &form).await;
+    assert_eq!(entered.status, StatusCode::OK);
+    assert_eq!(hidden(&entered.body, "text.uncategorized_text"), long);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_typed_as_the_name_of_nobody_is_not_recorded() {
+    let db = Database::migrated().await;
+    let console = with_password(&db).await;
+    for name in ["anna", "my secret password"] {
+        console.nobody().post("/login", &[("name", name), ("password", "wrong password")]).await;
+    }
+    let recorded = db.rows("select subject from clawback_v1.actions order by id").await;
+    assert_eq!(recorded, [json!({ "subject": "anna" }), json!({ "subject": "unknown name" })]);
 }
