@@ -26,7 +26,7 @@
 //! | 7 | `main`, [`commands`] | the command line as a whole, and its exit codes |
 //! | 6 | `cli`, [`dev`] | operators' commands; what never runs in production: a service on a private Postgres, a model of Stripe and stories told with it |
 //! | 5 | [`app`] | configuration, and the one place that puts a running service together |
-//! | 4 | [`console`] | the operators' pages |
+//! | 4 | [`console`] | the operators' pages: who enters, what they see, what they do |
 //! | 3 | [`http`], [`processor`], [`executor`], [`sync`], [`desk`], [`notices`] | the webhook, the probes and metrics; when a batch runs, and what happens when one fails; the calls to Stripe that wait; what webhooks did not bring; what is done about disputes before a deadline; reminders posted to a webhook |
 //! | 2 | [`intake`], [`apply`] | storing events with group commit; one batch: load, fold, save. Transactions begin and end here |
 //! | 1 | [`store`], [`handlers`], [`stripe_api`], [`evidence`], `terminal` | all SQL; Stripe's objects as facts (pure); the client of Stripe's API, which knows no payment; drafts of evidence (pure); output for people |
@@ -180,6 +180,10 @@
 //!
 //! **… a command.** A file in `cli/` and a variant in `commands.rs`. What it shows, it reads by [`store::queries`], from
 //! `clawback_v1` as any service would, and names as columns; its JSON is documented in `docs/CLI.md`.
+//!
+//! **… a page of the console.** A file in `console/pages/` with a handler that reads and a pure function from what it read to
+//! markup, and its line with the right it takes in `console/pages/mod.rs`. It reads by [`store::queries`], as the command does
+//! that shows the same; text from outside goes through `console/parts.rs`. `tests/it/console_crawl.rs` finds it by its links.
 //!
 //! # Where the next things belong
 //!
