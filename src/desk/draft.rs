@@ -104,8 +104,8 @@ impl Found {
     /// Notes what a person must look at before this is staged.
     fn note_what_is_unsure(&mut self) {
         if self.product.is_none() {
-            self.notes
-                .push("a physical product is assumed: say what was sold with --product, or in the policy".to_owned());
+            let note = "a physical product is assumed: set product_kind to physical, digital or service, or set the product in the policy";
+            self.notes.push(note.to_owned());
         }
         let unreadable = self.files.iter().filter_map(|file| read(file).err());
         self.notes.extend(unreadable.map(|error| error_chain(&error)));

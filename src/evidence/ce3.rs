@@ -37,7 +37,7 @@ pub enum Why {
     NoFingerprint,
     /// The customer has too short a history.
     #[error(
-        "it takes 2 undisputed payments with the same card, made 120 to 364 days before the disputed one; {0} known here"
+        "Visa Compelling Evidence 3.0 takes 2 undisputed payments with the same card, made 120 to 364 days before the disputed one; {0} known here"
     )]
     TooFew(usize),
     /// The history does not match.

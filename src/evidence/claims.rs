@@ -44,7 +44,7 @@ fn delivery(letter: &Letter<'_>) -> Option<String> {
 fn shipment(letter: &Letter<'_>) -> Option<String> {
     let (carrier, number) = (letter.text("shipping_carrier")?, letter.text("shipping_tracking_number")?);
     let on = letter.text("shipping_date").map(|date| format!(" on {date}")).unwrap_or_default();
-    let to = letter.text("shipping_address").map(|address| format!(" to {address}")).unwrap_or_default();
+    let to = letter.text("shipping_address").map(|address| format!(", to {address}")).unwrap_or_default();
     let proof = if letter.is_attached("shipping_documentation") { " The proof of shipping is attached." } else { "" };
     Some(format!("The order was sent{on} by {carrier}, tracking number {number}{to}.{proof}"))
 }

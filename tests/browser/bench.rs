@@ -18,6 +18,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
     Well,
+    /// With a page that is not refreshed any more.
+    Still,
     LoggedOut,
     Broken,
 }
@@ -89,8 +91,9 @@ impl Bench {
 async fn show(State(bench): State<Arc<Bench>>, method: Method, headers: HeaderMap) -> Response {
     let is_refresh = method == Method::GET && headers.contains_key("x-console-refresh");
     bench.refreshes.fetch_add(u32::from(is_refresh), Ordering::SeqCst);
-    match *bench.mood.lock().expect("a mood") {
-        Mood::Well => {}
+    let mood = *bench.mood.lock().expect("a mood");
+    match mood {
+        Mood::Well | Mood::Still => {}
         Mood::LoggedOut => return StatusCode::UNAUTHORIZED.into_response(),
         Mood::Broken => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
@@ -100,7 +103,7 @@ async fn show(State(bench): State<Arc<Bench>>, method: Method, headers: HeaderMa
         bench.unchanged.fetch_add(1, Ordering::SeqCst);
         return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
     }
-    ([(header::ETAG, tag.as_str()), (header::CONTENT_SECURITY_POLICY, POLICY)], Html(page(&rows))).into_response()
+    ([(header::ETAG, tag.as_str()), (header::CONTENT_SECURITY_POLICY, POLICY)], Html(page(&rows, mood))).into_response()
 }
 
 async fn save(State(bench): State<Arc<Bench>>, body: String) -> &'static str {
@@ -113,11 +116,13 @@ async fn script() -> impl IntoResponse {
 }
 
 /// The markup as the frame and the parts of the console make it.
-fn page(rows: &[String]) -> String {
+fn page(rows: &[String], mood: Mood) -> String {
     let row = |row: &String| {
         format!(
             "<tr data-key='{row}'><td><input type=checkbox value='{row}'> <a href='/rows/{row}'>{row}</a></td></tr>"
         )
     };
-    include_str!("bench.html").replace("ROWS", &rows.iter().map(row).collect::<String>())
+    let live = if mood == Mood::Still { "<main>" } else { "<main data-live=\"1\">" };
+    let page = include_str!("bench.html").replace("<main data-live=\"1\">", live);
+    page.replace("ROWS", &rows.iter().map(row).collect::<String>())
 }

@@ -41,6 +41,15 @@ async fn a_page_without_news_is_asked_for_by_its_tag() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_says_anew_whether_it_is_refreshed() {
+    let Some((browser, bench)) = opened().await else { return };
+    bench.set(Mood::Still);
+    bench.add("three");
+    browser.until("document.querySelector('tr').dataset.key === 'three'").await;
+    assert_eq!(browser.value("document.querySelector('main').dataset.live ?? 'never'").await, "never");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_leaves_ticks_focus_selection_and_open_details() {
     let Some((browser, bench)) = opened().await else { return };
     for (used, left) in [

@@ -3,6 +3,8 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::console_client::{Answer, Console, Visitor, attributes, hidden};
 use crate::evidence::PDF;
@@ -11,15 +13,15 @@ use crate::refund_shop::Shop;
 const TOKEN: &str = "pm_card_createDisputeProductNotReceived";
 
 /// A dispute at a shop with a console, and a person who answers it.
-struct Scene {
-    shop: Shop,
+pub struct Scene {
+    pub shop: Shop,
     console: Console,
-    boss: Visitor,
+    pub boss: Visitor,
     id: String,
 }
 
 impl Scene {
-    async fn open() -> Self {
+    pub async fn open() -> Self {
         let shop = Shop::open().await;
         let id = shop.disputed("o_1", TOKEN).await;
         let console = Console::open(&shop.app.db).await;
@@ -27,16 +29,21 @@ impl Scene {
         Self { shop, console, boss, id }
     }
 
-    fn at(&self, page: &str) -> String {
+    pub fn at(&self, page: &str) -> String {
         format!("/disputes/{}{page}", self.id)
     }
 
-    async fn evidence(&self) -> String {
+    /// The page of evidence that says that this was done.
+    pub fn did(&self, word: &str) -> String {
+        self.at(&format!("/evidence?did={word}"))
+    }
+
+    pub async fn evidence(&self) -> String {
         self.boss.page(&self.at("/evidence")).await
     }
 
     /// Saves texts as a browser does after the page was opened.
-    async fn save(&self, page: &str, texts: &[(&str, &str)]) -> Answer {
+    pub async fn save(&self, page: &str, texts: &[(&str, &str)]) -> Answer {
         save(&self.boss, &self.at("/evidence"), page, texts).await
     }
 
@@ -46,14 +53,14 @@ impl Scene {
         self.shop.app.db.rows(&rows).await.pop().unwrap_or(Value::Null)
     }
 
-    async fn text(&self, field: &str) -> Value {
+    pub async fn text(&self, field: &str) -> Value {
         let text =
             format!("select fields ->> '{field}' from clawback_v1.dispute_responses where dispute_id = '{}'", self.id);
         self.shop.app.db.value(&text).await
     }
 
     /// Who did what about the dispute, in order.
-    async fn done(&self) -> Vec<Value> {
+    pub async fn done(&self) -> Vec<Value> {
         let rows = format!(
             "select actor, via, action from clawback_v1.actions where subject = '{}' and via = 'console' order by id",
             self.id
@@ -61,7 +68,25 @@ impl Scene {
         self.shop.app.db.rows(&rows).await
     }
 
-    async fn attach(&self, field: &str, was: &str, name: &str, content: &[u8]) -> Answer {
+    /// Begins to send a file, and sends no more once the server reads it.
+    pub async fn begin_upload(&self) -> TcpStream {
+        let address = self.boss.url.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        let head = format!(
+            "POST {} HTTP/1.1\r\nHost: {address}\r\nCookie: {}\r\nSec-Fetch-Site: same-origin\r\n\
+             Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 100000\r\n\
+             Expect: 100-continue\r\n\r\n",
+            self.at("/files/uncategorized_file"),
+            self.boss.cookie.as_deref().expect("a session")
+        );
+        stream.write_all(head.as_bytes()).await.expect("a request");
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 100");
+        stream
+    }
+
+    pub async fn attach(&self, field: &str, was: &str, name: &str, content: &[u8]) -> Answer {
         let path = self.at(&format!("/files/{field}"));
         let boundary = "----of-the-test";
         let mut body = format!(
@@ -92,7 +117,7 @@ async fn save(who: &Visitor, path: &str, page: &str, texts: &[(&str, &str)]) -> 
     who.post(path, &form).await
 }
 
-fn by_boss(action: &str) -> Value {
+pub fn by_boss(action: &str) -> Value {
     json!({ "actor": "boss", "via": "console", "action": action })
 }
 
@@ -104,14 +129,14 @@ async fn a_dispute_is_answered_from_the_list_to_submitted_with_two_files() {
     assert!(list.contains("nothing yet"), "{list}");
     let page = scene.boss.page(&scene.at("")).await;
     assert!(page.contains("product_not_received") && page.contains("10.00"), "{page}");
-    assert_eq!(scene.boss.post(&scene.at("/draft"), &[]).await.location(), scene.at("/evidence"));
+    assert_eq!(scene.boss.post(&scene.at("/draft"), &[]).await.location(), scene.did("filled-in"));
     let filled = scene.response().await;
-    assert_eq!(scene.boss.post(&scene.at("/draft"), &[]).await.location(), scene.at("/evidence"));
+    assert_eq!(scene.boss.post(&scene.at("/draft"), &[]).await.location(), scene.did("nothing-found"));
     assert_eq!(scene.response().await, filled, "filling in again finds nothing new");
     let texts = [("shipping_carrier", "DHL"), ("uncategorized_text", "winning_evidence")];
-    assert_eq!(scene.save(&scene.evidence().await, &texts).await.location(), scene.at("/evidence"));
+    assert_eq!(scene.save(&scene.evidence().await, &texts).await.location(), scene.did("saved"));
     for field in ["shipping_documentation", "customer_signature"] {
-        assert_eq!(scene.attach(field, "", "proof.pdf", PDF.as_bytes()).await.location(), scene.at("/evidence"));
+        assert_eq!(scene.attach(field, "", "proof.pdf", PDF.as_bytes()).await.location(), scene.did("attached"));
     }
     let db = &scene.shop.app.db;
     db.until("select count(*) = 2 from clawback.evidence_files where pages = 1").await;
@@ -177,8 +202,8 @@ async fn a_text_of_20000_characters_is_saved_and_longer_ones_are_all_named_besid
     let refused = scene.save(&page, &typed).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
     for text in [
-        "shipping_carrier may have at most 5000 characters; it has 5001",
-        "access_activity_log may have at most 20000 characters; it has 20001",
+        "Carrier may have at most 5000 characters; it has 5001",
+        "Log of access or use may have at most 20000 characters; it has 20001",
         long.as_str(),
         longer.as_str(),
         "2026-11-01",
@@ -203,7 +228,7 @@ async fn what_was_typed_is_shown_when_somebody_submitted_meanwhile() {
 async fn files_are_attached_once_replaced_given_back_as_attachments_and_removed() {
     let scene = Scene::open().await;
     let attached = scene.attach("receipt", "", "..\\x/../Zoë \\\"1\\\".pdf", PDF.as_bytes()).await;
-    assert_eq!(attached.location(), scene.at("/evidence"));
+    assert_eq!(attached.location(), scene.did("attached"));
     let once = scene.response().await;
     scene.attach("receipt", "", "again.pdf", PDF.as_bytes()).await.location();
     assert_eq!(scene.response().await, once, "a double click attaches once");
@@ -220,7 +245,7 @@ async fn files_are_attached_once_replaced_given_back_as_attachments_and_removed(
     let remove = scene.at("/files/receipt/remove");
     assert_eq!(scene.boss.post(&remove, &[("was", "other")]).await.status, StatusCode::CONFLICT);
     for _ in 0..2 {
-        assert_eq!(scene.boss.post(&remove, &[("was", &was)]).await.location(), scene.at("/evidence"));
+        assert_eq!(scene.boss.post(&remove, &[("was", &was)]).await.location(), scene.did("removed"));
     }
     assert_eq!(scene.boss.get(&scene.at("/files/receipt")).await.status, StatusCode::NOT_FOUND);
     assert_eq!(scene.done().await, [by_boss("attach_evidence_file"), by_boss("detach_evidence_file")]);
@@ -233,9 +258,9 @@ async fn a_refused_file_is_named_with_its_field_and_what_was_given() {
     let mut larger_pdf = PDF.as_bytes().to_vec();
     larger_pdf.resize(4_700_000, b' ');
     for (name, content, sentence) in [
-        ("page.pdf", b"<html>".as_slice(), "receipt"),
-        ("empty.pdf", b"", "receipt: the file empty.pdf is empty"),
-        ("", b"", "receipt: choose a file first"),
+        ("page.pdf", b"<html>".as_slice(), "Receipt"),
+        ("empty.pdf", b"", "Receipt: the file empty.pdf is empty"),
+        ("", b"", "Receipt: choose a file first"),
         ("large.pdf", &large, "large.pdf has 4500001"),
         ("larger.pdf", &larger_pdf, "what was sent has more"),
     ] {
@@ -342,20 +367,23 @@ async fn filters_narrow_the_list_and_stay_in_the_address_and_a_bad_one_is_refuse
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_clicks_at_the_same_time_do_it_once() {
+async fn filling_in_again_writes_the_letter_anew_for_what_is_attached_since() {
     let scene = Scene::open().await;
-    let page = scene.evidence().await;
-    let texts = [("uncategorized_text", "winning_evidence")];
-    let (one, two) = tokio::join!(scene.save(&page, &texts), scene.save(&page, &texts));
-    assert_eq!((one.location(), two.location()), (scene.at("/evidence").as_str(), scene.at("/evidence").as_str()));
-    let attach = || scene.attach("receipt", "", "receipt.pdf", PDF.as_bytes());
-    let (one, two) = tokio::join!(attach(), attach());
-    assert_eq!((one.location(), two.location()), (scene.at("/evidence").as_str(), scene.at("/evidence").as_str()));
-    scene.shop.app.db.until("select count(*) = 1 from clawback.evidence_files where pages = 1").await;
-    let version = hidden(&scene.boss.page(&scene.at("/submit")).await, "version");
-    let (form, path) = ([("version", version.as_str()), ("final", "yes")], scene.at("/submit"));
-    let (one, two) = tokio::join!(scene.boss.post(&path, &form), scene.boss.post(&path, &form));
-    assert_eq!((one.location(), two.location()), (scene.at("").as_str(), scene.at("").as_str()));
-    let done = [by_boss("stage_evidence"), by_boss("attach_evidence_file"), by_boss("submit_evidence")];
-    assert_eq!(scene.done().await, done);
+    scene.boss.post(&scene.at("/draft"), &[]).await.location();
+    scene.attach("receipt", "", "receipt.pdf", PDF.as_bytes()).await.location();
+    scene.boss.post(&scene.at("/draft"), &[]).await.location();
+    let letter = scene.text("uncategorized_text").await;
+    assert!(letter.as_str().is_some_and(|letter| letter.contains("Attachment A: Receipt")), "{letter}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_overdue_dispute_stands_on_today_until_it_is_answered() {
+    let scene = Scene::open().await;
+    let is_there = async || scene.boss.page("/").await.contains(&scene.at(""));
+    assert!(is_there().await);
+    let db = &scene.shop.app.db;
+    db.execute("update clawback.disputes set evidence_due_by = now() - interval '1 hour'").await;
+    assert!(is_there().await, "the deadline has passed, and nobody answered");
+    db.execute("update clawback.disputes set status = 'under_review', can_respond = false").await;
+    assert!(!is_there().await, "the bank decides");
 }

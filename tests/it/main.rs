@@ -19,6 +19,7 @@ mod console_role;
 mod console_sessions;
 mod console_settings;
 mod console_stuck;
+mod console_together;
 mod console_world;
 mod demo;
 mod dev;

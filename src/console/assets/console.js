@@ -80,7 +80,15 @@
     const added = keys().filter((key) => !known.has(key)).length;
     if (added > 0) say("[data-news]", `${added} new ${added === 1 ? "row" : "rows"}`);
     document.title = page.title;
+    setPace(page);
     return free.length === regions.length;
+  }
+
+  // A page says anew each time how often it is refreshed, or that it is not any more.
+  function setPace(page) {
+    const { live } = one("main", page)?.dataset ?? {};
+    if (live) main.dataset.live = live;
+    else delete main.dataset.live;
   }
 
   // The scripts of a parsed document never run, even where they are moved.
@@ -101,6 +109,7 @@
 
   // The next refresh begins after the last has ended, and pages that were opened together drift apart.
   function schedule() {
+    if (!main.dataset.live) return;
     setTimeout(() => tick().then(schedule), main.dataset.live * 1000 * (0.8 + 0.4 * Math.random()));
   }
 

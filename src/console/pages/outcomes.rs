@@ -12,6 +12,7 @@ use time::{Duration, OffsetDateTime};
 use crate::console::chart::{bar, legend};
 use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
+use crate::console::list::{MODES, known, livemode};
 use crate::console::parts::{Head, Tone, code, code_or_none, empty, money, nothing, table, unknown};
 use crate::console::who::Who;
 use crate::console::{Console, now};
@@ -29,9 +30,19 @@ const PARTS: [(Tone, &str); 3] =
 /// What the address says.
 #[derive(Debug, Deserialize)]
 pub(in crate::console) struct Asked {
-    /// `test` for test mode.
+    /// `live` or `test`; empty: live mode, or test mode while there is nothing in live mode.
     #[serde(default)]
     mode: String,
+}
+
+impl Asked {
+    fn is_test(&self, outcomes: &[Outcome], ratios: &[Ratio]) -> bool {
+        let modes = || outcomes.iter().map(|row| row.livemode).chain(ratios.iter().map(|row| row.livemode));
+        match livemode(&self.mode) {
+            Some(livemode) => !livemode,
+            None => !modes().any(|livemode| livemode) && modes().any(|livemode| !livemode),
+        }
+    }
 }
 
 pub(in crate::console) async fn show(
@@ -39,11 +50,12 @@ pub(in crate::console) async fn show(
     who: Who,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
+    known("mode", &asked.mode, &MODES)?;
     let now = now();
     let mut tx = console.reading().await?;
     let mut outcomes = queries::outcomes(&mut tx, now - SINCE).await?;
     let mut ratios = queries::ratios(&mut tx, now - SINCE).await?;
-    let is_test = asked.mode == "test";
+    let is_test = asked.is_test(&outcomes, &ratios);
     outcomes.retain(|row| row.livemode != is_test);
     ratios.retain(|row| row.livemode != is_test);
     let view = View { outcomes, ratios, is_test, now };
@@ -101,7 +113,7 @@ impl View {
         html! {
             p {
                 "Disputes of the last twelve months in " strong { (if self.is_test { "test" } else { "live" }) } " mode. "
-                @if self.is_test { a href="~/outcomes" { "Live mode" } } @else { a href="~/outcomes?mode=test" { "Test mode" } }
+                @if self.is_test { a href="~/outcomes?mode=live" { "Live mode" } } @else { a href="~/outcomes?mode=test" { "Test mode" } }
                 " · " a href="~/disputes" { "All disputes" }
             }
             @if self.outcomes.is_empty() && self.ratios.is_empty() {
@@ -332,6 +344,21 @@ mod tests {
             now: datetime!(2026-11-26 12:03:10 UTC),
         };
         insta::assert_snapshot!(super::super::disputes::read(&view.content()));
+    }
+
+    #[test]
+    fn test_mode_is_shown_where_there_is_nothing_in_live_mode_or_it_is_asked_for() {
+        let live = || outcome("2026-11-01", None, "eur", (1, 0, 0));
+        let test = || Outcome { livemode: false, ..live() };
+        for (mode, outcomes, is_test) in [
+            ("", vec![], false),
+            ("", vec![test()], true),
+            ("", vec![test(), live()], false),
+            ("live", vec![test()], false),
+            ("test", vec![live()], true),
+        ] {
+            assert_eq!(Asked { mode: mode.to_owned() }.is_test(&outcomes, &[]), is_test, "{mode:?} {outcomes:?}");
+        }
     }
 
     #[test]

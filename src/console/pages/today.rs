@@ -1,4 +1,4 @@
-//! Today: the disputes that await an answer, by deadline, and one line for everything else that waits for a person.
+//! Today: the disputes that await an answer, overdue ones first, and one line for everything else that waits for a person.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,8 +10,10 @@ use time::OffsetDateTime;
 
 use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
+use crate::console::pages::disputes::answer;
 use crate::console::parts::{
-    HERE, Head, Tone, badge, code, code_or_none, deadline, empty, foreign, money, nothing, state, table, to, unknown,
+    HERE, Head, Tone, badge, code, code_or_none, deadline, empty, foreign, money, nothing, order_link, state, table,
+    to, unknown,
 };
 use crate::console::users::Right;
 use crate::console::who::Who;
@@ -27,7 +29,7 @@ const LATE: f64 = 60.0;
 /// The first page.
 pub(in crate::console) async fn show(State(console): State<Arc<Console>>, who: Who) -> Result<Response, Failure> {
     let mut tx = console.reading().await?;
-    let filter = DisputeFilter { can_respond: true, ..DisputeFilter::default() };
+    let filter = DisputeFilter { awaits_answer: true, ..DisputeFilter::default() };
     let page = queries::Page::first(51);
     let disputes = queries::disputes(&mut tx, &filter, &page).await?;
     let ids: Vec<_> = disputes.iter().map(|dispute| dispute.dispute_id.clone()).collect();
@@ -57,6 +59,7 @@ impl View {
                 @if self.disputes.is_empty() {
                     (empty("No dispute awaits an answer.", self.now))
                 } @else {
+                    @if !self.sees_answers { (answer::hidden()) }
                     (table("Disputes that await an answer, by deadline", &HEADS, &html! {
                         @for dispute in self.disputes.iter().take(ROWS) { (self.row(dispute)) }
                     }))
@@ -72,7 +75,7 @@ impl View {
                     ul.waiting { @for line in &some { (line.shown()) } }
                 }
                 @if !some.is_empty() && !none.is_empty() {
-                    details #nothing { summary { "What does not wait" } ul { @for line in &none { li { "No " (line.2) } } } }
+                    details #nothing { summary { "Nothing waits here" } ul { @for line in &none { li { "No " (line.2[1]) } } } }
                 }
             }
         }
@@ -82,12 +85,13 @@ impl View {
         html! {
             tr data-key=(dispute.dispute_id) {
                 td { @match dispute.evidence_due_by { Some(at) => (deadline(at, self.now)), None => (unknown()) } }
-                td { a href=(to("/disputes/", &dispute.dispute_id)) { (code(&dispute.dispute_id)) }
-                    @if !dispute.livemode { " " (badge(Tone::Warn, "test")) } }
-                td { @match &dispute.order_id {
-                    Some(order) => a href=(to("/orders?id=", order)) { (foreign(order)) },
-                    None => (nothing()),
-                } }
+                td {
+                    (order_link(dispute.order_id.as_deref()))
+                    div {
+                        a href=(to("/disputes/", &dispute.dispute_id)) { (code(&dispute.dispute_id)) }
+                        @if !dispute.livemode { " " (badge(Tone::Warn, "test")) }
+                    }
+                }
                 td.number { (money(dispute.amount, &dispute.currency)) }
                 td { (code_or_none(dispute.reason.as_deref())) }
                 td { (foreign(&dispute.phase)) }
@@ -109,58 +113,96 @@ impl View {
         let ready = |kind: &'static str| count(&|row| row.kind == kind && row.state == "ready");
         let late = if *oldest_pending_seconds > LATE { *pending } else { 0 };
         vec![
-            Line(*evidence_overdue, Tone::Bad, "payments with a missed deadline for evidence", "/disputes"),
+            Line(
+                *evidence_overdue,
+                Tone::Bad,
+                ["payment with a missed deadline for evidence", "payments with a missed deadline for evidence"],
+                "/disputes",
+            ),
             Line(
                 ready("mend_evidence"),
                 Tone::Bad,
-                "responses to disputes that Stripe refused",
+                ["response to a dispute that Stripe refused", "responses to disputes that Stripe refused"],
                 "/follow-ups?kind=mend_evidence&state=ready",
             ),
             Line(
                 ready("resolve_failed_refund"),
                 Tone::Bad,
-                "refunds that failed",
+                ["refund that failed", "refunds that failed"],
                 "/follow-ups?kind=resolve_failed_refund&state=ready",
             ),
             Line(
                 ready("resolve_refused_request"),
                 Tone::Bad,
-                "refund requests that Stripe refused",
+                ["refund request that Stripe refused", "refund requests that Stripe refused"],
                 "/follow-ups?kind=resolve_refused_request&state=ready",
             ),
             Line(
                 ready("consider_refund"),
                 Tone::Warn,
-                "payments to consider refunding: fraud warnings and inquiries",
+                [
+                    "payment to consider refunding, after a fraud warning or an inquiry",
+                    "payments to consider refunding, after a fraud warning or an inquiry",
+                ],
                 "/follow-ups?kind=consider_refund&state=ready",
             ),
-            Line(count(&|row| row.state == "dead"), Tone::Bad, "dead follow-ups", "/follow-ups?state=dead"),
-            Line(*failed, Tone::Bad, "failed events", "/events?state=failed"),
-            Line(waiting.problems, Tone::Bad, "accounts whose calls to Stripe wait for a person", "/health"),
-            Line(*unlinked, Tone::Warn, "payments without an order", "/unlinked"),
-            Line(late, Tone::Warn, "events waiting to be processed for more than a minute", "/health"),
+            Line(
+                count(&|row| row.state == "dead"),
+                Tone::Bad,
+                ["dead follow-up", "dead follow-ups"],
+                "/follow-ups?state=dead",
+            ),
+            Line(*failed, Tone::Bad, ["failed event", "failed events"], "/events?state=failed"),
+            Line(
+                waiting.problems,
+                Tone::Bad,
+                ["account whose calls to Stripe wait for a person", "accounts whose calls to Stripe wait for a person"],
+                "/health",
+            ),
+            Line(*unlinked, Tone::Warn, ["payment without an order", "payments without an order"], "/unlinked"),
+            Line(
+                late,
+                Tone::Warn,
+                [
+                    "event waiting to be processed for more than a minute",
+                    "events waiting to be processed for more than a minute",
+                ],
+                "/health",
+            ),
         ]
     }
 }
 
-/// How many of something wait, and where they are.
-struct Line(i64, Tone, &'static str, &'static str);
+/// How many of something wait, what it is as one and as many, and where they are.
+struct Line(i64, Tone, [&'static str; 2], &'static str);
 
 impl Line {
     fn shown(&self) -> Markup {
-        let Self(count, tone, what, path) = self;
+        let Self(count, tone, [one, many], path) = self;
         html! {
-            li { (badge(*tone, &count.to_string())) " " a href={ (HERE) (path) } { (what) } }
+            li { (badge(*tone, &count.to_string())) " " a href={ (HERE) (path) } { (if *count == 1 { one } else { many }) } }
         }
     }
 }
 
-const HEADS: [Head; 7] = [
+const HEADS: [Head; 6] = [
     Head::Text("Deadline"),
-    Head::Text("Dispute"),
-    Head::Text("Order"),
+    Head::Text("Order and dispute"),
     Head::Number("Amount"),
     Head::Text("Reason"),
     Head::Text("Phase"),
     Head::Text("Our answer"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::Line;
+    use crate::console::parts::Tone;
+
+    #[test]
+    fn one_is_not_a_plural() {
+        let shown = |count| Line(count, Tone::Bad, ["failed event", "failed events"], "/events").shown().0;
+        assert!(shown(1).contains(">failed event<"), "{}", shown(1));
+        assert!(shown(2).contains(">failed events<"), "{}", shown(2));
+    }
+}

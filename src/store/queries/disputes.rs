@@ -84,8 +84,8 @@ pub struct DisputeFilter {
     pub status: Option<String>,
     /// Without an outcome.
     pub open: bool,
-    /// Evidence is awaited and accepted.
-    pub can_respond: bool,
+    /// Its status says that evidence is awaited. Also after the deadline; not where Stripe takes none.
+    pub awaits_answer: bool,
     /// Open, with a deadline before then or passed.
     pub due_before: Option<OffsetDateTime>,
     /// Of this order.
@@ -129,7 +129,9 @@ pub async fn disputes(conn: &mut PgConnection, filter: &DisputeFilter, page: &Pa
                and ($9::text is null or d.payment_id = $9) and ($10::text is null or d.charge_id = $10)
                and ($11::text is null or d.phase = $11) and ($12::text is null or d.reason = $12)
                and ($13::boolean is null or d.livemode = $13)
-               and ($14::text is null or coalesce(d.account, '') = $14) and (not $15 or d.can_respond)"#,
+               and ($14::text is null or coalesce(d.account, '') = $14)
+               and (not $15 or d.outcome is null and (d.can_respond or d.evidence_due_by <= now())
+                   and d.status in ('needs_response', 'warning_needs_response', 'appeal_needs_response'))"#,
         after: "
                and ($7::text is null or (d.outcome is not null, coalesce(d.evidence_due_by, 'infinity'), d.dispute_id)
                    > (select b.outcome is not null, coalesce(b.evidence_due_by, 'infinity'), b.dispute_id
@@ -156,7 +158,7 @@ pub async fn disputes(conn: &mut PgConnection, filter: &DisputeFilter, page: &Pa
         filter.reason,
         filter.livemode,
         filter.account,
-        filter.can_respond,
+        filter.awaits_answer,
     )
 }
 

@@ -102,8 +102,8 @@ impl Console {
         problems: &Problems,
     ) -> Result<Response, Failure> {
         let case = Case::load(&mut *self.reading().await?, id).await?;
-        let content = content(&case, typed, problems, self.cannot_respond(who));
-        let title = if case.dispute.phase == "inquiry" { "Give in to inquiry" } else { "Accept dispute" };
+        let content = content(&case, typed, problems, self.cannot_respond(who).as_deref());
+        let title = if case.dispute.phase == "inquiry" { "End inquiry" } else { "Accept dispute" };
         let page = Page {
             title: format!("{title} {id}"),
             section: Some(Section::Disputes),
@@ -115,14 +115,14 @@ impl Console {
     }
 }
 
-fn content(case: &Case, typed: &str, problems: &Problems, cannot: Option<String>) -> Markup {
+fn content(case: &Case, typed: &str, problems: &Problems, cannot: Option<&str>) -> Markup {
     html! {
         p { a href=(to("/disputes/", case.id())) { "Dispute " (foreign(case.id())) } }
         (problems.summary())
         @if case.dispute.phase == "inquiry" { (inquiry(&case.dispute)) }
         @else {
             (what_it_costs(&case.dispute))
-            (form(case, typed, problems, cannot.or_else(|| unacceptable(case)).as_deref()))
+            (form(case, typed, problems, cannot.map(str::to_owned).or_else(|| unacceptable(case)).as_deref()))
         }
     }
 }

@@ -1,12 +1,13 @@
 //! How the response to a dispute stands, in words. Pure.
 
-use maud::Markup;
+use maud::{Markup, html};
 
 use super::case::Case;
 use crate::console::parts::{Tone, badge, nothing};
 use crate::console::users::Right;
 use crate::console::who::Who;
 use crate::desk::checklist::Need;
+use crate::store::queries::Dispute;
 
 /// Most characters of Stripe's words in a list.
 const LONGEST: usize = 90;
@@ -23,9 +24,9 @@ pub(super) struct Standing<'a> {
 }
 
 /// In words, with its tone. None: nothing is staged.
-pub(super) fn said(standing: Option<Standing<'_>>, can_respond: bool, who: &Who) -> Markup {
+pub(super) fn said(standing: Option<Standing<'_>>, dispute: &Dispute, who: &Who) -> Markup {
     let Some(Standing { state, called, there, error }) = standing else {
-        return if can_respond { badge(Tone::Warn, "nothing yet") } else { nothing() };
+        return if is_awaited(dispute) { badge(Tone::Warn, "nothing yet") } else { nothing() };
     };
     match state {
         "draft" => badge(Tone::Warn, &format!("draft, {there} of {called} fields")),
@@ -42,6 +43,16 @@ pub(super) fn said(standing: Option<Standing<'_>>, can_respond: bool, who: &Who)
     }
 }
 
+/// Above a list, for somebody who does not see how disputes are answered.
+pub(in crate::console::pages) fn hidden() -> Markup {
+    html! { p.hint { "You lack the right “respond” to see how disputes are answered." } }
+}
+
+/// Whether an answer is awaited, also after the deadline.
+pub(super) fn is_awaited(dispute: &Dispute) -> bool {
+    dispute.can_respond || dispute.evidence_due_by.is_some() && dispute.status.ends_with("needs_response")
+}
+
 /// How a case stands.
 pub(super) fn badge_of(case: &Case, who: &Who) -> Markup {
     let there = case.needs.iter().filter(|need| is_there(need)).count();
@@ -52,7 +63,7 @@ pub(super) fn badge_of(case: &Case, who: &Who) -> Markup {
         there: count(there),
         error: response.error.as_deref(),
     });
-    said(standing, case.dispute.can_respond, who)
+    said(standing, &case.dispute, who)
 }
 
 /// Whether there is anything for what is called for.

@@ -125,9 +125,12 @@ fn forms(case: &Case, name: &str, file: Option<&ResponseFile>) -> Markup {
                 " " button type="submit" { @if file.is_some() { "Replace" } @else { "Attach" } }
             }
             @if file.is_some() {
-                form action={ (path(case, name)) "/remove" } method="post" {
-                    input type="hidden" name="was" value=(was);
-                    button.danger type="submit" { "Remove" }
+                details id={ "remove-" (name) } {
+                    summary { "Remove" }
+                    form action={ (path(case, name)) "/remove" } method="post" {
+                        input type="hidden" name="was" value=(was);
+                        button.danger type="submit" { "Remove the file" }
+                    }
                 }
             }
         }

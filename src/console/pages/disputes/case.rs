@@ -76,7 +76,10 @@ impl Case {
     /// Why the response cannot be changed; none while it can be.
     pub(super) fn unchangeable(&self) -> Option<String> {
         if let Some(why) = &self.why_closed {
-            return Some(format!("The dispute takes no evidence: {why}."));
+            return Some(match why.strip_prefix("an inquiry") {
+                Some(rest) => format!("An inquiry{rest}."),
+                None => format!("The dispute takes no evidence: {why}."),
+            });
         }
         let state = self.response.as_ref().map_or("draft", |response| &response.state);
         let why = match state {
@@ -89,6 +92,18 @@ impl Case {
             other => return Some(format!("The response cannot be changed: its state is {other}.")),
         };
         Some(format!("The response cannot be changed: {why}."))
+    }
+
+    /// Whether it changes by itself within seconds: it is being submitted or accepted, or pages of a file are being counted.
+    pub(super) fn is_on_its_way(&self) -> bool {
+        let state = self.response.as_ref().map(|response| response.state.as_str());
+        matches!(state, Some("submit_requested" | "accept_requested")) || self.is_being_counted()
+    }
+
+    /// Whether the pages of a file are being counted, before which the draft cannot be submitted.
+    pub(super) fn is_being_counted(&self) -> bool {
+        let uncounted = |response: &Response| response.files.iter().any(|file| file.pages.is_none());
+        self.unchangeable().is_none() && self.response.as_ref().is_some_and(uncounted)
     }
 
     /// The field by which the network's fee is accepted, where there is one: see `clawback.is_compliance`.

@@ -8,7 +8,8 @@ use maud::{Markup, html};
 use sqlx::PgConnection;
 
 use super::case::Case;
-use super::evidence::evidence_path;
+use super::done::Done;
+use super::evidence::{SAME_MOMENT, TRIES};
 use super::fields;
 use super::response::shown;
 use crate::console::failure::{Failure, refusal};
@@ -45,18 +46,24 @@ pub(in crate::console) async fn fill(
     who: Who,
     Path(id): Path<String>,
 ) -> Result<Response, Failure> {
-    let mut tx = console.acting(&who).await?;
-    let case = draftable(&mut tx, &id).await?;
-    let found = console.found(&mut tx, &case).await?;
-    if !found.fields.is_empty() || !found.files.is_empty() {
+    for _ in 0..TRIES {
+        let mut tx = console.acting(&who).await?;
+        let case = draftable(&mut tx, &id).await?;
+        let found = console.found(&mut tx, &case).await?;
+        if found.fields.is_empty() && found.files.is_empty() {
+            return Ok(console.see(&Done::NothingFound.path(&id)));
+        }
         match draft::stage(&mut tx, &case.dispute, &found, case.version(), By::Person).await {
-            Ok(_) => tx.commit().await?,
-            // Somebody was faster: the page shows what there is now.
-            Err(CannotDraft::Database(error)) if sqlstate::is_any(&error, &["CB409"]) => drop(tx),
+            Ok(_) => {
+                tx.commit().await?;
+                return Ok(console.see(&Done::FilledIn.path(&id)));
+            }
+            // Somebody was faster: what there is now is kept.
+            Err(CannotDraft::Database(error)) if sqlstate::is_any(&error, &["CB409"]) => {}
             Err(error) => return Err(failure(error)),
         }
     }
-    Ok(console.see(&evidence_path(&id)))
+    Err(Failure::Refused(SAME_MOMENT.to_owned()))
 }
 
 /// The case, where a draft can be filled in.
@@ -99,6 +106,7 @@ fn content(case: &Case, found: &Found, who: &Who, cannot: Option<&str>) -> Marku
     html! {
         p { a href=(to("/disputes/", case.id())) { "Dispute " (foreign(case.id())) } }
         p { "From the payment, the customer's other payments, and the configured policy. What is in the draft already is kept. Nothing is submitted." }
+        p { "The cover letter names what is in the draft: add the files and the dates first, or fill in again afterwards. A letter that somebody changed is kept." }
         @if is_empty { p.empty { "Nothing is known that is not in the draft." } } @else {
             (table("What is filled in", &HEADS, &html! {
                 @for filled in &found.fields {

@@ -6,18 +6,20 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::case::Case;
+use super::done::Done;
 use super::evidence_form::View;
+use super::fields;
 use super::sent::Sent;
 use crate::console::failure::{Failure, refusal};
 use crate::console::form::Problems;
 use crate::console::frame::{Page, Section};
-use crate::console::parts::to;
 use crate::console::who::Who;
 use crate::console::{Console, now};
 use crate::store::{queries, sqlstate};
@@ -25,14 +27,30 @@ use crate::store::{queries, sqlstate};
 /// The largest form, in bytes: every text that Stripe takes, encoded.
 pub(in crate::console) const LARGEST_FORM: usize = 2 << 20;
 
+/// How often it is tried to save, where somebody saves other fields in the same moment.
+pub(super) const TRIES: u32 = 3;
+/// In place of the version that somebody else has made.
+pub(super) const SAME_MOMENT: &str =
+    "Somebody else changed the draft in the same moment. Nothing was changed: try again.";
+
+/// What the address says.
+#[derive(Debug, Deserialize)]
+pub(in crate::console) struct Asked {
+    #[serde(default)]
+    did: String,
+}
+
 pub(in crate::console) async fn show(
     State(console): State<Arc<Console>>,
     who: Who,
     Path(id): Path<String>,
+    Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
     let mut tx = console.reading().await?;
     let case = Case::load(&mut tx, &id).await?;
-    Ok(console.evidence(StatusCode::OK, &who, &case, &Sent::default(), &Problems::default()))
+    let (sent, problems) = Default::default();
+    let view = View { done: asked.did.parse().ok(), ..console.view(&who, &case, &sent, &problems) };
+    Ok(console.evidence(StatusCode::OK, &view))
 }
 
 /// Saves what was changed. A field that somebody else changed meanwhile is shown with both texts.
@@ -43,43 +61,42 @@ pub(in crate::console) async fn save(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
     let sent = Sent::read(&body.map_err(|_| Failure::TooLarge)?);
-    let case = Case::load(&mut *console.reading().await?, &id).await?;
-    let changes = sent.changes(&case);
-    if !changes.conflicts.is_empty() {
-        return Ok(console.evidence(StatusCode::CONFLICT, &who, &case, &sent, &conflict(&changes.conflicts)));
-    }
-    if changes.staged.is_empty() {
-        return Ok(console.see(&evidence_path(&id)));
-    }
-    match console.stage(&who, &case, changes.staged).await? {
-        Staged::Saved => Ok(console.see(&evidence_path(&id))),
-        Staged::Refused(status, problems) => {
-            let case = Case::load(&mut *console.reading().await?, &id).await?;
-            if sent.changes(&case).staged.is_empty() {
-                // The same form was sent at the same time.
-                return Ok(console.see(&evidence_path(&id)));
-            }
-            Ok(console.evidence(status, &who, &case, &sent, &problems))
+    let mut tries = 1;
+    loop {
+        let case = Case::load(&mut *console.reading().await?, &id).await?;
+        let changes = sent.changes(&case, &who);
+        let refused = |status, problems| Ok(console.evidence(status, &console.view(&who, &case, &sent, &problems)));
+        if !changes.conflicts.is_empty() {
+            return refused(StatusCode::CONFLICT, conflict(&changes.conflicts));
+        }
+        if changes.staged.is_empty() {
+            // Saved before, where the same form was sent twice.
+            let is_saved = sent.all_changed().next().is_some();
+            return Ok(console.see(&if is_saved { Done::Saved } else { Done::Unchanged }.path(&id)));
+        }
+        match console.stage(&who, &case, changes.staged).await? {
+            Staged::Saved => return Ok(console.see(&Done::Saved.path(&id))),
+            Staged::Outdated if tries < TRIES => tries += 1,
+            Staged::Outdated => return refused(StatusCode::CONFLICT, Problems::one("", SAME_MOMENT)),
+            Staged::Refused(status, problems) => return console.not_saved(&who, &id, &sent, status, &problems).await,
         }
     }
-}
-
-/// The page on which the evidence of a dispute is typed.
-pub(super) fn evidence_path(id: &str) -> String {
-    format!("{}/evidence", to("/disputes/", id))
 }
 
 fn conflict(fields: &[String]) -> Problems {
     let mut problems = Problems::default();
     for field in fields {
+        let label = fields::label(field);
         problems
-            .add(field, format!("{field}: somebody changed this text while you typed. Choose below, then save again."));
+            .add(field, format!("{label}: somebody changed this text while you typed. Choose below, then save again."));
     }
     problems
 }
 
 enum Staged {
     Saved,
+    /// The draft is no longer the version of the case.
+    Outdated,
     Refused(StatusCode, Problems),
 }
 
@@ -101,9 +118,13 @@ impl Console {
                 // It is dropped: the others are saved together with what is corrected.
                 Ok(_) => return Ok(Staged::Refused(status, problems)),
                 Err(error) => {
+                    if sqlstate::is_any(&error, &["CB409"]) {
+                        return Ok(Staged::Outdated);
+                    }
                     let Some(sentence) = refusal(&error) else { return Err(error.into()) };
                     let refused = texts.keys().find(|field| sentence.starts_with(&format!("{field} "))).cloned();
-                    problems.add(refused.as_deref().unwrap_or_default(), sentence);
+                    let name = refused.as_deref().unwrap_or_default();
+                    problems.add(name, fields::named(name, &sentence));
                     let Some(field) = refused else {
                         if !sqlstate::is_any(&error, &["22"]) {
                             status = StatusCode::CONFLICT;
@@ -116,23 +137,40 @@ impl Console {
         }
     }
 
-    pub(super) fn evidence(
+    /// Shows why texts were not saved, unless the same form was sent at the same time.
+    async fn not_saved(
         &self,
-        status: StatusCode,
         who: &Who,
-        case: &Case,
+        id: &str,
         sent: &Sent,
+        status: StatusCode,
         problems: &Problems,
-    ) -> Response {
-        let view = View { case, who, sent, problems, cannot: self.cannot_respond(who), now: now() };
+    ) -> Result<Response, Failure> {
+        let case = Case::load(&mut *self.reading().await?, id).await?;
+        let changes = sent.changes(&case, who);
+        if changes.staged.is_empty() {
+            return Ok(self.see(&Done::Saved.path(id)));
+        }
+        if !changes.conflicts.is_empty() {
+            let conflict = conflict(&changes.conflicts);
+            return Ok(self.evidence(StatusCode::CONFLICT, &self.view(who, &case, sent, &conflict)));
+        }
+        Ok(self.evidence(status, &self.view(who, &case, sent, problems)))
+    }
+
+    pub(super) fn view<'a>(&self, who: &'a Who, case: &'a Case, sent: &'a Sent, problems: &'a Problems) -> View<'a> {
+        View { case, who, sent, problems, done: None, cannot: self.cannot_respond(who), now: now() }
+    }
+
+    pub(super) fn evidence(&self, status: StatusCode, view: &View<'_>) -> Response {
         let page = Page {
-            title: format!("Evidence for dispute {}", case.id()),
+            title: format!("Evidence for dispute {}", view.case.id()),
             section: Some(Section::Disputes),
-            is_test: !case.dispute.livemode,
+            is_test: !view.case.dispute.livemode,
             refreshed: None,
             content: view.content(),
         };
-        self.show_as(status, Some(who), view.now, &page)
+        self.show_as(status, Some(view.who), view.now, &page)
     }
 }
 
@@ -141,7 +179,7 @@ fn refuse_nul(texts: &mut Map<String, Value>, problems: &mut Problems) {
     texts.retain(|field, text| {
         let is_storable = text.as_str().is_none_or(|text| !text.contains('\0'));
         if !is_storable {
-            problems.add(field, format!("{field} contains the control character U+0000: remove it"));
+            problems.add(field, format!("{} contains the control character U+0000: remove it", fields::label(field)));
         }
         is_storable
     });

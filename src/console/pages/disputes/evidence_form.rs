@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use time::OffsetDateTime;
 
 use super::case::{Case, is_withheld};
+use super::done::Done;
 use super::fields::{self, APPEAL_REASON, Kind, PRODUCT};
 use super::sent::{Sent, WITHHELD, digest};
 use super::{answer, attached};
@@ -17,6 +18,8 @@ pub(super) struct View<'a> {
     /// What was typed; nothing when the page is opened.
     pub sent: &'a Sent,
     pub problems: &'a Problems,
+    /// What this person just did.
+    pub done: Option<Done>,
     /// Why this person can do nothing here.
     pub cannot: Option<String>,
     pub now: OffsetDateTime,
@@ -28,12 +31,23 @@ impl View<'_> {
         html! {
             p { a href=(to("/disputes/", self.case.id())) { "Dispute " (foreign(self.case.id())) } " · " (self.standing()) }
             (self.problems.summary())
+            @if let Some(done) = self.done { (done.shown()) }
             @if let Some(why) = &closed {
                 (note(Tone::Warn, &html! { p { (foreign(why)) } }))
                 (self.unsaved())
             } @else {
                 (self.form())
                 (attached::section(self.case, self.who, self.problems, self.cannot.as_deref()))
+                (self.next())
+            }
+        }
+    }
+
+    fn next(&self) -> Markup {
+        html! {
+            div.actions {
+                a.button href={ (to("/disputes/", self.case.id())) "/submit" } { "Review and submit" }
+                span.hint { "Save your text first." }
             }
         }
     }
@@ -160,8 +174,8 @@ impl View<'_> {
     /// The stored text beside the typed one, where somebody else changed it meanwhile.
     fn conflict(&self, name: &str) -> Markup {
         let stored = self.case.text(name).unwrap_or_default();
-        let is_conflict =
-            self.problems.of(name).is_some() && self.sent.changes(self.case).conflicts.iter().any(|it| it == name);
+        let is_conflict = self.problems.of(name).is_some()
+            && self.sent.changes(self.case, self.who).conflicts.iter().any(|it| it == name);
         html! {
             @if is_conflict {
                 fieldset {

@@ -115,10 +115,35 @@ pub(super) fn label(name: &str) -> String {
         APPEAL_REASON => "Reason for the appeal".to_owned(),
         VISA_FEE | MASTERCARD_FEE => "The network's fee is accepted".to_owned(),
         _ => match (name.strip_prefix(APPEAL_FILES), name.strip_prefix(ce3::PREFIX)) {
-            (Some(place), _) => format!("Document {place}"),
+            (Some(place), _) => format!("Document {}", number(place)),
             (None, Some(part)) => format!("Compelling Evidence: {}", part.trim_start_matches('.')),
             (None, None) => name.to_owned(),
         },
+    }
+}
+
+/// The place `[0]` counts as 1.
+fn number(place: &str) -> String {
+    let place = place.trim_matches(['[', ']']);
+    place.parse::<usize>().map_or_else(|_| place.to_owned(), |place| (place + 1).to_string())
+}
+
+/// What keeps a response from being submitted, in the words of the pages.
+pub(super) fn problem(text: &str) -> String {
+    match text.split_once(": ") {
+        Some((what, rest)) if rest.ends_with("fee_acknowledged") => {
+            format!("{what}: tick “I accept the fee” on the page of evidence")
+        }
+        Some((field, _)) if known(field).is_some() => named(field, text),
+        Some(_) | None => text.to_owned(),
+    }
+}
+
+/// A sentence about a field that begins with its name, with the name for people instead.
+pub(super) fn named(field: &str, sentence: &str) -> String {
+    match sentence.strip_prefix(field).filter(|rest| rest.starts_with([':', ' '])) {
+        Some(rest) => format!("{}{rest}", label(field)),
+        None => sentence.to_owned(),
     }
 }
 
@@ -149,6 +174,21 @@ pub(super) fn appeal_file(place: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sentence_about_a_field_names_it_for_people() {
+        for (sentence, named_) in [
+            ("receipt: choose a file", "Receipt: choose a file"),
+            ("receipt may have", "Receipt may have"),
+            ("receipts are", "receipts are"),
+        ] {
+            assert_eq!(named("receipt", sentence), named_);
+        }
+        assert_eq!(problem("receipt: its pages are not counted yet"), "Receipt: its pages are not counted yet");
+        assert_eq!(label("appeal.card.supporting_files[0]"), "Document 1");
+        let fee = format!("the network charges a fee: stage {VISA_FEE}");
+        assert_eq!(problem(&fee), "the network charges a fee: tick “I accept the fee” on the page of evidence");
+    }
 
     #[test]
     fn the_fields_and_their_limits_are_those_of_the_database() {

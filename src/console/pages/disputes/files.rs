@@ -16,9 +16,10 @@ use serde::Deserialize;
 use sqlx::PgConnection;
 use tokio::time::timeout;
 
-use super::attached::megabytes;
 use super::case::Case;
-use super::evidence::evidence_path;
+use super::done::Done;
+use super::evidence::{SAME_MOMENT, TRIES};
+use super::fields;
 use super::sent::Sent;
 use crate::console::failure::{Failure, refusal};
 use crate::console::form::Problems;
@@ -28,7 +29,7 @@ use crate::console::who::Who;
 use crate::console::{Console, guard};
 use crate::desk::checklist;
 use crate::evidence::merge;
-use crate::store::{queries, responses};
+use crate::store::{queries, responses, sqlstate};
 
 /// Most bytes of all files of a response.
 const MOST_BYTES: usize = checklist::MOST_BYTES as usize;
@@ -37,7 +38,9 @@ pub(in crate::console) const LARGEST_FORM: usize = MOST_BYTES + (64 << 10);
 /// How long sending the files may take: before the request as a whole is ended, so that a page can say why.
 const UPLOAD_LIMIT: Duration = guard::UPLOAD_LIMIT.saturating_sub(Duration::from_secs(15));
 /// How long one waits while two others send files.
-const TURN: Duration = Duration::from_secs(3);
+const TURN: Duration = Duration::from_secs(10);
+/// While two others send files.
+const BUSY: &str = "two other uploads are under way, so yours was not taken. Choose the file again in a moment.";
 /// Longest name of a file, in bytes.
 const LONGEST_NAME: usize = 255;
 
@@ -58,7 +61,10 @@ pub(in crate::console) async fn attach(
 ) -> Result<Response, Failure> {
     let sent = sent.map_err(|_| Failure::Unreadable("This form holds no file.".to_owned()))?;
     let read = {
-        let Ok(Ok(_turn)) = timeout(TURN, console.uploads.acquire()).await else { return Err(Failure::Busy) };
+        let Ok(Ok(_turn)) = timeout(TURN, console.uploads.acquire()).await else {
+            let sentence = format!("{field}: {BUSY}");
+            return console.not_attached(&who, &id, &field, StatusCode::SERVICE_UNAVAILABLE, sentence).await;
+        };
         timeout(UPLOAD_LIMIT, read(sent, &field)).await
     };
     let read = read.unwrap_or_else(|_| Err(format!("{field}: sending it took too long. Try again.")));
@@ -94,26 +100,32 @@ pub(in crate::console) async fn remove(
     sent: Result<Form<Removal>, FormRejection>,
 ) -> Result<Response, Failure> {
     let Form(Removal { was }) = sent.map_err(|_| Failure::Unreadable("This form names no file.".to_owned()))?;
-    let mut tx = console.acting(&who).await?;
-    let case = Case::load(&mut tx, &id).await?;
-    match case.file(&field) {
-        None => return Ok(console.see(&evidence_path(&id))),
-        Some(file) if file.sha256 != was => {
-            drop(tx);
-            let sentence =
-                format!("{field}: somebody attached another file meanwhile. Look at it before you remove it.");
-            return console.not_attached(&who, &id, &field, StatusCode::CONFLICT, sentence).await;
+    for _ in 0..TRIES {
+        let mut tx = console.acting(&who).await?;
+        let case = Case::load(&mut tx, &id).await?;
+        match case.file(&field) {
+            None => return Ok(console.see(&Done::Removed.path(&id))),
+            Some(file) if file.sha256 != was => {
+                drop(tx);
+                let sentence =
+                    format!("{field}: somebody attached another file meanwhile. Look at it before you remove it.");
+                return console.not_attached(&who, &id, &field, StatusCode::CONFLICT, sentence).await;
+            }
+            Some(_) => {}
         }
-        Some(_) => {}
-    }
-    match queries::detach_evidence_file(&mut tx, &id, &field, Some(case.version())).await {
-        Ok(_) => tx.commit().await?,
-        Err(error) => {
-            drop(tx);
-            return console.refused(&who, &id, &field, error).await;
+        match queries::detach_evidence_file(&mut tx, &id, &field, Some(case.version())).await {
+            Ok(_) => {
+                tx.commit().await?;
+                return Ok(console.see(&Done::Removed.path(&id)));
+            }
+            Err(error) if sqlstate::is_any(&error, &["CB409"]) => {}
+            Err(error) => {
+                drop(tx);
+                return console.refused(&who, &id, &field, error).await;
+            }
         }
     }
-    Ok(console.see(&evidence_path(&id)))
+    console.not_attached(&who, &id, &field, StatusCode::CONFLICT, format!("{field}: {SAME_MOMENT}")).await
 }
 
 /// A file as it was attached, never to be shown by the browser itself.
@@ -163,35 +175,38 @@ impl Console {
         was: &str,
         (name, content): (&str, &[u8]),
     ) -> Result<Response, Failure> {
-        let mut tx = self.acting(who).await?;
-        let case = Case::load(&mut tx, id).await?;
-        let now = case.file(field).map_or("", |file| &file.sha256);
-        if now == digest(content) {
-            return Ok(self.see(&evidence_path(id)));
-        }
-        if now != was {
-            drop(tx);
-            let sentence =
-                format!("{field}: somebody attached or removed a file meanwhile. Look at it, then attach yours again.");
-            return self.not_attached(who, id, field, StatusCode::CONFLICT, sentence).await;
-        }
-        match queries::attach_evidence_file(&mut tx, id, field, (name, content), Some(case.version())).await {
-            Ok(_) => tx.commit().await?,
-            Err(error) => {
+        for _ in 0..TRIES {
+            let mut tx = self.acting(who).await?;
+            let case = Case::load(&mut tx, id).await?;
+            let now = case.file(field).map_or("", |file| &file.sha256);
+            if now == digest(content) {
+                return Ok(self.see(&Done::Attached.path(id)));
+            }
+            if now != was {
                 drop(tx);
-                let case = Case::load(&mut *self.reading().await?, id).await?;
-                // Else the same form was sent at the same time.
-                if case.file(field).is_none_or(|file| file.sha256 != digest(content)) {
+                let sentence = format!(
+                    "{field}: somebody attached or removed a file meanwhile. Look at it, then attach yours again."
+                );
+                return self.not_attached(who, id, field, StatusCode::CONFLICT, sentence).await;
+            }
+            match queries::attach_evidence_file(&mut tx, id, field, (name, content), Some(case.version())).await {
+                Ok(_) => {
+                    tx.commit().await?;
+                    return Ok(self.see(&Done::Attached.path(id)));
+                }
+                Err(error) if sqlstate::is_any(&error, &["CB409"]) => {}
+                Err(error) => {
+                    drop(tx);
                     return self.refused(who, id, field, error).await;
                 }
             }
         }
-        Ok(self.see(&evidence_path(id)))
+        self.not_attached(who, id, field, StatusCode::CONFLICT, format!("{field}: {SAME_MOMENT}")).await
     }
 
     async fn refused(&self, who: &Who, id: &str, field: &str, error: sqlx::Error) -> Result<Response, Failure> {
         let Some(sentence) = refusal(&error) else { return Err(error.into()) };
-        let is_about_state = crate::store::sqlstate::is_any(&error, &["CB409", "55000", "40001"]);
+        let is_about_state = sqlstate::is_any(&error, &["55000", "40001"]);
         let status = if is_about_state { StatusCode::CONFLICT } else { StatusCode::UNPROCESSABLE_ENTITY };
         self.not_attached(who, id, field, status, sentence).await
     }
@@ -206,7 +221,8 @@ impl Console {
         sentence: String,
     ) -> Result<Response, Failure> {
         let case = Case::load(&mut *self.reading().await?, id).await?;
-        Ok(self.evidence(status, who, &case, &Sent::default(), &Problems::one(field, sentence)))
+        let problems = Problems::one(field, fields::named(field, &sentence));
+        Ok(self.evidence(status, &self.view(who, &case, &Sent::default(), &problems)))
     }
 }
 
@@ -215,7 +231,7 @@ async fn read(mut sent: Multipart, field: &str) -> Result<Sending, String> {
     let mut sending = Sending::default();
     let said = |error: MultipartError| match error.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
-            format!("{field}: all files together may have at most {MOST_BYTES} bytes; what was sent has more")
+            format!("{field}: all files together may have at most 4.5 MB ({MOST_BYTES} bytes); what was sent has more")
         }
         _ => format!("{field}: the file did not arrive whole. Try again."),
     };
@@ -244,8 +260,7 @@ fn document(field: &str, mut files: Vec<(String, Vec<u8>)>) -> Result<(String, V
         0 => Err(format!("{field}: the file {name} is empty")),
         1..=MOST_BYTES => Ok((name, content)),
         bytes => Err(format!(
-            "{field}: all files together may have at most {MOST_BYTES} bytes; {name} has {bytes} ({})",
-            megabytes(i64::try_from(bytes).unwrap_or(i64::MAX))
+            "{field}: all files together may have at most 4.5 MB ({MOST_BYTES} bytes); {name} has {bytes} bytes"
         )),
     }
 }
@@ -296,7 +311,7 @@ mod tests {
         let large = vec![("big.pdf".to_owned(), vec![0; MOST_BYTES + 1])];
         assert_eq!(
             refused(large),
-            "receipt: all files together may have at most 4500000 bytes; big.pdf has 4500001 (4.50 MB)"
+            "receipt: all files together may have at most 4.5 MB (4500000 bytes); big.pdf has 4500001 bytes"
         );
         assert_eq!(refused(Vec::new()), "receipt: choose a file first");
         assert_eq!(refused(vec![("a.pdf".to_owned(), Vec::new())]), "receipt: the file a.pdf is empty");

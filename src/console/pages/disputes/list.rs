@@ -18,7 +18,7 @@ use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
 use crate::console::list::{Cursor, MODES, Window, address, choice, filled, known, livemode};
 use crate::console::parts::{
-    Head, Tone, badge, code, empty, foreign, moment, money, nothing, state, table, to, unknown,
+    Head, Tone, badge, code, empty, foreign, moment, money, nothing, order_link, state, table, to, unknown,
 };
 use crate::console::users::Right;
 use crate::console::who::Who;
@@ -141,6 +141,7 @@ impl View<'_> {
             (filters(&self.asked))
             section data-region="disputes" {
                 @if self.window.rows.is_empty() { (self.none()) } @else {
+                    @if !self.who.may(Right::Respond) { (answer::hidden()) }
                     (table("Disputes by deadline", &HEADS, &html! { @for dispute in &self.window.rows { (self.row(dispute)) } }))
                     (self.window.pager(&self.asked.address()))
                 }
@@ -150,6 +151,12 @@ impl View<'_> {
 
     fn none(&self) -> Markup {
         let is_plain = self.asked.address() == "~/disputes";
+        if self.asked.after.is_some() || self.asked.before.is_some() {
+            return html! {
+                (empty("No dispute follows here: the list has changed.", self.now))
+                p { a href=(self.asked.address()) { "To the first page" } }
+            };
+        }
         empty(if is_plain { "No dispute is open." } else { "No dispute matches these filters." }, self.now)
     }
 
@@ -158,9 +165,9 @@ impl View<'_> {
             tr data-key=(dispute.dispute_id) {
                 td { (due(dispute, self.now)) }
                 td {
-                    a href=(to("/disputes/", &dispute.dispute_id)) { (code(&dispute.dispute_id)) }
+                    (order_link(dispute.order_id.as_deref()))
                     div {
-                        @if let Some(order) = &dispute.order_id { a href=(to("/orders?id=", order)) { (foreign(order)) } } @else { (nothing()) }
+                        a href=(to("/disputes/", &dispute.dispute_id)) { (code(&dispute.dispute_id)) }
                         @if let Some(account) = &dispute.account { " in " (code(account)) }
                         @if !dispute.livemode { " " (badge(Tone::Warn, "test")) }
                     }
@@ -186,7 +193,7 @@ impl View<'_> {
         });
         html! {
             td {
-                @if self.who.may(Right::Respond) { (answer::said(standing, dispute.can_respond, self.who)) } @else { (nothing()) }
+                @if self.who.may(Right::Respond) { (answer::said(standing, dispute, self.who)) } @else { (nothing()) }
                 @if let Some(at) = answer.and_then(|answer| answer.accept_after) { " " (badge(Tone::Bad, "accepted by itself")) " after " (moment(at)) }
             }
             td { @match answer.and_then(|answer| answer.touched_by.as_deref()) { Some(name) => (foreign(name)), None => (nothing()) } }
@@ -196,7 +203,7 @@ impl View<'_> {
 
 const HEADS: [Head; 7] = [
     Head::Text("Evidence due"),
-    Head::Text("Dispute and order"),
+    Head::Text("Order and dispute"),
     Head::Number("Amount"),
     Head::Text("Reason"),
     Head::Text("Phase and status"),
@@ -217,7 +224,7 @@ fn filters(asked: &Asked) -> Markup {
             (choice("Mode", "mode", "any", &MODES, &asked.mode))
             label { "Account " input name="account" value=(asked.account) maxlength="100" spellcheck="false" size="12"; }
             label { "Due before (UTC) " input name="due" value=(asked.due) maxlength="40" placeholder="2026-12-04" size="12"; }
-            label { input type="checkbox" name="all" value="1" checked[!asked.all.is_empty()]; " closed ones too" }
+            label { input type="checkbox" name="all" value="1" checked[!asked.all.is_empty()]; " include closed disputes" }
             button type="submit" { "Filter" }
         }
     }
@@ -278,6 +285,9 @@ mod tests {
         insta::assert_snapshot!(samples::read(&view.content()));
         view.window.rows.clear();
         assert!(view.content().0.contains("No dispute is open. Looked at 12:03:10 UTC."));
+        view.asked.after = Some("du_gone".to_owned());
+        assert!(view.content().0.contains("No dispute follows here: the list has changed."));
+        view.asked.after = None;
         view.asked.reason = "brand_new".to_owned();
         assert!(view.content().0.contains("No dispute matches these filters."));
     }

@@ -8,12 +8,14 @@
 //! | `evidence`, `evidence_form`, `sent` | texts: saving them, the form, and the form as it was sent |
 //! | `files`, `attached` | files: attaching them, and what is shown |
 //! | `submit`, `accept` | the last look, and giving up |
+//! | `done` | what was just done |
 //! | `case`, `fields`, `answer` | what these have in common |
 
 pub(super) mod accept;
-mod answer;
+pub(super) mod answer;
 mod attached;
 mod case;
+mod done;
 pub(super) mod draft;
 pub(super) mod evidence;
 mod evidence_form;

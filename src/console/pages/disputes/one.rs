@@ -38,8 +38,7 @@ pub(super) struct View<'a> {
 impl View<'_> {
     pub(super) fn content(&self) -> Markup {
         html! {
-            section data-region="dispute" { (self.top()) (self.warnings()) }
-            (self.buttons())
+            section data-region="dispute" { (self.top()) (self.warnings()) (self.buttons()) }
             section data-region="response" {
                 @match &self.answering {
                     Answering::Seen(case) => (response::section(case, self.who)),
@@ -49,6 +48,14 @@ impl View<'_> {
                 (self.others())
                 (self.history())
             }
+        }
+    }
+
+    /// How often it is refreshed, in seconds.
+    pub(super) fn pace(&self) -> u32 {
+        match &self.answering {
+            Answering::Seen(case) if case.is_on_its_way() => 5,
+            Answering::Seen(_) | Answering::Hidden => 60,
         }
     }
 
@@ -90,9 +97,6 @@ impl View<'_> {
                     p { "The first change of the draft by a person sets this to " code { "manual" } "." }
                 }))
             }
-            @if let (Answering::Seen(case), Some(why)) = (&self.answering, self.why_closed()) {
-                @if case.dispute.outcome.is_none() { (note(Tone::Calm, &html! { p { (foreign(&why)) } })) }
-            }
         }
     }
 
@@ -115,9 +119,10 @@ impl View<'_> {
                             a.button.primary href={ (at) "/evidence" } { "Write the evidence" }
                             @if self.dispute.phase != "appeal" { a.button href={ (at) "/draft" } { "Fill in what is known" } }
                             a.button href={ (at) "/submit" } { "Review and submit" }
-                            a.button.danger href={ (at) "/accept" } { (if self.dispute.phase == "inquiry" { "Give in" } else { "Accept the loss" }) }
+                            @if self.dispute.phase != "inquiry" { a.button.danger href={ (at) "/accept" } { "Accept the loss" } }
                         }
                     }
+                    @if self.dispute.phase == "inquiry" { a.button href={ (at) "/accept" } { "End the inquiry" } }
                 }
             }
         }
@@ -133,12 +138,12 @@ impl View<'_> {
             section.card {
                 h2 { "At Stripe" }
                 (facts(&[
-                    ("Evidence staged", yes_or_no(dispute.has_evidence)),
+                    ("Evidence at Stripe", yes_or_no(dispute.has_evidence)),
                     ("Submissions", html! { (dispute.submission_count) }),
                     ("Last submission late", yes_or_no(dispute.past_due)),
-                    ("At the deadline", code_or_none(dispute.intended_submission_method.as_deref())),
-                    ("Submitted by", code_or_none(dispute.submission_method.as_deref())),
-                    ("Network's programmes", eligibility.map_or_else(nothing, programmes)),
+                    ("What Stripe does at the deadline", code_or_none(dispute.intended_submission_method.as_deref())),
+                    ("Submission method", code_or_none(dispute.submission_method.as_deref())),
+                    ("Network programmes", eligibility.map_or_else(nothing, programmes)),
                     ("Opened", moment(dispute.created_at)),
                     ("Last change", moment(dispute.updated_at)),
                 ]))
@@ -222,7 +227,8 @@ impl View<'_> {
 pub(super) fn due(dispute: &Dispute, now: OffsetDateTime) -> Markup {
     match (&dispute.outcome, dispute.can_respond, dispute.evidence_due_by) {
         (Some(outcome), _, _) => state(outcome),
-        (None, _, Some(at)) => deadline(at, now),
+        (None, _, Some(at)) if answer::is_awaited(dispute) => deadline(at, now),
+        (None, _, Some(at)) => moment(at),
         (None, true, None) => unknown(),
         (None, false, None) => html! { span.none { "no answer possible" } },
     }
@@ -243,7 +249,7 @@ fn moved(dispute: &Dispute) -> Markup {
         None => nothing(),
     };
     html! {
-        h3 { "Of the dispute" }
+        h3 { "What the dispute moved" }
         (facts(&[
             ("Withdrawn", settled(dispute.amount_withdrawn)),
             ("Returned", settled(dispute.amount_reinstated)),
@@ -256,7 +262,7 @@ fn moved(dispute: &Dispute) -> Markup {
 fn paid(payment: &Payment) -> Markup {
     let amount = |minor: i64| payment.currency.as_deref().map_or_else(unknown, |currency| money(minor, currency));
     html! {
-        h3 { "Of the payment" }
+        h3 { "What was paid" }
         (facts(&[
             ("State", state(&payment.state)),
             ("Paid", payment.amount_paid.map_or_else(unknown, amount)),

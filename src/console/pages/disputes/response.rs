@@ -24,7 +24,7 @@ pub(super) fn section(case: &Case, who: &Who) -> Markup {
         @if let Some(response) = &case.response {
             @if response.version > 0 { (written(case, response, who)) }
         } @else {
-            p.empty { @if case.dispute.can_respond { "Nothing is written yet." } @else { "Nothing was written here." } }
+            p.empty { @if is_open { "Nothing is written yet." } @else { "Nothing was written here." } }
         }
         @for other in &case.others { (written(case, other, who)) }
     }
@@ -40,7 +40,7 @@ fn standing(response: &Response, who: &Who) -> Markup {
             }))
         }
         @if !response.problems.is_empty() {
-            (note(Tone::Warn, &html! { p { "It cannot be submitted yet:" } ul { @for problem in &response.problems { li { (foreign(problem)) } } } }))
+            (note(Tone::Warn, &html! { p { "It cannot be submitted yet:" } ul { @for problem in &response.problems { li { (foreign(&fields::problem(problem))) } } } }))
         }
         @if let Some(at) = response.accept_after {
             (note(Tone::Bad, &html! { p { "The dispute will be accepted as lost by itself after " (moment(at)) ". Any change of the draft prevents it." } }))

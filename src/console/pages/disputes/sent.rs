@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::case::Case;
+use super::case::{Case, is_withheld};
+use crate::console::who::Who;
 
 /// The digest of a field that was not shown to whoever lacks the right.
 pub(super) const WITHHELD: &str = "withheld";
@@ -54,6 +55,8 @@ impl Sent {
         let mut sent = Self { version: -1, fields: BTreeMap::new() };
         for (name, value) in form_urlencoded::parse(body) {
             match name.split_once('.') {
+                // No field has such a name, and it cannot be stored.
+                _ if name.contains('\0') => {}
                 None if name == "version" => sent.version = value.parse().unwrap_or(-1),
                 Some(("text", field)) => sent.field(field).text = lines(&value),
                 Some(("was", field)) => sent.field(field).was = value.into_owned(),
@@ -79,24 +82,33 @@ impl Sent {
     }
 
     /// What it changes in the draft as it is stored now.
-    pub(super) fn changes(&self, case: &Case) -> Changes {
+    pub(super) fn changes(&self, case: &Case, who: &Who) -> Changes {
         let mut changes = Changes::default();
         for (field, one) in self.fields.iter().filter(|(_, one)| one.is_changed()) {
             let stored = case.text(field).unwrap_or_default();
-            if lines(stored) == one.text || stored.is_empty() && one.text.trim().is_empty() {
+            // Never compared with what this person may not see: the answer would tell whether a guess is right.
+            let is_hidden = one.was == WITHHELD || is_withheld(who, field) && !stored.is_empty();
+            let is_there = !is_hidden && (lines(stored) == one.text || stored.is_empty() && one.text.trim().is_empty());
+            if is_there {
                 continue;
             }
-            let was_changed_meanwhile = match one.was.as_str() {
-                WITHHELD => self.version != case.version(),
-                was => was != digest(stored),
-            };
-            if was_changed_meanwhile {
+            if if is_hidden { self.is_outdated(case, who) } else { one.was != digest(stored) } {
                 changes.conflicts.push(field.clone());
             }
             let text = Some(one.text.as_str()).filter(|text| !text.trim().is_empty());
             changes.staged.insert(field.clone(), text.map_or(Value::Null, Value::from));
         }
         changes
+    }
+}
+
+impl Sent {
+    /// Whether somebody else changed the draft meanwhile, by its version alone.
+    fn is_outdated(&self, case: &Case, who: &Who) -> bool {
+        let by = case.response.as_ref().and_then(|response| response.staged_by.as_deref());
+        // The same form was sent before.
+        let is_sent_again = self.version + 1 == case.version() && by == Some(who.name.as_str());
+        self.version != case.version() && !is_sent_again
     }
 }
 
@@ -126,6 +138,7 @@ mod tests {
 
     use super::*;
     use crate::console::pages::disputes::samples;
+    use crate::console::users::Right;
 
     fn form(pairs: &[(&str, &str)]) -> Sent {
         let mut encoded = form_urlencoded::Serializer::new(String::new());
@@ -149,7 +162,7 @@ mod tests {
             ("was.shipping_date", &digest("")),
             ("text.shipping_date", "2026-11-01"),
         ]);
-        let changes = sent.changes(&stored());
+        let changes = sent.changes(&stored(), &samples::anna());
         assert_eq!(Value::Object(changes.staged), json!({ "shipping_carrier": null, "shipping_date": "2026-11-01" }));
         assert_eq!(changes.conflicts, Vec::<String>::new());
     }
@@ -163,14 +176,14 @@ mod tests {
             ("was.shipping_date", &digest("")),
             ("text.shipping_date", "2026-11-01"),
         ]);
-        assert_eq!(sent.changes(&stored()).conflicts, ["shipping_carrier"]);
+        assert_eq!(sent.changes(&stored(), &samples::anna()).conflicts, ["shipping_carrier"]);
     }
 
     #[test]
     fn the_same_form_sent_twice_changes_nothing_more() {
         let sent =
             form(&[("version", "3"), ("was.shipping_carrier", &digest("UPS")), ("text.shipping_carrier", "DHL")]);
-        assert_eq!(sent.changes(&stored()), Changes::default());
+        assert_eq!(sent.changes(&stored(), &samples::anna()), Changes::default());
     }
 
     #[test]
@@ -181,12 +194,30 @@ mod tests {
             ("text.shipping_carrier", "FedEx"),
             ("take.shipping_carrier", "stored"),
         ]);
-        assert_eq!(sent.changes(&stored()), Changes::default());
+        assert_eq!(sent.changes(&stored(), &samples::anna()), Changes::default());
+    }
+
+    #[test]
+    fn the_answer_to_a_guess_at_a_withheld_text_is_that_to_any_other() {
+        let reader = samples::who(&[Right::Read, Right::Respond]);
+        for (version, is_conflict) in [("3", true), ("4", false)] {
+            for guess in ["one\ntwo", "wrong"] {
+                let sent =
+                    form(&[("version", version), ("was.uncategorized_text", "0"), ("text.uncategorized_text", guess)]);
+                let changes = sent.changes(&stored(), &reader);
+                assert_eq!((changes.staged.len(), changes.conflicts.len()), (1, usize::from(is_conflict)), "{guess}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_stored_is_no_field() {
+        assert_eq!(form(&[("version", "4"), ("was.a\0", &digest("")), ("text.a\0", "b")]).all_changed().count(), 0);
     }
 
     #[test]
     fn a_withheld_field_that_is_left_empty_is_kept() {
         let sent = form(&[("version", "4"), ("was.uncategorized_text", WITHHELD), ("text.uncategorized_text", "")]);
-        assert_eq!(sent.changes(&stored()), Changes::default());
+        assert_eq!(sent.changes(&stored(), &samples::anna()), Changes::default());
     }
 }

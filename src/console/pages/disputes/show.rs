@@ -37,7 +37,7 @@ pub(in crate::console) async fn show(
         title: format!("Dispute {id}"),
         section: Some(Section::Disputes),
         is_test: !view.dispute.livemode,
-        refreshed: Some(60),
+        refreshed: Some(view.pace()),
         content: view.content(),
     };
     Ok(console.show(&who, view.now, &page))

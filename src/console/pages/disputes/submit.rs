@@ -12,13 +12,16 @@ use serde::Deserialize;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
+use super::answer::is_there;
+use super::attached::described;
 use super::case::{Case, is_withheld};
 use super::fields;
 use crate::console::failure::{Failure, refusal};
 use crate::console::form::Problems;
 use crate::console::frame::{Page, Section};
 use crate::console::parts::{
-    Head, Tone, badge, code, deadline, disabled, facts, foreign, foreign_lines, money, note, table, to, unknown,
+    Head, Tone, badge, code, code_or_none, deadline, disabled, facts, foreign, foreign_lines, money, note, order_link,
+    table, to, unknown,
 };
 use crate::console::users::Right;
 use crate::console::who::Who;
@@ -117,7 +120,8 @@ impl Console {
             title: format!("Submit the response to dispute {id}"),
             section: Some(Section::Disputes),
             is_test: !case.dispute.livemode,
-            refreshed: None,
+            // Only while there is no form to submit.
+            refreshed: case.is_being_counted().then_some(3),
             content: view.content(),
         };
         Ok(self.show_as(status, Some(who), view.now, &page))
@@ -155,19 +159,31 @@ impl<'a> View<'a> {
     }
 
     fn content(&self) -> Markup {
-        let dispute = &self.case.dispute;
         html! {
             p { a href=(to("/disputes/", self.case.id())) { "Dispute " (foreign(self.case.id())) } }
             (self.problems.summary())
+            section data-region="review" { (self.facts()) (self.gaps()) (self.all_sent()) (self.form()) }
+        }
+    }
+
+    fn facts(&self) -> Markup {
+        let dispute = &self.case.dispute;
+        html! {
             div.card { (facts(&[
                 ("Evidence due", dispute.evidence_due_by.map_or_else(unknown, |at| deadline(at, self.now))),
                 ("Amount", money(dispute.amount, &dispute.currency)),
+                ("Order", order_link(dispute.order_id.as_deref())),
+                ("Reason", code_or_none(dispute.reason.as_deref())),
                 ("Phase", code(&dispute.phase)),
                 ("Version", html! { (self.case.version()) }),
                 ("Mode", if dispute.livemode { html! { "live" } } else { badge(Tone::Warn, "test") }),
             ])) }
-            (self.gaps())
-            @if self.case.unchangeable().is_none() {
+        }
+    }
+
+    fn all_sent(&self) -> Markup {
+        html! {
+            @if self.case.unchangeable().is_none() && !self.parameters.is_empty() {
                 h2 { "Exactly this is sent" }
                 (self.sent("What is sent", &self.parameters))
                 @if !self.kept.is_empty() {
@@ -175,38 +191,48 @@ impl<'a> View<'a> {
                     (self.sent("What Stripe filled in", &self.kept))
                 }
             }
-            (self.form())
         }
     }
 
     /// What is missing. It does not keep the response from being submitted.
     fn gaps(&self) -> Markup {
-        let missing = self.case.response.as_ref().map(|response| response.missing.as_slice()).unwrap_or_default();
+        let absent = |is_strong| {
+            let needs = self.case.needs.iter().filter(move |need| need.is_strong == is_strong && !is_there(need));
+            needs.map(|need| need.field.as_str()).collect::<Vec<_>>()
+        };
+        let (strong, others) = (absent(true), absent(false));
         html! {
-            @if !missing.is_empty() && self.case.unchangeable().is_none() {
-                (note(Tone::Warn, &html! {
-                    p { "Missing, and among what helps most:" }
-                    ul { @for name in missing { li { a href={ (to("/disputes/", self.case.id())) "/evidence#" (name) } { (fields::label(name)) } " " (code(name)) } } }
-                }))
+            @if self.case.unchangeable().is_none() {
+                @if !strong.is_empty() { (note(Tone::Warn, &self.missing("Missing, and among what helps most:", &strong))) }
+                @if !others.is_empty() { (note(Tone::Calm, &self.missing("Not there, and would help somewhat:", &others))) }
             }
         }
     }
 
+    fn missing(&self, sentence: &str, fields: &[&str]) -> Markup {
+        html! {
+            p { (sentence) }
+            ul { @for name in fields { li { a href={ (to("/disputes/", self.case.id())) "/evidence#" (name) } { (fields::label(name)) } " " (code(name)) } } }
+        }
+    }
+
     fn sent(&self, caption: &str, parameters: &[Parameter]) -> Markup {
-        const HEADS: [Head; 2] = [Head::Text("Parameter"), Head::Text("Value")];
+        const HEADS: [Head; 2] = [Head::Text("What, and the parameter"), Head::Text("Value")];
         table(
             caption,
             &HEADS,
             &html! { @for parameter in parameters {
-                tr { th scope="row" { (code(&parameter.name)) } td.wide { (self.value(parameter)) } }
+                tr { th scope="row" { (label(&parameter.name)) br; (code(&parameter.name)) } td.wide { (self.value(parameter)) } }
             } },
         )
     }
 
     fn value(&self, parameter: &Parameter) -> Markup {
         let field = field_of(&parameter.name);
+        let file = field.as_deref().and_then(|field| self.case.file(field));
         html! {
-            @if field.is_some_and(|field| is_withheld(self.who, &field)) && !parameter.value.is_empty() {
+            @if let Some(file) = file { (described(self.case, self.who, file)) }
+            @else if field.is_some_and(|field| is_withheld(self.who, &field)) && !parameter.value.is_empty() {
                 span.none { (parameter.value.chars().count()) " characters; you lack the right “payloads” to see them" }
             } @else if parameter.value.is_empty() { span.none { "empty: it is removed at Stripe" } }
             @else { (foreign_lines(&parameter.value)) }
@@ -216,7 +242,8 @@ impl<'a> View<'a> {
     /// Why the button does nothing.
     fn reasons(&self) -> Vec<String> {
         let closed = self.case.unchangeable();
-        let stored = self.case.response.iter().flat_map(|response| response.problems.iter().cloned());
+        let stored =
+            self.case.response.iter().flat_map(|response| response.problems.iter().map(|text| fields::problem(text)));
         let nothing = (self.case.response.is_none() && closed.is_none()).then(|| "Nothing is written yet.".to_owned());
         let problems: Vec<_> = if closed.is_some() { Vec::new() } else { stored.collect() };
         self.cannot.iter().cloned().chain(closed).chain(nothing).chain(problems).collect()
@@ -240,6 +267,7 @@ impl<'a> View<'a> {
             } @else {
                 div.actions { (disabled("Submit", "It cannot be submitted:")) }
                 ul { @for reason in &reasons { li { (foreign(reason)) } } }
+                @if self.case.unchangeable().is_none() { p { a href={ (to("/disputes/", self.case.id())) "/evidence" } { "To the evidence" } } }
             }
             @if !self.who.may(Right::Payloads) && reasons.is_empty() {
                 p.hint { "You do not see all of what is sent: you lack the right “payloads”." }
@@ -248,9 +276,83 @@ impl<'a> View<'a> {
     }
 }
 
-/// The evidence field of a parameter such as `evidence[shipping_date]`, with dots; none for any other parameter.
+/// What a parameter is, for people.
+fn label(parameter: &str) -> String {
+    match parameter {
+        "submit" => "Submits it to the bank".to_owned(),
+        "intended_submission_method" => "Stripe does not answer by itself".to_owned(),
+        "evidence[enhanced_evidence]" => "Former enhanced evidence".to_owned(),
+        other if other.starts_with("metadata[") => "Mark of this submission".to_owned(),
+        other => field_of(other).map(|field| fields::label(&field)).unwrap_or_default(),
+    }
+}
+
+/// The evidence field of a parameter such as `evidence[shipping_date]`: the reverse of `evidence_parameter`. None for any
+/// other parameter.
 fn field_of(parameter: &str) -> Option<String> {
     let inner = parameter.strip_prefix("evidence[")?.strip_suffix(']')?;
-    let (first, rest) = inner.split_once("][").unwrap_or((inner, ""));
-    Some(if rest.is_empty() { first.to_owned() } else { format!("{first}.{}", rest.replace("][", ".")) })
+    let mut field = String::new();
+    for part in inner.split("][") {
+        if part.parse::<u32>().is_ok() {
+            field += &format!("[{part}]");
+        } else {
+            field += if field.is_empty() { "" } else { "." };
+            field += part;
+        }
+    }
+    Some(field)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{self, NOW, anna, case, file, read};
+    use super::*;
+    use crate::stripe_api::evidence_parameter;
+
+    fn shown(case: &Case, who: &Who, parameters: &[(&str, &str)]) -> Markup {
+        let own =
+            |(field, value): &(&str, &str)| Parameter { name: evidence_parameter(field), value: (*value).to_owned() };
+        let mut parameters: Vec<_> = parameters.iter().map(own).collect();
+        if !parameters.is_empty() {
+            parameters.push(Parameter { name: "submit".to_owned(), value: "true".to_owned() });
+        }
+        let problems = &Problems::default();
+        View { case, who, problems, parameters, kept: Vec::new(), cannot: None, now: NOW }.content()
+    }
+
+    #[test]
+    fn what_is_sent_is_named_for_people_and_files_are_links() {
+        let mut case = case(&[("shipping_carrier", "DHL"), ("customer_name", "Jane")]);
+        case.response.as_mut().unwrap().files.push(file("receipt", "receipt.pdf"));
+        let parameters = [
+            ("shipping_carrier", "DHL"),
+            ("customer_name", "Jane"),
+            ("receipt", "file receipt.pdf"),
+            ("service_date", ""),
+        ];
+        let page = shown(&case, &anna(), &parameters);
+        assert!(page.0.contains("href=\"~/disputes/du_1/files/receipt\""), "{}", page.0);
+        insta::assert_snapshot!("submit", read(&page));
+        let page = read(&shown(&case, &samples::who(&[Right::Read, Right::Respond]), &parameters));
+        assert!(!page.contains("Jane") && !page.contains("receipt.pdf"), "{page}");
+    }
+
+    #[test]
+    fn without_a_draft_no_table_is_shown_and_what_is_missing_is_named() {
+        let page = read(&shown(&Case { response: None, limits: None, ..case(&[]) }, &anna(), &[]));
+        assert!(!page.contains("Exactly this is sent"), "{page}");
+        for text in ["Nothing is written yet.", "Missing, and among what helps most:", "Tracking number"] {
+            assert!(page.contains(text), "{text} is not in {page}");
+        }
+    }
+
+    #[test]
+    fn the_field_of_a_parameter_is_found_again() {
+        for field in
+            ["receipt", "appeal.card.supporting_files[0]", "enhanced_evidence.visa_compliance.fee_acknowledged"]
+        {
+            assert_eq!(field_of(&evidence_parameter(field)).as_deref(), Some(field));
+        }
+        assert_eq!(field_of("submit"), None);
+    }
 }

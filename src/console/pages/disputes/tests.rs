@@ -12,7 +12,7 @@ use super::sent::{Sent, digest};
 use crate::console::form::Problems;
 use crate::console::users::Right;
 use crate::console::who::Who;
-use crate::store::queries::{Action, Dispute, Payment};
+use crate::store::queries::{Action, Dispute, Payment, ResponseFile};
 
 fn shown(case: Case, who: &Who) -> Markup {
     let dispute = case.dispute.clone();
@@ -84,6 +84,10 @@ fn deadlines_and_amounts_in_all_their_kinds() {
     let mut said = Vec::new();
     for (name, change) in [
         ("overdue", (|dispute| dispute.evidence_due_by = Some(datetime!(2026-11-26 09:00 UTC))) as fn(&mut Dispute)),
+        ("under review", |dispute| {
+            dispute.evidence_due_by = Some(datetime!(2026-11-26 09:00 UTC));
+            (dispute.status, dispute.can_respond) = ("under_review".to_owned(), false);
+        }),
         ("not known", |dispute| dispute.evidence_due_by = None),
         ("no answer possible", |dispute| (dispute.evidence_due_by, dispute.can_respond) = (None, false)),
         ("over", |dispute| dispute.outcome = Some("lost".to_owned())),
@@ -121,7 +125,7 @@ fn nothing_that_somebody_wrote_is_markup() {
 }
 
 fn form(case: &Case, sent: &Sent, problems: &Problems) -> Markup {
-    evidence_form::View { case, who: &anna(), sent, problems, cannot: None, now: NOW }.content()
+    evidence_form::View { case, who: &anna(), sent, problems, done: None, cannot: None, now: NOW }.content()
 }
 
 #[test]
@@ -143,4 +147,46 @@ fn an_appeal_takes_a_reason_and_documents_and_a_compliance_case_a_fee() {
     compliance.dispute.phase = "compliance".to_owned();
     let page = read(&form(&compliance, &Sent::default(), &Problems::default()));
     assert!(page.contains("a fee of 500 USD"), "{page}");
+}
+
+#[test]
+fn a_page_is_refreshed_often_while_something_happens_by_itself() {
+    let pace = |change: fn(&mut Case)| {
+        let mut case = case(&[("shipping_carrier", "DHL")]);
+        change(&mut case);
+        let (dispute, who) = (case.dispute.clone(), anna());
+        let answering = Answering::Seen(Box::new(case));
+        let (payment, siblings, actions, cannot) = Default::default();
+        View { dispute, answering, payment, siblings, actions, who: &who, cannot, now: NOW }.pace()
+    };
+    assert_eq!(pace(|_| {}), 60);
+    assert_eq!(pace(|case| case.response.as_mut().unwrap().state = "submit_requested".to_owned()), 5);
+    assert_eq!(pace(|case| case.response.as_mut().unwrap().state = "submitted".to_owned()), 60);
+    let uncounted = |case: &mut Case| {
+        let file = ResponseFile { pages: None, ..file("receipt", "receipt.pdf") };
+        case.response.as_mut().unwrap().files.push(file);
+    };
+    assert_eq!(pace(uncounted), 5);
+}
+
+#[test]
+fn an_overdue_dispute_without_an_answer_still_awaits_one() {
+    let mut case = case(&[]);
+    case.response = None;
+    (case.dispute.can_respond, case.dispute.evidence_due_by) = (false, Some(datetime!(2026-11-26 09:00 UTC)));
+    let page = read(&shown(case, &anna()));
+    assert!(page.contains("nothing yet") && page.contains("Nothing is written yet."), "{page}");
+}
+
+#[test]
+fn an_inquiry_that_takes_no_evidence_is_ended_by_a_refund() {
+    let mut case = case(&[]);
+    (case.dispute.phase, case.dispute.can_respond) = ("inquiry".to_owned(), false);
+    case.why_closed =
+        Some("an inquiry of Klarna takes no evidence: a refund of the disputed amount ends it".to_owned());
+    let page = shown(case, &anna());
+    let text = read(&page);
+    let sentence = "An inquiry of Klarna takes no evidence: a refund of the disputed amount ends it.";
+    assert_eq!(text.matches(sentence).count(), 1, "{text}");
+    assert!(page.0.contains("href=\"~/disputes/du_1/accept\""), "{text}");
 }
