@@ -2,9 +2,10 @@
 
 use maud::{Markup, html};
 use serde::Deserialize;
+use time::OffsetDateTime;
 
 use super::failure::Failure;
-use super::parts::encoded;
+use super::parts::{empty, encoded};
 use crate::store::queries::{self, Edge};
 
 /// Rows of a page.
@@ -24,6 +25,16 @@ impl Cursor {
     pub(super) fn page(&self) -> queries::Page {
         let before = self.before.clone().map(Edge::Before);
         queries::Page { from: before.or_else(|| self.after.clone().map(Edge::After)), limit: ROWS as i64 + 1 }
+    }
+
+    /// What stands where a list is empty: beyond its end, that nothing follows, and the way back to `address`, its start.
+    pub(super) fn empty(&self, sentence: &str, address: &str, now: OffsetDateTime) -> Markup {
+        match (&self.after, &self.before) {
+            (None, None) => empty(sentence, now),
+            (_, _) => {
+                html! { p.empty { "Nothing follows here. " a href=(address) { "Go to the start of the list" } "." } }
+            }
+        }
     }
 
     /// Splits what was read into the rows that are shown and the ways on.
@@ -114,6 +125,19 @@ pub(super) fn choice(label: &str, name: &str, none: &str, values: &[&str], chose
     }
 }
 
+/// The filters of the list at `address`, its path. On a narrow screen they are folded, unless one is set.
+pub(super) fn filters(path: &str, is_set: bool, fields: &Markup) -> Markup {
+    html! {
+        details.fold #filters open[is_set] {
+            summary { "Filters" }
+            form.filters action=(path) method="get" {
+                (fields)
+                button type="submit" { "Filter" }
+            }
+        }
+    }
+}
+
 /// The beginning of a text that would fill a row of its own.
 pub(super) fn cut(text: &str) -> String {
     const LONGEST: usize = 200;
@@ -145,6 +169,15 @@ mod tests {
         assert_eq!(ways(&below, 51), (50, id("0"), id("49")));
         assert_eq!(ways(&above, 3), (3, None, id("2")));
         assert_eq!(ways(&above, 51), (50, id("1"), id("50")));
+    }
+
+    #[test]
+    fn beyond_its_end_a_list_does_not_say_that_there_is_nothing() {
+        let now = time::macros::datetime!(2026-11-26 12:03:10 UTC);
+        let beyond = Cursor { after: Some("nope".to_owned()), before: None };
+        let shown = beyond.empty("No order matches.", "~/orders", now).into_string();
+        assert!(shown.contains("Nothing follows here") && shown.contains("\"~/orders\""), "{shown}");
+        assert!(Cursor::default().empty("No order matches.", "~/orders", now).0.contains("No order matches."));
     }
 
     #[test]

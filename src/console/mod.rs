@@ -9,6 +9,7 @@
 mod assets;
 pub mod attempts;
 mod chart;
+mod extract;
 mod failure;
 mod failure_page;
 mod form;

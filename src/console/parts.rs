@@ -316,6 +316,7 @@ pub(super) fn disabled(label: &str, why: &str) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use time::macros::datetime;
 
     use super::*;
@@ -331,6 +332,17 @@ mod tests {
             (0, "eur", "0.00 EUR"),
         ] {
             assert_eq!(money_text(minor, currency).replace(NARROW, " "), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_printed_amount_is_read_as_the_same_amount(minor in 0..=i64::MAX, shift in 0..63_u32, index in 0..5_usize) {
+            let (currency, step) = [("eur", 1), ("jpy", 1), ("kwd", 10), ("isk", 100), ("ugx", 100)][index];
+            let minor = (minor >> shift) / step * step;
+            let printed = money_text(minor, currency);
+            prop_assert_eq!(currency::parse(&printed, currency), Ok(minor));
+            prop_assert_eq!(currency::parse(&printed.replace(NARROW, " "), currency), Ok(minor));
         }
     }
 

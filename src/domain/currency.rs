@@ -11,6 +11,9 @@ const THREE_DECIMAL: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
 /// With two decimals at Stripe, which must be zero.
 const WHOLE_ONLY: [&str; 2] = ["isk", "ugx"];
 
+/// Between groups of three digits, and before the code: plain, not breaking, narrow and not breaking.
+const SPACES: [char; 3] = [' ', '\u{a0}', '\u{202f}'];
+
 /// Why a text is not an amount in a currency.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnAmount {
@@ -70,15 +73,16 @@ pub fn number(minor: i64, currency: &str) -> String {
     format!("{sign}{whole}.{part:0width$}", width = decimals as usize)
 }
 
-/// Minor units of an amount as a person types it: digits, and after one `.` or `,` all decimals of the currency or none of
-/// it. Spaces around it do not matter.
+/// Minor units of an amount as a person types it, or copies it from where it is printed: digits, and after one `.` or `,`
+/// all decimals of the currency or none of it; or digits in groups of three, separated by spaces, with all decimals. The
+/// currency's code may follow after a space.
 ///
 /// # Errors
-/// [`NotAnAmount`], for people: thousands separators, signs, exponents and other digits than ASCII's are refused, since a
-/// guess could be wrong by a factor of a thousand.
+/// [`NotAnAmount`], for people: other thousands separators, signs, exponents and other digits than ASCII's are refused,
+/// since a guess could be wrong by a factor of a thousand.
 pub fn parse(text: &str, currency: &str) -> Result<i64, NotAnAmount> {
     let code = currency.to_uppercase();
-    let minor = minor_units(text.trim(), decimals(currency), &code)?;
+    let minor = minor_units(without_code(text.trim(), &code), decimals(currency), &code)?;
     if WHOLE_ONLY.contains(&currency) && minor % 100 != 0 {
         return Err(NotAnAmount::NotWhole { code });
     }
@@ -88,19 +92,38 @@ pub fn parse(text: &str, currency: &str) -> Result<i64, NotAnAmount> {
     Ok(minor)
 }
 
+fn without_code<'a>(text: &'a str, code: &str) -> &'a str {
+    text.strip_suffix(code).and_then(|number| number.strip_suffix(SPACES)).unwrap_or(text)
+}
+
 fn minor_units(text: &str, decimals: u32, code: &str) -> Result<i64, NotAnAmount> {
     let (whole, part) = match text.split_once(['.', ',']) {
         Some((whole, part)) => (whole, Some(part)),
         None => (text, None),
     };
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_complete = |part: &str| is_number(part) && part.len() == decimals as usize;
-    if !is_number(whole) || !part.is_none_or(is_complete) {
+    let is_complete = |part: &str| is_digits(part) && part.len() == decimals as usize;
+    let is_whole = is_digits(whole) || (is_grouped(whole) && (part.is_some() || decimals == 0));
+    if !is_whole || !part.is_none_or(is_complete) {
         return Err(NotAnAmount::Malformed { code: code.to_owned(), example: example(decimals) });
     }
     let zeros = "0".repeat(decimals as usize);
     // Digits only: the one thing that can be wrong is the size.
-    format!("{whole}{}", part.unwrap_or(&zeros)).parse().map_err(|_| NotAnAmount::TooLarge)
+    let digits = format!("{}{}", whole.replace(SPACES, ""), part.unwrap_or(&zeros));
+    digits.parse().map_err(|_| NotAnAmount::TooLarge)
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether digits are in groups of three, as they are printed: `1 234 567`.
+fn is_grouped(text: &str) -> bool {
+    let mut groups = text.split(SPACES);
+    let first = groups.next().unwrap_or_default();
+    is_digits(first)
+        && first.len() <= 3
+        && !first.starts_with('0')
+        && groups.all(|group| is_digits(group) && group.len() == 3)
 }
 
 fn example(decimals: u32) -> &'static str {
@@ -149,6 +172,10 @@ mod tests {
             ("12", "isk", 1_200),
             ("12.00", "ugx", 1_200),
             ("92233720368547758.07", "eur", i64::MAX),
+            ("1 134.06", "eur", 113_406),
+            ("1 134,06 EUR", "eur", 113_406),
+            ("12.34 EUR", "eur", 1_234),
+            ("1\u{a0}234\u{202f}567\u{202f}JPY", "jpy", 1_234_567),
         ] {
             assert_eq!(parse(text, currency), Ok(minor), "{text} {currency}");
         }
@@ -157,8 +184,38 @@ mod tests {
     #[test]
     fn anything_else_is_refused_with_an_example() {
         for text in [
-            "", " ", "1,234", "1.5", "12.345", "-1", "+1", "1e3", "1.", ".50", "1 000", "1.000,00", "1'000", "٣",
-            "１２", "€5", "0x10", "1.2.3",
+            "",
+            " ",
+            "1,234",
+            "1.5",
+            "12.345",
+            "-1",
+            "+1",
+            "1e3",
+            "1.",
+            ".50",
+            "1 000",
+            "1.000,00",
+            "1'000",
+            "٣",
+            "１２",
+            "€5",
+            "0x10",
+            "1.2.3",
+            "1 34.06",
+            "12 34.00",
+            "1134 060.00",
+            "0 134.06",
+            "1  134.06",
+            "1 134.06 USD",
+            "1 134.06 eur",
+            "12.34EUR",
+            "EUR",
+            "EUR 12.34",
+            "12.3 4",
+            "1\t134.06",
+            "1,134.06",
+            "1 134. 06",
         ] {
             let error = parse(text, "eur").expect_err(text).to_string();
             assert_eq!(error, "not an amount in EUR: write it like 12.34", "{text}");
@@ -189,7 +246,7 @@ mod tests {
             let currency = ["eur", "jpy", "kwd"][index];
             if let Ok(minor) = parse(&text, currency) {
                 let printed = number(minor, currency);
-                let typed = text.trim().replace(',', ".");
+                let typed = text.trim().replace(',', ".").replace(' ', "");
                 let typed = typed.trim_start_matches('0');
                 let whole = printed.split('.').next().unwrap_or_default();
                 prop_assert!(typed == printed.trim_start_matches('0') || typed == whole.trim_start_matches('0'), "{text}: {printed}");

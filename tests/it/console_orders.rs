@@ -122,10 +122,43 @@ async fn orders_are_listed_with_filters_that_stay_in_the_address() {
 
 const LINK: &str = "/payments/ch_1/link";
 
-/// Sends the form that links `ch_1`, as a page made it.
+/// Sends the form that links `ch_1`, as a page made it, with its box ticked where it has one.
 async fn link(visitor: &Visitor, page: &str) -> crate::console_client::Answer {
     let (order, instead_of) = (hidden(page, "order"), hidden(page, "instead_of"));
-    visitor.post(LINK, &[("order", &order), ("instead_of", &instead_of)]).await
+    let ticked = page.contains("name=\"is_new\"").then_some(("is_new", "1"));
+    let form = [("order", order.as_str()), ("instead_of", instead_of.as_str())];
+    visitor.post(LINK, &form.into_iter().chain(ticked).collect::<Vec<_>>()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_misspelt_reference_makes_no_order_without_a_second_look() {
+    let (app, console) = open(&[event("evt_1", 10, &charge("ch_1", json!({}))), paid("ch_2", "o_2")]).await;
+    let worker = console.visitor(&app.db, "worker").await;
+    assert!(!worker.page(&format!("{LINK}?order=o_2")).await.contains("name=\"is_new\""), "o_2 exists");
+    let unticked = worker.post(LINK, &[("order", "o_22"), ("instead_of", "")]).await;
+    assert_eq!(unticked.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", unticked.body);
+    assert!(unticked.body.contains("id=\"is_new-problem\""), "{}", unticked.body);
+    assert_eq!(app.db.value("select count(*) from clawback_v1.actions where action = 'link'").await, 0);
+    link(&worker, &unticked.body).await.location();
+    app.db.until("select exists (select from clawback_v1.payments where order_id = 'o_22')").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_payments_of_one_person_are_told_apart_by_order_amount_and_time() {
+    let person = |order: &str, amount: i64| {
+        json!({ "metadata": { "order_id": order }, "amount": amount, "amount_captured": amount,
+        "billing_details": { "email": "ada@example.com" } })
+    };
+    let (app, console) = open(&[
+        event("evt_1", 10, &charge("ch_1", person("shop/1", 1_000))),
+        event("evt_2", 11, &charge("ch_2", person("shop/2", 113_406))),
+    ])
+    .await;
+    let boss = console.visitor(&app.db, "boss").await;
+    let found = boss.page("/find?q=ada@example.com").await.replace('\u{202f}', " ");
+    for text in ["shop/1", "10.00 EUR", "shop/2", "1 134.06 EUR", "<time"] {
+        assert!(found.contains(text), "{text}: {found}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,7 +166,7 @@ async fn an_unlinked_payment_is_linked_once() {
     let (app, console) = open(&[event("evt_1", 10, &charge("ch_1", json!({}))), paid("ch_2", "o_2")]).await;
     let worker = console.visitor(&app.db, "worker").await;
     assert!(worker.page("/unlinked").await.contains(LINK));
-    assert!(worker.page(&format!("{LINK}?order=o_9")).await.contains("No order of this name is known."));
+    assert!(worker.page(&format!("{LINK}?order=o_9")).await.contains("There is no order with this reference."));
     assert_eq!(worker.get(&format!("{LINK}?order=%20")).await.status, StatusCode::UNPROCESSABLE_ENTITY);
     let known = worker.page(&format!("{LINK}?order=o_2")).await.replace('\u{202f}', "");
     assert!(known.contains("An order exists") && known.contains("100.00EUR"), "{known}");

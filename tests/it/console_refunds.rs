@@ -116,6 +116,9 @@ async fn of_two_people_the_second_is_told_that_less_is_left() {
     assert!(too_much.body.contains("is left of this payment"), "{}", too_much.body);
 }
 
+/// Begins with an example: what is left of the payment.
+const MALFORMED: &str = "Not an amount in EUR. Write it like 100.00 or 100.00\u{202f}EUR";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_amount_that_is_none_is_refused_beside_its_field_and_kept() {
     let till = Till::open().await;
@@ -123,9 +126,9 @@ async fn an_amount_that_is_none_is_refused_beside_its_field_and_kept() {
     for (amount, sentence) in [
         ("", "Enter an amount."),
         ("0", "The amount must be above 0."),
-        ("1,234", "Not an amount in EUR: write it like 12.34."),
-        ("-1", "Not an amount in EUR: write it like 12.34."),
-        ("1e3", "Not an amount in EUR: write it like 12.34."),
+        ("1,234", MALFORMED),
+        ("-1", MALFORMED),
+        ("1e3", MALFORMED),
         ("100.01", "is left of this payment."),
     ] {
         let refused = review(&cashier, "ch_1", amount).await;
@@ -135,6 +138,26 @@ async fn an_amount_that_is_none_is_refused_beside_its_field_and_kept() {
         assert!(refused.body.contains(&format!("name=\"amount\" value=\"{amount}\"")), "{amount}");
     }
     assert_eq!(till.count("refund_requests").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_loses_the_race_for_a_payment_reads_what_is_left_in_major_units() {
+    let till = Till::open().await;
+    let cashier = till.visitor("cashier").await;
+    let reviewed = review(&cashier, "ch_1", "70.00\u{202f}EUR").await.body;
+    let held = till.app.db.begin("select clawback_v1.request_payment_refund('ch_1', 'other', 7000)").await;
+    let race = {
+        let (cashier, reviewed) = (cashier.clone(), reviewed.clone());
+        tokio::spawn(async move { confirm(&cashier, "ch_1", &reviewed, "").await })
+    };
+    till.app.db.until("select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())").await;
+    held.commit().await.expect("the first request");
+    let refused = race.await.expect("an answer");
+    assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.body);
+    let page = refused.body.replace('\u{202f}', " ");
+    assert!(page.contains("Nothing was requested") && page.contains("30.00 EUR"), "{page}");
+    assert!(!page.contains("7000 of payment"), "{page}");
+    assert_eq!(till.count("refund_requests").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

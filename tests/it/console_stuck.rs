@@ -94,6 +94,18 @@ async fn several_are_discarded_and_each_that_was_not_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_claims_what_nobody_did_is_not_believed() {
+    let (db, console) = with_dead(1).await;
+    let worker = console.visitor(&db, "worker").await;
+    let id = id_of(&db, "s1").await;
+    let claimed = worker.page(&format!("/follow-ups/discard?done={id}&done=999999")).await;
+    assert!(!claimed.contains(">discarded<") && claimed.contains("does not exist"), "{claimed}");
+    db.execute(&format!("select clawback_v1.requeue_follow_up({id}, 'back')")).await;
+    assert!(!worker.page(&format!("/follow-ups/discard?done={id}")).await.contains(">discarded<"));
+    assert!(!worker.page("/events/replay?done=evt_none").await.contains(">replayed<"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_reason_nothing_is_done_and_the_form_comes_back() {
     let (db, console) = with_dead(1).await;
     let worker = console.visitor(&db, "worker").await;
@@ -117,15 +129,17 @@ async fn without_a_reason_nothing_is_done_and_the_form_comes_back() {
 async fn what_the_filters_cannot_be_is_refused_in_words() {
     let (db, console) = with_dead(1).await;
     let reader = console.visitor(&db, "reader").await;
-    for address in [
-        "/follow-ups?state=open",
-        "/follow-ups?kind=x",
-        "/follow-ups?mode=x",
-        "/events?state=done",
-        "/events?since=yesterday",
-    ] {
+    for address in ["/follow-ups?state=open", "/follow-ups?kind=x", "/follow-ups?mode=x", "/events?state=done"] {
         assert_eq!(reader.get(address).await.status, StatusCode::BAD_REQUEST, "{address}");
     }
+    let wrong = reader.get("/events?since=yesterday&type=charge.refunded").await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+    for part in
+        ["value=\"yesterday\"", "value=\"charge.refunded\"", "expected a duration such as 2h", "href=\"#since\""]
+    {
+        assert!(wrong.body.contains(part), "{part}: {}", wrong.body);
+    }
+    assert!(reader.page("/events?after=evt_nowhere").await.contains("Nothing follows here."));
     assert!(reader.page("/follow-ups?state=done").await.contains("No follow-up matches."));
     assert!(reader.page("/events?state=failed").await.contains("No event matches."));
     assert!(reader.page("/follow-ups").await.contains("You lack the right “work”."));

@@ -4,6 +4,7 @@
 use clawback::dev::stories::{Cast, all};
 use serde_json::Value;
 
+use crate::evidence::PDF;
 use crate::harness::{TestApp, tell_with, unix_now};
 
 /// Texts that a buyer or a merchant may write, and that must never be more than text.
@@ -103,4 +104,26 @@ pub async fn break_things(app: &TestApp) {
         tell_with("paid", Cast { order_key: "not_ours".to_owned(), ..Cast::new("nobody", unix_now() - 3_600) });
     app.deliver_all(&unlinked).await;
     app.db.settle().await;
+    begin_things(app).await;
+}
+
+/// What somebody began: a refund that is requested, and drafts with a file.
+async fn begin_things(app: &TestApp) {
+    app.db.execute("insert into clawback.api_keys (livemode) values (true), (false)").await;
+    app.db
+        .execute(
+            "select clawback_v1.request_payment_refund(payment_id, 'crawl', 1)
+             from clawback_v1.payments where state = 'paid' order by payment_id limit 1",
+        )
+        .await;
+    for draft in [
+        "stage_evidence(dispute_id, '{\"uncategorized_text\": \"We disagree.\"}')".to_owned(),
+        format!("attach_evidence_file(dispute_id, 'receipt', 'receipt.pdf', null, '\\x{}')", hex::encode(PDF)),
+    ] {
+        app.db
+            .execute(&format!(
+                "select clawback_v1.{draft} from clawback_v1.disputes where can_respond and phase = 'chargeback'"
+            ))
+            .await;
+    }
 }

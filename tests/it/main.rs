@@ -15,6 +15,7 @@ mod console_entry;
 mod console_load;
 mod console_orders;
 mod console_refunds;
+mod console_requests;
 mod console_role;
 mod console_sessions;
 mod console_settings;

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use crate::console::extract::Query;
 use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
-use crate::console::list::{Cursor, Window, address, cut, filled};
-use crate::console::parts::{Head, code, empty, foreign, foreign_lines, moment_ago, nothing, table, to};
+use crate::console::list::{Cursor, Window, address, cut, filled, filters};
+use crate::console::parts::{Head, code, empty, foreign, foreign_lines, moment_ago, money_text, nothing, table, to};
 use crate::console::who::Who;
 use crate::console::{Console, now};
 use crate::store::queries::{self, Action, Activity, ActivityFilter};
@@ -62,15 +63,14 @@ impl View {
     fn content(&self) -> Markup {
         let rows = &self.window.rows;
         html! {
-            form.filters action="~/activity" method="get" {
+            (filters("~/activity", self.asked.address() != "~/activity", &html! {
                 label { "Person " input name="person" value=(self.asked.person) maxlength="255" spellcheck="false"; }
                 label { "Action " input name="action" value=(self.asked.action) maxlength="100" spellcheck="false" placeholder="requeue"; }
                 label { "Subject " input name="subject" value=(self.asked.subject) maxlength="255" spellcheck="false"; }
-                button type="submit" { "Filter" }
-            }
+            }))
             section data-region="activity" {
                 @if rows.is_empty() {
-                    (empty("Nobody has done anything that matches.", self.now))
+                    (self.asked.cursor.empty("Nobody has done anything that matches.", &self.asked.address(), self.now))
                 } @else {
                     (listed("Activity", rows, self.now))
                 }
@@ -90,24 +90,25 @@ fn row(activity: &Activity, now: OffsetDateTime) -> Markup {
     html! {
         tr data-key=(activity.id) {
             td { (moment_ago(*at, now)) }
-            td { (foreign(actor)) @if actor != role { " " span.hint { "as " (foreign(role)) } } }
+            td {
+                (foreign(actor))
+                div.hint { "via " (code(via)) @if actor != role { " as " (foreign(role)) } }
+            }
             td { (code(action)) }
             td { (foreign(&subject_kind.replace('_', "-"))) " " (linked(subject_kind, subject)) }
             td.wide { @match reason { Some(reason) => (foreign(&cut(reason))), None => (nothing()) } }
             td.wide { (details(detail)) }
-            td { (code(via)) }
         }
     }
 }
 
-const COLUMNS: [Head; 7] = [
+const COLUMNS: [Head; 6] = [
     Head::Text("When"),
     Head::Text("Who"),
     Head::Text("Action"),
     Head::Text("Subject"),
     Head::Text("Reason"),
     Head::Text("Details"),
-    Head::Text("Via"),
 ];
 
 /// What was acted on, with a link to its page where it has one.
@@ -123,11 +124,17 @@ fn linked(kind: &str, subject: &str) -> Markup {
     html! { a href=(to(page, subject)) { (code(subject)) } }
 }
 
-/// What else is known of it, name by name.
+/// What else is known of it, name by name. An amount is shown in its currency.
 fn details(detail: &Value) -> Markup {
+    let money = detail["amount"].as_i64().zip(detail["currency"].as_str());
     let fields = detail.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let fields: Vec<_> = fields.map(|(name, value)| format!("{}: {}", name.replace('_', " "), text(value))).collect();
+    let text = |name: &str, value: &Value| match (name, money) {
+        ("amount", Some((minor, currency))) => money_text(minor, currency),
+        (_, _) => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+    };
+    let fields = fields.filter(|(name, _)| *name != "currency" || money.is_none());
+    let fields: Vec<_> =
+        fields.map(|(name, value)| format!("{}: {}", name.replace('_', " "), text(name, value))).collect();
     if fields.is_empty() { nothing() } else { foreign(&cut(&fields.join(", "))) }
 }
 
@@ -184,6 +191,15 @@ mod tests {
             reason: Some(HOSTILE.to_owned()),
             detail: json!({ "peer": "127.0.0.1", "nothing": null, "order_id": HOSTILE }),
         }
+    }
+
+    #[test]
+    fn an_amount_is_shown_in_its_currency() {
+        let shown = |detail| details(&detail).into_string().replace('\u{202f}', " ");
+        let of_refund = shown(json!({ "amount": 10_050, "currency": "eur", "request_key": "k" }));
+        assert_eq!(of_refund, "<bdi>amount: 100.50 EUR, request key: k</bdi>");
+        assert_eq!(shown(json!({ "amount": 500, "currency": "jpy" })), "<bdi>amount: 500 JPY</bdi>");
+        assert_eq!(shown(json!({ "amount": 500 })), "<bdi>amount: 500</bdi>");
     }
 
     #[test]

@@ -2,22 +2,24 @@
 //!
 //! People are found by their whole address only, so that nobody can leaf through customers.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
+use crate::console::extract::Query;
 use crate::console::failure::Failure;
 use crate::console::frame::Page;
-use crate::console::parts::{Head, code, empty, foreign, nothing, order_link, table, to};
+use crate::console::parts::{Head, amount, code, empty, foreign, moment_ago, nothing, order_link, state, table, to};
 use crate::console::users::Right;
 use crate::console::who::Who;
 use crate::console::{Console, now};
-use crate::store::queries::{self, Hit, Person, Whose};
+use crate::store::queries::{self, Hit, Page as Rows, Payment, PaymentFilter, Person, Whose};
 
 /// Orders that are offered by the beginning of their reference.
 const ORDERS: i64 = 20;
@@ -52,7 +54,7 @@ pub(super) enum Found {
     /// By the term as it is.
     Exact(Vec<Hit>),
     /// By e-mail address.
-    People(Vec<Person>),
+    People(Vec<(Person, Option<Payment>)>),
     /// References that begin with the term.
     Orders(Vec<String>),
 }
@@ -69,7 +71,7 @@ impl Found {
         if term.contains('@') && may_see_people {
             let people = queries::people(conn, Whose::Email(term)).await?;
             if !people.is_empty() {
-                return Ok(Self::People(people));
+                return Ok(Self::People(with_payments(conn, people).await?));
             }
         }
         let orders = queries::orders_beginning_with(conn, term, ORDERS).await?;
@@ -81,12 +83,28 @@ impl Found {
         let mut places: Vec<String> = match self {
             Self::Nothing => Vec::new(),
             Self::Exact(hits) => hits.iter().map(|hit| place(term, hit)).collect(),
-            Self::People(people) => people.iter().map(|person| to("/orders?id=", &person.payment_id)).collect(),
+            Self::People(people) => people.iter().map(|(person, _)| to("/orders?id=", &person.payment_id)).collect(),
             Self::Orders(orders) => orders.iter().map(|order_id| to("/orders?id=", order_id)).collect(),
         };
         places.dedup();
         places
     }
+}
+
+/// People, each with the payment they made.
+async fn with_payments(conn: &mut PgConnection, people: Vec<Person>) -> sqlx::Result<Vec<(Person, Option<Payment>)>> {
+    let payment_ids = people.iter().map(|person| person.payment_id.clone()).collect();
+    let filter = PaymentFilter { payment_ids: Some(payment_ids), ..PaymentFilter::default() };
+    let payments = queries::payments(conn, &filter, &Rows::first(people.len() as i64)).await?;
+    let mut payments: HashMap<_, _> =
+        payments.into_iter().map(|payment| (payment.payment_id.clone(), payment)).collect();
+    Ok(people
+        .into_iter()
+        .map(|person| {
+            let payment = payments.remove(&person.payment_id);
+            (person, payment)
+        })
+        .collect())
 }
 
 /// The page of what has this id.
@@ -112,7 +130,7 @@ impl View {
         match &self.found {
             Found::Nothing => self.nowhere(),
             Found::Exact(hits) => self.exact(hits),
-            Found::People(people) => people_found(people),
+            Found::People(people) => people_found(people, self.now),
             Found::Orders(orders) => self.orders(orders),
         }
     }
@@ -153,16 +171,38 @@ impl View {
 }
 
 /// Payments of people, the last changed first.
-fn people_found(people: &[Person]) -> Markup {
-    let heads = [Head::Text("Payment"), Head::Text("Name"), Head::Text("E-mail"), Head::Text("Customer")];
+fn people_found(people: &[(Person, Option<Payment>)], now: OffsetDateTime) -> Markup {
+    let heads = [
+        Head::Text("Order"),
+        Head::Number("Paid"),
+        Head::Text("State"),
+        Head::Text("Changed"),
+        Head::Text("Name"),
+        Head::Text("E-mail"),
+        Head::Text("Customer"),
+        Head::Text("Payment"),
+    ];
+    let rows = html! { @for (person, payment) in people { (person_row(person, payment.as_ref(), now)) } };
+    table("Payments with this e-mail address, the last changed first", &heads, &rows)
+}
+
+fn person_row(person: &Person, payment: Option<&Payment>, now: OffsetDateTime) -> Markup {
     let text = |text: &Option<String>| text.as_deref().map_or_else(nothing, foreign);
-    let rows = html! { @for person in people {
+    html! {
         tr data-key=(person.payment_id) {
-            td { a href=(to("/orders?id=", &person.payment_id)) { (code(&person.payment_id)) } }
+            @match payment {
+                Some(payment) => {
+                    td { (order_link(payment.order_id.as_deref())) }
+                    td.number { (amount(payment.amount_paid, payment.currency.as_deref())) }
+                    td { (state(&payment.state)) }
+                    td { (moment_ago(payment.updated_at, now)) }
+                }
+                None => { td { (nothing()) } td.number { (nothing()) } td { (nothing()) } td { (nothing()) } }
+            }
             td { (text(&person.name)) }
             td { (text(&person.email)) }
             td { (text(&person.customer_id)) }
+            td { a href=(to("/orders?id=", &person.payment_id)) { (code(&person.payment_id)) } }
         }
-    } };
-    table("Payments with this e-mail address, the last changed first", &heads, &rows)
+    }
 }

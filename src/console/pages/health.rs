@@ -63,7 +63,7 @@ impl Verdict {
         match self {
             Self::Fine => badge(Tone::Good, "fine"),
             Self::Attention => badge(Tone::Bad, "attention"),
-            Self::Depends => badge(Tone::Calm, "depends"),
+            Self::Depends => badge(Tone::Calm, "info"),
             Self::Unknown => badge(Tone::Warn, "not known"),
         }
     }
@@ -313,10 +313,10 @@ fn seconds(seconds: f64) -> String {
 
 /// All numbers in one table, so that its columns are aligned, in groups with a name each.
 fn numbers(groups: &[(&str, Vec<Check>)]) -> Markup {
-    const HEADS: [Head; 4] = [Head::Text("Number"), Head::Text("Now"), Head::Text("Verdict"), Head::Text("Alert when")];
+    const HEADS: [Head; 4] = [Head::Text("Number"), Head::Text("Verdict"), Head::Text("Now"), Head::Text("Alert when")];
     let row = |check: &Check| {
         html! {
-            tr { th scope="row" { (check.name) } td { (check.value) } td { (check.verdict.badge()) } td.wide { (check.alert_when) } }
+            tr { th scope="row" { (check.name) } td { (check.verdict.badge()) } td { (check.value) } td.wide { (check.alert_when) } }
         }
     };
     table(

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use axum::Form;
+use axum::extract::State;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::case::Case;
+use crate::console::extract::Path;
 use crate::console::failure::{Failure, refusal};
 use crate::console::form::{Problems, described_by, field, invalid};
 use crate::console::frame::{Page, Section};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
 use sqlx::PgConnection;
@@ -12,6 +12,7 @@ use super::done::Done;
 use super::evidence::{SAME_MOMENT, TRIES};
 use super::fields;
 use super::response::shown;
+use crate::console::extract::Path;
 use crate::console::failure::{Failure, refusal};
 use crate::console::frame::{Page, Section};
 use crate::console::parts::{Head, code, disabled, foreign, table, to};

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Form;
+use axum::extract::State;
 use axum::extract::multipart::{Multipart, MultipartError, MultipartRejection};
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -21,6 +21,7 @@ use super::done::Done;
 use super::evidence::{SAME_MOMENT, TRIES};
 use super::fields;
 use super::sent::Sent;
+use crate::console::extract::Path;
 use crate::console::failure::{Failure, refusal};
 use crate::console::form::Problems;
 use crate::console::parts::encoded;

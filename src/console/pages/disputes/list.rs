@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use time::{Date, OffsetDateTime};
 
 use super::answer::{self, Standing};
 use super::one::due;
+use crate::console::extract::Query;
 use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
 use crate::console::list::{Cursor, MODES, Window, address, choice, filled, known, livemode};

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use sqlx::PgConnection;
 
 use super::case::{Case, dispute};
 use super::one::{Answering, View};
+use crate::console::extract::Path;
 use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
 use crate::console::users::Right;

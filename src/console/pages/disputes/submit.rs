@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::Form;
+use axum::extract::State;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
@@ -16,6 +16,7 @@ use super::answer::is_there;
 use super::attached::described;
 use super::case::{Case, is_withheld};
 use super::fields;
+use crate::console::extract::Path;
 use crate::console::failure::{Failure, refusal};
 use crate::console::form::Problems;
 use crate::console::frame::{Page, Section};

@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
 use super::super::chosen::{selection, tick};
+use crate::console::extract::Query;
 use crate::console::failure::Failure;
+use crate::console::form::{Problems, invalid};
 use crate::console::frame::{Page, Section};
-use crate::console::list::{Cursor, MODES, Window, address, choice, cut, filled, known, livemode};
-use crate::console::parts::{
-    Head, Tone, badge, code, code_or_none, empty, foreign, moment_ago, nothing, state, table, to,
-};
+use crate::console::list::{self, Cursor, MODES, Window, address, choice, cut, filled, known, livemode};
+use crate::console::parts::{Head, Tone, badge, code, code_or_none, foreign, moment_ago, nothing, state, table, to};
 use crate::console::who::Who;
 use crate::console::{Console, now};
 use crate::store::queries::{self, Event, EventFilter};
@@ -42,18 +43,23 @@ pub(in crate::console) struct Asked {
 }
 
 impl Asked {
-    fn filter(&self, now: OffsetDateTime) -> Result<EventFilter, Failure> {
+    /// When the list begins; what is wrong with what was typed.
+    fn since(&self, now: OffsetDateTime) -> Result<Option<OffsetDateTime>, Problems> {
+        let since = filled(&self.since).map(|text| Moment::parse(&text)).transpose();
+        let since = since.map_err(|expected| Problems::one("since", format!("Since: {expected}.")))?;
+        Ok(since.map(|moment| moment.before(now)))
+    }
+
+    fn filter(&self, since: Option<OffsetDateTime>) -> Result<EventFilter, Failure> {
         known("state", &self.state, &STATES)?;
         known("mode", &self.mode, &MODES)?;
-        let since = filled(&self.since).map(|text| Moment::parse(&text)).transpose();
-        let since = since.map_err(|expected| Failure::Unreadable(format!("Since: {expected}.")))?;
         Ok(EventFilter {
             state: filled(&self.state).filter(|state| state != "noted"),
             noted: self.state == "noted",
             event_type: filled(&self.event_type),
             object_ids: filled(&self.object).map(|id| vec![id]),
             livemode: livemode(&self.mode),
-            since: since.map(|moment| moment.before(now)),
+            since,
             ..EventFilter::default()
         })
     }
@@ -84,17 +90,26 @@ pub(in crate::console) async fn show(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
     let now = now();
-    let filter = asked.filter(now)?;
-    let mut tx = console.reading().await?;
-    let rows = queries::events(&mut tx, &filter, &asked.cursor.page()).await?;
+    let (since, problems) = match asked.since(now) {
+        Ok(since) => (since, Problems::default()),
+        Err(problems) => (None, problems),
+    };
+    let filter = asked.filter(since)?;
+    let rows = match problems.is_empty() {
+        true => queries::events(&mut *console.reading().await?, &filter, &asked.cursor.page()).await?,
+        false => Vec::new(),
+    };
+    let status = if problems.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let window = asked.cursor.window(rows, |event| event.event_id.clone());
-    let view = View { asked, window, refused: console.work_is_refused(&who), now };
-    Ok(console.show(&who, now, &Page::list("Events", Section::Events, view.content())))
+    let view = View { asked, window, problems, refused: console.work_is_refused(&who), now };
+    Ok(console.show_as(status, Some(&who), now, &Page::list("Events", Section::Events, view.content())))
 }
 
 struct View {
     asked: Asked,
     window: Window<Event>,
+    /// What is wrong with the filters.
+    problems: Problems,
     /// Why nothing can be changed here.
     refused: Option<String>,
     now: OffsetDateTime,
@@ -104,11 +119,14 @@ impl View {
     fn content(&self) -> Markup {
         let rows = &self.window.rows;
         html! {
-            (filters(&self.asked))
+            (self.problems.summary())
+            (filters(&self.asked, &self.problems))
             (selection(&[("Replay selected …", "~/events/replay")], self.refused.as_deref()))
             section data-region="events" {
-                @if rows.is_empty() {
-                    (empty("No event matches.", self.now))
+                @if !self.problems.is_empty() {
+                    p.empty { "Nothing is listed until the filter is corrected." }
+                } @else if rows.is_empty() {
+                    (self.asked.cursor.empty("No event matches.", &self.asked.address(), self.now))
                 } @else {
                     (table("Events", &HEADS, &html! { @for event in rows { (self.row(event)) } }))
                 }
@@ -125,44 +143,42 @@ impl View {
         html! {
             tr data-key=(event.event_id) {
                 (tick(&event.event_id, self.refused.as_deref()))
+                td {
+                    a href=(to("/events/", &event.event_id)) { (code(&event.event_type)) }
+                    @if event.livemode == Some(false) { " " (badge(Tone::Calm, "test")) }
+                    div.hint { (code(&event.event_id)) }
+                }
+                td { (state(&event.state)) @if event.attempts > 1 { div.hint { (event.attempts) " attempts" } } }
                 td { (moment_ago(event.received_at, self.now)) }
-                td { a href=(to("/events/", &event.event_id)) { (code(&event.event_id)) } }
-                td { (code(&event.event_type)) @if event.livemode == Some(false) { " " (badge(Tone::Calm, "test")) } }
-                td { (state(&event.state)) }
-                td { (code_or_none(event.object_id.as_deref())) }
-                td { @match &event.payment_id {
-                    Some(id) => a href=(to("/find?q=", id)) { (code(id)) },
-                    None => (nothing()),
-                } }
-                td.number { (event.attempts) }
+                td {
+                    (code_or_none(event.object_id.as_deref()))
+                    @if let Some(id) = &event.payment_id { div.hint { "of " a href=(to("/find?q=", id)) { (code(id)) } } }
+                }
                 td.wide { @match &event.last_error { Some(error) => (foreign(&cut(error))), None => (nothing()) } }
             }
         }
     }
 }
 
-const HEADS: [Head; 9] = [
+const HEADS: [Head; 6] = [
     Head::Text("Select"),
-    Head::Text("Received"),
     Head::Text("Event"),
-    Head::Text("Type"),
     Head::Text("State"),
+    Head::Text("Received"),
     Head::Text("Object"),
-    Head::Text("Payment"),
-    Head::Number("Attempts"),
     Head::Text("Error"),
 ];
 
-fn filters(asked: &Asked) -> Markup {
+fn filters(asked: &Asked, problems: &Problems) -> Markup {
     html! {
-        form.filters action="~/events" method="get" {
+        (list::filters("~/events", asked.address() != "~/events", &html! {
             (choice("State", "state", "any", &STATES, &asked.state))
             label { "Type " input name="type" value=(asked.event_type) maxlength="255" spellcheck="false" placeholder="charge.refunded"; }
             label { "Object " input name="object" value=(asked.object) maxlength="255" spellcheck="false"; }
             (choice("Mode", "mode", "any", &MODES, &asked.mode))
-            label { "Since " input name="since" value=(asked.since) maxlength="40" spellcheck="false" placeholder="2h or 2026-11-25"; }
-            button type="submit" { "Filter" }
-        }
+            label { "Since " input #since name="since" value=(asked.since) maxlength="40" spellcheck="false" placeholder="2h or 2026-11-25"
+                aria-invalid=[invalid("since", problems)]; }
+        }))
     }
 }
 
@@ -173,7 +189,8 @@ mod tests {
 
     fn list(asked: Asked, rows: Vec<Event>, refused: Option<&str>) -> String {
         let window = Window { rows, newer: Some("evt_9".to_owned()), older: None };
-        lines(&View { asked, window, refused: refused.map(str::to_owned), now: NOW }.content())
+        let (problems, refused) = (Problems::default(), refused.map(str::to_owned));
+        lines(&View { asked, window, problems, refused, now: NOW }.content())
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 
 use super::super::activity::done;
 use super::replay;
+use crate::console::extract::Path;
 use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
 use crate::console::json;

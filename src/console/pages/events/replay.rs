@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Form, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use super::super::activity::last;
 use super::super::chosen::{Chosen, Outcome, Row, button};
 use super::seen;
+use crate::console::extract::{Form, Query};
 use crate::console::failure::Failure;
 use crate::console::form::Problems;
 use crate::console::frame::{Page, Section};
@@ -173,7 +174,9 @@ impl Console {
         let mut tx = self.reading().await?;
         let mut rows = Vec::new();
         for (id, is_done) in outcome.all() {
-            let actions = if is_done { Vec::new() } else { queries::actions(&mut tx, "event", id).await? };
+            let actions = queries::actions(&mut tx, "event", id).await?;
+            // Anybody can write an address: what it says was done is shown only where it was the last action.
+            let is_done = is_done && actions.last().is_some_and(|last| last.action == "replay");
             rows.push(Replayed { id: id.to_owned(), is_done, found: queries::event(&mut tx, id).await?, actions });
         }
         let view = Replays { rows, now: now() };
@@ -186,7 +189,7 @@ struct Replayed {
     id: String,
     is_done: bool,
     found: Option<Event>,
-    /// What people did with it, if it was not done.
+    /// What people did with it.
     actions: Vec<Action>,
 }
 
@@ -207,7 +210,7 @@ impl Replays {
 
     fn row(&self, row: &Replayed) -> Markup {
         let note = match (row.is_done, obstacle(row.found.as_ref())) {
-            (true, _) => badge(Tone::Good, "replayed"),
+            (true, _) => html! { (badge(Tone::Good, "replayed")) " " (last(&row.actions, self.now)) },
             (false, why) => html! {
                 (badge(Tone::Warn, "not replayed"))
                 " It " (why.unwrap_or("was processed since the page was made, or its body was deleted")) ". "
@@ -242,7 +245,7 @@ mod tests {
     fn each_event_says_what_became_of_it() {
         let row = |id: &str, is_done, found, actions| Replayed { id: id.to_owned(), is_done, found, actions };
         let rows = vec![
-            row("evt_2", true, Some(pending()), Vec::new()),
+            row("evt_2", true, Some(pending()), vec![action("replay")]),
             row("evt_1", false, Some(failed()), vec![action("replay")]),
             row("x", false, None, Vec::new()),
         ];

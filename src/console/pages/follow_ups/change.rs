@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::{Form, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 use super::super::activity::last;
 use super::super::chosen::{Chosen, Outcome, Row, button};
 use super::seen;
+use crate::console::extract::{Form, Query};
 use crate::console::failure::Failure;
 use crate::console::form::Problems;
 use crate::console::frame::{Page, Section};
@@ -44,6 +45,14 @@ impl Change {
         match self {
             Self::Requeue => "/follow-ups/requeue",
             Self::Discard => "/follow-ups/discard",
+        }
+    }
+
+    /// What it is called among the actions.
+    fn action(self) -> &'static str {
+        match self {
+            Self::Requeue => "requeue",
+            Self::Discard => "discard",
         }
     }
 
@@ -257,7 +266,9 @@ impl Console {
         let mut tx = self.reading().await?;
         let mut rows = Vec::new();
         for (id, is_done) in outcome.all() {
-            let actions = if is_done { Vec::new() } else { queries::actions(&mut tx, "follow_up", id).await? };
+            let actions = queries::actions(&mut tx, "follow_up", id).await?;
+            // Anybody can write an address: what it says was done is shown only where it was the last action.
+            let is_done = is_done && actions.last().is_some_and(|last| last.action == change.action());
             rows.push(Changed { id: id.to_owned(), is_done, found: found(&mut tx, id).await?, actions });
         }
         let view = Changes { change, rows, now: now() };
@@ -271,7 +282,7 @@ struct Changed {
     id: String,
     is_done: bool,
     found: Option<FollowUp>,
-    /// What people did with it, if it was not done.
+    /// What people did with it.
     actions: Vec<Action>,
 }
 
@@ -293,12 +304,12 @@ impl Changes {
 
     fn row(&self, row: &Changed) -> Markup {
         let note = match (row.is_done, self.change.obstacle(row.found.as_ref())) {
-            (true, _) => badge(Tone::Good, self.change.past()),
+            (true, _) => html! { (badge(Tone::Good, self.change.past())) " " (last(&row.actions, self.now)) },
             (false, Some(why)) => {
                 html! { (badge(Tone::Warn, "not changed")) " It " (foreign(&why)) ". " (last(&row.actions, self.now)) }
             }
             (false, None) => html! {
-                (badge(Tone::Warn, "not changed")) " It has changed since the page was made. " (last(&row.actions, self.now))
+                (badge(Tone::Warn, "not changed")) " It may have changed since the page was made. " (last(&row.actions, self.now))
             },
         };
         line(&row.id, row.found.as_ref(), &note)
@@ -324,7 +335,7 @@ mod tests {
     fn each_row_says_what_became_of_it() {
         let row = |id: &str, is_done, found, actions| Changed { id: id.to_owned(), is_done, found, actions };
         let rows = vec![
-            row("8", true, Some(overdue()), Vec::new()),
+            row("8", true, Some(overdue()), vec![action("requeue")]),
             row("7", false, Some(dead()), vec![action("requeue")]),
             row("9", false, Some(cancelled()), Vec::new()),
             row("1", false, None, Vec::new()),

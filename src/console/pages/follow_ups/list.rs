@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
 use super::super::chosen::{selection, tick};
+use crate::console::extract::Query;
 use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
-use crate::console::list::{Cursor, MODES, Window, address, choice, cut, filled, known, livemode};
-use crate::console::parts::{Head, Tone, badge, code, deadline, empty, foreign, moment_ago, nothing, state, table, to};
+use crate::console::list::{self, Cursor, MODES, Window, address, choice, cut, filled, known, livemode};
+use crate::console::parts::{Head, Tone, badge, code, deadline, foreign, moment_ago, nothing, state, table, to};
 use crate::console::who::Who;
 use crate::console::{Console, now};
 use crate::domain;
@@ -150,11 +151,12 @@ impl View {
             Part::Dead => ("dead", Some("Dead"), "No follow-up is dead.", "dead"),
             Part::Overdue => ("overdue", Some("Overdue"), "No follow-up is overdue.", "overdue"),
         };
+        let address = self.asked.with_state(state);
         html! {
             section data-region=(region) {
                 @if let Some(title) = title { h2 { (title) } }
-                @if window.rows.is_empty() { (empty(none, self.now)) } @else { (self.rows(title, &window.rows)) }
-                (window.pager(&self.asked.with_state(state)))
+                @if window.rows.is_empty() { (self.asked.cursor.empty(none, &address, self.now)) } @else { (self.rows(title, &window.rows)) }
+                (window.pager(&address))
             }
         }
     }
@@ -174,11 +176,12 @@ impl View {
                     (code(&follow_up.kind)) @if !follow_up.livemode { " " (badge(Tone::Calm, "test")) }
                     br; span.hint { (code(&follow_up.subject)) }
                 }
-                td {
+                td.wide {
                     (state(&follow_up.state)) @if !follow_up.wanted { " " (badge(Tone::Calm, "no longer wanted")) }
                     @if follow_up.attempts > 0 {
                         " " span.distance { (follow_up.attempts) " of " (follow_up.max_attempts) " attempts" }
                     }
+                    @if let Some(error) = &follow_up.last_error { div { (foreign(&cut(error))) } }
                 }
                 td { @match &follow_up.order_id {
                     Some(order) => a href=(to("/orders?id=", order)) { (foreign(order)) },
@@ -189,7 +192,6 @@ impl View {
                     (Some(_), Some(_)) | (None, _) => (nothing()),
                 } }
                 td { (moment_ago(follow_up.created_at, self.now)) }
-                td.wide { @match &follow_up.last_error { Some(error) => (foreign(&cut(error))), None => (nothing()) } }
             }
         }
     }
@@ -198,27 +200,25 @@ impl View {
 const ACTIONS: [(&str, &str); 2] =
     [("Requeue selected …", "~/follow-ups/requeue"), ("Discard selected …", "~/follow-ups/discard")];
 
-const HEADS: [Head; 8] = [
+const HEADS: [Head; 7] = [
     Head::Text("Select"),
     Head::Number("ID"),
     Head::Text("Kind and subject"),
-    Head::Text("State"),
+    Head::Text("State and last error"),
     Head::Text("Order"),
     Head::Text("Due"),
     Head::Text("Created"),
-    Head::Text("Last error"),
 ];
 
 fn filters(asked: &Asked) -> Markup {
     html! {
-        form.filters action="~/follow-ups" method="get" {
+        (list::filters("~/follow-ups", asked.with_state(&asked.state) != "~/follow-ups", &html! {
             (choice("State", "state", "attention first", &STATES, &asked.state))
             (choice("Kind", "kind", "any", &domain::kinds(), &asked.kind))
             label { "Subject " input name="subject" value=(asked.subject) maxlength="255" spellcheck="false"; }
             label { "Order " input name="order" value=(asked.order) maxlength="500" spellcheck="false"; }
             (choice("Mode", "mode", "any", &MODES, &asked.mode))
-            button type="submit" { "Filter" }
-        }
+        }))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::Value;
@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 
 use super::super::activity::done;
 use super::change::Change;
+use crate::console::extract::Path;
 use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
 use crate::console::parts::{

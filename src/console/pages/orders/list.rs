@@ -8,9 +8,9 @@ use time::OffsetDateTime;
 use super::Asked;
 use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
-use crate::console::list::{MODES, Window, address, choice, filled, known, livemode};
+use crate::console::list::{self, MODES, Window, address, choice, filled, known, livemode};
 use crate::console::parts::{
-    Head, Tone, amount, amount_above_zero, badge, code, deadline, empty, foreign, moment_ago, nothing, state, table, to,
+    Head, Tone, amount, amount_above_zero, badge, code, deadline, foreign, moment_ago, nothing, state, table, to,
 };
 use crate::console::who::Who;
 use crate::console::{Console, now};
@@ -58,7 +58,7 @@ impl View {
             p { a href="~/unlinked" { "Payments that are linked to no order" } }
             section data-region="orders" {
                 @if self.orders.rows.is_empty() {
-                    (empty("No order matches.", self.now))
+                    (self.asked.cursor.empty("No order matches.", &self.address(), self.now))
                 } @else {
                     (table("Orders, the last changed first", &HEADS, &rows))
                 }
@@ -102,11 +102,10 @@ fn key(order: &Order) -> String {
 
 fn filters(asked: &Asked) -> Markup {
     html! {
-        form.filters action="~/orders" method="get" {
+        (list::filters("~/orders", [&asked.state, &asked.mode, &asked.hold].iter().any(|set| !set.is_empty()), &html! {
             (choice("State", "state", "any", domain::State::VARIANTS, &asked.state))
             (choice("Mode", "mode", "any", &MODES, &asked.mode))
             label { input type="checkbox" name="hold" value="1" checked[!asked.hold.is_empty()]; " on hold only" }
-            button type="submit" { "Filter" }
-        }
+        }))
     }
 }

@@ -9,11 +9,12 @@ mod tests;
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 
 use crate::console::Console;
+use crate::console::extract::Query;
 use crate::console::failure::Failure;
 use crate::console::list::Cursor;
 use crate::console::who::Who;

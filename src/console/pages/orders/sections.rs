@@ -60,7 +60,12 @@ fn payment_row(payment: &Payment, no_refunds: Option<&str>) -> Markup {
             td.number { (amount_above_zero(payment.amount_refunded, currency)) }
             td.number { (amount_above_zero(payment.amount_disputed, currency)) }
             td.number { (amount_above_zero(payment.amount_lost, currency)) }
-            td { (refund_button(payment, no_refunds)) }
+            td {
+                (refund_button(payment, no_refunds)) " "
+                @if payment.order_id.is_some() {
+                    a href={ (to("/payments/", &payment.payment_id)) "/link" } { "Link to another order" }
+                }
+            }
         }
     }
 }

@@ -17,18 +17,19 @@ const COLUMNS: [Column; 4] = [
     ("Lost", |total| total.lost),
 ];
 
-/// The lines, what they do not explain of `amounts`, and `amounts` as the total.
+/// The lines but for follow-ups, which have a table of their own; what they do not explain of `amounts`, and `amounts` as the total.
 pub(super) fn statement<T>(of: &Statement<T>, amounts: Total, currency: Option<&str>) -> Markup {
     let unexplained = minus(amounts, of.total);
+    let lines: Vec<_> = of.statement.iter().filter(|line| line.follow_up.is_none()).collect();
     // A column without any amount says nothing.
     let is_shown = |(_, read): &Column| {
-        read(&amounts) != 0 || read(&unexplained) != 0 || of.statement.iter().any(|line| read(&line.adds) != 0)
+        read(&amounts) != 0 || read(&unexplained) != 0 || lines.iter().any(|line| read(&line.adds) != 0)
     };
     let columns: Vec<Column> = COLUMNS.into_iter().filter(is_shown).collect();
-    let moves = of.statement.iter().any(|line| line.balance.is_some());
+    let moves = lines.iter().any(|line| line.balance.is_some());
     let sheet = Sheet { columns, currency, moves };
     let rows = html! {
-        @for line in &of.statement { (sheet.line(line)) }
+        @for line in lines { (sheet.line(line)) }
         @if COLUMNS.iter().any(|(_, read)| read(&unexplained) != 0) { (sheet.sum("", "Not explained by these lines", &unexplained)) }
         (sheet.sum("total", "Total", &amounts))
     };
@@ -64,7 +65,7 @@ impl Sheet<'_> {
 
     fn line(&self, line: &StatementLine) -> Markup {
         html! {
-            tr data-key={ (line.what) " " (line.id) " " (line.follow_up.unwrap_or_default()) } {
+            tr data-key={ (line.what) " " (line.id) } {
                 td { (moment_or_none(line.at)) }
                 td { (line.what) " " (link(line)) }
                 td { @if line.status.is_empty() { (nothing()) } @else { (state(&line.status)) } }
@@ -99,9 +100,8 @@ impl Sheet<'_> {
 
 /// The id of what a line is about, as a link where there is a page of it.
 fn link(line: &StatementLine) -> Markup {
-    match (line.follow_up, line.what.as_str()) {
-        (Some(id), _) => html! { a href=(to("/follow-ups/", &id.to_string())) { (id) } " on " (code(&line.id)) },
-        (None, "dispute") => html! { a href=(to("/disputes/", &line.id)) { (code(&line.id)) } },
-        (None, _) => code_or_none(Some(line.id.as_str()).filter(|id| !id.is_empty())),
+    match line.what.as_str() {
+        "dispute" => html! { a href=(to("/disputes/", &line.id)) { (code(&line.id)) } },
+        _ => code_or_none(Some(line.id.as_str()).filter(|id| !id.is_empty())),
     }
 }

@@ -210,13 +210,16 @@ fn amounts(paid: Option<i64>, refunded: i64, disputed: i64, lost: i64) -> Total 
     Total { paid: paid.unwrap_or(0), refunded, disputed, lost }
 }
 
-/// What was paid, and what of it is not 0.
+/// What was paid, what was taken from it, and what is left.
 fn money(paid: Option<i64>, amounts: &Total, currency: Option<&str>) -> Vec<(&'static str, Markup)> {
     let others =
         [("Refunded", amounts.refunded), ("In open chargebacks", amounts.disputed), ("Lost in disputes", amounts.lost)];
     let others = others.into_iter().filter(|(_, minor)| *minor != 0);
     let first = ("Paid", html! { span.big { (amount(paid, currency)) } });
-    [first].into_iter().chain(others.map(|(name, minor)| (name, amount(Some(minor), currency)))).collect()
+    let gone = amounts.refunded + amounts.disputed + amounts.lost;
+    let left = paid.filter(|_| gone != 0).map(|paid| ("Left", amount(Some((paid - gone).max(0)), currency)));
+    let others = others.map(|(name, minor)| (name, amount(Some(minor), currency)));
+    [first].into_iter().chain(others).chain(left).collect()
 }
 
 fn whose(livemode: bool, account: Option<&str>) -> Vec<(&'static str, Markup)> {

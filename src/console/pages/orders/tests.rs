@@ -138,6 +138,14 @@ fn what_the_lines_do_not_explain_has_a_line_of_its_own() {
 }
 
 #[test]
+fn a_statement_has_no_follow_ups() {
+    let mut view = told();
+    let follow_up = StatementLine { follow_up: Some(195), ..line("notify_refund", "re_1", Total::default()) };
+    view.story.orders[0].statement.push(follow_up);
+    assert!(!view.content().0.contains("notify_refund"), "{}", view.content().0);
+}
+
+#[test]
 fn what_moved_on_the_balance_is_shown_in_its_own_currency() {
     let mut view = told();
     let moved = BalanceMove { amount: -1_000, fee: 1_500, currency: "kwd".to_owned() };

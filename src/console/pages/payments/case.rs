@@ -12,7 +12,7 @@ use crate::console::frame::{Page, Section};
 use crate::console::now;
 use crate::console::parts::{Head, Tone, code, mode, money, money_text, note, order_link, state, table, to};
 use crate::console::who::Who;
-use crate::domain::currency;
+use crate::domain::currency::{self, NotAnAmount};
 use crate::store::queries::{self, Dispute, DisputeFilter, Payment, Person, RefundRequest, Remainder, RequestFilter};
 
 /// What a person typed or chose, and what the page carried along.
@@ -93,6 +93,7 @@ impl Case {
             }
             Ok(amount) => Ok(amount),
             Err(_) if sent.amount.trim().is_empty() => Err("Enter an amount.".to_owned()),
+            Err(NotAnAmount::Malformed { code, .. }) => Err(self.malformed(&code)),
             Err(error) => Err(sentence(&error.to_string())),
         };
         match amount {
@@ -103,6 +104,15 @@ impl Case {
                 Err(problems)
             }
         }
+    }
+
+    /// How an amount is written, with what is left as the example.
+    fn malformed(&self, code: &str) -> String {
+        let (left, currency) = (self.remainder.left(), self.currency());
+        let (plain, printed) = (currency::number(left, currency), money_text(left, currency));
+        format!(
+            "Not an amount in {code}. Write it like {plain} or {printed}, without commas or points between thousands."
+        )
     }
 
     /// What one must know about open disputes before giving money back.

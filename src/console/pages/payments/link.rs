@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
@@ -11,6 +11,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::{customer, named, payment};
+use crate::console::extract::{Form, Path, Query};
 use crate::console::failure::{Failure, refusal};
 use crate::console::form::{Problems, described_by, field, invalid};
 use crate::console::frame::{Page, Section};
@@ -39,6 +40,9 @@ pub(in crate::console) struct Sent {
     /// The order that the payment was linked to when the page was made; empty: none.
     #[serde(default)]
     instead_of: String,
+    /// The box that says that a new order is meant is ticked.
+    #[serde(default)]
+    is_new: String,
 }
 
 pub(in crate::console) async fn ask(
@@ -75,6 +79,10 @@ pub(in crate::console) async fn link(
     }
     if view.linked_to.as_deref().unwrap_or_default() != sent.instead_of {
         view.is_conflict = true;
+        return Ok(view.shown(&console, &who));
+    }
+    if view.is_new_order() && sent.is_new.is_empty() {
+        view.problems.add("is_new", "Tick the box if a new order is meant, or look up another reference.");
         return Ok(view.shown(&console, &who));
     }
     if let Err(error) = queries::link_payment(&mut tx, &view.payment.payment_id, order).await {
@@ -223,7 +231,9 @@ impl View {
         html! {
             h3 { (crate::console::parts::foreign(order)) }
             @if existing.is_empty() {
-                (note(Tone::Warn, &html! { p { "No order of this name is known. It begins with this payment. Check the spelling." } }))
+                (note(Tone::Warn, &html! { p {
+                    "There is no order with this reference. Linking creates one, with this payment as its first. Check the spelling."
+                } }))
             } @else {
                 ul { @for order in existing { li { (known(order)) } } }
                 @if !existing.iter().any(|order| self.is_its_own(order)) {
@@ -247,11 +257,29 @@ impl View {
         (&order.account, order.livemode, &order.currency) == (&payment.account, payment.livemode, &payment.currency)
     }
 
+    /// Whether linking creates an order.
+    fn is_new_order(&self) -> bool {
+        self.existing.as_ref().is_some_and(Vec::is_empty)
+    }
+
+    /// A second look at a reference that nobody has paid under yet.
+    fn confirm_new(&self) -> Markup {
+        html! { @if self.is_new_order() {
+            div.field {
+                @if let Some(problem) = self.problems.of("is_new") { p.problem #is_new-problem { (problem) } }
+                label { input #is_new type="checkbox" name="is_new" value="1" required
+                    aria-describedby=[described_by("is_new", false, &self.problems)] aria-invalid=[invalid("is_new", &self.problems)];
+                    "Create a new order with this reference" }
+            }
+        } }
+    }
+
     fn confirm(&self, order: &str) -> Markup {
         html! {
             form method="post" action={ (to("/payments/", &self.payment.payment_id)) "/link" } {
                 input type="hidden" name="order" value=(order);
                 input type="hidden" name="instead_of" value=(self.linked_to.as_deref().unwrap_or_default());
+                (self.confirm_new())
                 p.hint { "Overrides the payment’s metadata. It takes effect as soon as the service has processed it." }
                 div.actions { @match &self.objection {
                     Some(why) => (disabled("Link", why)),

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Form, Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::case::{Case, REASONS, Sent};
 use super::review::Review;
 use crate::console::Console;
+use crate::console::extract::{Form, Path};
 use crate::console::failure::{Failure, refusal};
 use crate::console::form::{Problems, described_by, field, invalid};
 use crate::console::parts::{disabled, facts, foreign, moment_ago, money, money_text, state, to};
@@ -80,13 +81,29 @@ pub(in crate::console) async fn request(
             tx.commit().await?;
             return Ok(console.see(&to("/refunds/", &id.to_string())));
         }
-        Entered::Refused(sentence) => review.problems.add("", sentence),
+        Entered::Refused(sentence) => {
+            tx.rollback().await?;
+            refused(&mut review, sentence, &console, &who).await?;
+        }
         Entered::LessLeft => {
             tx.rollback().await?;
             look_again(&mut review, &console, &who).await?;
         }
     }
     Ok(review.shown(&console, &who))
+}
+
+/// Says why the database refused. Where less is left than was asked for, the page says so with its amounts; the
+/// database's own sentence has them in minor units.
+async fn refused(review: &mut Review, sentence: String, console: &Console, who: &Who) -> Result<(), Failure> {
+    let mut tx = console.reading().await?;
+    let now = Case::read(&mut tx, who, &review.case.payment.payment_id).await?;
+    if review.sent_before.is_none() && now.remainder.left() < review.amount {
+        review.look_again(now);
+    } else {
+        review.problems.add("", sentence);
+    }
+    Ok(())
 }
 
 /// Reads again what is left, and whether this form made a request meanwhile.

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
 use time::OffsetDateTime;
 
+use crate::console::extract::Query;
 use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
 use crate::console::list::{Cursor, Window};
-use crate::console::parts::{Head, amount, code, code_or_none, empty, mode, moment_ago, state, table, to};
+use crate::console::parts::{Head, amount, code, code_or_none, mode, moment_ago, state, table, to};
 use crate::console::who::Who;
 use crate::console::{Console, now};
 use crate::store::queries::{self, Payment, PaymentFilter};
@@ -23,11 +24,13 @@ pub(in crate::console) async fn show(
     let filter = PaymentFilter { unlinked: true, ..PaymentFilter::default() };
     let mut tx = console.reading().await?;
     let payments = queries::payments(&mut tx, &filter, &cursor.page()).await?;
-    let view = View { payments: cursor.window(payments, |payment| payment.payment_id.clone()), now: now() };
+    let payments = cursor.window(payments, |payment| payment.payment_id.clone());
+    let view = View { cursor, payments, now: now() };
     Ok(console.show(&who, view.now, &Page::list("Unlinked payments", Section::Orders, view.content())))
 }
 
 pub(super) struct View {
+    pub cursor: Cursor,
     pub payments: Window<Payment>,
     pub now: OffsetDateTime,
 }
@@ -49,7 +52,7 @@ impl View {
             p { "These payments name no order, or one that is not recognized." }
             section data-region="unlinked" {
                 @if self.payments.rows.is_empty() {
-                    (empty("Every payment is linked to an order.", self.now))
+                    (self.cursor.empty("Every payment is linked to an order.", "~/unlinked", self.now))
                 } @else {
                     (table("Unlinked payments", &HEADS, &rows))
                 }

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
+use crate::console::extract::Query;
 use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
-use crate::console::list::{Cursor, Window, address, choice, filled, known};
+use crate::console::list::{Cursor, Window, address, choice, filled, filters, known};
 use crate::console::parts::{
-    Head, Tone, badge, code, code_or_none, empty, foreign, mode, moment_ago, money, order_link, state, table, to,
+    Head, Tone, badge, code, code_or_none, foreign, mode, moment_ago, money, order_link, state, table, to,
 };
 use crate::console::who::Who;
 use crate::console::{Console, now};
@@ -124,12 +125,11 @@ impl View {
             Rows::AtStripe(_) => ("stripe", "Status", STATUSES.as_slice()),
         };
         html! {
-            form.filters action="~/refunds" method="get" {
+            (filters("~/refunds", !self.asked.state.is_empty() || !self.asked.order.is_empty(), &html! {
                 @if !list.is_empty() { input type="hidden" name="list" value=(list); }
                 (choice(name, "state", "any", words, &self.asked.state))
                 label { "Order " input name="order" value=(self.asked.order) maxlength="2000" spellcheck="false"; }
-                button type="submit" { "Filter" }
-            }
+            }))
         }
     }
 
@@ -138,10 +138,17 @@ impl View {
         address("~/refunds", &[("list", list), ("state", state), ("order", order)])
     }
 
+    /// What stands in place of no rows: `none` without filters, `no_match` with some.
+    fn none(&self, none: &str, no_match: &str) -> Markup {
+        let Asked { state, order, cursor, .. } = &self.asked;
+        let sentence = if state.is_empty() && order.is_empty() { none } else { no_match };
+        cursor.empty(sentence, &self.address(), self.now)
+    }
+
     fn requests(&self, window: &Window<RefundRequest>) -> Markup {
         html! {
             @if window.rows.is_empty() {
-                (empty("No refund request matches.", self.now))
+                (self.none("No refund was requested yet.", "No refund request matches."))
             } @else {
                 (table("Refund requests, the newest first", &REQUESTS, &html! { @for request in &window.rows { (self.request(request)) } }))
             }
@@ -167,7 +174,7 @@ impl View {
     fn at_stripe(&self, window: &Window<Refund>) -> Markup {
         html! {
             @if window.rows.is_empty() {
-                (empty("No refund matches.", self.now))
+                (self.none("No refund was made yet.", "No refund matches."))
             } @else {
                 (table("Refunds at Stripe, the newest first", &AT_STRIPE, &html! { @for refund in &window.rows { (self.refund(refund)) } }))
             }

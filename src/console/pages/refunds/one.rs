@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Form, Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
@@ -11,6 +11,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::console::extract::{Form, Path};
 use crate::console::failure::Failure;
 use crate::console::form::{Problems, described_by, field, invalid};
 use crate::console::frame::{Page, Section};
@@ -122,7 +123,7 @@ impl View {
             title: "Refund request".to_owned(),
             section: Some(Section::Refunds),
             is_test: !self.request.livemode,
-            // The form stands outside of what is refreshed.
+            // The form has a region of its own, which is left alone while somebody types.
             refreshed: Some(15),
             content: self.content(),
         };
@@ -140,7 +141,7 @@ impl View {
                 div.card { (facts(&self.facts())) }
                 (self.warnings())
             }
-            @if self.can_be_cancelled() { (self.form()) }
+            section data-region="cancel" { @if self.can_be_cancelled() { (self.form()) } }
             section data-region="actions" { (self.trail()) }
         }
     }
@@ -219,7 +220,7 @@ impl View {
             _ => "Possible until it is sent. Kept in the audit trail with your name.",
         };
         html! {
-            h2 { "Cancel it" }
+            h2 { "Cancel the request" }
             form method="post" action={ (to("/refunds/", &self.request.id.to_string())) "/cancel" } {
                 (field("reason", "Why", Some(hint), &self.problems, &control))
                 div.actions { @match &self.objection {
