@@ -41,7 +41,7 @@ async fn a_page_without_news_is_asked_for_by_its_tag() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_says_anew_whether_it_is_refreshed() {
+async fn a_page_says_each_time_whether_it_is_refreshed() {
     let Some((browser, bench)) = opened().await else { return };
     bench.set(Mood::Still);
     bench.add("three");

@@ -367,7 +367,7 @@ async fn filters_narrow_the_list_and_stay_in_the_address_and_a_bad_one_is_refuse
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn filling_in_again_writes_the_letter_anew_for_what_is_attached_since() {
+async fn filling_in_again_rewrites_the_letter_for_what_was_attached_since() {
     let scene = Scene::open().await;
     scene.boss.post(&scene.at("/draft"), &[]).await.location();
     scene.attach("receipt", "", "receipt.pdf", PDF.as_bytes()).await.location();

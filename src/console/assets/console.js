@@ -84,7 +84,7 @@
     return free.length === regions.length;
   }
 
-  // A page says anew each time how often it is refreshed, or that it is not any more.
+  // Each time, a page says how often it is refreshed, or that it is not any more.
   function setPace(page) {
     const { live } = one("main", page)?.dataset ?? {};
     if (live) main.dataset.live = live;
