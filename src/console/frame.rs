@@ -83,7 +83,7 @@ impl Console {
     /// what somebody typed may begin with the mark too.
     fn placed(&self, document: &str) -> String {
         let prefix = &self.settings.url.prefix;
-        ["href", "action", "src"].iter().fold(document.to_owned(), |text, name| {
+        ["href", "action", "formaction", "src"].iter().fold(document.to_owned(), |text, name| {
             text.replace(&format!(" {name}=\"{HERE}/"), &format!(" {name}=\"{prefix}/"))
         })
     }
