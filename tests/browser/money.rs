@@ -80,11 +80,13 @@ async fn a_payment_without_an_order_is_linked_to_one() {
     browser.fill("#order", "W-30001").await;
     browser.click("main form button").await;
     browser.until_found("main form[method=post]").await;
+    browser.click("#is_new").await;
     browser.click("main form[method=post] button").await;
     seeded.db().until("select exists (select from clawback_v1.orders where order_id = 'W-30001')").await;
     let linked = "select actor, action from clawback_v1.actions where subject = 'ch_unlinked'";
     assert_eq!(seeded.db().rows(linked).await, [json!({ "actor": NAME, "action": "link" })]);
 }
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_is_found_by_the_e_mail_address_of_its_buyer() {
     let Some(browser) = Browser::start().await else { return };

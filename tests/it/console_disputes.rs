@@ -362,6 +362,9 @@ async fn filters_narrow_the_list_and_stay_in_the_address_and_a_bad_one_is_refuse
         let refused = scene.boss.get(&format!("/disputes{query}")).await;
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{query}");
     }
+    let kept = scene.boss.get("/disputes?due=31.12.2026&order=o_9").await.body;
+    assert!(kept.contains("value=\"31.12.2026\"") && kept.contains("value=\"o_9\""), "{kept}");
+    assert!(kept.contains("“31.12.2026” is no time"), "{kept}");
     assert_eq!(scene.boss.get("/disputes/du_nowhere").await.status, StatusCode::NOT_FOUND);
     assert!(scene.boss.page("/outcomes?mode=test").await.contains("product_not_received"));
 }

@@ -267,7 +267,10 @@ async fn a_draft_is_filled_from_the_payment_and_an_edited_letter_is_kept() {
     let (shop, dispute) = disputed().await;
     let (app, dispute) = (&shop.app, dispute.as_str());
     let rehearsed = app.json(&["disputes", "draft", dispute, "--dry-run"]).await;
-    assert!(rehearsed["product_kind"].is_null() && rehearsed["notes"].to_string().contains("--product"), "{rehearsed}");
+    assert!(
+        rehearsed["product_kind"].is_null() && rehearsed["notes"].to_string().contains("product_kind"),
+        "{rehearsed}"
+    );
     assert_eq!(app.db.value("select count(*) from clawback_v1.dispute_responses").await, 0);
     let drafted = app.json(&["disputes", "draft", dispute]).await;
     let letter = drafted["response"]["fields"]["uncategorized_text"].as_str().expect("a letter").to_owned();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -16,6 +17,7 @@ use super::answer::{self, Standing};
 use super::one::due;
 use crate::console::extract::Query;
 use crate::console::failure::Failure;
+use crate::console::form::Problems;
 use crate::console::frame::{Page, Section};
 use crate::console::list::{Cursor, MODES, Window, address, choice, filled, known, livemode};
 use crate::console::parts::{
@@ -64,7 +66,10 @@ pub(in crate::console) async fn show(
     who: Who,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
-    let filter = asked.filter()?;
+    let filter = match asked.filter() {
+        Err(Failure::Unreadable(sentence)) => return Ok(refused(&console, &who, &asked, sentence)),
+        filter => filter?,
+    };
     let cursor = Cursor { before: asked.before.clone(), after: asked.after.clone() };
     let mut tx = console.reading().await?;
     let disputes = queries::disputes(&mut tx, &filter, &cursor.page()).await?;
@@ -75,6 +80,13 @@ pub(in crate::console) async fn show(
     };
     let view = View { asked, window, answers, who: &who, now: now() };
     Ok(console.show(&who, view.now, &Page::list("Disputes", Section::Disputes, view.content())))
+}
+
+/// The filters as they were typed, with what is wrong with one of them.
+fn refused(console: &Console, who: &Who, asked: &Asked, sentence: String) -> Response {
+    let content = html! { (Problems::one("", sentence).summary()) (filters(asked)) };
+    let page = Page { refreshed: None, ..Page::list("Disputes", Section::Disputes, content) };
+    console.show_as(StatusCode::BAD_REQUEST, Some(who), now(), &page)
 }
 
 /// How we answer each dispute.
