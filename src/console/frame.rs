@@ -135,8 +135,8 @@ fn top(who: Option<&Who>, current: Option<Section>) -> Markup {
             @if let Some(who) = who {
                 (navigation(current))
                 form.find action="~/find" method="get" role="search" {
-                    label.hidden for="q" { "Order or Stripe ID" }
-                    input #q name="q" type="search" placeholder="Order or Stripe ID" autocomplete="off" spellcheck="false" maxlength="500";
+                    label.hidden for="q" { "Order, Stripe ID or e-mail address" }
+                    input #q name="q" type="search" placeholder="Order, Stripe ID, e-mail" autocomplete="off" spellcheck="false" maxlength="500";
                     button type="submit" { "Find" }
                 }
                 (account(who))

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::{Query, State};
+use axum::Extension;
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Form};
 use maud::{Markup, html};
 use metrics::counter;
 use secrecy::{ExposeSecret, SecretString};
@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 
 use super::attempts::Wait;
+use super::extract::{Form, Query};
 use super::failure::Failure;
 use super::frame::Page;
 use super::parts::{HERE, Tone, note};

@@ -162,6 +162,24 @@ async fn several_payments_of_one_person_are_told_apart_by_order_amount_and_time(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_payment_of_another_customer_is_not_linked_unnoticed() {
+    let of = |order: Option<&str>, email: &str| json!({ "metadata": { "order_id": order }, "billing_details": { "email": email } });
+    let (app, console) = open(&[
+        event("evt_1", 10, &charge("ch_1", of(None, "jonas@example.com"))),
+        event("evt_2", 10, &charge("ch_2", of(Some("o_2"), "priya@example.com"))),
+        event("evt_3", 10, &charge("ch_3", of(Some("o_3"), "Jonas@example.com"))),
+    ])
+    .await;
+    let boss = console.visitor(&app.db, "boss").await;
+    let page = boss.page(&format!("{LINK}?order=o_2")).await;
+    assert!(page.contains("Another customer paid") && page.contains("priya@example.com"), "{page}");
+    assert!(!boss.page(&format!("{LINK}?order=o_3")).await.contains("Another customer paid"));
+    let worker = console.visitor(&app.db, "worker").await;
+    assert!(!worker.page(&format!("{LINK}?order=o_2")).await.contains("Another customer paid"));
+    assert!(boss.page("/orders?id=o_2").await.contains("/payments/ch_2/link"), "a wrong link can be mended");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unlinked_payment_is_linked_once() {
     let (app, console) = open(&[event("evt_1", 10, &charge("ch_1", json!({}))), paid("ch_2", "o_2")]).await;
     let worker = console.visitor(&app.db, "worker").await;

@@ -31,7 +31,6 @@ async fn an_address_that_cannot_be_read_is_answered_by_a_page() {
         "/events/%FF",
         "/disputes/%FF",
         "/disputes/%FF/submit",
-        "/disputes?status=lost&status=won",
         "/outcomes?mode=live&mode=test",
         "/follow-ups/%FF",
         "/refunds/%FF",

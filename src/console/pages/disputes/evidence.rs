@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -17,6 +17,7 @@ use super::done::Done;
 use super::evidence_form::View;
 use super::fields;
 use super::sent::Sent;
+use crate::console::extract::{Path, Query};
 use crate::console::failure::{Failure, refusal};
 use crate::console::form::Problems;
 use crate::console::frame::{Page, Section};

@@ -145,7 +145,7 @@ impl View {
                 (tick(&event.event_id, self.refused.as_deref()))
                 td {
                     a href=(to("/events/", &event.event_id)) { (code(&event.event_type)) }
-                    @if event.livemode == Some(false) { " " (badge(Tone::Calm, "test")) }
+                    @if event.livemode == Some(false) { " " (badge(Tone::Warn, "test")) }
                     div.hint { (code(&event.event_id)) }
                 }
                 td { (state(&event.state)) @if event.attempts > 1 { div.hint { (event.attempts) " attempts" } } }

@@ -173,7 +173,7 @@ impl View {
                 (tick(&id, self.refused.as_deref()))
                 td.number { a href=(to("/follow-ups/", &id)) { (id) } }
                 td {
-                    (code(&follow_up.kind)) @if !follow_up.livemode { " " (badge(Tone::Calm, "test")) }
+                    (code(&follow_up.kind)) @if !follow_up.livemode { " " (badge(Tone::Warn, "test")) }
                     br; span.hint { (code(&follow_up.subject)) }
                 }
                 td.wide {

@@ -79,7 +79,7 @@ impl View {
                 td {
                     a href=(to("/orders?id=", &order.order_id)) { (foreign(&order.order_id)) }
                     @if order.hold { " " (badge(Tone::Warn, "hold")) }
-                    @if !order.livemode { " " (badge(Tone::Calm, "test")) }
+                    @if !order.livemode { " " (badge(Tone::Warn, "test")) }
                     @if let Some(account) = &order.account { " " (code(account)) }
                 }
                 td { (state(&order.state)) }

@@ -21,7 +21,7 @@ use crate::console::parts::{
 use crate::console::users::Right;
 use crate::console::who::Who;
 use crate::console::{Console, now};
-use crate::store::queries::{self, Order, OrderFilter, Payment, Person};
+use crate::store::queries::{self, Order, OrderFilter, Payment, PaymentFilter, Person, Whose};
 
 /// Longest reference, in bytes, as `link_payment` takes it.
 const LONGEST_REFERENCE: usize = 2_000;
@@ -105,6 +105,8 @@ pub(super) struct View {
     pub order: String,
     /// Orders of that reference; none: not looked up.
     pub existing: Option<Vec<Order>>,
+    /// Who paid for that order before, for those who may know.
+    pub payer: Option<Person>,
     pub problems: Problems,
     /// Somebody linked it meanwhile.
     pub is_conflict: bool,
@@ -129,6 +131,7 @@ impl View {
             is_pending,
             order: String::new(),
             existing: None,
+            payer: None,
             problems: Problems::default(),
             is_conflict: false,
             objection,
@@ -149,9 +152,23 @@ impl View {
                 let filter = OrderFilter { order_id: Some(order.to_owned()), ..OrderFilter::default() };
                 let page = queries::Page::first(20);
                 self.existing = Some(queries::orders(conn, &filter, &page).await?);
+                self.payer = self.payer_of(conn, order).await?;
             }
         }
         Ok(())
+    }
+
+    /// Who made the last changed of the other payments of an order; none for those who may not know.
+    async fn payer_of(&self, conn: &mut PgConnection, order: &str) -> sqlx::Result<Option<Person>> {
+        if self.customer.is_none() {
+            return Ok(None);
+        }
+        let filter = PaymentFilter { order_id: Some(order.to_owned()), ..PaymentFilter::default() };
+        let payments = queries::payments(conn, &filter, &queries::Page::first(2)).await?;
+        match payments.iter().find(|payment| payment.payment_id != self.payment.payment_id) {
+            Some(other) => Ok(queries::people(conn, Whose::Payment(&other.payment_id)).await?.pop()),
+            None => Ok(None),
+        }
     }
 
     fn shown(&self, console: &Console, who: &Who) -> Response {
@@ -242,6 +259,7 @@ impl View {
                     } }))
                 }
             }
+            (self.other_customer())
             @if let Some(before) = self.linked_to.as_deref().filter(|before| *before != order) {
                 p { "The payment is taken from order " (order_link(Some(before))) "." }
             }
@@ -249,6 +267,17 @@ impl View {
                 p { "The payment is linked to this order already." }
             } @else { (self.confirm(order)) }
         }
+    }
+
+    /// Warns where somebody else paid for the order.
+    fn other_customer(&self) -> Markup {
+        let payers = self.customer.as_ref().zip(self.payer.as_ref());
+        html! { @if let Some((_, payer)) = payers.filter(|(customer, payer)| are_different(customer, payer)) {
+            (note(Tone::Warn, &html! {
+                p { "Another customer paid for this order. Check that the payment belongs to it." }
+                (named(payer).1)
+            }))
+        } }
     }
 
     /// An order is one for each account, mode and currency.
@@ -288,6 +317,12 @@ impl View {
             }
         }
     }
+}
+
+/// Whether two people have different e-mail addresses, or, where one has none, different names.
+fn are_different(one: &Person, other: &Person) -> bool {
+    let (emails, names) = (one.email.as_ref().zip(other.email.as_ref()), one.name.as_ref().zip(other.name.as_ref()));
+    emails.or(names).is_some_and(|(one, other)| one.to_lowercase() != other.to_lowercase())
 }
 
 /// An order of that reference: state, amount, mode.

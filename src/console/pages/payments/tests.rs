@@ -9,7 +9,7 @@ use super::link;
 use super::refund::View;
 use super::review::Review;
 use crate::console::form::Problems;
-use crate::store::queries::{Payment, Remainder};
+use crate::store::queries::{Payment, Person, Remainder};
 
 const NOW: OffsetDateTime = datetime!(2026-11-26 12:03:10 UTC);
 
@@ -143,12 +143,26 @@ fn the_page_that_links_a_payment_says_what_is_known_of_the_order() {
         is_pending: false,
         order: hostile.to_owned(),
         existing: Some(Vec::new()),
+        payer: None,
         problems: Problems::default(),
         is_conflict: false,
         objection: None,
         now: NOW,
     };
     insta::assert_snapshot!(lines(&view.content()));
+    let person = |email: &str| Person {
+        payment_id: "pi_1".to_owned(),
+        customer_id: None,
+        email: Some(email.to_owned()),
+        name: None,
+    };
+    for (payer, is_warned) in
+        [(None, false), (Some(person("Ada@example.com")), false), (Some(person("bob@example.com")), true)]
+    {
+        view.customer = Some(person("ada@example.com"));
+        view.payer = payer;
+        assert_eq!(view.content().0.contains("Another customer paid"), is_warned, "{:?}", view.payer);
+    }
     view.existing = None;
     assert!(!view.content().0.contains("method=\"post\""), "nothing is linked before it was looked up");
 }
