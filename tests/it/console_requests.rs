@@ -19,7 +19,7 @@ async fn sent(visitor: &Visitor, path: &str, kind: &str, body: &str) -> Answer {
 
 fn is_page(answer: &Answer, status: StatusCode, title: &str, what: &str) {
     assert_eq!(answer.status, status, "{what}: {}", answer.body);
-    assert!(answer.body.contains(&format!("<h1>{title}</h1>")), "{what}: {}", answer.body);
+    assert!(answer.body.contains(&format!("<h1><bdi>{title}</bdi></h1>")), "{what}: {}", answer.body);
     assert!(answer.body.contains("<nav"), "{what}: no frame: {}", answer.body);
 }
 
