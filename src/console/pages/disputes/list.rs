@@ -19,7 +19,7 @@ use crate::console::extract::Query;
 use crate::console::failure::Failure;
 use crate::console::form::Problems;
 use crate::console::frame::{Page, Section};
-use crate::console::list::{Cursor, MODES, Window, address, choice, filled, known, livemode};
+use crate::console::list::{self, Cursor, MODES, Window, address, choice, filled, known, livemode};
 use crate::console::parts::{
     Head, Tone, badge, code, empty, foreign, moment, money, nothing, order_link, state, table, to, unknown,
 };
@@ -228,19 +228,19 @@ fn filters(asked: &Asked) -> Markup {
     // Stripe may have added one.
     let new = Some(asked.status.as_str()).filter(|status| !status.is_empty() && !STATUSES.contains(status));
     let statuses: Vec<_> = STATUSES.into_iter().chain(new).collect();
-    html! {
-        form.filters action="~/disputes" method="get" {
-            label { "Order " input name="order" value=(asked.order) maxlength="500" spellcheck="false"; }
-            (choice("Status", "status", "any", &statuses, &asked.status))
-            (choice("Phase", "phase", "any", &PHASES, &asked.phase))
-            label { "Reason " input name="reason" value=(asked.reason) maxlength="100" spellcheck="false"; }
-            (choice("Mode", "mode", "any", &MODES, &asked.mode))
-            label { "Account " input name="account" value=(asked.account) maxlength="100" spellcheck="false" size="12"; }
-            label { "Due before (UTC) " input name="due" value=(asked.due) maxlength="40" placeholder="2026-12-04" size="12"; }
-            label { input type="checkbox" name="all" value="1" checked[!asked.all.is_empty()]; " include closed disputes" }
-            button type="submit" { "Filter" }
-        }
-    }
+    let fields = html! {
+        label { "Order " input name="order" value=(asked.order) maxlength="500" spellcheck="false"; }
+        (choice("Status", "status", "any", &statuses, &asked.status))
+        (choice("Phase", "phase", "any", &PHASES, &asked.phase))
+        label { "Reason " input name="reason" value=(asked.reason) maxlength="100" spellcheck="false"; }
+        (choice("Mode", "mode", "any", &MODES, &asked.mode))
+        label { "Account " input name="account" value=(asked.account) maxlength="100" spellcheck="false" size="12"; }
+        label { "Due before (UTC) " input name="due" value=(asked.due) maxlength="40" placeholder="2026-12-04" size="12"; }
+        label { input type="checkbox" name="all" value="1" checked[!asked.all.is_empty()]; " include closed disputes" }
+    };
+    let set =
+        [&asked.order, &asked.status, &asked.phase, &asked.reason, &asked.mode, &asked.account, &asked.due, &asked.all];
+    list::filters("~/disputes", set.iter().any(|value| !value.is_empty()), &fields)
 }
 
 #[cfg(test)]
