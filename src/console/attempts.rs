@@ -129,7 +129,7 @@ mod tests {
         Peer::Address(IpAddr::from([10, 0, 0, last]))
     }
 
-    /// So many of these tries are let through.
+    /// How many of these tries are let through.
     fn passed(attempts: &mut Attempts, tries: impl IntoIterator<Item = (String, Peer)>, now: Instant) -> usize {
         tries.into_iter().filter(|(name, peer)| attempts.try_now(name, *peer, now).is_ok()).count()
     }

@@ -79,8 +79,8 @@ pub(super) async fn origin(State(console): State<Arc<Console>>, request: Request
     next.run(request).await
 }
 
-/// At most so many at once, and none for ever. A stranger's form is read before it takes a slot, so that nobody from
-/// outside can keep those busy who are logged in.
+/// Limits how many requests run at once, and for how long. A stranger's form is read before it takes a slot, so that
+/// strangers cannot shut out those who are logged in.
 pub(super) async fn limits(
     State(console): State<Arc<Console>>,
     who: Option<Who>,
