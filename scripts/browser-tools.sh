@@ -10,7 +10,7 @@ axe='axe-core@4.14.1'
 
 # Both come from one source in one version, so they fit.
 browser() {
-    if ! { installed chromium chromium chromium-driver && installed chromedriver chromium-driver; }; then
+    if ! { installed chromium chromium chromium-driver fonts-dejavu-core && installed chromedriver chromium-driver; }; then
         left_out "the console in a browser, because chromium or chromedriver is missing"
     fi
 }
