@@ -26,12 +26,37 @@ revoke all on function clawback.refuse_to_forget() from public;
 create trigger actions_append_only before update or delete or truncate on clawback.actions
     for each statement execute function clawback.refuse_to_forget();
 
--- Who acts. A person's name is accepted only from the owner's role, which the commands and the console use for several
--- people. For any other role, the actor is the role.
+-- Who is logged in to the console.
+create table clawback.console_sessions (
+    -- SHA-256 of the token in the cookie.
+    token_hash bytea       not null,
+    person     text        not null,
+    created_at timestamptz not null default now(),
+    -- Accurate to a minute.
+    seen_at    timestamptz not null default now(),
+    expires_at timestamptz not null,
+    constraint console_sessions_pkey primary key (token_hash),
+    constraint console_sessions_token_hash check (octet_length(token_hash) = 32),
+    constraint console_sessions_person check (char_length(person) between 1 and 255),
+    constraint console_sessions_expires check (expires_at > created_at)
+);
+
+-- Whether the role that is logged in may name the person who acts: the commands and the console do, for several people.
+-- The right to open a session makes a role the console's.
+create function clawback.acts_for_people() returns boolean
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    return pg_has_role(session_user, current_user, 'member')
+        or has_table_privilege(session_user, 'clawback.console_sessions', 'insert');
+end
+$$;
+revoke all on function clawback.acts_for_people() from public;
+
+-- Who acts. For a role that does not act for people, the actor is the role.
 create function clawback.acting() returns text
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    return case when pg_has_role(session_user, current_user, 'member')
+    return case when clawback.acts_for_people()
         then left(coalesce(nullif(current_setting('clawback.actor', true), ''), session_user), 255) else session_user end;
 end
 $$;
@@ -44,7 +69,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     claimed text := nullif(current_setting('clawback.actor', true), '');
     claimed_via text := nullif(current_setting('clawback.via', true), '');
-    believed boolean := pg_has_role(session_user, current_user, 'member');
+    believed boolean := clawback.acts_for_people();
 begin
     insert into clawback.actions (actor, role, via, action, subject_kind, subject, reason, detail)
     values (

@@ -276,12 +276,12 @@ comment on view clawback_v1.actions is
     'Append-only audit log: who replayed, requeued, discarded, linked or dismissed what, and why. Written in the transaction of the action.';
 comment on column clawback_v1.actions.id is 'Ascending.';
 comment on column clawback_v1.actions.at is 'When.';
-comment on column clawback_v1.actions.actor is 'The person, as named by the owner''s role; else the database role.';
+comment on column clawback_v1.actions.actor is 'The person, as named by the owner''s or the console''s role; else the database role.';
 comment on column clawback_v1.actions.role is 'The database role that was logged in.';
-comment on column clawback_v1.actions.via is 'cli or sql.';
-comment on column clawback_v1.actions.action is 'replay, requeue, discard, link, dismiss, request_refund, cancel_refund_request, stage_evidence, attach_evidence_file, detach_evidence_file, submit_evidence, accept_dispute; announce_acceptance, staging_refused, response_refused, response_submitted, response_submitted_elsewhere, response_accepted by the service itself. Others may be added.';
-comment on column clawback_v1.actions.subject_kind is 'event, follow_up, payment, fraud_warning or dispute.';
-comment on column clawback_v1.actions.subject is 'ID of what was acted on.';
+comment on column clawback_v1.actions.via is 'console, cli or sql.';
+comment on column clawback_v1.actions.action is 'replay, requeue, discard, link, dismiss, request_refund, cancel_refund_request, stage_evidence, attach_evidence_file, detach_evidence_file, submit_evidence, accept_dispute; log_in, log_out, log_in_refused in the console; announce_acceptance, staging_refused, response_refused, response_submitted, response_submitted_elsewhere, response_accepted by the service itself. Others may be added.';
+comment on column clawback_v1.actions.subject_kind is 'event, follow_up, payment, fraud_warning, dispute, session or database.';
+comment on column clawback_v1.actions.subject is 'ID of what was acted on; of a session, the person.';
 comment on column clawback_v1.actions.reason is 'Why, in that person''s words.';
 comment on column clawback_v1.actions.detail is 'Further details, such as the state before.';
 

@@ -14,7 +14,7 @@ const OF_NAME: Limit = Limit { burst: 5, refill: Duration::from_secs(60) };
 const OF_PEER: Limit = Limit { burst: 20, refill: Duration::from_secs(6) };
 /// Buckets that are kept, so that made-up names fill no memory.
 const MAX_BUCKETS: usize = 10_000;
-/// In bytes, of a name as a key. Longer ones are nobody's.
+/// The longest name that is a key of its own, in bytes. No user has a longer one.
 const MAX_NAME: usize = 255;
 
 /// How long to wait before the next try.

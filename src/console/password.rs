@@ -6,7 +6,7 @@ use std::fmt;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, Params, PasswordHasher, PasswordVerifier};
 
-/// Of nobody's password. It costs as much as any other, so that the time of an answer does not tell which names exist.
+/// Checked where no user has the name. It costs as much as any other hash, so the time of an answer does not show which names exist.
 const OF_NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$Y2xhd2JhY2stbm9ib2R5$S4eFpoCCLv4HfnPtTKyQHRpbMCUKPsLCYmR2zG+Gd2I";
 

@@ -7,12 +7,9 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
-use crate::console::Console;
 use crate::console::failure::Failure;
 use crate::console::form::{Problems, described_by, field, invalid};
 use crate::console::parts::{disabled, encoded};
-use crate::console::users::Right;
-use crate::console::who::Who;
 
 /// The most rows at once.
 pub(super) const MOST: usize = 100;
@@ -89,15 +86,15 @@ impl Chosen {
     }
 }
 
-impl Console {
-    /// Why this person cannot change anything of the kind; none: they can.
-    pub(super) fn work_is_refused(&self, who: &Who) -> Option<String> {
-        match (self.settings.is_read_only, who.may(Right::Work)) {
-            (true, _) => Some("The console is read-only.".to_owned()),
-            (false, false) => Some(format!("You lack the right “{}”.", Right::Work)),
-            (false, true) => None,
-        }
-    }
+/// The rows that can be changed, with what each looked like when the form was first made. `seen`: what a row looks like
+/// now; none where it cannot be changed.
+pub(super) fn fit<T>(rows: &[(Row, Option<T>)], seen: impl Fn(&T) -> Option<String>) -> Vec<Row> {
+    let fits = |(row, found): &(Row, Option<T>)| {
+        let now = seen(found.as_ref()?)?;
+        let seen = if row.seen.is_empty() { now } else { row.seen.clone() };
+        Some(Row { id: row.id.clone(), seen })
+    };
+    rows.iter().filter_map(fits).collect()
 }
 
 /// A button that sends the form it stands in, or says why it cannot.

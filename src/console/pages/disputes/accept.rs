@@ -16,6 +16,7 @@ use crate::console::failure::{Failure, refusal};
 use crate::console::form::{Problems, described_by, field, invalid};
 use crate::console::frame::{Page, Section};
 use crate::console::parts::{Tone, code_or_none, disabled, facts, foreign, money, money_text, note, nothing, to};
+use crate::console::users::Right;
 use crate::console::who::Who;
 use crate::console::{Console, now};
 use crate::domain::currency;
@@ -103,7 +104,7 @@ impl Console {
         problems: &Problems,
     ) -> Result<Response, Failure> {
         let case = Case::load(&mut *self.reading().await?, id).await?;
-        let content = content(&case, typed, problems, self.cannot_respond(who).as_deref());
+        let content = content(&case, typed, problems, self.objection(who, Right::Respond).as_deref());
         let title = if case.dispute.phase == "inquiry" { "End inquiry" } else { "Accept dispute" };
         let page = Page {
             title: format!("{title} {id}"),

@@ -3,7 +3,6 @@
 use sqlx::PgConnection;
 
 use super::fields::{self, Holds};
-use crate::console::Console;
 use crate::console::failure::Failure;
 use crate::console::users::Right;
 use crate::console::who::Who;
@@ -131,14 +130,4 @@ pub(super) async fn dispute(conn: &mut PgConnection, dispute_id: &str) -> Result
 /// Whether this person may not see what the field holds.
 pub(super) fn is_withheld(who: &Who, field: &str) -> bool {
     fields::holds(field) == Holds::Personal && !who.may(Right::Payloads)
-}
-
-impl Console {
-    /// Why this person can do nothing to a response here; none: nothing in the way.
-    pub(super) fn cannot_respond(&self, who: &Who) -> Option<String> {
-        if self.settings.is_read_only {
-            return Some("This console is read-only.".to_owned());
-        }
-        (!who.may(Right::Respond)).then(|| "You lack the right “respond”.".to_owned())
-    }
 }

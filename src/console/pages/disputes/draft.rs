@@ -16,6 +16,7 @@ use crate::console::extract::Path;
 use crate::console::failure::{Failure, refusal};
 use crate::console::frame::{Page, Section};
 use crate::console::parts::{Head, code, disabled, foreign, table, to};
+use crate::console::users::Right;
 use crate::console::who::Who;
 use crate::console::{Console, now};
 use crate::desk::draft::{self, By, CannotDraft, Found};
@@ -30,7 +31,7 @@ pub(in crate::console) async fn show(
     let mut tx = console.reading().await?;
     let case = draftable(&mut tx, &id).await?;
     let found = console.found(&mut tx, &case).await?;
-    let content = content(&case, &found, &who, console.cannot_respond(&who).as_deref());
+    let content = content(&case, &found, &who, console.objection(&who, Right::Respond).as_deref());
     let page = Page {
         title: format!("Fill in the draft for dispute {id}"),
         section: Some(Section::Disputes),

@@ -21,6 +21,7 @@ use crate::console::extract::{Path, Query};
 use crate::console::failure::{Failure, refusal};
 use crate::console::form::Problems;
 use crate::console::frame::{Page, Section};
+use crate::console::users::Right;
 use crate::console::who::Who;
 use crate::console::{Console, now};
 use crate::store::{queries, sqlstate};
@@ -160,7 +161,7 @@ impl Console {
     }
 
     pub(super) fn view<'a>(&self, who: &'a Who, case: &'a Case, sent: &'a Sent, problems: &'a Problems) -> View<'a> {
-        View { case, who, sent, problems, done: None, cannot: self.cannot_respond(who), now: now() }
+        View { case, who, sent, problems, done: None, cannot: self.objection(who, Right::Respond), now: now() }
     }
 
     pub(super) fn evidence(&self, status: StatusCode, view: &View<'_>) -> Response {

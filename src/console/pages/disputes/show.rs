@@ -32,7 +32,7 @@ pub(in crate::console) async fn show(
     };
     let (payment, siblings) = payment(&mut tx, &dispute).await?;
     let actions: Vec<Action> = queries::dispute_actions(&mut tx, &id).await?;
-    let cannot = console.cannot_respond(&who);
+    let cannot = console.objection(&who, Right::Respond);
     let view = View { dispute, answering, payment, siblings, actions, who: &who, cannot, now: now() };
     let page = Page {
         title: format!("Dispute {id}"),

@@ -116,7 +116,7 @@ impl Console {
     async fn review(&self, status: StatusCode, who: &Who, id: &str, problems: &Problems) -> Result<Response, Failure> {
         let mut tx = self.reading().await?;
         let case = Case::load(&mut tx, id).await?;
-        let view = View::load(&mut tx, &case, who, problems, self.cannot_respond(who)).await?;
+        let view = View::load(&mut tx, &case, who, problems, self.objection(who, Right::Respond)).await?;
         let page = Page {
             title: format!("Submit the response to dispute {id}"),
             section: Some(Section::Disputes),

@@ -16,6 +16,7 @@ use crate::console::form::{Problems, invalid};
 use crate::console::frame::{Page, Section};
 use crate::console::list::{self, Cursor, MODES, Window, address, choice, cut, filled, known, livemode};
 use crate::console::parts::{Head, Tone, badge, code, code_or_none, foreign, moment_ago, nothing, state, table, to};
+use crate::console::users::Right;
 use crate::console::who::Who;
 use crate::console::{Console, now};
 use crate::store::queries::{self, Event, EventFilter};
@@ -101,7 +102,7 @@ pub(in crate::console) async fn show(
     };
     let status = if problems.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let window = asked.cursor.window(rows, |event| event.event_id.clone());
-    let view = View { asked, window, problems, refused: console.work_is_refused(&who), now };
+    let view = View { asked, window, problems, refused: console.objection(&who, Right::Work), now };
     Ok(console.show_as(status, Some(&who), now, &Page::list("Events", Section::Events, view.content())))
 }
 

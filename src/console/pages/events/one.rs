@@ -38,7 +38,7 @@ pub(in crate::console) async fn show(
         true => queries::payload(&mut tx, &id).await?.map_or(Body::Pruned, Body::Text),
         false => Body::NotAllowed,
     };
-    let view = View { event, body, actions, refused: console.work_is_refused(&who), now: now() };
+    let view = View { event, body, actions, refused: console.objection(&who, Right::Work), now: now() };
     let page = Page {
         title: "Event".to_owned(),
         section: Some(Section::Events),

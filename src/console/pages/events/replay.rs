@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::super::activity::last;
-use super::super::chosen::{Chosen, Outcome, Row, button};
+use super::super::chosen::{Chosen, Outcome, Row, button, fit};
 use super::seen;
 use crate::console::extract::{Form, Query};
 use crate::console::failure::Failure;
@@ -18,6 +18,7 @@ use crate::console::form::Problems;
 use crate::console::frame::{Page, Section};
 use crate::console::list::cut;
 use crate::console::parts::{Head, Tone, badge, code, empty, foreign, nothing, state, table, to};
+use crate::console::users::Right;
 use crate::console::who::Who;
 use crate::console::{Console, now};
 use crate::store::queries::{self, Action, Event};
@@ -89,7 +90,7 @@ impl Console {
         for row in &chosen.rows {
             rows.push((row.clone(), queries::event(&mut tx, &row.id).await?));
         }
-        let view = Review { chosen, rows, problems, refused: self.work_is_refused(who), now: now() };
+        let view = Review { chosen, rows, problems, refused: self.objection(who, Right::Work), now: now() };
         let page = Page {
             title: "Replay events".to_owned(),
             section: Some(Section::Events),
@@ -113,7 +114,7 @@ struct Review {
 
 impl Review {
     fn content(&self) -> Markup {
-        let fit = self.fit();
+        let fit = fit(&self.rows, |event| obstacle(Some(event)).is_none().then(|| seen(event)));
         let refused =
             self.refused.clone().or_else(|| fit.is_empty().then(|| "None of these can be replayed.".to_owned()));
         let label = match fit.len() {
@@ -131,16 +132,6 @@ impl Review {
             (table("Selected events", &HEADS, &html! { @for (row, found) in &self.rows { (reviewed(row, found.as_ref())) } }))
             (self.chosen.form("~/events/replay", &fit, &self.problems, &buttons))
         }
-    }
-
-    /// Those that can be replayed, with what they look like: when the form was first made, if it is shown again.
-    fn fit(&self) -> Vec<Row> {
-        let fits = |(row, found): &(Row, Option<Event>)| {
-            let event = found.as_ref().filter(|found| obstacle(Some(found)).is_none())?;
-            let seen = if row.seen.is_empty() { seen(event) } else { row.seen.clone() };
-            Some(Row { id: row.id.clone(), seen })
-        };
-        self.rows.iter().filter_map(fits).collect()
     }
 }
 
@@ -184,7 +175,7 @@ impl Console {
     }
 }
 
-/// What became of one that was selected.
+/// The result for one that was selected.
 struct Replayed {
     id: String,
     is_done: bool,

@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::super::activity::last;
-use super::super::chosen::{Chosen, Outcome, Row, button};
+use super::super::chosen::{Chosen, Outcome, Row, button, fit};
 use super::seen;
 use crate::console::extract::{Form, Query};
 use crate::console::failure::Failure;
@@ -21,6 +21,7 @@ use crate::console::form::Problems;
 use crate::console::frame::{Page, Section};
 use crate::console::list::cut;
 use crate::console::parts::{Head, Tone, badge, code, empty, foreign, nothing, state, table, to};
+use crate::console::users::Right;
 use crate::console::who::Who;
 use crate::console::{Console, now};
 use crate::domain::reconcile::FollowUpState;
@@ -157,7 +158,7 @@ impl Console {
         for row in &chosen.rows {
             rows.push((row.clone(), found(&mut tx, &row.id).await?));
         }
-        let view = Review { change, chosen, rows, problems, refused: self.work_is_refused(who), now: now() };
+        let view = Review { change, chosen, rows, problems, refused: self.objection(who, Right::Work), now: now() };
         let page = Page {
             title: format!("{} follow-ups", change.verb()),
             section: Some(Section::FollowUps),
@@ -190,7 +191,7 @@ struct Review {
 
 impl Review {
     fn content(&self) -> Markup {
-        let fit = self.fit();
+        let fit = fit(&self.rows, |found| self.change.obstacle(Some(found)).is_none().then(|| seen(found)));
         let refused =
             self.refused.clone().or_else(|| fit.is_empty().then(|| "None of these can be changed.".to_owned()));
         let count = match fit.len() {
@@ -212,16 +213,6 @@ impl Review {
             (table("Selected follow-ups", &HEADS, &html! { @for (row, found) in &self.rows { (self.row(row, found.as_ref())) } }))
             (self.chosen.form(&format!("~{}", self.change.path()), &fit, &self.problems, &button))
         }
-    }
-
-    /// Those that can be changed, with what they look like: when the form was first made, if it is shown again.
-    fn fit(&self) -> Vec<Row> {
-        let fits = |(row, found): &(Row, Option<FollowUp>)| {
-            let follow_up = found.as_ref().filter(|found| self.change.obstacle(Some(found)).is_none())?;
-            let seen = if row.seen.is_empty() { seen(follow_up) } else { row.seen.clone() };
-            Some(Row { id: row.id.clone(), seen })
-        };
-        self.rows.iter().filter_map(fits).collect()
     }
 
     fn row(&self, row: &Row, found: Option<&FollowUp>) -> Markup {
@@ -277,7 +268,7 @@ impl Console {
     }
 }
 
-/// What became of one that was selected.
+/// The result for one that was selected.
 struct Changed {
     id: String,
     is_done: bool,

@@ -14,6 +14,7 @@ use crate::console::failure::Failure;
 use crate::console::frame::{Page, Section};
 use crate::console::list::{self, Cursor, MODES, Window, address, choice, cut, filled, known, livemode};
 use crate::console::parts::{Head, Tone, badge, code, deadline, foreign, moment_ago, nothing, state, table, to};
+use crate::console::users::Right;
 use crate::console::who::Who;
 use crate::console::{Console, now};
 use crate::domain;
@@ -87,7 +88,7 @@ pub(in crate::console) async fn show(
         let rows = queries::follow_ups(&mut tx, &filter, &asked.cursor.page()).await?;
         parts.push((part, asked.cursor.window(rows, |follow_up| follow_up.id.to_string())));
     }
-    let view = View { asked, parts, refused: console.work_is_refused(&who), now: now() };
+    let view = View { asked, parts, refused: console.objection(&who, Right::Work), now: now() };
     Ok(console.show(&who, view.now, &Page::list("Follow-ups", Section::FollowUps, view.content())))
 }
 

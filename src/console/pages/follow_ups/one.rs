@@ -17,6 +17,7 @@ use crate::console::parts::{
     code, code_or_none, deadline, disabled, facts, foreign, foreign_lines, moment, moment_ago, nothing, state, to,
     unknown,
 };
+use crate::console::users::Right;
 use crate::console::who::Who;
 use crate::console::{Console, now};
 use crate::store::queries::{self, Action, FollowUp};
@@ -31,7 +32,7 @@ pub(in crate::console) async fn show(
     let mut tx = console.reading().await?;
     let follow_up = queries::follow_up(&mut tx, number).await?.ok_or_else(missing)?;
     let actions = queries::actions(&mut tx, "follow_up", &id).await?;
-    let view = View { follow_up, actions, refused: console.work_is_refused(&who), now: now() };
+    let view = View { follow_up, actions, refused: console.objection(&who, Right::Work), now: now() };
     let page = Page {
         title: format!("Follow-up {id}"),
         section: Some(Section::FollowUps),

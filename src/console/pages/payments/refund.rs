@@ -115,7 +115,7 @@ async fn look_again(review: &mut Review, console: &Console, who: &Who) -> Result
     Ok(())
 }
 
-/// What became of a request.
+/// The outcome of a request.
 enum Entered {
     /// It is recorded, or was before.
     Request(Uuid),

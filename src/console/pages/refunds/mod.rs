@@ -1,4 +1,4 @@
-//! Refunds: those that were requested here with what became of them, and all that Stripe made.
+//! Refunds: the requests made here with their states, and all refunds at Stripe.
 
 pub(super) mod list;
 pub(super) mod one;

@@ -1,4 +1,4 @@
-//! One refund request: what became of it, and cancelling it while it was not sent.
+//! One refund request: its state, and cancelling it while it was not sent.
 
 use std::sync::Arc;
 
