@@ -72,8 +72,8 @@ create table clawback.payments (
     captures            jsonb       not null default '[]',
     -- Counts refund requests: each updates the row, so that two cannot both have the last of the money.
     refund_requests     integer     not null default 0,
-    -- Read by the core only.
-    facts               jsonb       not null,
+    -- JSON that only the core reads and writes: as text, the server neither parses nor prints it.
+    facts               text        not null,
     -- The version of the rules that derived the facts. Facts of another version are derived again from the ledger before
     -- anything is merged into them.
     rules               integer     not null default 0,
@@ -106,6 +106,15 @@ create table clawback.payments (
     constraint payments_open_disputes check (
         case when open_disputes > 0 then hold else amount_disputed = 0 and evidence_due_by is null end)
 );
+
+do $$
+begin
+    alter table clawback.payments alter column facts set compression lz4;
+exception when feature_not_supported then
+    raise notice 'this server was built without lz4: facts are compressed with its default';
+end
+$$;
+
 create index payments_order on clawback.payments (order_id) where order_id is not null;
 create index payments_unlinked on clawback.payments (payment_id)
     where order_id is null and not orphan and amount_paid is distinct from 0;

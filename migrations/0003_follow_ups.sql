@@ -53,7 +53,8 @@ create index follow_ups_ended on clawback.follow_ups (state, id) where state in 
 create index follow_ups_order on clawback.follow_ups (order_id) where order_id is not null;
 create index follow_ups_payment on clawback.follow_ups (payment_id);
 
--- Sets the key once, on insert: when payments merge, the subject may change, but the key does not.
+-- Sets the key once, on insert: when payments merge, the subject may change, but the key does not. The processor, which
+-- knows the payment, gives these columns itself.
 create function clawback.begin_follow_up() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -70,7 +71,7 @@ end
 $$;
 revoke all on function clawback.begin_follow_up() from public;
 create trigger follow_ups_begin before insert on clawback.follow_ups
-    for each row execute function clawback.begin_follow_up();
+    for each row when (new.key is null) execute function clawback.begin_follow_up();
 
 -- An expired lease counts as an attempt: the row becomes ready, dead, or cancelled if it is no longer wanted.
 create function clawback.reap_follow_ups() returns bigint

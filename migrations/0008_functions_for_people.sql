@@ -114,7 +114,7 @@ begin
     end if;
     update clawback.events e
     set state = 'pending', processed_at = null, last_error = null, attempts = 0
-    where e.seq = place;
+    where e.event_id = replay_event.event_id;
     delete from clawback.failed_events f where f.event_id = replay_event.event_id;
     insert into clawback.pending_events (seq, event_id, counted) values (place, replay_event.event_id, counted);
     insert into clawback.replays (event_id, reason) values (replay_event.event_id, replay_event.reason);

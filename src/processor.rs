@@ -33,8 +33,10 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 const FROZEN: Duration = Duration::from_secs(60);
 /// How often leases that expired are ended for kinds that nobody claims, and this processor reports that it is alive.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
-/// Transient-error threshold: after this many in a row, the events of the batch are tried one by one.
+/// Transient-error threshold: after this many in a row, the events of the batch are tried in parts.
 const TRANSIENT_LIMIT: u32 = 3;
+/// Into how many parts events that failed together are divided: a thousand take two rounds.
+const PARTS: usize = 32;
 /// How long an event waits after a transient error of its own, in milliseconds.
 const TRANSIENT_DEFERRAL: i32 = 5_000;
 
@@ -95,14 +97,10 @@ impl Processor {
         Ok(())
     }
 
-    /// Runs one batch, or one event of a failed batch alone. Returns how long to wait before the next.
+    /// Runs one batch, or a part of a failed one. Returns how long to wait before the next.
     async fn step(&self, conn: &mut PgConnection, progress: &mut Progress) -> Result<Duration, sqlx::Error> {
-        if let Some(event) = progress.events.front().cloned() {
-            if !self.process_alone(conn, &event).await? {
-                return Ok(LOCK_RETRY);
-            }
-            progress.events.pop_front();
-            return Ok(Duration::ZERO);
+        if let Some(part) = progress.parts.pop_front() {
+            return self.retry(conn, part, progress).await;
         }
         let began = Instant::now();
         match self.batch(conn, Take::Next).await {
@@ -144,22 +142,41 @@ impl Processor {
         }
     }
 
-    /// Runs one event of a failed batch alone. Returns false when another processor held the lock.
-    async fn process_alone(&self, conn: &mut PgConnection, event: &Taken) -> Result<bool, sqlx::Error> {
+    /// Runs a part of a failed batch: several events, which are divided again if they fail, or one alone.
+    async fn retry(
+        &self,
+        conn: &mut PgConnection,
+        part: Vec<Taken>,
+        progress: &mut Progress,
+    ) -> Result<Duration, sqlx::Error> {
         let began = Instant::now();
-        match self.batch(conn, Take::Only(event.seq)).await {
+        match self.batch(conn, Take::Only(part.iter().map(|event| event.seq).collect())).await {
             Ok(Batch::Done(counts)) => record(counts, began.elapsed()),
-            Ok(Batch::Busy) => return Ok(false),
             Ok(Batch::Idle) => {}
-            Err(BatchError { cause: Cause::Database(error), .. }) if is_disconnected(&error) => return Err(error),
-            Err(BatchError { cause, .. }) if within(is_unrelated_to_event(conn, &cause)).await? => {
-                // No attempt is counted, and the other events go on.
-                tracing::warn!(event.id = event.event_id, %cause, "event {} is deferred", event.event_id);
-                within(ledger::defer(conn, &[event.seq], TRANSIENT_DEFERRAL)).await?;
+            Ok(Batch::Busy) => {
+                progress.parts.push_front(part);
+                return Ok(LOCK_RETRY);
             }
-            Err(BatchError { cause, .. }) => within(give_up_or_retry(conn, event, &cause)).await?,
+            Err(BatchError { cause: Cause::Database(error), .. }) if is_disconnected(&error) => {
+                progress.parts.push_front(part);
+                return Err(error);
+            }
+            Err(BatchError { cause, .. }) => match &part[..] {
+                [event] => self.blame(conn, event, &cause).await?,
+                several => progress.divide(several),
+            },
         }
-        Ok(true)
+        Ok(Duration::ZERO)
+    }
+
+    /// Leaves an event that failed alone for later, or gives it up.
+    async fn blame(&self, conn: &mut PgConnection, event: &Taken, cause: &Cause) -> Result<(), sqlx::Error> {
+        if !within(is_unrelated_to_event(conn, cause)).await? {
+            return within(give_up_or_retry(conn, event, cause)).await;
+        }
+        // No attempt is counted, and the other events go on.
+        tracing::warn!(event.id = event.event_id, %cause, "event {} is deferred", event.event_id);
+        within(ledger::defer(conn, &[event.seq], TRANSIENT_DEFERRAL)).await
     }
 
     /// Runs a batch. One that timed out leaves its connection in the middle of a statement: then it is replaced.
@@ -180,8 +197,9 @@ struct Progress {
     failures: u32,
     /// The error that paused processing, as it was logged.
     paused_by: Option<String>,
-    /// The events of a failed batch: each is tried alone, so that a poison event does not hold up the others.
-    events: VecDeque<Taken>,
+    /// The events of a failed batch in parts, which are divided until a poison event is alone: so it does not hold up
+    /// the others.
+    parts: VecDeque<Vec<Taken>>,
     /// The payments of a failed batch of rebuilds.
     payments: VecDeque<String>,
 }
@@ -196,6 +214,13 @@ impl Progress {
         }
     }
 
+    /// Puts events that failed together at the front, in [`PARTS`] parts.
+    fn divide(&mut self, events: &[Taken]) {
+        for part in events.chunks(events.len().div_ceil(PARTS).max(1)).rev() {
+            self.parts.push_front(part.to_vec());
+        }
+    }
+
     fn resume(&mut self) {
         self.failures = 0;
         if self.paused_by.take().is_some() {
@@ -204,7 +229,7 @@ impl Progress {
     }
 }
 
-/// Queues the events of a failed batch to be tried alone, or returns the error when it is likely to pass.
+/// Queues the events of a failed batch to be tried in parts, or returns the error when it is likely to pass.
 fn split(BatchError { taken, cause }: BatchError, progress: &mut Progress) -> Result<(), sqlx::Error> {
     // What keeps failing on a database that answers may be caused by one of the events: not retried for ever.
     let retry =
@@ -212,8 +237,8 @@ fn split(BatchError { taken, cause }: BatchError, progress: &mut Progress) -> Re
     match cause {
         Cause::Database(error) if taken.is_empty() || is_disconnected(&error) || retry(&error) => Err(error),
         cause => {
-            tracing::warn!(%cause, "a batch of {} events failed; retrying them one by one", taken.len());
-            progress.events = taken.into();
+            tracing::warn!(%cause, "a batch of {} events failed; retrying them in smaller batches", taken.len());
+            progress.divide(&taken);
             Ok(())
         }
     }
@@ -233,8 +258,8 @@ async fn give_up_or_retry(conn: &mut PgConnection, event: &Taken, cause: &Cause)
         return ledger::retry_later(conn, *seq, &reason, seconds).await;
     }
     tracing::error!(event.id = event_id, attempt, reason, "event {event_id} failed after {attempt} attempts: {cause}");
-    let (event_id, outcome) = (event_id.clone(), Outcome::Failed);
-    ledger::finish(conn, &[FinishedEvent { event_id, outcome, payment_id: None, last_error: Some(reason) }]).await?;
+    let (seq, event_id, outcome) = (*seq, event_id.clone(), Outcome::Failed);
+    ledger::finish(conn, &[FinishedEvent { seq, event_id, outcome, payment_id: None, last_error: Some(reason) }]).await?;
     count(Counts { failed: 1, ..Counts::default() });
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! find its queue full are dropped and counted.
 
 use std::fs::File;
-use std::io::{IsTerminal, stdout};
+use std::io::{BufWriter, IsTerminal, stdout};
 use std::os::fd::AsFd;
 use std::sync::{OnceLock, mpsc};
 use std::thread;
@@ -56,8 +56,9 @@ pub(crate) fn start(format: Option<LogFormat>) -> anyhow::Result<Logs> {
 pub(crate) fn start_with(format: Option<LogFormat>, default: &str) -> anyhow::Result<Logs> {
     // A descriptor of its own: who waits for the lock of standard output must not wait for the reader of the log.
     let output = stdout().as_fd().try_clone_to_owned().context("cannot write logs to standard output")?;
+    // Lines that wait together are one write.
     let buffered = NonBlockingBuilder::default().buffered_lines_limit(QUEUE).lossy(true);
-    let (writer, guard) = buffered.finish(File::from(output));
+    let (writer, guard) = buffered.finish(BufWriter::new(File::from(output)));
     drop(DROPPED.set(writer.error_counter()));
     let on_terminal = if stdout().is_terminal() { LogFormat::Pretty } else { LogFormat::Json };
     let given = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());

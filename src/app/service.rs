@@ -21,12 +21,15 @@ use crate::desk::{self, Desk};
 use crate::domain::Marks;
 use crate::http::body_memory::BodyMemory;
 use crate::http::{self, App, admin, server};
-use crate::intake::Intake;
+use crate::intake::{self, Intake};
 use crate::notices::{Notices, Webhook};
 use crate::processor::{self, Processor};
 use crate::store::migrations;
 use crate::stripe::signature::{Modes, Secrets};
 use crate::sync::Sync;
+
+// A burst on every connection finds room in the queue.
+const _: () = assert!(intake::MAX_WAITING >= server::MAX_CONNECTIONS);
 
 /// Memory for all request bodies, in bytes.
 const BODY_MEMORY: usize = 64 << 20;

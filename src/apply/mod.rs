@@ -60,8 +60,8 @@ impl Rules {
 pub enum Take {
     /// The next pending events that are due.
     Next,
-    /// This event alone, by its `seq`: how a batch that failed is retried.
-    Only(i64),
+    /// These events alone, by their `seq`: how a batch that failed is retried.
+    Only(Vec<i64>),
     /// No events; the next payments for which a rebuild was requested.
     Rebuilds,
     /// No events; this payment alone, by its id.
@@ -213,7 +213,7 @@ async fn lock_and_take(tx: &mut PgConnection, take: Take, version: i32) -> Resul
     }
     let (pending, rebuild) = match take {
         Take::Next => (ledger::take(tx).await?, Vec::new()),
-        Take::Only(seq) => (ledger::take_one(tx, seq).await?, Vec::new()),
+        Take::Only(seqs) => (ledger::take_only(tx, &seqs).await?, Vec::new()),
         Take::Rebuilds => (Pending::default(), rebuilds::take(tx).await?),
         Take::Rebuild(payment_id) => (Pending::default(), vec![payment_id]),
     };
@@ -336,8 +336,9 @@ fn fold(set: &mut WorkingSet, rebuild: &[String], events: Vec<ReadEvent>) -> Fol
         reads.extend(folded.reads.into_iter().filter(|_| !event.counted));
         let about = folded.payment_id.as_deref().or(event.object_id.as_deref()).unwrap_or_default();
         history.extend(folded.changes.into_iter().map(|change| HistoryRow::of(Some(&event), about, change)));
-        let (event_id, payment_id) = (event.event_id, folded.payment_id);
-        finished.push(FinishedEvent { event_id, outcome: Outcome::Processed, payment_id, last_error: note });
+        let PendingEvent { seq, event_id, .. } = event;
+        let payment_id = folded.payment_id;
+        finished.push(FinishedEvent { seq, event_id, outcome: Outcome::Processed, payment_id, last_error: note });
     }
     Folded { history, finished, reads }
 }

@@ -53,7 +53,7 @@ fn related(event_id: &str, body: &str) -> Option<Read> {
 }
 
 fn unread(event: PendingEvent, outcome: Outcome, reason: String) -> FinishedEvent {
-    FinishedEvent { event_id: event.event_id, outcome, payment_id: None, last_error: Some(reason) }
+    FinishedEvent { seq: event.seq, event_id: event.event_id, outcome, payment_id: None, last_error: Some(reason) }
 }
 
 /// The fields of a processed event that were taken as absent; at most ten, since a list can hold very many.

@@ -44,9 +44,9 @@ pub(super) async fn save(
     Ok(added)
 }
 
-async fn save_disputes(tx: &mut PgConnection, touched: &[&str], derived: &[&Derived]) -> sqlx::Result<()> {
+async fn save_disputes(tx: &mut PgConnection, derived: &[&Derived]) -> sqlx::Result<()> {
     let disputes = all(derived, |derived| &derived.disputes);
-    objects::save_disputes(tx, touched, &disputes).await?;
+    objects::save_disputes(tx, &disputes).await?;
     let ids: Vec<&str> = disputes.iter().map(|dispute| dispute.dispute_id.as_str()).collect();
     if ids.is_empty() { Ok(()) } else { responses::settle(tx, &ids).await }
 }
@@ -59,11 +59,19 @@ async fn save_payments(tx: &mut PgConnection, set: &WorkingSet, rules: i32) -> s
     let owners: Vec<Owner> = set.payments().flat_map(|(facts, derived)| owners(facts, derived)).collect();
     payments::save_owners(tx, &touched, &owners).await?;
     let derived: Vec<&Derived> = set.payments().map(|(_, derived)| derived).collect();
-    objects::save_refunds(tx, &touched, &all(&derived, |derived| &derived.refunds)).await?;
+    objects::save_refunds(tx, &all(&derived, |derived| &derived.refunds)).await?;
     refund_requests::settle(tx, &touched).await?;
-    save_disputes(tx, &touched, &derived).await?;
-    objects::save_warnings(tx, &touched, &all(&derived, |derived| &derived.warnings)).await?;
-    objects::save_reviews(tx, &touched, &all(&derived, |derived| &derived.reviews)).await
+    save_disputes(tx, &derived).await?;
+    objects::save_warnings(tx, &all(&derived, |derived| &derived.warnings)).await?;
+    objects::save_reviews(tx, &all(&derived, |derived| &derived.reviews)).await?;
+    remove_stale(tx, &touched, &owners).await
+}
+
+/// Deletes what is stored for the touched payments and is not known of any more.
+async fn remove_stale(tx: &mut PgConnection, touched: &[&str], owners: &[Owner<'_>]) -> sqlx::Result<()> {
+    let known: Vec<&str> = owners.iter().map(|owner| owner.object_id).collect();
+    payments::remove_owners(tx, touched, &known).await?;
+    objects::remove_others(tx, touched, &known).await
 }
 
 /// All objects that a payment holds or names.

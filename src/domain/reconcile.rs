@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use strum::{EnumString, IntoStaticStr};
 
 use super::derive::Derived;
 use super::desired::{Desired, RunAt, is_about_payment, may_ship};
@@ -20,8 +21,9 @@ const HOLD: &str = "hold_fulfilment";
 const RELEASE: &str = "release_fulfilment";
 
 /// The state of a follow-up. The variants are ordered by progress.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum FollowUpState {
     /// No longer desired.
     Cancelled,
@@ -38,7 +40,7 @@ pub enum FollowUpState {
 }
 
 /// The columns that a stored follow-up and a row to write have in common.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
     /// The kind of work.
     pub kind: String,
@@ -63,12 +65,11 @@ pub struct Content {
 }
 
 /// A stored follow-up.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FollowUp {
     /// The row's id.
     pub id: i64,
     /// Its content.
-    #[serde(flatten)]
     pub content: Content,
     /// When work may begin, in unix seconds.
     pub run_at: i64,
@@ -77,12 +78,11 @@ pub struct FollowUp {
 }
 
 /// A row to insert, or the new content of a stored one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// None: insert a new row.
     pub id: Option<i64>,
     /// The new content.
-    #[serde(flatten)]
     pub content: Content,
     /// Work may begin at this unix second; none: as `run_after` says, else as before.
     pub run_at: Option<i64>,

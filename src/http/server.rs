@@ -24,7 +24,7 @@ use tracing::{debug, warn};
 use super::lingering::{Accepted, LingeringStream};
 
 /// Open connections. Further ones wait in the listener's backlog.
-const MAX_CONNECTIONS: usize = 2048;
+pub const MAX_CONNECTIONS: usize = 2048;
 /// From the opening of a connection, or the end of a response, to the end of the next request head. So it is also the
 /// keep-alive time-out.
 const HEAD_TIME_LIMIT: Duration = Duration::from_secs(10);

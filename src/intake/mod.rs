@@ -19,8 +19,9 @@ use tokio::sync::{Notify, mpsc, oneshot};
 pub use self::writer::Writer;
 use crate::store::inbox::NewEvent;
 
-/// Events that may wait for the writer: four batches.
-const MAX_WAITING: usize = 1024;
+/// Events that may wait for the writer: one for each connection that the service takes, so that a burst is not refused
+/// while nothing is wrong.
+pub const MAX_WAITING: usize = 2048;
 
 /// How an event was recorded. In each case it is committed, and may be acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

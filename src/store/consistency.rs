@@ -12,7 +12,7 @@ pub struct StoredPayment {
     /// The payment's id.
     pub payment_id: String,
     /// Its facts, as stored: one damaged document must not hide the others.
-    pub facts: Value,
+    pub facts: String,
     /// Its own row.
     pub row: Value,
     /// Its refunds, disputes, fraud warnings and wanted follow-ups, by what a person would call them.

@@ -1,19 +1,20 @@
 //! The processor's side of the follow-up queue. Not here: what consumers do, by the functions of `clawback_v1`.
 
+use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use crate::domain::reconcile::{FollowUp, Row};
+use super::column;
+use crate::domain::reconcile::{Content, FollowUp, Row};
 
 /// Locks the follow-ups of these payments in id order; rows that others hold are left out. Those that
 /// follow from a refusal of Stripe's are left out too.
 pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Result<Vec<FollowUp>> {
-    let rows = sqlx::query_scalar!(
-        r#"select jsonb_build_object('id', f.id, 'kind', f.kind, 'subject', f.subject, 'round', f.round,
-                  'order_id', f.order_id, 'payment_id', f.payment_id, 'payload', f.payload, 'state', f.state,
-                  'wanted', f.wanted, 'run_at', floor(extract(epoch from f.run_at))::bigint,
-                  'due_at', extract(epoch from f.due_at)::bigint, 'attempts', f.attempts,
-                  'rescheduled', f.rescheduled) as "row!: Json<FollowUp>"
+    let rows = sqlx::query!(
+        r#"select f.id, f.kind, f.subject, f.round, f.order_id, f.payment_id as "payment_id!",
+                  f.payload, f.state, f.wanted,
+                  floor(extract(epoch from f.run_at))::bigint as "run_at!",
+                  extract(epoch from f.due_at)::bigint as due_at, f.attempts, f.rescheduled
            from clawback.follow_ups f
            where f.payment_id = any($1) and not f.from_refusal
            order by f.id
@@ -22,7 +23,23 @@ pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Resu
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().map(|row| row.0).collect())
+    let mut follow_ups = Vec::with_capacity(rows.len());
+    for row in rows {
+        let content = Content {
+            kind: row.kind,
+            subject: row.subject,
+            round: row.round,
+            order_id: row.order_id,
+            payment_id: row.payment_id,
+            payload: row.payload,
+            state: row.state.parse().map_err(|error: strum::ParseError| sqlx::Error::Decode(error.into()))?,
+            wanted: row.wanted,
+            due_at: row.due_at,
+            attempts: row.attempts,
+        };
+        follow_ups.push(FollowUp { id: row.id, content, run_at: row.run_at, rescheduled: row.rescheduled });
+    }
+    Ok(follow_ups)
 }
 
 /// The number of follow-ups of each of these payments, locked or not.
@@ -53,11 +70,12 @@ pub async fn insert(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<Vec<A
     sqlx::query_as!(
         Added,
         r#"with added as (
-             select r.*, h.since, h.since is not null and (r.news_until <= extract(epoch from now())) is not false as old
-             from jsonb_to_recordset($1) as r
-                 (kind text, subject text, round text, order_id text, payment_id text, payload jsonb, run_at bigint,
-                  run_after bigint, due_at bigint, until bigint, cause bigint, news_until bigint,
-                  by_rebuild boolean)
+             select r.*, p.account, p.livemode, h.since, h.since is not null and (r.news_until <= extract(epoch from now())) is not false as old
+             from unnest(
+                 $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::bigint[], $8::bigint[],
+                 $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::boolean[]
+             ) as r (kind, subject, round, order_id, payment_id, payload, run_at, run_after, due_at, until, cause,
+                     news_until, by_rebuild)
              left join clawback.settings s on s.is_only
              left join clawback.rebuilds b on b.payment_id = r.payment_id and r.by_rebuild
              left join clawback.payments p on p.payment_id = r.payment_id
@@ -68,8 +86,10 @@ pub async fn insert(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<Vec<A
              where r.until is null or to_timestamp(r.until) > now()
          )
          insert into clawback.follow_ups as f
-             (kind, subject, round, order_id, payment_id, payload, run_at, due_at, state, finished_at, last_error)
-         select r.kind, r.subject, r.round, r.order_id, r.payment_id, r.payload,
+             (kind, subject, round, key, order_id, payment_id, account, livemode, payload, run_at, due_at, state,
+              finished_at, last_error)
+         select r.kind, r.subject, r.round, r.kind || '/' || r.subject || '/' || r.round, r.order_id, r.payment_id,
+                nullif(r.account, ''), coalesce(r.livemode, false), r.payload,
                 coalesce(to_timestamp(r.run_at), now() + r.run_after * interval '1 second'), to_timestamp(r.due_at),
                 case when r.old then 'discarded' else 'ready' end, case when r.old then now() end,
                 case when r.old then 'history: it came about before '
@@ -85,7 +105,19 @@ pub async fn insert(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<Vec<A
              finished_at = case when f.state = 'cancelled' then null else f.finished_at end,
              state = case when f.state = 'cancelled' then 'ready' else f.state end
          returning kind, state = 'discarded' as "is_history!""#,
-        Json(rows) as _
+        &column(rows, |row| row.content.kind.as_str()) as &[&str],
+        &column(rows, |row| row.content.subject.as_str()) as &[&str],
+        &column(rows, |row| row.content.round.as_str()) as &[&str],
+        &column(rows, |row| row.content.order_id.as_deref()) as &[Option<&str>],
+        &column(rows, |row| row.content.payment_id.as_str()) as &[&str],
+        &column(rows, |row| Json(&row.content.payload)) as &[Json<&Value>],
+        &column(rows, |row| row.run_at) as &[Option<i64>],
+        &column(rows, |row| row.run_after) as &[Option<i64>],
+        &column(rows, |row| row.content.due_at) as &[Option<i64>],
+        &column(rows, |row| row.until) as &[Option<i64>],
+        &column(rows, |row| row.cause) as &[Option<i64>],
+        &column(rows, |row| row.news_until) as &[Option<i64>],
+        &column(rows, |row| row.by_rebuild),
     )
     .fetch_all(conn)
     .await
@@ -101,11 +133,23 @@ pub async fn update(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<()> {
              -- A cancelled one starts over.
              rescheduled = f.rescheduled and f.state <> 'cancelled',
              finished_at = case when r.state in ('ready', 'leased') then null else coalesce(f.finished_at, now()) end
-         from jsonb_to_recordset($1) as r
-             (id bigint, subject text, order_id text, payment_id text, payload jsonb, state text, wanted boolean,
-              run_at bigint, run_after bigint, due_at bigint, attempts integer, until bigint)
+         from unnest(
+             $1::bigint[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::boolean[], $8::bigint[],
+             $9::bigint[], $10::bigint[], $11::integer[], $12::bigint[]
+         ) as r (id, subject, order_id, payment_id, payload, state, wanted, run_at, run_after, due_at, attempts, until)
          where f.id = r.id and (r.until is null or f.state <> 'cancelled' or to_timestamp(r.until) > now())",
-        Json(rows) as _
+        &column(rows, |row| row.id) as &[Option<i64>],
+        &column(rows, |row| row.content.subject.as_str()) as &[&str],
+        &column(rows, |row| row.content.order_id.as_deref()) as &[Option<&str>],
+        &column(rows, |row| row.content.payment_id.as_str()) as &[&str],
+        &column(rows, |row| Json(&row.content.payload)) as &[Json<&Value>],
+        &column(rows, |row| row.content.state.into()) as &[&str],
+        &column(rows, |row| row.content.wanted),
+        &column(rows, |row| row.run_at) as &[Option<i64>],
+        &column(rows, |row| row.run_after) as &[Option<i64>],
+        &column(rows, |row| row.content.due_at) as &[Option<i64>],
+        &column(rows, |row| row.content.attempts),
+        &column(rows, |row| row.until) as &[Option<i64>],
     )
     .execute(conn)
     .await

@@ -4,6 +4,7 @@
 
 use sqlx::PgConnection;
 
+use super::column;
 use crate::stripe::envelope::Envelope;
 
 /// A verified event to store.
@@ -87,8 +88,4 @@ pub async fn record(conn: &mut PgConnection, events: &[NewEvent]) -> Result<Vec<
     )
     .fetch_all(conn)
     .await
-}
-
-fn column<'a, T>(events: &'a [NewEvent], value: impl Fn(&'a NewEvent) -> T) -> Vec<T> {
-    events.iter().map(value).collect()
 }

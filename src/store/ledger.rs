@@ -5,10 +5,11 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
 use sqlx::PgConnection;
-use sqlx::types::Json;
+use strum::IntoStaticStr;
 use time::OffsetDateTime;
+
+use super::column;
 
 /// The advisory lock that one batch holds, over all replicas: `clawback` in ASCII.
 pub(super) const BATCH_LOCK: i64 = 0x636c_6177_6261_636b;
@@ -33,8 +34,8 @@ pub struct PendingEvent {
 }
 
 /// How an event finished. The words are those of `events.state`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Outcome {
     /// It became state.
     Processed,
@@ -45,8 +46,10 @@ pub enum Outcome {
 }
 
 /// An event and how it finished.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct FinishedEvent {
+    /// Its place in the ledger.
+    pub seq: i64,
     /// Stripe's id.
     pub event_id: String,
     /// Processed, ignored or failed.
@@ -96,29 +99,35 @@ pub struct Pending {
     pub stray: Vec<i64>,
 }
 
-/// The next events that are due, at most 100, in the order received.
+/// Bodies in one batch, in bytes, unless a single body is larger: a batch holds them all in memory.
+const MAX_BODIES: i64 = 8 << 20;
+
+/// The next events that are due, in the order received: at most 1,000, with at most 8 MiB of bodies.
 pub async fn take(conn: &mut PgConnection) -> sqlx::Result<Pending> {
     let rows = sqlx::query_as!(
         PendingRow,
         r#"select p.seq, e.event_id as "event_id?", e.type as "event_type?", e.object_id, e.created_at,
-                  e.attempts as "attempts?", p.counted
-           from (select seq, event_id, counted from clawback.pending_events where run_at <= now() order by seq limit 100) p
+                  e.attempts as "attempts?", p.counted, octet_length(b.payload) as "size?"
+           from (select seq, event_id, counted from clawback.pending_events where run_at <= now()
+                 order by seq limit 1000) p
            left join clawback.events e on e.event_id = p.event_id
+           left join clawback.event_payloads b on b.event_id = p.event_id
            order by p.seq"#
     );
     Ok(pending(rows.fetch_all(conn).await?))
 }
 
-/// One event, if it is still pending.
-pub async fn take_one(conn: &mut PgConnection, seq: i64) -> sqlx::Result<Pending> {
+/// Those of these events that are still pending, in the order received.
+pub async fn take_only(conn: &mut PgConnection, seqs: &[i64]) -> sqlx::Result<Pending> {
     let rows = sqlx::query_as!(
         PendingRow,
         r#"select p.seq, e.event_id as "event_id?", e.type as "event_type?", e.object_id, e.created_at,
-                  e.attempts as "attempts?", p.counted
+                  e.attempts as "attempts?", p.counted, null::integer as "size?"
            from clawback.pending_events p
            left join clawback.events e on e.event_id = p.event_id
-           where p.seq = $1"#,
-        seq
+           where p.seq = any($1)
+           order by p.seq"#,
+        seqs
     );
     Ok(pending(rows.fetch_all(conn).await?))
 }
@@ -131,11 +140,17 @@ struct PendingRow {
     created_at: Option<OffsetDateTime>,
     attempts: Option<i32>,
     counted: bool,
+    /// Bytes of the body, which is not read for it.
+    size: Option<i32>,
 }
 
 fn pending(rows: Vec<PendingRow>) -> Pending {
-    let mut pending = Pending::default();
-    for PendingRow { seq, event_id, event_type, object_id, created_at, attempts, counted } in rows {
+    let (mut pending, mut bytes) = (Pending::default(), 0);
+    for PendingRow { seq, event_id, event_type, object_id, created_at, attempts, counted, size } in rows {
+        bytes += i64::from(size.unwrap_or(0));
+        if bytes > MAX_BODIES && !pending.events.is_empty() {
+            break;
+        }
         match (event_id, event_type) {
             (Some(event_id), Some(event_type)) => pending.events.push(PendingEvent {
                 seq,
@@ -188,8 +203,9 @@ pub async fn finish(conn: &mut PgConnection, finished: &[FinishedEvent]) -> sqlx
         "with finished as (
              -- Only events that are still pending: a late result must not undo another replica's.
              delete from clawback.pending_events p
-             using jsonb_to_recordset($1) as r (event_id text, outcome text, payment_id text, last_error text)
-             where p.event_id = r.event_id
+             using unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[])
+                 as r (seq, event_id, outcome, payment_id, last_error)
+             where p.seq = r.seq
              returning r.*
          ), failed as (
              insert into clawback.failed_events (event_id) select event_id from finished where outcome = 'failed'
@@ -199,7 +215,11 @@ pub async fn finish(conn: &mut PgConnection, finished: &[FinishedEvent]) -> sqlx
              processed_at = now()
          from finished f
          where e.event_id = f.event_id",
-        Json(finished) as _
+        &column(finished, |event| event.seq),
+        &column(finished, |event| event.event_id.as_str()) as &[&str],
+        &column(finished, |event| event.outcome.into()) as &[&str],
+        &column(finished, |event| event.payment_id.as_deref()) as &[Option<&str>],
+        &column(finished, |event| event.last_error.as_deref()) as &[Option<&str>],
     )
     .execute(conn)
     .await

@@ -5,8 +5,11 @@ use sqlx::types::Json;
 
 use crate::domain::{DisputeState, RefundState, ReviewState, WarningState};
 
-/// Writes the refunds that differ from the stored ones, and deletes those that the payments `touched` no longer have.
-pub async fn save_refunds(conn: &mut PgConnection, touched: &[&str], refunds: &[&RefundState]) -> sqlx::Result<()> {
+/// Writes the refunds that differ from the stored ones.
+pub async fn save_refunds(conn: &mut PgConnection, refunds: &[&RefundState]) -> sqlx::Result<()> {
+    if refunds.is_empty() {
+        return Ok(());
+    }
     sqlx::query!(
         "with derived as (
              select r.refund_id, r.payment_id, r.charge_id, r.amount, r.currency, r.status, r.reason, r.failure_reason,
@@ -16,8 +19,6 @@ pub async fn save_refunds(conn: &mut PgConnection, touched: &[&str], refunds: &[
                  (refund_id text, payment_id text, charge_id text, amount bigint, currency text, status text,
                   reason text, failure_reason text, created bigint, is_release boolean, destination_type text,
                   reference text, reference_status text, pending_reason text, metadata jsonb)
-         ), removed as (
-             delete from clawback.refunds where payment_id = any($2) and refund_id not in (select refund_id from derived)
          )
          insert into clawback.refunds
              (refund_id, payment_id, charge_id, amount, currency, status, reason, failure_reason, created_at, is_release,
@@ -33,16 +34,18 @@ pub async fn save_refunds(conn: &mut PgConnection, touched: &[&str], refunds: &[
              destination_type = excluded.destination_type, reference = excluded.reference,
              reference_status = excluded.reference_status, pending_reason = excluded.pending_reason,
              metadata = excluded.metadata",
-        Json(refunds) as _,
-        touched as _
+        Json(refunds) as _
     )
     .execute(conn)
     .await
     .map(drop)
 }
 
-/// Writes the disputes that differ from the stored ones, and deletes those that the payments `touched` no longer have.
-pub async fn save_disputes(conn: &mut PgConnection, touched: &[&str], disputes: &[&DisputeState]) -> sqlx::Result<()> {
+/// Writes the disputes that differ from the stored ones.
+pub async fn save_disputes(conn: &mut PgConnection, disputes: &[&DisputeState]) -> sqlx::Result<()> {
+    if disputes.is_empty() {
+        return Ok(());
+    }
     sqlx::query!(
         "with derived as (
              select r.dispute_id, r.payment_id, r.charge_id, r.amount, r.currency, r.reason, r.network_reason_code,
@@ -59,9 +62,6 @@ pub async fn save_disputes(conn: &mut PgConnection, touched: &[&str], disputes: 
                   created bigint, payment_method text, can_respond boolean, amount_lost bigint,
                   intended_submission_method text, submission_method text, enhanced_eligibility text,
                   card_brand text, countered boolean)
-         ), removed as (
-             delete from clawback.disputes
-             where payment_id = any($2) and dispute_id not in (select dispute_id from derived)
          )
          insert into clawback.disputes
              (dispute_id, payment_id, charge_id, amount, currency, reason, network_reason_code, status, phase, outcome,
@@ -85,16 +85,18 @@ pub async fn save_disputes(conn: &mut PgConnection, touched: &[&str], disputes: 
              amount_lost = excluded.amount_lost, intended_submission_method = excluded.intended_submission_method,
              submission_method = excluded.submission_method, enhanced_eligibility = excluded.enhanced_eligibility,
              card_brand = excluded.card_brand, countered = excluded.countered",
-        Json(disputes) as _,
-        touched as _
+        Json(disputes) as _
     )
     .execute(conn)
     .await
     .map(drop)
 }
 
-/// Writes the early fraud warnings that differ from the stored ones, and deletes those that the payments `touched` no longer have.
-pub async fn save_warnings(conn: &mut PgConnection, touched: &[&str], warnings: &[&WarningState]) -> sqlx::Result<()> {
+/// Writes the early fraud warnings that differ from the stored ones.
+pub async fn save_warnings(conn: &mut PgConnection, warnings: &[&WarningState]) -> sqlx::Result<()> {
+    if warnings.is_empty() {
+        return Ok(());
+    }
     sqlx::query!(
         "with derived as (
              select r.warning_id, r.payment_id, r.charge_id, r.fraud_type, r.actionable,
@@ -102,8 +104,6 @@ pub async fn save_warnings(conn: &mut PgConnection, touched: &[&str], warnings: 
              from jsonb_to_recordset($1) as r
                  (warning_id text, payment_id text, charge_id text, fraud_type text, actionable boolean, created bigint,
                   card_brand text)
-         ), removed as (
-             delete from clawback.fraud_warnings where payment_id = any($2) and warning_id not in (select warning_id from derived)
          )
          insert into clawback.fraud_warnings
              (warning_id, payment_id, charge_id, fraud_type, actionable, created_at, card_brand)
@@ -114,16 +114,18 @@ pub async fn save_warnings(conn: &mut PgConnection, touched: &[&str], warnings: 
          set payment_id = excluded.payment_id, charge_id = excluded.charge_id, fraud_type = excluded.fraud_type,
              actionable = excluded.actionable, created_at = excluded.created_at, updated_at = excluded.updated_at,
              card_brand = excluded.card_brand",
-        Json(warnings) as _,
-        touched as _
+        Json(warnings) as _
     )
     .execute(conn)
     .await
     .map(drop)
 }
 
-/// Writes the Radar reviews that differ from the stored ones, and deletes those that the payments `touched` no longer have.
-pub async fn save_reviews(conn: &mut PgConnection, touched: &[&str], reviews: &[&ReviewState]) -> sqlx::Result<()> {
+/// Writes the Radar reviews that differ from the stored ones.
+pub async fn save_reviews(conn: &mut PgConnection, reviews: &[&ReviewState]) -> sqlx::Result<()> {
+    if reviews.is_empty() {
+        return Ok(());
+    }
     sqlx::query!(
         "with derived as (
              select r.review_id, r.payment_id, r.charge_id, r.open, r.opened_reason, r.closed_reason,
@@ -131,9 +133,6 @@ pub async fn save_reviews(conn: &mut PgConnection, touched: &[&str], reviews: &[
              from jsonb_to_recordset($1) as r
                  (review_id text, payment_id text, charge_id text, open boolean, opened_reason text,
                   closed_reason text, created bigint)
-         ), removed as (
-             delete from clawback.reviews
-             where payment_id = any($2) and review_id not in (select review_id from derived)
          )
          insert into clawback.reviews
              (review_id, payment_id, charge_id, open, opened_reason, closed_reason, created_at)
@@ -145,8 +144,28 @@ pub async fn save_reviews(conn: &mut PgConnection, touched: &[&str], reviews: &[
          set payment_id = excluded.payment_id, charge_id = excluded.charge_id, open = excluded.open,
              opened_reason = excluded.opened_reason, closed_reason = excluded.closed_reason,
              created_at = excluded.created_at, updated_at = excluded.updated_at",
-        Json(reviews) as _,
-        touched as _
+        Json(reviews) as _
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Deletes the stored objects of these payments that are not among `known`.
+pub async fn remove_others(conn: &mut PgConnection, payment_ids: &[&str], known: &[&str]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "with known as materialized (
+             select unnest($2::text[]) as id
+         ), refunds as (
+             delete from clawback.refunds where payment_id = any($1) and refund_id not in (select id from known)
+         ), disputes as (
+             delete from clawback.disputes where payment_id = any($1) and dispute_id not in (select id from known)
+         ), warnings as (
+             delete from clawback.fraud_warnings where payment_id = any($1) and warning_id not in (select id from known)
+         )
+         delete from clawback.reviews where payment_id = any($1) and review_id not in (select id from known)",
+        payment_ids as _,
+        known as _
     )
     .execute(conn)
     .await

@@ -1,16 +1,15 @@
 //! Orders and their history.
 
-use serde::Serialize;
 use sqlx::PgConnection;
-use sqlx::types::Json;
 use time::OffsetDateTime;
 
+use super::column;
 use super::ledger::PendingEvent;
 use crate::domain::history::{Change, Subject};
 use crate::domain::{Balance, Order, OrderKey, Scope, State};
 
 /// A row of `order_history` to write: a change of an order, or of a payment while it is unlinked.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct HistoryRow {
     /// None while the payment is unlinked.
     pub order_id: Option<String>,
@@ -21,7 +20,6 @@ pub struct HistoryRow {
     /// The state from now on; none: the order ends.
     pub to_state: Option<State>,
     /// The sums from now on.
-    #[serde(flatten)]
     pub balance: Balance,
     /// The event that caused it; none for a rebuild.
     pub event_id: Option<String>,
@@ -30,7 +28,6 @@ pub struct HistoryRow {
     /// When it happened, in unix seconds.
     pub event_created_at: Option<i64>,
     /// Account and mode of the order or payment.
-    #[serde(flatten)]
     pub scope: Scope,
     /// Its currency, once known.
     pub currency: Option<String>,
@@ -91,35 +88,46 @@ pub async fn stored(conn: &mut PgConnection, order_ids: &[String]) -> sqlx::Resu
 /// Writes the orders that differ from the stored ones.
 pub async fn save(conn: &mut PgConnection, orders: &[Order]) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into clawback.orders
+        "with derived as (
+             select r.order_id, r.account, r.livemode, r.currency, r.state, r.amount_paid, r.amount_refunded,
+                    r.amount_disputed, r.amount_lost, r.hold, r.open_disputes,
+                    to_timestamp(r.evidence_due_by) as evidence_due_by
+             from unnest(
+                 $1::text[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
+                 $8::bigint[], $9::bigint[], $10::boolean[], $11::integer[], $12::bigint[]
+             ) as r (order_id, account, livemode, currency, state, amount_paid, amount_refunded, amount_disputed,
+                     amount_lost, hold, open_disputes, evidence_due_by)
+         )
+         insert into clawback.orders
              (order_id, account, livemode, currency, state, amount_paid, amount_refunded, amount_disputed, amount_lost,
               hold, open_disputes, evidence_due_by)
-         select r.*
-         from jsonb_to_recordset($1) as j
-             (order_id text, account text, livemode boolean, currency text, state text, amount_paid bigint,
-              amount_refunded bigint, amount_disputed bigint, amount_lost bigint, hold boolean, open_disputes integer,
-              evidence_due_by bigint)
-         cross join lateral (
-             select j.order_id, coalesce(j.account, ''), j.livemode, coalesce(j.currency, ''), j.state, j.amount_paid,
-                    j.amount_refunded, j.amount_disputed, j.amount_lost, j.hold, j.open_disputes,
-                    to_timestamp(j.evidence_due_by)
-         ) as r (order_id, account, livemode, currency, state, amount_paid, amount_refunded, amount_disputed,
-                 amount_lost, hold, open_disputes, evidence_due_by)
+         select d.* from derived d
          -- Compared first: an upsert would lock and log every row.
          where not exists (
              select from clawback.orders o
-             where (o.order_id, o.account, o.livemode, o.currency) = (r.order_id, r.account, r.livemode, r.currency)
+             where (o.order_id, o.account, o.livemode, o.currency) = (d.order_id, d.account, d.livemode, d.currency)
                  and (o.state, o.amount_paid, o.amount_refunded, o.amount_disputed, o.amount_lost, o.hold,
                       o.open_disputes, o.evidence_due_by)
                      is not distinct from
-                     (r.state, r.amount_paid, r.amount_refunded, r.amount_disputed, r.amount_lost, r.hold,
-                      r.open_disputes, r.evidence_due_by))
+                     (d.state, d.amount_paid, d.amount_refunded, d.amount_disputed, d.amount_lost, d.hold,
+                      d.open_disputes, d.evidence_due_by))
          on conflict on constraint orders_pkey do update
          set state = excluded.state, amount_paid = excluded.amount_paid, amount_refunded = excluded.amount_refunded,
              amount_disputed = excluded.amount_disputed, amount_lost = excluded.amount_lost, hold = excluded.hold,
              open_disputes = excluded.open_disputes, evidence_due_by = excluded.evidence_due_by,
              updated_at = excluded.updated_at",
-        Json(orders) as _
+        &column(orders, |order| order.key.order_id.as_str()) as &[&str],
+        &column(orders, |order| order.key.account.as_deref().unwrap_or_default()) as &[&str],
+        &column(orders, |order| order.key.livemode),
+        &column(orders, |order| order.key.currency.as_deref().unwrap_or_default()) as &[&str],
+        &column(orders, |order| order.state.into()) as &[&str],
+        &column(orders, |order| order.balance.amount_paid) as &[Option<i64>],
+        &column(orders, |order| order.balance.amount_refunded),
+        &column(orders, |order| order.balance.amount_disputed),
+        &column(orders, |order| order.balance.amount_lost),
+        &column(orders, |order| order.balance.hold),
+        &column(orders, |order| order.balance.open_disputes),
+        &column(orders, |order| order.balance.evidence_due_by) as &[Option<i64>],
     )
     .execute(conn)
     .await
@@ -128,12 +136,17 @@ pub async fn save(conn: &mut PgConnection, orders: &[Order]) -> sqlx::Result<()>
 
 /// Deletes orders that lost their last payment.
 pub async fn remove(conn: &mut PgConnection, keys: &[&OrderKey]) -> sqlx::Result<()> {
+    if keys.is_empty() {
+        return Ok(());
+    }
     sqlx::query!(
         "delete from clawback.orders o
-         using jsonb_to_recordset($1) as r (order_id text, account text, livemode boolean, currency text)
-         where o.order_id = r.order_id and o.account = coalesce(r.account, '') and o.livemode = r.livemode
-             and o.currency = coalesce(r.currency, '')",
-        Json(keys) as _
+         using unnest($1::text[], $2::text[], $3::boolean[], $4::text[]) as r (order_id, account, livemode, currency)
+         where (o.order_id, o.account, o.livemode, o.currency) = (r.order_id, r.account, r.livemode, r.currency)",
+        &column(keys, |key| key.order_id.as_str()) as &[&str],
+        &column(keys, |key| key.account.as_deref().unwrap_or_default()) as &[&str],
+        &column(keys, |key| key.livemode),
+        &column(keys, |key| key.currency.as_deref().unwrap_or_default()) as &[&str],
     )
     .execute(conn)
     .await
@@ -142,6 +155,7 @@ pub async fn remove(conn: &mut PgConnection, keys: &[&OrderKey]) -> sqlx::Result
 
 /// Appends rows in the order given, and notifies listeners of the last id: a hint only, sent with the commit.
 pub async fn append_history(conn: &mut PgConnection, rows: &[HistoryRow]) -> sqlx::Result<()> {
+    let word = |state: Option<State>| state.map(<&str>::from);
     sqlx::query!(
         "with appended as (
              insert into clawback.order_history
@@ -149,19 +163,37 @@ pub async fn append_history(conn: &mut PgConnection, rows: &[HistoryRow]) -> sql
                   currency, amount_paid, amount_refunded, amount_disputed, amount_lost, hold, open_disputes,
                   evidence_due_by)
              select r.order_id, r.payment_id, r.from_state, r.to_state, r.event_id, r.event_type,
-                    to_timestamp(r.event_created_at), coalesce(r.account, ''), r.livemode, coalesce(r.currency, ''),
-                    r.amount_paid, r.amount_refunded, r.amount_disputed, r.amount_lost, r.hold, r.open_disputes,
+                    to_timestamp(r.event_created_at), r.account, r.livemode, r.currency, r.amount_paid,
+                    r.amount_refunded, r.amount_disputed, r.amount_lost, r.hold, r.open_disputes,
                     to_timestamp(r.evidence_due_by)
-             from rows from (jsonb_to_recordset($1) as
-                 (order_id text, payment_id text, from_state text, to_state text, event_id text, event_type text,
-                  event_created_at bigint, account text, livemode boolean, currency text, amount_paid bigint,
-                  amount_refunded bigint, amount_disputed bigint, amount_lost bigint, hold boolean,
-                  open_disputes integer, evidence_due_by bigint)) with ordinality as r
-             order by r.ordinality
+             from unnest(
+                 $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[],
+                 $9::boolean[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::boolean[],
+                 $16::integer[], $17::bigint[]
+             ) with ordinality as r (order_id, payment_id, from_state, to_state, event_id, event_type, event_created_at,
+                     account, livemode, currency, amount_paid, amount_refunded, amount_disputed, amount_lost, hold,
+                     open_disputes, evidence_due_by, place)
+             order by r.place
              returning id
          )
          select pg_notify('clawback_order_history', max(id)::text) from appended",
-        Json(rows) as _
+        &column(rows, |row| row.order_id.as_deref()) as &[Option<&str>],
+        &column(rows, |row| row.payment_id.as_str()) as &[&str],
+        &column(rows, |row| word(row.from_state)) as &[Option<&str>],
+        &column(rows, |row| word(row.to_state)) as &[Option<&str>],
+        &column(rows, |row| row.event_id.as_deref()) as &[Option<&str>],
+        &column(rows, |row| row.event_type.as_str()) as &[&str],
+        &column(rows, |row| row.event_created_at) as &[Option<i64>],
+        &column(rows, |row| row.scope.account.as_deref().unwrap_or_default()) as &[&str],
+        &column(rows, |row| row.scope.livemode),
+        &column(rows, |row| row.currency.as_deref().unwrap_or_default()) as &[&str],
+        &column(rows, |row| row.balance.amount_paid) as &[Option<i64>],
+        &column(rows, |row| row.balance.amount_refunded),
+        &column(rows, |row| row.balance.amount_disputed),
+        &column(rows, |row| row.balance.amount_lost),
+        &column(rows, |row| row.balance.hold),
+        &column(rows, |row| row.balance.open_disputes),
+        &column(rows, |row| row.balance.evidence_due_by) as &[Option<i64>],
     )
     .execute(conn)
     .await

@@ -2,18 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::Serialize;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use crate::domain::history::{PaymentStanding, Standing};
-use crate::domain::{Balance, Facts, OrderKey, Payment, Scope, State, Tally};
+use super::column;
+use crate::domain::{Balance, Capture, Facts, OrderKey, Payment, Scope, State, Tally};
 
 /// A payment's row to write.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct PaymentRow<'a> {
     /// The columns that services see.
-    #[serde(flatten)]
     pub payment: &'a Payment,
     /// The facts.
     pub facts: &'a Facts,
@@ -79,7 +78,7 @@ pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Resu
         let row_shown = PaymentStanding { orphan: row.orphan, order_id: row.order_id, standing };
         StoredPayment {
             payment_id: row.payment_id,
-            facts: serde_json::from_value(row.facts).ok(),
+            facts: serde_json::from_str(&row.facts).ok(),
             rules: row.rules,
             row: row_shown,
         }
@@ -102,7 +101,7 @@ pub async fn facts(
     )
     .fetch_all(conn)
     .await?;
-    let facts = |json: Option<serde_json::Value>| serde_json::from_value(json?).ok();
+    let facts = |json: Option<String>| serde_json::from_str(&json?).ok();
     Ok(rows.into_iter().map(|row| (row.payment_id, facts(row.facts))).collect())
 }
 
@@ -168,19 +167,20 @@ pub async fn tallies(
 
 /// Writes the rows that differ from the stored ones.
 pub async fn save(conn: &mut PgConnection, rows: &[PaymentRow<'_>]) -> sqlx::Result<()> {
+    let facts = rows.iter().map(|row| document(row.facts)).collect::<sqlx::Result<Vec<String>>>()?;
     sqlx::query!(
         "with derived as (
-             select r.payment_id, r.facts, r.orphan, r.order_id, coalesce(r.account, '') as account, r.livemode,
-                    coalesce(r.currency, '') as currency, r.charge_id, r.amount, r.amount_paid, r.amount_refunded,
-                    r.amount_disputed, r.amount_lost, r.state, r.hold, r.open_disputes,
-                    to_timestamp(r.evidence_due_by) as evidence_due_by, r.rules,
-                    r.payment_method, r.failure_code, r.cancellation_reason, r.captures
-             from jsonb_to_recordset($1) as r
-                 (payment_id text, facts jsonb, orphan boolean, order_id text, account text, livemode boolean,
-                  currency text, charge_id text, amount bigint, amount_paid bigint, amount_refunded bigint,
-                  amount_disputed bigint, amount_lost bigint, state text, hold boolean, open_disputes integer,
-                  evidence_due_by bigint, rules integer, payment_method text, failure_code text,
-                  cancellation_reason text, captures jsonb)
+             select r.payment_id, r.facts, r.orphan, r.order_id, r.account, r.livemode, r.currency, r.charge_id,
+                    r.amount, r.amount_paid, r.amount_refunded, r.amount_disputed, r.amount_lost, r.state, r.hold,
+                    r.open_disputes, to_timestamp(r.evidence_due_by) as evidence_due_by, r.rules, r.payment_method,
+                    r.failure_code, r.cancellation_reason, r.captures
+             from unnest(
+                 $1::text[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::boolean[], $7::text[], $8::text[],
+                 $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[], $15::boolean[],
+                 $16::integer[], $17::bigint[], $18::integer[], $19::text[], $20::text[], $21::text[], $22::jsonb[]
+             ) as r (payment_id, facts, orphan, order_id, account, livemode, currency, charge_id, amount, amount_paid,
+                     amount_refunded, amount_disputed, amount_lost, state, hold, open_disputes, evidence_due_by, rules,
+                     payment_method, failure_code, cancellation_reason, captures)
          )
          insert into clawback.payments as p
              (payment_id, facts, orphan, order_id, account, livemode, currency, charge_id, amount, amount_paid,
@@ -190,7 +190,16 @@ pub async fn save(conn: &mut PgConnection, rows: &[PaymentRow<'_>]) -> sqlx::Res
          -- Compared first: an upsert would lock and log every row. Columns that are not derived are not compared.
          where not exists (
              select from clawback.payments p
-             where p.payment_id = d.payment_id and to_jsonb(p) || to_jsonb(d) = to_jsonb(p))
+             where p.payment_id = d.payment_id
+                 and (p.facts, p.rules, p.orphan, p.order_id, p.account, p.livemode, p.currency, p.charge_id, p.amount,
+                      p.amount_paid, p.amount_refunded, p.amount_disputed, p.amount_lost, p.state, p.hold,
+                      p.open_disputes, p.evidence_due_by, p.payment_method, p.failure_code, p.cancellation_reason,
+                      p.captures)
+                     is not distinct from
+                     (d.facts, d.rules, d.orphan, d.order_id, d.account, d.livemode, d.currency, d.charge_id, d.amount,
+                      d.amount_paid, d.amount_refunded, d.amount_disputed, d.amount_lost, d.state, d.hold,
+                      d.open_disputes, d.evidence_due_by, d.payment_method, d.failure_code, d.cancellation_reason,
+                      d.captures))
          on conflict on constraint payments_pkey do update
          set facts = excluded.facts, rules = excluded.rules, orphan = excluded.orphan, order_id = excluded.order_id,
              account = excluded.account, livemode = excluded.livemode, currency = excluded.currency,
@@ -210,11 +219,37 @@ pub async fn save(conn: &mut PgConnection, rows: &[PaymentRow<'_>]) -> sqlx::Res
                        excluded.amount_lost, excluded.state, excluded.hold, excluded.evidence_due_by,
                        excluded.payment_method, excluded.failure_code, excluded.cancellation_reason)
                  then excluded.updated_at else p.updated_at end",
-        Json(rows) as _
+        &column(rows, |row| row.payment.payment_id.as_str()) as &[&str],
+        &facts,
+        &column(rows, |row| row.payment.orphan),
+        &column(rows, |row| row.payment.order_id.as_deref()) as &[Option<&str>],
+        &column(rows, |row| row.payment.scope.account.as_deref().unwrap_or_default()) as &[&str],
+        &column(rows, |row| row.payment.scope.livemode),
+        &column(rows, |row| row.payment.currency.as_deref().unwrap_or_default()) as &[&str],
+        &column(rows, |row| row.payment.charge_id.as_deref()) as &[Option<&str>],
+        &column(rows, |row| row.payment.amount) as &[Option<i64>],
+        &column(rows, |row| row.payment.balance.amount_paid) as &[Option<i64>],
+        &column(rows, |row| row.payment.balance.amount_refunded),
+        &column(rows, |row| row.payment.balance.amount_disputed),
+        &column(rows, |row| row.payment.balance.amount_lost),
+        &column(rows, |row| row.payment.state.into()) as &[&str],
+        &column(rows, |row| row.payment.balance.hold),
+        &column(rows, |row| row.payment.balance.open_disputes),
+        &column(rows, |row| row.payment.balance.evidence_due_by) as &[Option<i64>],
+        &column(rows, |row| row.rules),
+        &column(rows, |row| row.payment.payment_method.as_deref()) as &[Option<&str>],
+        &column(rows, |row| row.payment.failure_code.as_deref()) as &[Option<&str>],
+        &column(rows, |row| row.payment.cancellation_reason.as_deref()) as &[Option<&str>],
+        &column(rows, |row| Json(&row.payment.captures)) as &[Json<&Vec<Capture>>],
     )
     .execute(conn)
     .await
     .map(drop)
+}
+
+/// Facts as they are stored.
+fn document(facts: &Facts) -> sqlx::Result<String> {
+    serde_json::to_string(facts).map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
 /// Marks the successors of pruned payments as pruned; parallel lists.
@@ -241,7 +276,7 @@ pub async fn remove(conn: &mut PgConnection, payment_ids: &[&str]) -> sqlx::Resu
 }
 
 /// Which payment owns an object.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Owner<'a> {
     /// Its id.
     pub object_id: &'a str,
@@ -253,17 +288,14 @@ pub struct Owner<'a> {
     pub is_held: bool,
 }
 
-/// Writes the owners of objects, and deletes those that none of the payments `touched` holds or names any more. An object
-/// that several payments name belongs to the one that holds it, else to the first.
+/// Writes the owners of objects. An object that several payments name belongs to the one that holds it, else to the
+/// first; one of the payments `touched` may lose it.
 pub async fn save_owners(conn: &mut PgConnection, touched: &[&str], owners: &[Owner<'_>]) -> sqlx::Result<()> {
     sqlx::query!(
         "with owners as (
              select distinct on (h.object_id) h.*
-             from jsonb_to_recordset($2) as h (object_id text, payment_id text, kind text, is_held boolean)
+             from unnest($2::text[], $3::text[], $4::text[], $5::boolean[]) as h (object_id, payment_id, kind, is_held)
              order by h.object_id, h.is_held desc, h.payment_id
-         ), removed as (
-             delete from clawback.payment_objects
-             where payment_id = any($1) and object_id <> all(array(select object_id from owners))
          )
          insert into clawback.payment_objects (object_id, payment_id, kind)
          select h.object_id, h.payment_id, h.kind
@@ -274,7 +306,23 @@ pub async fn save_owners(conn: &mut PgConnection, touched: &[&str], owners: &[Ow
          on conflict on constraint payment_objects_pkey do update
          set payment_id = excluded.payment_id, kind = excluded.kind",
         touched as _,
-        Json(owners) as _
+        &column(owners, |owner| owner.object_id) as &[&str],
+        &column(owners, |owner| owner.payment_id) as &[&str],
+        &column(owners, |owner| owner.kind) as &[&str],
+        &column(owners, |owner| owner.is_held),
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Deletes the stored owners among these payments of objects that are not among `known`.
+pub async fn remove_owners(conn: &mut PgConnection, payment_ids: &[&str], known: &[&str]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "delete from clawback.payment_objects
+         where payment_id = any($1) and object_id not in (select unnest($2::text[]))",
+        payment_ids as _,
+        known as _
     )
     .execute(conn)
     .await

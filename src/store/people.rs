@@ -1,8 +1,8 @@
 //! Payers: personal data, in a table of its own.
 
 use sqlx::PgConnection;
-use sqlx::types::Json;
 
+use super::column;
 use crate::domain::Payer;
 
 /// Writes the payer that each object names. The latest event wins, field by field; an absent field removes nothing. Of two
@@ -14,8 +14,8 @@ pub async fn save(conn: &mut PgConnection, people: &[Payer]) -> sqlx::Result<()>
     sqlx::query!(
         "with seen as (
              select distinct on (r.object_id) r.*
-             from jsonb_to_recordset($1) as r
-                 (object_id text, seen_at bigint, event_id text, customer_id text, email text, name text)
+             from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
+                 as r (object_id, seen_at, event_id, customer_id, email, name)
              order by r.object_id, r.seen_at desc, r.event_id desc
          )
          insert into clawback.people as p (object_id, seen_at, event_id, customer_id, email, name)
@@ -34,7 +34,12 @@ pub async fn save(conn: &mut PgConnection, people: &[Payer]) -> sqlx::Result<()>
              name = case when (excluded.seen_at, excluded.event_id) > (p.seen_at, p.event_id) then coalesce(excluded.name, p.name) else coalesce(p.name, excluded.name) end,
              seen_at = case when (excluded.seen_at, excluded.event_id) > (p.seen_at, p.event_id) then excluded.seen_at else p.seen_at end,
              event_id = case when (excluded.seen_at, excluded.event_id) > (p.seen_at, p.event_id) then excluded.event_id else p.event_id end",
-        Json(people) as _
+        &column(people, |payer| payer.object_id.as_str()) as &[&str],
+        &column(people, |payer| payer.seen_at),
+        &column(people, |payer| payer.event_id.as_str()) as &[&str],
+        &column(people, |payer| payer.customer_id.as_deref()) as &[Option<&str>],
+        &column(people, |payer| payer.email.as_deref()) as &[Option<&str>],
+        &column(people, |payer| payer.name.as_deref()) as &[Option<&str>],
     )
     .execute(conn)
     .await

@@ -24,7 +24,7 @@ pub fn events_about<'a>(
            from clawback.events e
            left join clawback.event_payloads b on b.event_id = e.event_id
            where e.object_id = any($1) and (e.state <> 'pending' or exists (
-               select from clawback.pending_events p where p.event_id = e.event_id and p.counted))"#,
+               select from clawback.pending_events p where p.seq = e.seq and p.counted))"#,
         object_ids
     )
     .fetch(conn)
@@ -35,7 +35,7 @@ pub async fn count_about(conn: &mut PgConnection, object_ids: &[String]) -> sqlx
     sqlx::query_scalar!(
         r#"select count(*) as "count!"
            from (select from clawback.events e where e.object_id = any($1) and (e.state <> 'pending' or exists (
-               select from clawback.pending_events p where p.event_id = e.event_id and p.counted)) limit 501) e"#,
+               select from clawback.pending_events p where p.seq = e.seq and p.counted)) limit 501) e"#,
         object_ids
     )
     .fetch_one(conn)

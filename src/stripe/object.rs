@@ -4,7 +4,7 @@
 //! a body can make it unreadable. An error names the invalid field. Not here: any particular object
 //! ([`crate::handlers`]).
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
@@ -39,9 +39,10 @@ pub struct Object<'a> {
     fields: Fields<'a>,
 }
 
-/// The last of duplicate names counts. A name that is not text (`"\ud800"`) is skipped and affects no other.
+/// In the order of the text: the last of duplicate names counts. A name that is not text (`"\ud800"`) is skipped and
+/// affects no other.
 #[derive(Debug)]
-struct Fields<'a>(HashMap<String, &'a RawValue>);
+struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Fields<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -55,11 +56,9 @@ impl<'de> Deserialize<'de> for Fields<'de> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let mut fields = HashMap::new();
+                let mut fields = Vec::new();
                 while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-                    if let Ok(name) = serde_json::from_str(name.get()) {
-                        fields.insert(name, value);
-                    }
+                    fields.extend(name_of(name).map(|name| (name, value)));
                 }
                 Ok(Fields(fields))
             }
@@ -67,6 +66,12 @@ impl<'de> Deserialize<'de> for Fields<'de> {
 
         deserializer.deserialize_map(FieldsVisitor)
     }
+}
+
+/// Borrowed, unless it has escapes.
+fn name_of(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let plain = serde_json::from_str(raw.get()).map(Cow::Borrowed);
+    plain.or_else(|_| serde_json::from_str(raw.get()).map(Cow::Owned)).ok()
 }
 
 /// A field that holds an id, or the whole object in its place.
@@ -300,7 +305,8 @@ impl<'a> Object<'a> {
     }
 
     fn raw(&self, field: &str) -> Option<&'a RawValue> {
-        self.fields.0.get(field).copied().filter(|raw| raw.get() != "null")
+        let named = self.fields.0.iter().rev().find(|(name, _)| name == field);
+        named.map(|(_, raw)| *raw).filter(|raw| raw.get() != "null")
     }
 
     fn path_of(&self, field: &str) -> String {

@@ -79,7 +79,7 @@ async fn rows_derived_differently_by_an_older_release_are_corrected_by_ordinary_
 
 /// Facts left by a faulty reader: a refund that never existed, in a snapshot that would win every join.
 pub const MISREAD: &str = r#"
-    update clawback.payments set rules = 0, facts = jsonb_set(facts, '{refunds}', coalesce(facts -> 'refunds', '{}') || jsonb_build_object(
+    update clawback.payments set rules = 0, facts = jsonb_set(facts::jsonb, '{refunds}', coalesce(facts::jsonb -> 'refunds', '{}') || jsonb_build_object(
         're_never', jsonb_build_object('best', jsonb_build_object(
             'stamp', jsonb_build_object('at', 9999999999, 'rank', 9, 'amount', 0, 'event_id', 'evt_z'),
             'value', jsonb_build_object('scope', jsonb_build_object('livemode', livemode), 'amount', 5, 'currency', currency,

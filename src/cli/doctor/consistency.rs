@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
@@ -33,7 +32,7 @@ async fn derived_again(conn: &mut PgConnection, marks: &Marks, report: &Report) 
         checked += payments.len();
         report.progress.show(&format!("{} checked", count(checked, "payment")));
         for stored in payments {
-            let Ok(facts) = Facts::deserialize(&stored.facts) else {
+            let Ok(facts) = serde_json::from_str::<Facts>(&stored.facts) else {
                 unreadable.push(stored.payment_id);
                 continue;
             };

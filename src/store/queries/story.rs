@@ -133,7 +133,7 @@ async fn facts(conn: &mut PgConnection, scope: &Scope) -> sqlx::Result<Vec<(Stri
         &scope.unlinked
     );
     let rows = rows.fetch_all(conn).await?;
-    Ok(rows.into_iter().map(|row| (row.payment_id, serde_json::from_value(row.facts).ok())).collect())
+    Ok(rows.into_iter().map(|row| (row.payment_id, serde_json::from_str(&row.facts).ok())).collect())
 }
 
 async fn orders_of(conn: &mut PgConnection, scope: &Scope) -> sqlx::Result<Vec<Order>> {
