@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::sync::Notify;
+use tokio::task::JoinError;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::apply::{self, Batch, BatchError, Cause, Counts, Rules, Take, Taken};
+use crate::apply::{self, Ahead, Batch, BatchError, Cause, Counts, Rules, Take, Taken};
 use crate::backoff;
 use crate::store::ledger::{self, FinishedEvent, Outcome};
 use crate::store::{follow_ups, health, migrations, rebuilds, sqlstate};
@@ -35,6 +36,8 @@ const FROZEN: Duration = Duration::from_secs(60);
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
 /// Transient-error threshold: after this many in a row, the events of the batch are tried in parts.
 const TRANSIENT_LIMIT: u32 = 3;
+/// Events in a full batch: after it, probably more wait.
+const FULL: usize = 1000;
 /// Into how many parts events that failed together are divided: a thousand take two rounds.
 const PARTS: usize = 32;
 /// How long an event waits after a transient error of its own, in milliseconds.
@@ -103,7 +106,16 @@ impl Processor {
             return self.retry(conn, part, progress).await;
         }
         let began = Instant::now();
-        match self.batch(conn, Take::Next).await {
+        let reading = progress.is_behind.then(|| tokio::spawn(self.read_ahead(progress.reader.take())));
+        let done = self.batch_with(conn, Take::Next, std::mem::take(&mut progress.ahead)).await;
+        if let Some(reading) = reading {
+            progress.keep(reading.await);
+        }
+        progress.is_behind = matches!(done, Ok(Batch::Done(counts)) if counts.all() >= FULL);
+        if !progress.is_behind {
+            (progress.ahead, progress.reader) = (Ahead::default(), None);
+        }
+        match done {
             Ok(Batch::Done(counts)) => {
                 record(counts, began.elapsed());
                 Ok(Duration::ZERO)
@@ -111,6 +123,19 @@ impl Processor {
             Ok(Batch::Busy) => Ok(until_due(conn).await?.max(LOCK_RETRY)),
             Ok(Batch::Idle) => until_due(conn).await,
             Err(error) => split(error, progress).map(|()| Duration::ZERO),
+        }
+    }
+
+    /// Reads ahead on a second connection, which lives while events wait.
+    fn read_ahead(&self, reader: Option<PgConnection>) -> impl Future<Output = Result<Read, Cause>> + use<> {
+        let (database, order_key) = (self.database.clone(), self.rules.order_key.clone());
+        async move {
+            let mut reader = match reader {
+                Some(reader) => reader,
+                None => within(database.connect()).await?,
+            };
+            let ahead = timeout(FROZEN, Ahead::read(&mut reader, &order_key)).await;
+            Ok(Read { ahead: ahead.unwrap_or(Err(Cause::TooLong(FROZEN)))?, reader })
         }
     }
 
@@ -179,9 +204,13 @@ impl Processor {
         within(ledger::defer(conn, &[event.seq], TRANSIENT_DEFERRAL)).await
     }
 
-    /// Runs a batch. One that timed out leaves its connection in the middle of a statement: then it is replaced.
     async fn batch(&self, conn: &mut PgConnection, take: Take) -> Result<Batch, BatchError> {
-        let done = apply::batch_within(self.limit, conn, take, &self.rules).await;
+        self.batch_with(conn, take, Ahead::default()).await
+    }
+
+    /// Runs a batch. One that timed out leaves its connection in the middle of a statement: then it is replaced.
+    async fn batch_with(&self, conn: &mut PgConnection, take: Take, ahead: Ahead) -> Result<Batch, BatchError> {
+        let done = apply::batch_within(self.limit, conn, take, &self.rules, ahead).await;
         if matches!(done, Err(BatchError { cause: Cause::TooLong(_), .. })) {
             let renewed = within(self.database.connect()).await;
             *conn = renewed.map_err(|error| BatchError { taken: Vec::new(), cause: error.into() })?;
@@ -190,9 +219,21 @@ impl Processor {
     }
 }
 
+/// What was read ahead, and the connection that read it.
+struct Read {
+    ahead: Ahead,
+    reader: PgConnection,
+}
+
 /// What a processor remembers between batches.
 #[derive(Debug, Default)]
 struct Progress {
+    /// The last batch was full: probably more events wait.
+    is_behind: bool,
+    /// For the next batch.
+    ahead: Ahead,
+    /// The connection that reads ahead.
+    reader: Option<PgConnection>,
     /// Transient errors in a row.
     failures: u32,
     /// The error that paused processing, as it was logged.
@@ -211,6 +252,15 @@ impl Progress {
         if self.paused_by.as_ref() != Some(&reason) {
             tracing::warn!(error = reason, "processing paused, retrying: {reason}");
             self.paused_by = Some(reason);
+        }
+    }
+
+    /// What could not be read ahead is read in its batch, which reports what is wrong.
+    fn keep(&mut self, read: Result<Result<Read, Cause>, JoinError>) {
+        match read {
+            Ok(Ok(Read { ahead, reader })) => (self.ahead, self.reader) = (ahead, Some(reader)),
+            Ok(Err(cause)) => tracing::debug!(%cause, "cannot read ahead"),
+            Err(error) => tracing::debug!(%error, "cannot read ahead"),
         }
     }
 

@@ -4,6 +4,7 @@
 //! and history is written in commit order. The transaction begins and ends in [`batch_within`], with no network call
 //! inside but the database's. Not here: when a batch runs and what happens when one fails ([`crate::processor`]).
 
+mod ahead;
 mod load;
 mod news;
 mod read;
@@ -23,6 +24,7 @@ use crate::store::follow_ups::Added;
 use crate::store::ledger::{FinishedEvent, Outcome, Pending, PendingEvent};
 use crate::store::orders::HistoryRow;
 use crate::store::{ledger, people, rebuilds};
+pub use ahead::Ahead;
 use load::{Loaded, load};
 pub use news::{only_news, would_change};
 use read::{Unfolded, read};
@@ -94,6 +96,14 @@ pub struct Counts {
     pub deferred: usize,
 }
 
+impl Counts {
+    /// All events of the batch.
+    #[must_use]
+    pub fn all(self) -> usize {
+        self.processed + self.ignored + self.failed + self.deferred
+    }
+}
+
 /// An event that was in a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taken {
@@ -137,10 +147,10 @@ pub enum Cause {
 /// # Errors
 /// [`BatchError`] when the database refuses a statement or is unreachable.
 pub async fn batch(conn: &mut PgConnection, take: Take, rules: &Rules) -> Result<Batch, BatchError> {
-    batch_within(LIMIT, conn, take, rules).await
+    batch_within(LIMIT, conn, take, rules, Ahead::default()).await
 }
 
-/// [`batch`] with another time limit for the whole of it.
+/// [`batch`] with another time limit for the whole of it, and with what was read ahead.
 ///
 /// # Errors
 /// [`BatchError`], also when the time is up.
@@ -149,6 +159,7 @@ pub async fn batch_within(
     conn: &mut PgConnection,
     take: Take,
     rules: &Rules,
+    ahead: Ahead,
 ) -> Result<Batch, BatchError> {
     let deadline = Deadline { limit, at: Instant::now() + limit };
     let before = |cause| BatchError { taken: Vec::new(), cause };
@@ -162,7 +173,7 @@ pub async fn batch_within(
     };
     let taken = work.taken();
     let committed = deadline.bound(async {
-        let counts = perform(&mut tx, work, rules).await?;
+        let counts = perform(&mut tx, work, rules, ahead).await?;
         tx.commit().await?;
         Ok(counts)
     });
@@ -225,12 +236,13 @@ async fn perform(
     tx: &mut PgConnection,
     Work { pending, rebuild: requested }: Work,
     rules: &Rules,
+    ahead: Ahead,
 ) -> Result<(Vec<FinishedEvent>, usize), Cause> {
     drop_stray(tx, &pending.stray).await?;
-    let ids: Vec<&str> = pending.events.iter().map(|event| event.event_id.as_str()).collect();
-    let bodies = ledger::bodies(tx, &ids).await?;
+    let ids = pending.events.iter().map(|event| event.event_id.as_str());
+    let bodies = ledger::bodies(tx, &ids.filter(|id| !ahead.contains(id)).collect::<Vec<_>>()).await?;
     let Unfolded { events, people, mut finished, mut reads } =
-        guarded(|| read(pending.events, &bodies, &rules.order_key))?;
+        guarded(|| read(pending.events, ahead, &bodies, &rules.order_key))?;
     let Loaded { mut set, queue, events, rebuild, deferred } = load(tx, events, &requested, rules).await?;
     let Folded { history, finished: folded, reads: of_facts } = guarded(|| fold(&mut set, &rebuild, events))?;
     finished.extend(folded);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::ahead::Ahead;
 use super::ReadEvent;
 use crate::domain::{Payer, Read, ReadKind, Scope};
 use crate::handlers::{self, Reading};
@@ -22,24 +23,28 @@ pub(super) struct Unfolded {
     pub reads: Vec<Read>,
 }
 
-/// Reads the body of each event. `bodies` are by event id.
-pub(super) fn read(events: Vec<PendingEvent>, bodies: &HashMap<String, String>, order_key: &str) -> Unfolded {
+/// Reads the body of each event that was not read ahead. `bodies` are by event id.
+pub(super) fn read(
+    events: Vec<PendingEvent>,
+    mut ahead: Ahead,
+    bodies: &HashMap<String, String>,
+    order_key: &str,
+) -> Unfolded {
     let mut read = Unfolded::default();
     for event in events {
-        let Some(body) = bodies.get(&event.event_id) else {
-            read.finished.push(unread(event, Outcome::Failed, "its body was pruned".to_owned()));
-            continue;
-        };
-        match handlers::read(&event.event_id, body, order_key) {
-            Ok(Reading::Facts(facts, people, errors)) => {
+        let body = bodies.get(&event.event_id);
+        let now = || Some(handlers::read(&event.event_id, body?, order_key));
+        match ahead.take(&event.event_id).map(Ok).or_else(now) {
+            None => read.finished.push(unread(event, Outcome::Failed, "its body was pruned".to_owned())),
+            Some(Ok(Reading::Facts(facts, people, errors))) => {
                 read.people.extend(people);
                 read.events.push(ReadEvent { event, facts, note: note(&errors) });
             }
-            Ok(Reading::Ignored(reason)) => {
-                read.reads.extend(related(&event.event_id, body));
+            Some(Ok(Reading::Ignored(reason))) => {
+                read.reads.extend(body.and_then(|body| related(&event.event_id, body)));
                 read.finished.push(unread(event, Outcome::Ignored, reason));
             }
-            Err(error) => read.finished.push(unread(event, Outcome::Failed, error.to_string())),
+            Some(Err(error)) => read.finished.push(unread(event, Outcome::Failed, error.to_string())),
         }
     }
     read

@@ -184,6 +184,19 @@ pub async fn bodies(conn: &mut PgConnection, event_ids: &[&str]) -> sqlx::Result
     Ok(rows.into_iter().map(|row| (row.event_id, row.payload)).collect())
 }
 
+/// The bodies of the events that come after the next 1,000 that are due, at most 1,000 and 8 MiB; in no order.
+pub async fn bodies_ahead(conn: &mut PgConnection) -> sqlx::Result<Vec<(String, String)>> {
+    let rows = sqlx::query!(
+        r#"select b.event_id as "event_id!", b.payload as "payload!"
+           from (select p.event_id, b.payload, sum(octet_length(b.payload)) over (order by p.seq) as bytes
+                 from (select seq, event_id from clawback.pending_events where run_at <= now()
+                       order by seq limit 1000 offset 1000) p
+                 join clawback.event_payloads b on b.event_id = p.event_id) b
+           where b.bytes <= 8388608"#
+    );
+    Ok(rows.fetch_all(conn).await?.into_iter().map(|row| (row.event_id, row.payload)).collect())
+}
+
 /// Milliseconds until the next event is due: 0 when one is; none when nothing is pending.
 pub async fn due_in(conn: &mut PgConnection) -> sqlx::Result<Option<i64>> {
     sqlx::query_scalar!(
