@@ -1,6 +1,6 @@
 # What a newcomer and CI run. Everything else is cargo's own.
 
-.PHONY: help setup build demo test reference proof run check sdk-check examples-check workflows-check manifests-check browser-tools screenshots image-check startup-check any-user-check setup-check tls-check pooler-check
+.PHONY: help setup build demo test reference proof bench run check sdk-check examples-check workflows-check manifests-check browser-tools screenshots image-check startup-check any-user-check setup-check tls-check pooler-check
 
 LIVES ?= 100000
 LIVES_ON_POSTGRES ?= 2000
@@ -38,6 +38,10 @@ reference: ## write the generated parts of docs/SQL.md and the TypeScript types
 proof: ## property-test against an independent oracle, in memory and on Postgres: make proof LIVES=1000000
 	LIVES=$(LIVES) DELIVERIES=4 LIVES_ON_POSTGRES=$(LIVES_ON_POSTGRES) REFUNDS=$(REFUNDS) DISPUTES=$(DISPUTES) WORLDS=$(WORLDS) cargo test --release --locked --test proof -- \
 		--nocapture --test-threads=1 the_end_is_the_truth
+
+bench: setup ## measure intake and processing beside a textbook handler, 15 minutes: make bench BENCH='--only drain --json'
+	# An overload takes two thousand connections.
+	@ulimit -n "$$(ulimit -Hn)"; cargo bench --locked --bench bench -- $(BENCH)
 
 run: setup ## run the service on a private Postgres, for `stripe listen --forward-to`
 	@cargo build --release --locked

@@ -1,0 +1,63 @@
+//! Requests at twice the rate that the service can take.
+
+use super::{Bench, MEMORY, Run, mebibytes, until_drained};
+use crate::check;
+use crate::load::{Load, Pace, quantile};
+use crate::report::Target::{AtLeast, AtMost};
+use crate::world::Template;
+
+/// Connections when the peak is measured.
+const AT_PEAK: usize = 256;
+
+pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
+    let (connections, most) = (bench.sizes.overload(), bench.corpus.deliveries.len());
+    let about = format!("twice the peak is sent at a fixed rate, over {connections} connections");
+    bench.report.section("overload", &about);
+    let peak = at_peak(bench).await?;
+    let mut database = bench.world.database(Template::Migrated).await?;
+    let receiver = bench.world.clawback(&database).await?;
+    let at_most = bench.sizes.intake;
+    let split = most * 3 / 4;
+    let closed = bench.closed(&receiver, connections, at_most);
+    let overload = Load { pace: Pace::Open(2.0 * peak), deliveries: (0, split), ..closed };
+    let mut run = bench.load(&receiver, overload).await?;
+    report(bench, peak, &run);
+    let rest = Load { deliveries: (split, most), ..bench.closed(&receiver, AT_PEAK, at_most) };
+    let after = bench.load(&receiver, rest).await?;
+    let recovered = after.answers.accepted_per_second() / peak;
+    bench.report.judge("accepted after it / peak", recovered, "x", AtLeast(0.8));
+    bench.report.judge("memory of the service, peak", mebibytes(after.memory.peak), "MiB", AtMost(MEMORY));
+    until_drained(&mut database).await?;
+    run.answers.all.extend(after.answers.all);
+    check::stored(&mut database, check::IN_LEDGER, &bench.corpus, &run.answers).await?;
+    check::states(&mut database, &bench.corpus, &run.answers).await?;
+    receiver.stop().await?;
+    bench.world.drop_database(database).await
+}
+
+/// Accepted deliveries a second in a closed load, on a database of its own.
+async fn at_peak(bench: &mut Bench) -> anyhow::Result<f64> {
+    let database = bench.world.database(Template::Migrated).await?;
+    let receiver = bench.world.clawback(&database).await?;
+    let load = bench.closed(&receiver, AT_PEAK, bench.sizes.intake);
+    let peak = bench.load(&receiver, load).await?.answers.accepted_per_second();
+    receiver.stop().await?;
+    bench.world.drop_database(database).await?;
+    Ok(peak)
+}
+
+fn report(bench: &mut Bench, peak: f64, run: &Run) {
+    let answers = &run.answers;
+    let refusals: Vec<f64> = answers.unavailable().map(|answer| answer.took.as_secs_f64() * 1e3).collect();
+    let sent = answers.all.len() as f64 / answers.elapsed.as_secs_f64();
+    let figures = [
+        ("peak", peak, "/s"),
+        ("sent", sent, "/s"),
+        ("accepted", answers.accepted_per_second(), "/s"),
+        ("answered 503", refusals.len() as f64 / answers.elapsed.as_secs_f64(), "/s"),
+        ("accepted p99", answers.quantile(0.99), "ms"),
+    ];
+    bench.report.figures("overload", &figures);
+    bench.report.judge("accepted / peak", answers.accepted_per_second() / peak, "x", AtLeast(0.8));
+    bench.report.judge("time to a 503, p99", quantile(refusals, 0.99), "ms", AtMost(100.0));
+}
