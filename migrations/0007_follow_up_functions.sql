@@ -13,35 +13,24 @@ create function clawback_v1.claim_follow_ups(
     leased_until timestamptz
 )
 language sql security definer set search_path = pg_catalog, pg_temp as $$
-    select c.id, c.kind, c.subject, c.round, c.key, c.order_id,
-           -- Not a join or `exists`, which might read all payments for a few rows.
-           case when (select p.orphan from clawback.payments p where p.payment_id = c.payment_id) is not true
-               then c.payment_id end,
-           c.account, c.livemode, c.payload, c.attempts, c.max_attempts, c.due_at, c.lease_token, c.leased_until
-    from clawback.lease_follow_ups($1, $2, $3, $4, $5) c
-    order by c.run_at, c.id
+    select * from clawback.lease_follow_ups($1, $2, $3, $4, $5)
 $$;
 comment on function clawback_v1.claim_follow_ups(text, text[], integer, interval, boolean) is
     'Leases up to max_count (1 to 1000, default 10) ready follow-ups of these kinds to consumer, for lease (1 second to 1 hour, default 60 seconds); of live or test mode only when livemode is given. Skips what other consumers hold. An expired lease counts as an attempt, and the follow-up becomes ready again. Commit, do the work, then end each lease with its lease_token.';
 
 create function clawback_v1.complete_follow_up(id bigint, lease_token uuid, result jsonb default null) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    held clawback.follow_ups := clawback.follow_up_for_consumer(complete_follow_up.id);
 begin
     if octet_length(complete_follow_up.result::text) > 16384 then
         raise exception 'complete_follow_up: result must have at most 16 kB' using errcode = '22023';
     end if;
-    if held.lease_token is null or held.lease_token is distinct from complete_follow_up.lease_token then
-        return false;
-    end if;
-    if held.state = 'leased' then
-        update clawback.follow_ups f
-        set state = 'done', finished_at = clock_timestamp(), leased_until = null, last_error = null,
-            result = complete_follow_up.result
-        where f.id = held.id;
-    end if;
-    return held.state in ('leased', 'done');
+    update clawback.follow_ups f
+    set state = 'done', finished_at = clock_timestamp(), leased_until = null, last_error = null,
+        result = complete_follow_up.result
+    where f.id = complete_follow_up.id and f.state = 'leased' and f.lease_token = complete_follow_up.lease_token;
+    return found or exists (
+        select from clawback.follow_ups f
+        where f.id = complete_follow_up.id and f.state = 'done' and f.lease_token = complete_follow_up.lease_token);
 end
 $$;
 comment on function clawback_v1.complete_follow_up(bigint, uuid, jsonb) is
@@ -51,30 +40,23 @@ create function clawback_v1.fail_follow_up(id bigint, lease_token uuid, error te
 returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    held clawback.follow_ups := clawback.follow_up_for_consumer(fail_follow_up.id);
     next_state text;
-    delay interval;
 begin
     if fail_follow_up.retry_in not between interval '0' and interval '30 days' then
         raise exception 'fail_follow_up: retry_in must be between 0 and 30 days' using errcode = '22023';
     end if;
-    if held.state is distinct from 'leased' or held.lease_token is distinct from fail_follow_up.lease_token then
-        return null;
-    end if;
-    next_state := case when not held.wanted then 'cancelled'
-                       when held.attempts >= held.max_attempts then 'dead'
-                       else 'ready' end;
-    -- 5 s, 10 s, 20 s … 1 hour at most, with 25 % jitter so that many do not retry at once.
-    delay := coalesce(fail_follow_up.retry_in,
-        least(interval '1 hour', interval '5 seconds' * power(2, least(held.attempts - 1, 20))) * (0.75 + random() / 2));
     update clawback.follow_ups f
-    set state = next_state,
-        finished_at = case when next_state <> 'ready' then clock_timestamp() end,
-        run_at = case when next_state = 'ready' then clock_timestamp() + delay else f.run_at end,
+    set state = case when not f.wanted then 'cancelled' when f.attempts >= f.max_attempts then 'dead' else 'ready' end,
+        finished_at = case when not f.wanted or f.attempts >= f.max_attempts then clock_timestamp() end,
+        -- 5 s, 10 s, 20 s … 1 hour at most, with 25 % jitter so that many do not retry at once.
+        run_at = case when not f.wanted or f.attempts >= f.max_attempts then f.run_at else clock_timestamp() + coalesce(
+            fail_follow_up.retry_in,
+            least(interval '1 hour', interval '5 seconds' * power(2, least(f.attempts - 1, 20))) * (0.75 + random() / 2)) end,
         leased_until = null,
         lease_token = null,
         last_error = left(fail_follow_up.error, 2000)
-    where f.id = held.id;
+    where f.id = fail_follow_up.id and f.state = 'leased' and f.lease_token = fail_follow_up.lease_token
+    returning f.state into next_state;
     return next_state;
 end
 $$;
@@ -84,20 +66,17 @@ comment on function clawback_v1.fail_follow_up(bigint, uuid, text, interval) is
 create function clawback_v1.give_up_follow_up(id bigint, lease_token uuid, error text) returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    held clawback.follow_ups := clawback.follow_up_for_consumer(give_up_follow_up.id);
-    next_state text := case when held.wanted then 'dead' else 'cancelled' end;
+    next_state text;
 begin
     if coalesce(give_up_follow_up.error, '') = '' then
         raise exception 'give_up_follow_up: say why follow-up % cannot succeed', give_up_follow_up.id
             using errcode = '22023';
     end if;
-    if held.state is distinct from 'leased' or held.lease_token is distinct from give_up_follow_up.lease_token then
-        return null;
-    end if;
     update clawback.follow_ups f
-    set state = next_state, finished_at = clock_timestamp(), leased_until = null, lease_token = null,
-        last_error = left(give_up_follow_up.error, 2000)
-    where f.id = held.id;
+    set state = case when f.wanted then 'dead' else 'cancelled' end, finished_at = clock_timestamp(),
+        leased_until = null, lease_token = null, last_error = left(give_up_follow_up.error, 2000)
+    where f.id = give_up_follow_up.id and f.state = 'leased' and f.lease_token = give_up_follow_up.lease_token
+    returning f.state into next_state;
     return next_state;
 end
 $$;
@@ -107,27 +86,25 @@ comment on function clawback_v1.give_up_follow_up(bigint, uuid, text) is
 create function clawback_v1.snooze_follow_up(id bigint, lease_token uuid, until timestamptz) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    held clawback.follow_ups := clawback.follow_up_for_consumer(snooze_follow_up.id);
     moment timestamptz := clock_timestamp();
+    is_wanted boolean;
 begin
     if snooze_follow_up.until is null or snooze_follow_up.until > moment + interval '90 days' then
         raise exception 'snooze_follow_up: until must be at most 90 days ahead' using errcode = '22023';
     end if;
-    if held.state is distinct from 'leased' or held.lease_token is distinct from snooze_follow_up.lease_token then
-        return false;
-    end if;
     update clawback.follow_ups f
-    set state = case when held.wanted then 'ready' else 'cancelled' end,
-        finished_at = case when not held.wanted then moment end,
-        attempts = held.attempts - 1,
+    set state = case when f.wanted then 'ready' else 'cancelled' end,
+        finished_at = case when not f.wanted then moment end,
+        attempts = f.attempts - 1,
         -- A deadline in the past is ignored.
-        run_at = case when held.wanted then greatest(moment, least(snooze_follow_up.until,
-            case when held.due_at > moment then held.due_at end)) else f.run_at end,
-        rescheduled = held.wanted,
+        run_at = case when f.wanted then greatest(moment, least(snooze_follow_up.until,
+            case when f.due_at > moment then f.due_at end)) else f.run_at end,
+        rescheduled = f.wanted,
         leased_until = null,
         lease_token = null
-    where f.id = held.id;
-    return held.wanted;
+    where f.id = snooze_follow_up.id and f.state = 'leased' and f.lease_token = snooze_follow_up.lease_token
+    returning f.wanted into is_wanted;
+    return coalesce(is_wanted, false);
 end
 $$;
 comment on function clawback_v1.snooze_follow_up(bigint, uuid, timestamptz) is
@@ -135,21 +112,16 @@ comment on function clawback_v1.snooze_follow_up(bigint, uuid, timestamptz) is
 
 create function clawback_v1.extend_follow_up(id bigint, lease_token uuid, lease interval) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    held clawback.follow_ups := clawback.follow_up_for_consumer(extend_follow_up.id);
 begin
     if extend_follow_up.lease is null
         or extend_follow_up.lease not between interval '1 second' and interval '1 hour' then
         raise exception 'extend_follow_up: lease must be between 1 second and 1 hour' using errcode = '22023';
     end if;
-    if held.state is distinct from 'leased' or not held.wanted
-        or held.lease_token is distinct from extend_follow_up.lease_token then
-        return false;
-    end if;
     update clawback.follow_ups f
     set leased_until = clock_timestamp() + extend_follow_up.lease
-    where f.id = held.id;
-    return true;
+    where f.id = extend_follow_up.id and f.state = 'leased' and f.wanted
+        and f.lease_token = extend_follow_up.lease_token;
+    return found;
 end
 $$;
 comment on function clawback_v1.extend_follow_up(bigint, uuid, interval) is

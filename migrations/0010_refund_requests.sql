@@ -43,6 +43,8 @@ create table clawback.refund_requests (
         state in ('requested', 'sent', 'unknown', 'pending', 'succeeded', 'failed', 'cancelled')),
     constraint refund_requests_made check (state not in ('pending', 'succeeded') or refund_id is not null)
 );
+-- Stripe knows a request by this key: whoever sends one looks for others that used it.
+create index refund_requests_same_key on clawback.refund_requests (request_key);
 create index refund_requests_order on clawback.refund_requests (order_id) where order_id is not null;
 create index refund_requests_unseen on clawback.refund_requests (created_at)
     where state in ('requested', 'sent', 'unknown');

@@ -82,6 +82,7 @@ create table clawback.evidence_files (
 );
 -- Images and PDFs are compressed already.
 alter table clawback.evidence_files alter column content set storage external;
+create index evidence_files_kept on clawback.evidence_files (dispute_id) where content is not null;
 create index evidence_files_uncounted on clawback.evidence_files (attached_at) where pages is null and unreadable is null;
 
 -- The evidence fields of POST /v1/disputes/:id with their limits in characters (docs.stripe.com/api/disputes/update); [n] is

@@ -24,8 +24,8 @@ use crate::terminal::error_chain::error_chain;
 
 /// How often an event is tried alone before it is `failed`.
 pub const MAX_ATTEMPTS: i32 = 6;
-/// Polling interval: how replicas and restarts find work.
-const POLL: Duration = Duration::from_millis(500);
+/// How often it looks for work without being notified.
+const POLL: Duration = Duration::from_secs(60);
 /// Wait of a processor that was woken and did not get the lock.
 const LOCK_RETRY: Duration = Duration::from_millis(20);
 /// For the goodbye to the server at shutdown.
@@ -33,7 +33,7 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// Longer than every time-out of a statement: reached only when the network is frozen.
 const FROZEN: Duration = Duration::from_secs(60);
 /// How often leases that expired are ended for kinds that nobody claims, and this processor reports that it is alive.
-const HOUSEKEEPING: Duration = Duration::from_secs(5);
+const HOUSEKEEPING: Duration = Duration::from_secs(10);
 /// Transient-error threshold: after this many in a row, the events of the batch are tried in parts.
 const TRANSIENT_LIMIT: u32 = 3;
 /// Events in a full batch: after it, probably more wait.
@@ -50,7 +50,7 @@ pub struct Processor {
     pub database: PgConnectOptions,
     /// The rules by which events become state.
     pub rules: Rules,
-    /// Notified by intake when it stored something.
+    /// Notified when there is something to do.
     pub woken: Arc<Notify>,
     /// Time limit of a whole batch.
     pub limit: Duration,

@@ -1,7 +1,10 @@
 //! What a service needs to act on Stripe: a client with its keys, and what the merchant decided beforehand.
 
+use std::sync::Arc;
+
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
+use tokio::sync::Notify;
 
 use super::config::{self, Misconfigured};
 use crate::apply::Rules;
@@ -50,14 +53,18 @@ impl Acting {
 
     /// Writes to the database what the functions for services must know.
     pub(super) async fn begin(&self, conn: &mut PgConnection) -> sqlx::Result<()> {
-        let modes: Vec<bool> = self.modes.iter().map(|mode| *mode == Mode::Live).collect();
-        api_calls::begin(conn, &modes, self.transfers.as_deref(), self.fees.as_deref()).await
+        api_calls::begin(conn, &self.modes(), self.transfers.as_deref(), self.fees.as_deref()).await
+    }
+
+    /// The modes with a key; true is live mode.
+    pub(super) fn modes(&self) -> Vec<bool> {
+        self.modes.iter().map(|mode| *mode == Mode::Live).collect()
     }
 
     /// The executor; none without a key.
-    pub(super) fn executor(&self, database: &PgConnectOptions, rules: Rules) -> Option<Executor> {
+    pub(super) fn executor(&self, database: &PgConnectOptions, rules: Rules, woken: Arc<Notify>) -> Option<Executor> {
         let Self { client, modes, pace, .. } = self.clone();
-        (!modes.is_empty()).then(|| Executor { database: database.clone(), client, modes, pace, rules })
+        (!modes.is_empty()).then(|| Executor { database: database.clone(), client, modes, pace, woken, rules })
     }
 
     /// What catches up with Stripe. There may be no mode in it.

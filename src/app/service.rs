@@ -27,16 +27,17 @@ use crate::processor::{self, Processor};
 use crate::store::migrations;
 use crate::stripe::signature::{Modes, Secrets};
 use crate::sync::Sync;
+use crate::watch::{Wakes, Watch};
 
 // A burst on every connection finds room in the queue.
 const _: () = assert!(intake::MAX_WAITING >= server::MAX_CONNECTIONS);
 
 /// Memory for all request bodies, in bytes.
 const BODY_MEMORY: usize = 64 << 20;
-/// How often the desk looks for something to do.
-const DESK_POLL: Duration = Duration::from_secs(2);
+/// How often due work is looked for.
+const POLL: Duration = Duration::from_secs(1);
 /// How often notices to post are looked for.
-const NOTIFY_POLL: Duration = Duration::from_secs(5);
+const NOTIFY_POLL: Duration = Duration::from_secs(30);
 /// Time limit of the drain after SIGTERM: orchestrators allow 10 s or more before SIGKILL.
 const DRAIN: Duration = Duration::from_millis(9_500);
 
@@ -63,8 +64,8 @@ pub struct Service {
     pub acting: Acting,
     /// What it does about disputes by itself.
     pub desk: desk::Policy,
-    /// How often it looks for something to do about disputes.
-    pub desk_poll: Duration,
+    /// How often due work is looked for.
+    pub poll: Duration,
     /// Where notices are posted; none: nowhere.
     pub notify: Option<Webhook>,
     /// The hour of the daily notice, in UTC.
@@ -101,7 +102,7 @@ impl Service {
                 accept: args.auto_accept_below.clone(),
                 evidence,
             },
-            desk_poll: DESK_POLL,
+            poll: POLL,
             notify,
             notify_hour: args.notify_hour,
             notify_poll: NOTIFY_POLL,
@@ -121,8 +122,8 @@ impl Service {
         stop: impl Future<Output = ()>,
     ) -> anyhow::Result<()> {
         self.log_start(public.local_addr()?, private.local_addr()?);
-        let woken = Arc::new(Notify::new());
-        let (intake, writer) = Intake::new(self.database.clone(), Arc::clone(&woken));
+        let wakes = Wakes::default();
+        let (intake, writer) = Intake::new(self.database.clone(), Arc::clone(&wakes.processor));
         let stopping = CancellationToken::new();
         let availability = intake.availability();
         let app = self.app(intake);
@@ -137,7 +138,7 @@ impl Service {
             console.log_start();
             parts.spawn(ends("the console", console.run(self.desk.evidence.clone(), availability, stopping.clone())));
         }
-        parts.spawn(self.work(woken, stopping.clone()));
+        parts.spawn(self.work(wakes, stopping.clone()));
         let outcome = tokio::select! {
             () = stop => Ok(()),
             ended = parts.join_next() => Err(unexpected(ended)),
@@ -186,7 +187,7 @@ impl Service {
     }
 
     /// Prepares the database, then processes events and makes the calls that wait.
-    async fn work(self, woken: Arc<Notify>, stop: CancellationToken) -> anyhow::Result<&'static str> {
+    async fn work(self, wakes: Wakes, stop: CancellationToken) -> anyhow::Result<&'static str> {
         processor::count_from_zero();
         let plan = startup::Plan {
             run_migrations: self.migrate,
@@ -197,9 +198,11 @@ impl Service {
         };
         if let Some(prepared) = stop.run_until_cancelled(startup::prepare(&self.database, plan)).await {
             prepared?;
-            let (processing, acting) = (self.process(woken, stop.clone()), self.execute(stop.clone()));
-            let disputes = self.work_on_disputes(stop.clone());
-            tokio::join!(processing, acting, self.catch_up(stop.clone()), disputes, self.post_notices(stop));
+            let processing = self.process(Arc::clone(&wakes.processor), stop.clone());
+            let acting = self.execute(Arc::clone(&wakes.executor), stop.clone());
+            let disputes = self.work_on_disputes(Arc::clone(&wakes.desk), stop.clone());
+            let (missed, notices) = (self.catch_up(stop.clone()), self.post_notices(stop.clone()));
+            tokio::join!(processing, acting, missed, disputes, notices, self.watch(wakes, stop));
         }
         Ok("processing")
     }
@@ -213,15 +216,20 @@ impl Service {
         Rules { marks: self.marks.clone(), ..Rules::current(&self.order_key) }
     }
 
-    async fn execute(&self, stop: CancellationToken) {
-        if let Some(executor) = self.acting.executor(&self.database, self.rules()) {
+    async fn watch(&self, wakes: Wakes, stop: CancellationToken) {
+        let (modes, policy) = (self.acting.modes(), self.desk.wanted());
+        Watch { database: self.database.clone(), modes, policy, poll: self.poll, wakes }.run(stop).await;
+    }
+
+    async fn execute(&self, woken: Arc<Notify>, stop: CancellationToken) {
+        if let Some(executor) = self.acting.executor(&self.database, self.rules(), woken) {
             executor.run(stop).await;
         }
     }
 
-    async fn work_on_disputes(&self, stop: CancellationToken) {
+    async fn work_on_disputes(&self, woken: Arc<Notify>, stop: CancellationToken) {
         let (database, policy) = (self.database.clone(), self.desk.clone());
-        Desk { database, policy, poll: self.desk_poll }.run(stop).await;
+        Desk { database, policy, woken }.run(stop).await;
     }
 
     async fn post_notices(&self, stop: CancellationToken) {

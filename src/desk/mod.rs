@@ -12,12 +12,14 @@ pub mod limits;
 mod policy;
 pub mod preview;
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 use time::OffsetDateTime;
-use tokio::time::{Instant, sleep};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -33,6 +35,8 @@ pub use policy::{Limit, Policy};
 const ANNOUNCED: Duration = Duration::from_secs(24 * 3_600);
 /// How many days after a dispute is closed the bytes of its files are kept.
 const KEPT_DAYS: i32 = 30;
+/// How often it looks for something to do without being notified.
+const POLL: Duration = Duration::from_secs(60);
 /// How often bytes are looked for that need not be kept.
 const FORGET: Duration = Duration::from_secs(3_600);
 
@@ -43,8 +47,8 @@ pub struct Desk {
     pub database: PgConnectOptions,
     /// What it does by itself.
     pub policy: Policy,
-    /// How often it looks for something to do.
-    pub poll: Duration,
+    /// Notified when there is something to do.
+    pub woken: Arc<Notify>,
 }
 
 impl Desk {
@@ -53,20 +57,19 @@ impl Desk {
         let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(self.database.clone());
         let (mut failures, mut forget_at) = (0, Instant::now());
         while !stop.is_cancelled() {
-            let wait = match self.round(&pool, &mut forget_at).await {
+            match self.round(&pool, &mut forget_at).await {
                 Ok(()) => {
                     failures = 0;
-                    self.poll
+                    stop.run_until_cancelled(timeout(POLL, self.woken.notified())).await;
                 }
                 Err(error) => {
                     failures += 1;
                     if failures == 1 {
                         tracing::warn!("work on disputes waits for the database: {}", error_chain(&error));
                     }
-                    backoff::delay(failures)
+                    stop.run_until_cancelled(sleep(backoff::delay(failures))).await;
                 }
-            };
-            stop.run_until_cancelled(sleep(wait)).await;
+            }
         }
         pool.close().await;
     }

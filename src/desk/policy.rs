@@ -59,7 +59,8 @@ impl Policy {
     }
 
     /// The policy as the query needs it.
-    pub(super) fn wanted(&self) -> Wanted {
+    #[must_use]
+    pub fn wanted(&self) -> Wanted {
         let limit = |limit: &Limit| (limit.reason.clone(), limit.below, limit.currency.clone());
         Wanted {
             draft: self.draft,

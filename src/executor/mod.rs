@@ -14,10 +14,12 @@ mod refund;
 mod respond;
 mod standing;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Acquire, PgPool};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -36,6 +38,10 @@ const MOST: usize = 8;
 /// The kinds of calls that make two requests: a refund is looked up before it is created, a dispute before its evidence is
 /// submitted, a charge is read with its refunds. (Files are uploaded to another host, with limits of its own.)
 const OF_TWO: [&str; 5] = ["refund", "stage", "submit", "accept", "read_refunds_of_charge"];
+/// How often the queue is looked at when it was empty for a while and nothing notified of a call.
+const IDLE_POLL: Duration = Duration::from_secs(60);
+/// After how many looks in a row that found nothing to lease an executor waits to be notified.
+const LOOKS: u32 = 10;
 /// Time kept of a lease for recording the answer.
 const MARGIN: Duration = Duration::from_secs(15);
 
@@ -46,7 +52,7 @@ pub struct Pace {
     pub rate: Rate,
     /// How long a call is leased.
     pub lease: Duration,
-    /// How often the queue is looked at while nothing is due.
+    /// How often the queue is looked at while calls are made.
     pub poll: Duration,
     /// The first wait before a call is tried again; later ones double.
     pub shortest_wait: Duration,
@@ -86,6 +92,8 @@ pub struct Executor {
     pub modes: Vec<Mode>,
     /// How fast and how patient it is.
     pub pace: Pace,
+    /// Notified when a call is due.
+    pub woken: Arc<Notify>,
     /// The rules by which events become state: what they make of an object decides whether it is stored.
     pub rules: Rules,
 }
@@ -96,18 +104,19 @@ impl Executor {
     pub async fn run(&self, stop: CancellationToken) {
         let pool = PgPoolOptions::new().max_connections(4).connect_lazy_with(self.database.clone());
         let mut calls = JoinSet::new();
-        let mut failures = 0;
+        let (mut failures, mut looks) = (0, 0_u32);
         while !stop.is_cancelled() {
             while calls.try_join_next().is_some() {}
             match self.lease(&pool, calls.len()).await {
                 Ok(Some(call)) => {
-                    failures = 0;
+                    (failures, looks) = (0, 0);
                     let (executor, pool) = (self.clone(), pool.clone());
                     calls.spawn(async move { executor.perform(&pool, call).await });
                 }
                 Ok(None) => {
-                    failures = 0;
-                    stop.run_until_cancelled(self.idle(&mut calls)).await;
+                    (failures, looks) = (0, looks.saturating_add(1));
+                    let longest = if looks < LOOKS { self.pace.poll } else { IDLE_POLL };
+                    stop.run_until_cancelled(self.idle(&mut calls, longest)).await;
                 }
                 Err(error) => {
                     failures += 1;
@@ -120,11 +129,12 @@ impl Executor {
         pool.close().await;
     }
 
-    /// Until a call ends, or the queue is worth another look.
-    async fn idle(&self, calls: &mut JoinSet<()>) {
+    /// Until a call ends, or the queue is worth another look: after `longest` at the latest.
+    async fn idle(&self, calls: &mut JoinSet<()>, longest: Duration) {
         tokio::select! {
             Some(_) = calls.join_next() => {}
-            () = sleep(self.pace.poll) => {}
+            () = self.woken.notified() => {}
+            () = sleep(longest) => {}
         }
     }
 

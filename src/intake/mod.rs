@@ -165,3 +165,24 @@ impl Reply {
         let _ = self.0.send(answer);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stripe::envelope::Envelope;
+
+    #[tokio::test]
+    async fn an_event_that_finds_the_queue_full_is_refused_at_once() {
+        let (intake, _writer) = Intake::new(PgConnectOptions::new_without_pgpass(), Arc::default());
+        let record = || {
+            let envelope = Envelope::read(r#"{"id":"evt_1","type":"t"}"#).unwrap();
+            intake.record(NewEvent { envelope, payload: String::new(), mode_matches: true })
+        };
+        let mut waiting: Vec<_> = (0..MAX_WAITING).map(|_| Box::pin(record())).collect();
+        for event in &mut waiting {
+            assert!(futures_util::poll!(event).is_pending());
+        }
+        assert_eq!(intake.waiting(), MAX_WAITING);
+        assert_eq!(record().await, Err(Unavailable::QueueFull));
+    }
+}

@@ -27,7 +27,7 @@ const MAX_EVENTS: usize = 256;
 /// How long events may wait for the first attempt to reconnect.
 const GRACE: Duration = Duration::from_secs(1);
 /// How often the connection is checked, so that one that died while idle is replaced before the next event.
-const CHECK_EVERY: Duration = Duration::from_secs(1);
+const CHECK_EVERY: Duration = Duration::from_secs(3);
 
 /// Stores what [`super::Intake`] is given.
 #[derive(Debug)]

@@ -316,13 +316,15 @@ pub struct Waiting {
     pub problems: i64,
 }
 
-/// What waits to be sent.
+/// What waits to be sent. One branch for each partial index.
 pub async fn waiting(conn: &mut PgConnection) -> sqlx::Result<Waiting> {
     sqlx::query_as!(
         Waiting,
         r#"select count(*) as "calls!", coalesce(extract(epoch from now() - min(created_at)), 0)::float8 as "oldest!",
                   (select count(*) from clawback.api_accounts a where a.problem is not null) as "problems!"
-           from clawback.api_calls where state in ('ready', 'leased')"#
+           from (select created_at from clawback.api_calls where state = 'ready'
+                 union all
+                 select created_at from clawback.api_calls where state = 'leased') waiting"#
     )
     .fetch_one(conn)
     .await

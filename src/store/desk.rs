@@ -53,14 +53,17 @@ pub struct Wanted {
     pub accept: Vec<(String, i64, String)>,
 }
 
+impl Wanted {
+    /// The reasons, limits and currencies of `accept`.
+    pub(super) fn columns(&self) -> (Vec<&str>, Vec<i64>, Vec<&str>) {
+        let accept = self.accept.iter();
+        accept.map(|(reason, below, currency)| (reason.as_str(), *below, currency.as_str())).collect()
+    }
+}
+
 /// What is to be done now, at most 100 tasks.
 pub async fn due(conn: &mut PgConnection, wanted: &Wanted) -> sqlx::Result<Vec<Task>> {
-    let (mut reasons, mut limits, mut currencies) = (Vec::new(), Vec::new(), Vec::new());
-    for (reason, below, currency) in &wanted.accept {
-        reasons.push(reason.as_str());
-        limits.push(*below);
-        currencies.push(currency.as_str());
-    }
+    let (reasons, limits, currencies) = wanted.columns();
     let rows = sqlx::query!(
         r#"select t.kind as "kind!", t.dispute_id as "dispute_id!", t.file, t.below, t.currency
            from clawback.desk_tasks($1, $2, $3, $4, $5, $6) t"#,
@@ -158,9 +161,10 @@ pub async fn let_respond(conn: &mut PgConnection, dispute_id: &str, before: f64)
 pub async fn forget_bytes(conn: &mut PgConnection, days: i32) -> sqlx::Result<u64> {
     let forgotten = sqlx::query!(
         "update clawback.evidence_files f set content = null
-         from clawback.disputes d
-         where f.content is not null and d.dispute_id = f.dispute_id and d.outcome is not null
-             and d.updated_at < now() - make_interval(days => $1)",
+         where f.content is not null
+             -- Not a join, which might read all disputes for a few files.
+             and (select d.outcome is not null and d.updated_at < now() - make_interval(days => $1)
+                  from clawback.disputes d where d.dispute_id = f.dispute_id)",
         days
     );
     Ok(forgotten.execute(conn).await?.rows_affected())

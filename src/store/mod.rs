@@ -28,6 +28,7 @@ pub mod settings;
 pub mod sources;
 pub mod sqlstate;
 pub mod syncs;
+pub mod watch;
 
 /// One value of each row, as the array that a statement unnests.
 fn column<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> T) -> Vec<T> {

@@ -70,7 +70,7 @@ impl Default for Pace {
         Self {
             rate: Rate { per_second: 10.0, at_once: 2 },
             lease: Duration::from_secs(90),
-            poll: Duration::from_secs(5),
+            poll: Duration::from_secs(15),
             every: Duration::from_secs(15 * 60),
             wait: Duration::from_secs(5),
             reread: Duration::from_secs(15),

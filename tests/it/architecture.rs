@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms and their floors: a room uses its own and lower floors only, and of its own floor only itself.
-const FLOORS: [(&str, u8); 22] = [
+const FLOORS: [(&str, u8); 23] = [
     ("commands", 7),
     ("cli", 6),
     ("dev", 6),
@@ -17,6 +17,7 @@ const FLOORS: [(&str, u8); 22] = [
     ("notices", 3),
     ("processor", 3),
     ("sync", 3),
+    ("watch", 3),
     ("intake", 2),
     ("apply", 2),
     ("store", 1),

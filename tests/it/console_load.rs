@@ -13,11 +13,11 @@ async fn cost(app: &TestApp, visitor: &Visitor, path: &str) -> Option<(usize, f6
     let first = visitor.get(path).await;
     assert_eq!(first.status, 200, "{path}: {}", first.body);
     let period = attributes(&first.body, "data-live").first()?.parse().expect("seconds");
-    let before = app.db.logged_statements();
+    let before = app.db.logged_statements().len();
     let refresh = visitor.request(Method::GET, path).header("If-None-Match", first.header("etag"));
     let again = Answer::of(refresh.header("X-Console-Refresh", "1")).await;
     assert_eq!(again.status, 304, "nothing has changed on {path}");
-    Some((app.db.logged_statements() - before, period))
+    Some((app.db.logged_statements().len() - before, period))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -218,11 +218,11 @@ const COURSE: &str = "
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_rebuild_and_new_or_replayed_events_take_turns() {
     let app = TestApp::start().await;
-    let ids: Vec<String> = (0..250).map(|n| format!("ch_{n}")).collect();
+    let ids: Vec<String> = (0..2100).map(|n| format!("ch_{n}")).collect();
     app.see(&ids.iter().map(|id| of_order(id)).collect::<Vec<_>>()).await;
     let held = app.db.hold_batches().await;
     app.db.execute(COURSE).await;
-    // Two and a half batches of replayed events, one of new ones, 25 of payments to rebuild.
+    // Two full batches of replayed events, one of the others and the new ones, 210 of payments to rebuild.
     app.db.execute("select clawback_v1.replay_event(event_id, 'a test') from clawback_v1.events").await;
     app.command(&["rebuild", "--all"]).await;
     for n in 0..3 {
@@ -230,7 +230,7 @@ async fn a_long_rebuild_and_new_or_replayed_events_take_turns() {
     }
     held.commit().await.expect("a commit");
     app.db.settle().await;
-    assert_eq!(app.db.value("select count(*) > 150 from clawback.rebuilds").await, true, "events do not wait for it");
+    assert_eq!(app.db.value("select count(*) > 1500 from clawback.rebuilds").await, true, "events do not wait for it");
     app.db.until("select not exists (select from clawback.rebuilds)").await;
     let course = app.db.rows("select worked_on from course order by n").await;
     let turns = &course[..5];

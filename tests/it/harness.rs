@@ -99,11 +99,26 @@ impl Database {
         Self::copied_from("template0").await
     }
 
+    /// A migrated database on a server of the test's own.
+    pub async fn on(postgres: &LocalPostgres, name: &str) -> Self {
+        admin(postgres, &format!("create database {name}")).await;
+        let url = postgres.url(name);
+        for_stories(&options(&url)).await.expect("the migrations run");
+        let mut db = Self::at(name.to_owned(), url);
+        // What the test asks is not logged.
+        let quiet = options(&db.url).options([("statement_timeout", "60s"), ("auto_explain.log_min_duration", "-1")]);
+        db.pool = PgPoolOptions::new().max_connections(5).connect_lazy_with(quiet);
+        db
+    }
+
     async fn copied_from(template: &str) -> Self {
         let postgres = postgres().await;
         let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
         admin(postgres, &format!("create database {name} template {template}")).await;
-        let url = postgres.url(&name);
+        Self::at(name.clone(), postgres.url(&name))
+    }
+
+    fn at(name: String, url: String) -> Self {
         // A statement that never gets its lock fails its test.
         let bounded = options(&url).options([("statement_timeout", "60s")]);
         let pool = PgPoolOptions::new().max_connections(5).connect_lazy_with(bounded);
@@ -188,11 +203,11 @@ impl Database {
         Self { name: name.clone(), url: url.clone(), pool: pool.clone(), expected_errors: expected_errors.clone() }
     }
 
-    /// How many statements were run on connections with `log_statement = all`.
-    pub fn logged_statements(&self) -> usize {
+    /// The first lines of the statements that were run on connections with `log_statement = all`.
+    pub fn logged_statements(&self) -> Vec<String> {
         let is_one = |line: &&str| line.contains("LOG:  execute ") || line.contains("LOG:  statement: ");
         let of_mine = format!("] {} ", self.name);
-        log().lines().filter(|line| line.contains(&of_mine)).filter(is_one).count()
+        log().lines().filter(|line| line.contains(&of_mine)).filter(is_one).map(str::to_owned).collect()
     }
 
     fn unexpected_errors(&self) -> Vec<String> {
@@ -251,7 +266,7 @@ impl TestApp {
     pub async fn start_on(db: Database, change: impl FnOnce(&mut Service)) -> Self {
         let mut service = Service {
             desk: Policy::default(),
-            desk_poll: Duration::from_secs(1),
+            poll: Duration::from_millis(200),
             notify: None,
             notify_hour: 0,
             notify_poll: Duration::from_millis(50),

@@ -149,7 +149,6 @@ async fn each_flag_grants_what_it_says_and_nothing_else() {
         }
         for statement in [
             "select clawback.reap_follow_ups()",
-            "select clawback.follow_up_for_consumer(1)",
             "update clawback_v1.orders set hold = false",
             "delete from clawback_v1.order_history",
             "create table clawback_v1.mine (n int)",

@@ -70,7 +70,7 @@ impl Shop {
         let acting = limited(&world, limits);
         let app = TestApp::start_on(db, |service| {
             service.acting = acting;
-            service.desk_poll = Duration::from_millis(50);
+            service.poll = Duration::from_millis(50);
             change(service);
         })
         .await;

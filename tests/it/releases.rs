@@ -8,8 +8,10 @@ use clawback::apply::{LIMIT, Rules};
 use clawback::dev::stories::StoryEvent;
 use clawback::domain::RULES_VERSION;
 use clawback::processor::Processor;
+use clawback::store::desk::Wanted;
+use clawback::watch::{Wakes, Watch};
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::join;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -30,10 +32,16 @@ struct Newer {
 impl Newer {
     async fn start(db: &Database) -> Self {
         let rules = Rules { version: RULES_VERSION + 1, ..Rules::current("order_id") };
-        let processor = Processor { database: options(&db.url), rules, woken: Arc::new(Notify::new()), limit: LIMIT };
+        let (database, wakes) = (options(&db.url), Wakes::default());
+        let woken = Arc::clone(&wakes.processor);
+        let processor = Processor { database: database.clone(), rules, woken, limit: LIMIT };
+        let (modes, policy, poll) = (Vec::new(), Wanted::default(), Duration::from_millis(200));
+        let watch = Watch { database, modes, policy, poll, wakes };
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        let running = tokio::spawn(async move { processor.run(stopped).await });
+        let running = tokio::spawn(async move {
+            join!(processor.run(stopped.clone()), watch.run(stopped));
+        });
         db.until(&format!("select exists (select from clawback.processors where rules = {})", RULES_VERSION + 1)).await;
         Self { stop, running }
     }
