@@ -75,17 +75,12 @@ create trigger follow_ups_begin before insert on clawback.follow_ups
 
 -- An expired lease counts as an attempt: the row becomes ready, dead, or cancelled if it is no longer wanted.
 create function clawback.reap_follow_ups() returns bigint
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
 declare
+    -- A variable, because a volatile function cannot limit how much of an index is read.
+    moment timestamptz := clock_timestamp();
     reaped bigint;
 begin
-    with expired as (
-        select f.id from clawback.follow_ups f
-        where f.state = 'leased' and f.leased_until < clock_timestamp()
-        order by f.id
-        limit 1000
-        for update skip locked
-    )
     update clawback.follow_ups f
     set state = case when not f.wanted then 'cancelled' when f.attempts >= f.max_attempts then 'dead' else 'ready' end,
         finished_at = case when not f.wanted or f.attempts >= f.max_attempts then clock_timestamp() end,
@@ -93,8 +88,12 @@ begin
         leased_until = null,
         lease_token = null,
         last_error = coalesce('lease of consumer ' || f.consumer || ' expired', f.last_error)
-    from expired
-    where f.id = expired.id;
+    where f.id = any (array(
+        select e.id from clawback.follow_ups e
+        where e.state = 'leased' and e.leased_until < moment
+        order by e.id
+        limit 1000
+        for update skip locked));
     get diagnostics reaped = row_count;
     return reaped;
 end
@@ -117,6 +116,8 @@ set enable_mergejoin = off set jit = off as $$
 #variable_conflict use_column
 declare
     wanted_kind text;
+    -- A variable, because a volatile function cannot limit how much of an index is read.
+    moment timestamptz := clock_timestamp();
 begin
     if coalesce(for_consumer, '') = '' or octet_length(for_consumer) > 255 then
         raise exception 'claim_follow_ups: consumer must name the caller in 1 to 255 bytes' using errcode = '22023';
@@ -137,8 +138,10 @@ begin
     end if;
 
     -- A separate statement: "ready or expired" in one condition would read the whole table.
-    if exists (select from clawback.follow_ups f where f.state = 'leased' and f.leased_until < clock_timestamp()) then
+    if exists (select from clawback.follow_ups f where f.state = 'leased' and f.leased_until < moment) then
         perform clawback.reap_follow_ups();
+        -- What was leased is ready since a moment ago.
+        moment := clock_timestamp();
     end if;
 
     return query
@@ -150,7 +153,7 @@ begin
         cross join unnest(case when of_mode is null then array[true, false] else array[of_mode] end) as modes (m)
         cross join lateral (
             select f.id, f.run_at from clawback.follow_ups f
-            where f.state = 'ready' and f.kind = kinds.k and f.livemode = modes.m and f.run_at <= clock_timestamp()
+            where f.state = 'ready' and f.kind = kinds.k and f.livemode = modes.m and f.run_at <= moment
             order by f.run_at, f.id
             limit at_most
             for update skip locked

@@ -27,7 +27,7 @@
 //! | 6 | `cli`, [`dev`] | operators' commands; what never runs in production: a service on a private Postgres, a model of Stripe and stories told with it |
 //! | 5 | [`app`] | configuration, and the one place that puts a running service together |
 //! | 4 | [`console`] | the operators' pages: who enters, what they see, what they do |
-//! | 3 | [`http`], [`processor`], [`executor`], [`sync`], [`desk`], [`notices`], [`watch`] | the webhook, the probes and metrics; when a batch runs, and what happens when one fails; the calls to Stripe that wait; what webhooks did not bring; what is done about disputes before a deadline; reminders posted to a webhook; what is due, asked once a second for all |
+//! | 3 | [`http`], [`processor`], [`executor`], [`sync`], [`desk`], [`notices`], [`watch`] | the webhook, the probes and metrics; when a batch runs, and what happens when one fails; the calls to Stripe that wait; what webhooks did not bring; what is done about disputes before a deadline; reminders posted to a webhook; asking once a second what is due, for the others |
 //! | 2 | [`intake`], [`apply`] | storing events with group commit; one batch: load, fold, save. Transactions begin and end here |
 //! | 1 | [`store`], [`handlers`], [`stripe_api`], [`evidence`], `terminal` | all SQL; Stripe's objects as facts (pure); the client of Stripe's API, which knows no payment; drafts of evidence (pure); output for people |
 //! | 0 | [`domain`], [`stripe`], [`telemetry`], `backoff` | what facts add up to (pure); signature, envelope, reading of objects (pure); metrics; the back-off policy |

@@ -1,10 +1,12 @@
 //! Looks for due work about once a second, and wakes the parts of the service that have some.
 //!
-//! One statement for all of them keeps an idle service cheap. What a part adds itself it need not wait for: intake
-//! notifies the processor at once. Each part also looks by itself now and then, in case this one cannot.
+//! One statement for all of them keeps an idle service cheap. Intake does not wait for it: it notifies the processor at
+//! once. Each part also looks by itself once a minute, in case the watch cannot.
 //!
 //! Not here: taking work, which each part does under its own locks, whichever replica found it.
 
+use std::convert::Infallible;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,7 +78,7 @@ impl Watch {
     }
 
     /// Looks again and again on one connection, until it fails.
-    async fn look(&self, failures: &mut u32) -> Result<std::convert::Infallible, sqlx::Error> {
+    async fn look(&self, failures: &mut u32) -> Result<Infallible, sqlx::Error> {
         let mut conn = within(self.database.connect()).await?;
         loop {
             self.wakes.wake(within(self.due(&mut conn)).await?);
@@ -91,5 +93,5 @@ impl Watch {
 }
 
 async fn within<T>(query: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    timeout(FROZEN, query).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    timeout(FROZEN, query).await.unwrap_or_else(|_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into())))
 }

@@ -229,7 +229,7 @@ impl Service {
 
     async fn work_on_disputes(&self, woken: Arc<Notify>, stop: CancellationToken) {
         let (database, policy) = (self.database.clone(), self.desk.clone());
-        Desk { database, policy, woken }.run(stop).await;
+        Desk { database, policy, woken, pause: self.poll }.run(stop).await;
     }
 
     async fn post_notices(&self, stop: CancellationToken) {

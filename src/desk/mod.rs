@@ -49,6 +49,8 @@ pub struct Desk {
     pub policy: Policy,
     /// Notified when there is something to do.
     pub woken: Arc<Notify>,
+    /// The shortest wait between rounds: a task that cannot be done yet is found again at once.
+    pub pause: Duration,
 }
 
 impl Desk {
@@ -60,7 +62,7 @@ impl Desk {
             match self.round(&pool, &mut forget_at).await {
                 Ok(()) => {
                     failures = 0;
-                    stop.run_until_cancelled(timeout(POLL, self.woken.notified())).await;
+                    stop.run_until_cancelled(self.rest()).await;
                 }
                 Err(error) => {
                     failures += 1;
@@ -72,6 +74,11 @@ impl Desk {
             }
         }
         pool.close().await;
+    }
+
+    async fn rest(&self) {
+        sleep(self.pause).await;
+        let _ = timeout(POLL, self.woken.notified()).await;
     }
 
     async fn round(&self, pool: &PgPool, forget_at: &mut Instant) -> sqlx::Result<()> {

@@ -176,6 +176,7 @@ async fn work(shop: &Shop, run: &str) {
     db.settle().await;
     let mut consumer = PgConnection::connect_with(&options(&db.url)).await.expect("a connection");
     for _ in 0..3 {
+        sqlx::raw_sql("select clawback.reap_follow_ups()").execute(&mut consumer).await.expect("leases");
         sqlx::raw_sql(CONSUME).execute(&mut consumer).await.expect("follow-ups");
     }
     let charge = shop.pay(&format!("disputed-{run}"), "7000", "pm_card_createDispute").await;
