@@ -32,7 +32,7 @@ create table clawback.follow_ups (
     finished_at  timestamptz,
     constraint follow_ups_pkey primary key (id),
     -- Never deleted, so that nothing is asked for twice.
-    constraint follow_ups_once unique (kind, subject, round),
+    constraint follow_ups_once unique (subject, kind, round),
     -- Deferred: a payment that is merged into another takes its follow-ups along.
     constraint follow_ups_payment_fkey foreign key (payment_id)
         references clawback.payments (payment_id) deferrable initially deferred,

@@ -20,7 +20,6 @@ create index orders_changed on clawback.orders (updated_at desc, order_id desc);
 create index orders_prefix on clawback.orders (order_id text_pattern_ops);
 create index refunds_created on clawback.refunds (created_at desc, refund_id desc);
 create index refund_requests_created on clawback.refund_requests (created_at desc, id desc);
-create index follow_ups_subject on clawback.follow_ups (subject, id);
 create index actions_actor on clawback.actions (actor, id);
 create index actions_action on clawback.actions (action, id);
 create index people_email on clawback.people (lower(email)) where email is not null;
