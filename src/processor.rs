@@ -3,6 +3,8 @@
 //! Decides when a batch runs and what happens when one fails. What a batch does is in [`crate::apply`]. Any number of
 //! replicas may run one processor each: the one that gets the lock works, the others stand by.
 
+mod errors;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,9 +20,10 @@ use uuid::Uuid;
 use crate::apply::{self, Ahead, Batch, BatchError, Cause, Counts, Rules, Take, Taken};
 use crate::backoff;
 use crate::store::ledger::{self, FinishedEvent, Outcome};
-use crate::store::{follow_ups, health, migrations, rebuilds, sqlstate};
+use crate::store::{follow_ups, rebuilds};
 use crate::telemetry;
 use crate::terminal::error_chain::error_chain;
+use errors::{is_disconnected, is_transient, is_unrelated_to_event, took_too_long};
 
 /// How often an event is tried alone before it is `failed`.
 pub const MAX_ATTEMPTS: i32 = 6;
@@ -28,6 +31,9 @@ pub const MAX_ATTEMPTS: i32 = 6;
 const POLL: Duration = Duration::from_secs(60);
 /// Wait of a processor that was woken and did not get the lock.
 const LOCK_RETRY: Duration = Duration::from_millis(20);
+/// Pause after a batch that took all that waited, so that a steady trickle shares batches: each costs some twenty
+/// statements.
+const GATHER: Duration = Duration::from_millis(5);
 /// For the goodbye to the server at shutdown.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// Longer than every time-out of a statement: reached only when the network is frozen.
@@ -106,6 +112,23 @@ impl Processor {
             return self.retry(conn, part, progress).await;
         }
         let began = Instant::now();
+        match self.next_batch(conn, progress).await {
+            Ok(Batch::Done(counts)) => {
+                record(counts, began.elapsed());
+                if progress.is_behind {
+                    return Ok(Duration::ZERO);
+                }
+                sleep(GATHER).await;
+                until_due(conn).await
+            }
+            Ok(Batch::Busy) => Ok(until_due(conn).await?.max(LOCK_RETRY)),
+            Ok(Batch::Idle) => until_due(conn).await,
+            Err(error) => split(error, progress).map(|()| Duration::ZERO),
+        }
+    }
+
+    /// Runs a batch of events. While more than a batch waits, the bodies of the next one are read meanwhile.
+    async fn next_batch(&self, conn: &mut PgConnection, progress: &mut Progress) -> Result<Batch, BatchError> {
         let reading = progress.is_behind.then(|| tokio::spawn(self.read_ahead(progress.reader.take())));
         let done = self.batch_with(conn, Take::Next, std::mem::take(&mut progress.ahead)).await;
         if let Some(reading) = reading {
@@ -115,15 +138,7 @@ impl Processor {
         if !progress.is_behind {
             (progress.ahead, progress.reader) = (Ahead::default(), None);
         }
-        match done {
-            Ok(Batch::Done(counts)) => {
-                record(counts, began.elapsed());
-                Ok(Duration::ZERO)
-            }
-            Ok(Batch::Busy) => Ok(until_due(conn).await?.max(LOCK_RETRY)),
-            Ok(Batch::Idle) => until_due(conn).await,
-            Err(error) => split(error, progress).map(|()| Duration::ZERO),
-        }
+        done
     }
 
     /// Reads ahead on a second connection, which lives while events wait.
@@ -143,6 +158,9 @@ impl Processor {
     async fn rebuild(&self, conn: &mut PgConnection, progress: &mut Progress) -> Result<bool, sqlx::Error> {
         if let Some(payment_id) = progress.payments.pop_front() {
             return self.rebuild_alone(conn, payment_id).await.map(|()| true);
+        }
+        if !within(rebuilds::are_due(conn)).await? {
+            return Ok(false);
         }
         match self.batch(conn, Take::Rebuilds).await {
             Ok(done) => Ok(matches!(done, Batch::Done(_))),
@@ -309,7 +327,8 @@ async fn give_up_or_retry(conn: &mut PgConnection, event: &Taken, cause: &Cause)
     }
     tracing::error!(event.id = event_id, attempt, reason, "event {event_id} failed after {attempt} attempts: {cause}");
     let (seq, event_id, outcome) = (*seq, event_id.clone(), Outcome::Failed);
-    ledger::finish(conn, &[FinishedEvent { seq, event_id, outcome, payment_id: None, last_error: Some(reason) }]).await?;
+    ledger::finish(conn, &[FinishedEvent { seq, event_id, outcome, payment_id: None, last_error: Some(reason) }])
+        .await?;
     count(Counts { failed: 1, ..Counts::default() });
     Ok(())
 }
@@ -317,33 +336,6 @@ async fn give_up_or_retry(conn: &mut PgConnection, event: &Taken, cause: &Cause)
 /// 1 s, 4 s, 16 s, 64 s, 256 s, by the number of attempts that failed before.
 fn retry_in_seconds(attempts: i32) -> i32 {
     4i32.saturating_pow(u32::try_from(attempts).unwrap_or(0)).min(3600)
-}
-
-/// The connection must not be used again.
-fn is_disconnected(error: &sqlx::Error) -> bool {
-    use sqlx::Error::{ColumnDecode, Database, Decode, Encode};
-    !matches!(error, Database(_) | ColumnDecode { .. } | Decode(_) | Encode(_))
-}
-
-/// Errors that say nothing about the events: connection (08), read-only server (25), deadlock (40), missing migration
-/// or grant (42), out of resources (53), lock time-out (55), shutdown or cancelled statement (57), system error (58).
-fn is_transient(error: &sqlx::Error) -> bool {
-    sqlstate::is_any(error, &["08", "25", "40", "42", "53", "55", "57", "58"])
-}
-
-/// For an event that failed alone. A constraint violation (23) may be one of a newer release's constraints, which that
-/// release satisfies.
-async fn is_unrelated_to_event(conn: &mut PgConnection, cause: &Cause) -> Result<bool, sqlx::Error> {
-    let Cause::Database(error) = cause else { return Ok(false) };
-    if sqlstate::is_any(error, &["23"]) {
-        return Ok(health::schema_version(conn).await? > Some(migrations::required_version()));
-    }
-    Ok(is_transient(error) && !took_too_long(error))
-}
-
-/// A statement timed out: for an event alone that is its own fault, and would repeat for ever.
-fn took_too_long(error: &sqlx::Error) -> bool {
-    sqlstate::is_any(error, &["57014"])
 }
 
 async fn until_due(conn: &mut PgConnection) -> Result<Duration, sqlx::Error> {

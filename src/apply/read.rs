@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::ahead::Ahead;
 use super::ReadEvent;
+use super::ahead::Ahead;
 use crate::domain::{Payer, Read, ReadKind, Scope};
 use crate::handlers::{self, Reading};
 use crate::store::ledger::{FinishedEvent, Outcome, PendingEvent};

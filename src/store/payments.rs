@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use crate::domain::history::{PaymentStanding, Standing};
 use super::column;
+use crate::domain::history::{PaymentStanding, Standing};
 use crate::domain::{Balance, Capture, Facts, OrderKey, Payment, Scope, State, Tally};
 
 /// A payment's row to write.

@@ -121,6 +121,13 @@ pub async fn payments_after(conn: &mut PgConnection, payment_id: &str) -> sqlx::
     .await
 }
 
+/// Whether there is a payment to rebuild now.
+pub async fn are_due(conn: &mut PgConnection) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(r#"select exists (select from clawback.rebuilds where run_at <= now()) as "due!""#)
+        .fetch_one(conn)
+        .await
+}
+
 /// The next payments to rebuild, at most ten, so that new events do not wait long.
 pub async fn take(conn: &mut PgConnection) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!(

@@ -166,7 +166,8 @@ async fn an_event_arriving_while_a_rebuild_is_queued_is_news() {
         let asked = "select count(*) from clawback_v1.follow_ups where state = 'ready'";
         assert_eq!(app.db.value(asked).await, 2, "made again: {remade}");
         app.db.execute("delete from clawback.follow_ups; delete from clawback.refunds").await;
-        let first = "update clawback.payments set facts = facts::jsonb - 'refunds', amount_refunded = 0, state = 'paid';
+        let first =
+            "update clawback.payments set facts = facts::jsonb - 'refunds', amount_refunded = 0, state = 'paid';
                      update clawback.orders set amount_refunded = 0, state = 'paid';
                      select clawback_v1.replay_event('evt_2', 'a test');
                      update clawback.pending_events set counted = false";
