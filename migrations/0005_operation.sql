@@ -59,12 +59,39 @@ begin
     set pruned = true
     from removed r
     join clawback.events e on e.event_id = r.event_id
-    join clawback.payment_objects o on o.object_id = e.object_id
+    -- The payment of the event may have been merged: its ID is an object of the successor.
+    cross join lateral unnest(array[e.object_id, e.payment_id]) as named (id)
+    join clawback.payment_objects o on o.object_id = named.id
     where p.payment_id = o.payment_id and not p.pruned;
     return null;
 end
 $$;
 revoke all on function clawback.bodies_removed() from public;
 
+-- The default of 20 % would let a large table of bodies grow by a fifth before the space of removed ones is reused.
+alter table clawback.event_payloads set (autovacuum_vacuum_scale_factor = 0.05);
+
 create trigger event_payloads_removed after delete on clawback.event_payloads
     referencing old table as removed for each statement execute function clawback.bodies_removed();
+
+-- Retention: what is removed once it is old enough, and how far that got. Each row is held by one process at a time; whoever
+-- dies leaves a row that is free again when held_until has passed, and the next holder goes on where the pass was.
+create table clawback.retention (
+    -- bodies: of processed and ignored events. wrong_mode: unvouched_events. evidence: the bytes of sent files.
+    -- follow_ups: the content of ended ones. calls: finished reads of Stripe.
+    part        text        not null,
+    -- The last row that was looked at, by time and ID or by ID alone. The next pass goes on from there.
+    after_at    timestamptz not null default 'epoch',
+    after_id    text        not null default '',
+    -- When a pass last began with the oldest row, to find what was passed over before and can be removed now.
+    begun_at    timestamptz,
+    held_by     uuid,
+    held_until  timestamptz,
+    -- When the next pass is due; infinity: retention is off.
+    run_at      timestamptz not null default now(),
+    finished_at timestamptz,
+    constraint retention_pkey primary key (part),
+    constraint retention_part check (part in ('bodies', 'wrong_mode', 'follow_ups', 'calls', 'evidence')),
+    constraint retention_held check ((held_by is null) = (held_until is null))
+) with (fillfactor = 50);
+insert into clawback.retention (part) values ('bodies'), ('wrong_mode'), ('follow_ups'), ('calls'), ('evidence');

@@ -199,11 +199,13 @@ select e.event_id, e.type, e.api_version, e.account, e.livemode, e.object_id,
        -- When a charge turns out to belong to a PaymentIntent, its earlier events belong to the PaymentIntent too.
        coalesce((select o.payment_id from clawback.payment_objects o where o.object_id = e.payment_id), e.payment_id)
            as payment_id,
-       e.created_at, e.received_at, e.state, e.attempts, e.last_error, e.processed_at
+       e.created_at, e.received_at, e.state, e.attempts, e.last_error, e.processed_at,
+       exists (select from clawback.event_payloads b where b.event_id = e.event_id) as has_body
 from clawback.events e
 union all
 (select u.event_id, u.type, u.api_version, u.account, u.livemode, u.object_id, null, u.created_at, u.received_at,
-        'ignored', 0, 'livemode does not match the signing secret: stored separately, not processed', u.received_at
+        'ignored', 0, 'livemode does not match the signing secret: stored separately, not processed', u.received_at,
+        true
  from clawback.unvouched_events u
  where not exists (select from clawback.events e where e.event_id = u.event_id offset 0)
  order by u.received_at desc);
@@ -222,6 +224,7 @@ comment on column clawback_v1.events.state is 'pending, processed, ignored (no o
 comment on column clawback_v1.events.attempts is 'Attempts to process it, since it arrived or was last replayed.';
 comment on column clawback_v1.events.last_error is 'Why it was ignored or failed, with the name of the field that cannot be read. For a processed event: the fields that could not be read and were treated as absent.';
 comment on column clawback_v1.events.processed_at is 'When it was processed, ignored or marked as failed; null while it is pending.';
+comment on column clawback_v1.events.has_body is 'false: the body was pruned.';
 
 create view clawback_v1.event_payloads as
 select b.event_id,
@@ -231,7 +234,7 @@ from (select event_id, payload from clawback.event_payloads
       select u.event_id, u.payload from clawback.unvouched_events u
       where not exists (select from clawback.events e where e.event_id = u.event_id)) b;
 comment on view clawback_v1.event_payloads is
-    'The body of each event as received, with client secrets masked. Contains personal data: granted by --payloads only.';
+    'The body of each event as received, with client secrets masked. No row: the body was pruned. Contains personal data: granted by --payloads only.';
 comment on column clawback_v1.event_payloads.event_id is 'As in events.';
 comment on column clawback_v1.event_payloads.payload is 'The JSON body, as text.';
 
@@ -255,7 +258,7 @@ comment on column clawback_v1.follow_ups.order_id is 'The order the payment is f
 comment on column clawback_v1.follow_ups.payment_id is 'The payment it belongs to, as in payments; null while no charge or PaymentIntent names one.';
 comment on column clawback_v1.follow_ups.account is 'Connected account; null for the platform account.';
 comment on column clawback_v1.follow_ups.livemode is 'true in live mode, false in test mode. Filter on it in every query.';
-comment on column clawback_v1.follow_ups.payload is 'What a consumer needs to know. Its fields depend on the kind and subject; amounts are in minor units.';
+comment on column clawback_v1.follow_ups.payload is 'What a consumer needs to know. Its fields depend on the kind and subject; amounts are in minor units. Empty ({}) once it has ended and was pruned.';
 comment on column clawback_v1.follow_ups.state is 'ready, leased, done, cancelled (no longer wanted), dead (attempts used up, or given up by a consumer), or discarded (by a person, or because it happened before the first start or a rebuild).';
 comment on column clawback_v1.follow_ups.wanted is 'Whether the state of the payment still asks for it.';
 comment on column clawback_v1.follow_ups.run_at is 'Earliest time at which it can be claimed.';
@@ -264,7 +267,7 @@ comment on column clawback_v1.follow_ups.attempts is 'Claims so far. A snooze is
 comment on column clawback_v1.follow_ups.max_attempts is 'After this many failed attempts it is dead.';
 comment on column clawback_v1.follow_ups.consumer is 'Who claimed it last.';
 comment on column clawback_v1.follow_ups.leased_until is 'When the lease expires; null unless it is leased.';
-comment on column clawback_v1.follow_ups.result is 'What the consumer passed to complete_follow_up: at most 16 kB, no personal data.';
+comment on column clawback_v1.follow_ups.result is 'What the consumer passed to complete_follow_up: at most 16 kB, no personal data. Null once it was pruned.';
 comment on column clawback_v1.follow_ups.last_error is 'Error of the last failed attempt, or why it was discarded on creation.';
 comment on column clawback_v1.follow_ups.created_at is 'When it was created.';
 comment on column clawback_v1.follow_ups.finished_at is 'When it became done, cancelled, dead or discarded.';

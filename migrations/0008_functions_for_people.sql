@@ -112,6 +112,11 @@ begin
     if not found then
         return false;
     end if;
+    -- Waits for whoever removes the body, and keeps it until this transaction ends.
+    perform from clawback.event_payloads b where b.event_id = replay_event.event_id for key share;
+    if not found then
+        return false;
+    end if;
     update clawback.events e
     set state = 'pending', processed_at = null, last_error = null, attempts = 0
     where e.event_id = replay_event.event_id;
@@ -123,7 +128,7 @@ begin
 end
 $$;
 comment on function clawback_v1.replay_event(text, text) is
-    'For operators: processes an event again. Rows that are already right do not change. Returns false when the event does not exist, is pending, or has no stored body.';
+    'For operators: processes an event again. Rows that are already right do not change. Returns false when the event does not exist, is pending, or its body was pruned.';
 
 create function clawback_v1.requeue_follow_up(id bigint, reason text default null, force boolean default false)
 returns boolean
@@ -137,7 +142,9 @@ begin
     end if;
     select f.state, f.kind into before, of_kind from clawback.follow_ups f
     where f.id = requeue_follow_up.id and f.wanted
-        and (f.state in ('dead', 'ready') or requeue_follow_up.force and f.state in ('done', 'discarded'))
+        and (f.state in ('dead', 'ready')
+            -- An emptied one says nothing to its consumer.
+            or requeue_follow_up.force and f.state in ('done', 'discarded') and f.payload <> '{}')
     for update;
     if not found then
         return false;
@@ -153,7 +160,7 @@ begin
 end
 $$;
 comment on function clawback_v1.requeue_follow_up(bigint, text, boolean) is
-    'For operators: makes a follow-up ready at once, with fresh attempts. One that is done or discarded needs force and a reason: its consumer will act a second time. Returns false when it does not exist, is leased, is no longer wanted, or needs force.';
+    'For operators: makes a follow-up ready at once, with fresh attempts. One that is done or discarded needs force and a reason: its consumer will act a second time. Returns false when it does not exist, is leased, is no longer wanted, needs force, or was emptied after its retention.';
 
 create function clawback_v1.discard_follow_up(id bigint, reason text) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

@@ -54,7 +54,7 @@ create table clawback.dispute_responses (
 ) with (fillfactor = 80);
 create index dispute_responses_open on clawback.dispute_responses (dispute_id) where state in ('draft', 'rejected');
 
--- The bytes are kept until some days after the dispute is closed.
+-- The bytes of what was sent are removed some time after the dispute is closed; the row stays.
 create table clawback.evidence_files (
     -- Also the idempotency key of the upload.
     id           uuid        not null default gen_random_uuid(),
@@ -82,7 +82,7 @@ create table clawback.evidence_files (
 );
 -- Images and PDFs are compressed already.
 alter table clawback.evidence_files alter column content set storage external;
-create index evidence_files_kept on clawback.evidence_files (dispute_id) where content is not null;
+create index evidence_files_stored on clawback.evidence_files (attached_at, id) where content is not null;
 create index evidence_files_uncounted on clawback.evidence_files (attached_at) where pages is null and unreadable is null;
 
 -- The evidence fields of POST /v1/disputes/:id with their limits in characters (docs.stripe.com/api/disputes/update); [n] is

@@ -12,8 +12,8 @@ use tokio::runtime::Runtime;
 
 use crate::app::config;
 use crate::cli::{
-    console, disputes, doctor, events, follow_ups, grants, healthcheck, manual, migrate, orders, payments, rebuild,
-    refunds, restored, serve, sync,
+    console, disputes, doctor, events, follow_ups, grants, healthcheck, manual, migrate, orders, payments, prune,
+    rebuild, refunds, restored, serve, sync,
 };
 use crate::dev::{self, demo, sign, simulate};
 use crate::terminal::{self, error_chain::error_chain};
@@ -58,6 +58,8 @@ enum Command {
     Sync(sync::SyncArgs),
     /// Continue safely after the database was restored from a backup or lost commits in a fail-over
     Restored(restored::RestoredArgs),
+    /// Remove event bodies, sent evidence and the content of ended follow-ups that are old enough
+    Prune(prune::Prune),
     /// Print the SQL statements that grant a role what it needs
     Grants(grants::Grants),
     /// Send the signed events of a scenario to a receiver
@@ -155,6 +157,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Rebuild(args) => rebuild::run(args).await,
         Command::Sync(args) => sync::run(args).await,
         Command::Restored(args) => restored::run(args).await,
+        Command::Prune(args) => prune::run(args).await,
         Command::Grants(args) => grants::run(&args),
         Command::Simulate(args) => simulate::run(args).await,
         Command::Sign(args) => sign::run(&args),

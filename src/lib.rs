@@ -27,7 +27,7 @@
 //! | 6 | `cli`, [`dev`] | operators' commands; what never runs in production: a service on a private Postgres, a model of Stripe and stories told with it |
 //! | 5 | [`app`] | configuration, and the one place that puts a running service together |
 //! | 4 | [`console`] | the operators' pages: who enters, what they see, what they do |
-//! | 3 | [`http`], [`processor`], [`executor`], [`sync`], [`desk`], [`notices`], [`watch`] | the webhook, the probes and metrics; when a batch runs, and what happens when one fails; the calls to Stripe that wait; what webhooks did not bring; what is done about disputes before a deadline; reminders posted to a webhook; asking once a second what is due, for the others |
+//! | 3 | [`http`], [`processor`], [`executor`], [`sync`], [`desk`], [`notices`], [`retention`], [`watch`] | the webhook, the probes and metrics; when a batch runs, and what happens when one fails; the calls to Stripe that wait; what webhooks did not bring; what is done about disputes before a deadline; reminders posted to a webhook; removing what is old enough; asking once a second what is due, for the others |
 //! | 2 | [`intake`], [`apply`] | storing events with group commit; one batch: load, fold, save. Transactions begin and end here |
 //! | 1 | [`store`], [`handlers`], [`stripe_api`], [`evidence`], `terminal` | all SQL; Stripe's objects as facts (pure); the client of Stripe's API, which knows no payment; drafts of evidence (pure); output for people |
 //! | 0 | [`domain`], [`stripe`], [`telemetry`], `backoff` | what facts add up to (pure); signature, envelope, reading of objects (pure); metrics; the back-off policy |
@@ -141,6 +141,8 @@
 //! - **Invariant:** no migration drops or retypes a column of a view of `clawback_v1`, or changes what one of its
 //!   functions takes or returns.
 //! - **Invariant:** a rebuild or a replay asks nothing of Stripe. Reads follow from folding in an event for the first time.
+//! - **Invariant:** no row of `events` is deleted, so a duplicate is recognised for ever; only bodies are, once no rebuild by
+//!   the present rules needs them ([`retention`]).
 //! - **Invariant:** there is no cache and no state between batches. Whatever is in memory may be lost.
 //! - **Invariant:** [`dev::model`] and [`dev::stories`] use no rule of the core. A story told with the rules it tests
 //!   would agree with every mistake in them.
@@ -200,7 +202,8 @@
 //! - Another list of Stripe's to catch up with: a variant of `List` in `sync/part.rs`.
 //! - What was fetched from Stripe: an event in the ledger, so that the set of events stays the whole truth. What people
 //!   say is such an event already: `clawback.linked`, `clawback.dismissed`.
-//! - Commands for operators, retention, personal data: in `cli`, with their SQL in [`store`].
+//! - Commands for operators, personal data: in `cli`, with their SQL in [`store`].
+//! - Something else to remove when it is old: a variant of [`store::retention::Part`] and its statement.
 
 pub mod app;
 pub mod apply;
@@ -218,6 +221,7 @@ pub mod http;
 pub mod intake;
 pub mod notices;
 pub mod processor;
+pub mod retention;
 pub mod store;
 pub mod stripe;
 pub mod stripe_api;

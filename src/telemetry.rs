@@ -87,6 +87,10 @@ pub const SYNC_AGE_SECONDS: &str = "clawback_sync_age_seconds";
 pub const SYNC_FOUND: &str = "clawback_sync_found_total";
 /// Notices posted to the merchant's webhook, by outcome.
 pub const NOTICES: &str = "clawback_notices_total";
+/// Rows that retention removed or emptied, by part.
+pub const PRUNED: &str = "clawback_pruned_total";
+/// How long ago retention last came to its end.
+pub const PRUNE_AGE_SECONDS: &str = "clawback_prune_age_seconds";
 /// Log-ins to the console, by outcome.
 pub const CONSOLE_LOG_INS: &str = "clawback_console_log_ins_total";
 /// The version of this process.
@@ -196,6 +200,16 @@ pub const METRICS: &[Metric] = &[
         NOTICES,
         Kind::Counter,
         "Posts of notices by outcome: sent, retry (the webhook did not take it; tried again), or failed (given up after a day).",
+    ),
+    metric(
+        PRUNED,
+        Kind::Counter,
+        "Rows that retention removed or emptied by part: bodies, wrong_mode, follow_ups, calls or evidence.",
+    ),
+    metric(
+        PRUNE_AGE_SECONDS,
+        Kind::DatabaseGauge,
+        "Seconds since retention last went through everything, or since it was turned on; 0 while it is off.",
     ),
     metric(
         CONSOLE_LOG_INS,

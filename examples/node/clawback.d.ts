@@ -296,9 +296,11 @@ export interface Event {
   last_error: string | null;
   /** When it was processed, ignored or marked as failed; null while it is pending. */
   processed_at: Date | null;
+  /** false: the body was pruned. */
+  has_body: boolean | null;
 }
 
-/** The body of each event as received, with client secrets masked. Contains personal data: granted by --payloads only. */
+/** The body of each event as received, with client secrets masked. No row: the body was pruned. Contains personal data: granted by --payloads only. */
 export interface EventPayload {
   /** As in events. */
   event_id: string;
@@ -326,7 +328,7 @@ export interface FollowUp {
   account: string | null;
   /** true in live mode, false in test mode. Filter on it in every query. */
   livemode: boolean;
-  /** What a consumer needs to know. Its fields depend on the kind and subject; amounts are in minor units. */
+  /** What a consumer needs to know. Its fields depend on the kind and subject; amounts are in minor units. Empty ({}) once it has ended and was pruned. */
   payload: unknown;
   /** ready, leased, done, cancelled (no longer wanted), dead (attempts used up, or given up by a consumer), or discarded (by a person, or because it happened before the first start or a rebuild). */
   state: string;
@@ -344,7 +346,7 @@ export interface FollowUp {
   consumer: string | null;
   /** When the lease expires; null unless it is leased. */
   leased_until: Date | null;
-  /** What the consumer passed to complete_follow_up: at most 16 kB, no personal data. */
+  /** What the consumer passed to complete_follow_up: at most 16 kB, no personal data. Null once it was pruned. */
   result: unknown | null;
   /** Error of the last failed attempt, or why it was discarded on creation. */
   last_error: string | null;
@@ -683,7 +685,7 @@ export interface FollowUpOf<K extends FollowUpKind> {
   account: string | null;
   /** true in live mode, false in test mode. Filter on it in every query. */
   livemode: boolean;
-  /** What a consumer needs to know. Its fields depend on the kind and subject; amounts are in minor units. */
+  /** What a consumer needs to know. Its fields depend on the kind and subject; amounts are in minor units. Empty ({}) once it has ended and was pruned. */
   payload: PayloadOf[K];
   /** Number of this attempt, from 1. */
   attempt: number;

@@ -5,6 +5,7 @@
 
 mod console;
 mod notify;
+pub(crate) mod retention;
 mod stripe_api;
 mod url;
 
@@ -24,6 +25,7 @@ use crate::stripe::signature::Secrets;
 
 pub use self::console::{Console, Listen};
 pub use self::notify::Notify;
+pub use self::retention::Retention;
 pub use self::stripe_api::StripeApi;
 
 /// A year, in seconds.
@@ -105,6 +107,9 @@ pub struct Serve {
     /// Hour of the daily notice, in UTC
     #[arg(long, env = "CLAWBACK_NOTIFY_HOUR", default_value_t = 7, value_parser = clap::value_parser!(u8).range(0..=23))]
     pub notify_hour: u8,
+    /// What is removed once it is old enough.
+    #[command(flatten)]
+    pub retention: Retention,
     /// What a refund does with the transfer of a Connect charge: reverse or keep it [default: refuse such refunds]
     #[arg(long, env = "CLAWBACK_REFUND_TRANSFERS", value_parser = ["reverse", "keep"])]
     pub refund_transfers: Option<String>,

@@ -24,6 +24,7 @@ use crate::http::{self, App, admin, server};
 use crate::intake::{self, Intake};
 use crate::notices::{Notices, Webhook};
 use crate::processor::{self, Processor};
+use crate::retention::{Ages, Retention};
 use crate::store::migrations;
 use crate::stripe::signature::{Modes, Secrets};
 use crate::sync::Sync;
@@ -38,6 +39,8 @@ const BODY_MEMORY: usize = 64 << 20;
 const POLL: Duration = Duration::from_secs(1);
 /// How often notices to post are looked for.
 const NOTIFY_POLL: Duration = Duration::from_secs(30);
+/// How often it is looked whether something is due to be removed.
+const RETENTION_POLL: Duration = Duration::from_secs(60);
 /// Time limit of the drain after SIGTERM: orchestrators allow 10 s or more before SIGKILL.
 const DRAIN: Duration = Duration::from_millis(9_500);
 
@@ -72,6 +75,10 @@ pub struct Service {
     pub notify_hour: u8,
     /// How often it looks for notices to post.
     pub notify_poll: Duration,
+    /// How old something must be to be removed; none: nothing is removed.
+    pub retention: Option<Ages>,
+    /// How often it looks whether something is due to be removed.
+    pub retention_poll: Duration,
     /// The operators' console; none: there is none.
     pub console: Option<Console>,
 }
@@ -106,6 +113,8 @@ impl Service {
             notify,
             notify_hour: args.notify_hour,
             notify_poll: NOTIFY_POLL,
+            retention: args.retention.ages(),
+            retention_poll: RETENTION_POLL,
             console: None,
         })
     }
@@ -194,6 +203,7 @@ impl Service {
             order_key: &self.order_key,
             is_change_confirmed: self.order_key_changed,
             acting: &self.acting,
+            prunes: self.retention.is_some(),
             product: self.desk.evidence.product.default,
         };
         if let Some(prepared) = stop.run_until_cancelled(startup::prepare(&self.database, plan)).await {
@@ -202,7 +212,8 @@ impl Service {
             let acting = self.execute(Arc::clone(&wakes.executor), stop.clone());
             let disputes = self.work_on_disputes(Arc::clone(&wakes.desk), stop.clone());
             let (missed, notices) = (self.catch_up(stop.clone()), self.post_notices(stop.clone()));
-            tokio::join!(processing, acting, missed, disputes, notices, self.watch(wakes, stop));
+            let (removal, watch) = (self.prune(stop.clone()), self.watch(wakes, stop));
+            tokio::join!(processing, acting, missed, disputes, notices, removal, watch);
         }
         Ok("processing")
     }
@@ -236,6 +247,12 @@ impl Service {
         if let Some(webhook) = self.notify.clone() {
             let (database, hour, poll) = (self.database.clone(), self.notify_hour, self.notify_poll);
             Notices { database, webhook, hour, poll, shortest_wait: poll * 2 }.run(stop).await;
+        }
+    }
+
+    async fn prune(&self, stop: CancellationToken) {
+        if let Some(ages) = self.retention {
+            Retention { database: self.database.clone(), ages, poll: self.retention_poll }.run(stop).await;
         }
     }
 

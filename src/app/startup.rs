@@ -13,7 +13,7 @@ use super::config::Misconfigured;
 use super::migrate::{migrate, place, why};
 use crate::backoff;
 use crate::evidence::Product;
-use crate::store::{health, settings, sqlstate};
+use crate::store::{health, retention, settings, sqlstate};
 use crate::terminal::error_chain::error_chain;
 
 /// What is prepared.
@@ -26,6 +26,8 @@ pub(super) struct Plan<'a> {
     pub is_change_confirmed: bool,
     /// The keys and policies that are recorded.
     pub acting: &'a Acting,
+    /// Whether what is old enough is removed.
+    pub prunes: bool,
     /// What is sold, where nobody says otherwise.
     pub product: Option<Product>,
 }
@@ -91,7 +93,7 @@ struct Begun {
 }
 
 async fn begin(database: &PgConnectOptions, plan: Plan<'_>) -> sqlx::Result<Begun> {
-    let Plan { order_key, is_change_confirmed, acting, product, .. } = plan;
+    let Plan { order_key, is_change_confirmed, acting, prunes, product, .. } = plan;
     let mut conn = database.connect().await?;
     let mut known = settings::begin(&mut conn, order_key).await?;
     if known != order_key && is_change_confirmed {
@@ -100,6 +102,7 @@ async fn begin(database: &PgConnectOptions, plan: Plan<'_>) -> sqlx::Result<Begu
         order_key.clone_into(&mut known);
     }
     acting.begin(&mut conn).await?;
+    retention::begin(&mut conn, prunes).await?;
     settings::sells(&mut conn, product.map(|product| product.to_string()).as_deref()).await?;
     let schema_version = health::schema_version(&mut conn).await?.unwrap_or_default();
     conn.close().await?;

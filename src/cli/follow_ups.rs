@@ -201,6 +201,9 @@ async fn show(conn: &mut PgConnection, id: i64, json: bool) -> anyhow::Result<()
     let screen = Screen::of_stdout();
     terminal::print(format_args!("{}", table::fields(&screen, FIELDS, &follow_up)));
     terminal::print(format_args!("{}", table::section(&screen, "Actions", ACTIONS, &actions.unwrap_or_default())));
+    if follow_up.is_pruned() {
+        say!("\n(its payload, result and last error were pruned)");
+    }
     Ok(())
 }
 
@@ -226,6 +229,9 @@ impl Change {
         match (self, state) {
             (Self::Requeue { .. }, FollowUpState::Leased) => Some(leased(follow_up)),
             (Self::Requeue { .. }, _) if !follow_up.wanted => Some("is no longer wanted".to_owned()),
+            (Self::Requeue { .. }, FollowUpState::Done | FollowUpState::Discarded) if follow_up.is_pruned() => {
+                Some(format!("is {}, and its payload was pruned", follow_up.state))
+            }
             (Self::Requeue { force: false, .. }, FollowUpState::Done | FollowUpState::Discarded) => {
                 Some(format!("is {}: add --force --reason WHY", follow_up.state))
             }

@@ -97,6 +97,7 @@ const CONSOLE: &[&str] = &[
     "select on clawback.api_keys",
     "select on clawback.syncs",
     "select on clawback.processors",
+    "select on clawback.retention",
     "select on clawback.migrations",
 ];
 /// What it needs besides to look up payments by e-mail address.

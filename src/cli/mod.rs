@@ -15,6 +15,7 @@ pub(crate) mod manual;
 pub(crate) mod migrate;
 pub(crate) mod orders;
 pub(crate) mod payments;
+pub(crate) mod prune;
 pub(crate) mod rebuild;
 pub(crate) mod refunds;
 pub(crate) mod restored;

@@ -19,7 +19,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 use time::OffsetDateTime;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -33,12 +33,8 @@ pub use policy::{Limit, Policy};
 
 /// How long after its announcement a dispute is accepted.
 const ANNOUNCED: Duration = Duration::from_secs(24 * 3_600);
-/// How many days after a dispute is closed the bytes of its files are kept.
-const KEPT_DAYS: i32 = 30;
 /// How often it looks for something to do without being notified.
 const POLL: Duration = Duration::from_secs(60);
-/// How often bytes are looked for that need not be kept.
-const FORGET: Duration = Duration::from_secs(3_600);
 
 /// The desk of one replica.
 #[derive(Clone, Debug)]
@@ -57,9 +53,9 @@ impl Desk {
     /// Works until `stop` is cancelled. Survives outages of the database.
     pub async fn run(&self, stop: CancellationToken) {
         let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(self.database.clone());
-        let (mut failures, mut forget_at) = (0, Instant::now());
+        let mut failures = 0;
         while !stop.is_cancelled() {
-            match self.round(&pool, &mut forget_at).await {
+            match self.round(&pool).await {
                 Ok(()) => {
                     failures = 0;
                     stop.run_until_cancelled(self.rest()).await;
@@ -81,12 +77,8 @@ impl Desk {
         let _ = timeout(POLL, self.woken.notified()).await;
     }
 
-    async fn round(&self, pool: &PgPool, forget_at: &mut Instant) -> sqlx::Result<()> {
+    async fn round(&self, pool: &PgPool) -> sqlx::Result<()> {
         let mut conn = pool.acquire().await?;
-        if Instant::now() >= *forget_at {
-            desk::forget_bytes(&mut conn, KEPT_DAYS).await?;
-            *forget_at = Instant::now() + FORGET;
-        }
         for task in desk::due(&mut conn, &self.policy.wanted()).await? {
             // One dispute that cannot be worked on must not hold up the others, nor who holds a row of it.
             if let Err(error) = self.attempt(&mut conn, &task).await {

@@ -69,6 +69,7 @@ fn set(gauges: &Gauges) {
     gauge!(telemetry::API_OLDEST_SECONDS).set(gauges.waiting.oldest);
     gauge!(telemetry::API_PROBLEMS).set(gauges.waiting.problems as f64);
     gauge!(telemetry::SYNC_AGE_SECONDS).set(gauges.sync_age_seconds);
+    gauge!(telemetry::PRUNE_AGE_SECONDS).set(gauges.prune_age_seconds);
     // Missing kinds and states are set to 0: a gauge keeps its value until it is set again.
     for kind in kinds() {
         let of_kind = || gauges.follow_ups.iter().filter(|row| row.kind == kind);

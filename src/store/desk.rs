@@ -157,19 +157,6 @@ pub async fn let_respond(conn: &mut PgConnection, dispute_id: &str, before: f64)
     .await
 }
 
-/// Removes the bytes of files whose dispute has been closed for `days` days.
-pub async fn forget_bytes(conn: &mut PgConnection, days: i32) -> sqlx::Result<u64> {
-    let forgotten = sqlx::query!(
-        "update clawback.evidence_files f set content = null
-         where f.content is not null
-             -- Not a join, which might read all disputes for a few files.
-             and (select d.outcome is not null and d.updated_at < now() - make_interval(days => $1)
-                  from clawback.disputes d where d.dispute_id = f.dispute_id)",
-        days
-    );
-    Ok(forgotten.execute(conn).await?.rows_affected())
-}
-
 /// Puts text into the draft of a dispute, if that is still this version, without changing anything at Stripe. The new
 /// version.
 pub async fn stage_draft(

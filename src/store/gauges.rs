@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 
 use super::api_calls::{self, Waiting};
-use super::syncs;
+use super::{retention, syncs};
 
 /// The values at one moment.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct Gauges {
     pub waiting: Waiting,
     /// Seconds since missed events were last listed to the end.
     pub sync_age_seconds: f64,
+    /// Seconds since retention last went through everything; 0 while it is off.
+    pub prune_age_seconds: f64,
     /// Follow-ups that are not finished, and dead ones.
     pub follow_ups: Vec<FollowUps>,
 }
@@ -60,6 +62,7 @@ pub async fn read(conn: &mut PgConnection) -> sqlx::Result<Gauges> {
     let due = due(conn).await?;
     let waiting = api_calls::waiting(conn).await?;
     let sync_age_seconds = syncs::age(conn).await?;
+    let prune_age_seconds = retention::age(conn).await?;
     let row = sqlx::query!(
         r#"select (select count(*) from clawback.pending_events) as "pending!",
                   (select extract(epoch from now() - min(since))::float8
@@ -88,6 +91,7 @@ pub async fn read(conn: &mut PgConnection) -> sqlx::Result<Gauges> {
         newest_event_seconds,
         waiting,
         sync_age_seconds,
+        prune_age_seconds,
         follow_ups,
     })
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms and their floors: a room uses its own and lower floors only, and of its own floor only itself.
-const FLOORS: [(&str, u8); 23] = [
+const FLOORS: [(&str, u8); 24] = [
     ("commands", 7),
     ("cli", 6),
     ("dev", 6),
@@ -16,6 +16,7 @@ const FLOORS: [(&str, u8); 23] = [
     ("desk", 3),
     ("notices", 3),
     ("processor", 3),
+    ("retention", 3),
     ("sync", 3),
     ("watch", 3),
     ("intake", 2),

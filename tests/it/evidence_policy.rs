@@ -152,11 +152,12 @@ async fn the_bytes_of_files_are_gone_some_time_after_the_dispute_is_closed() {
     shop.submit(&dispute).await;
     shop.responded(&dispute, "submitted").await;
     shop.app.db.until("select outcome = 'lost' from clawback_v1.disputes").await;
-    let mut conn = shop.app.db.pool.acquire().await.expect("a connection");
-    let forget = async |conn: &mut _| clawback::store::desk::forget_bytes(conn, 30).await.expect("a statement");
-    assert_eq!(forget(&mut conn).await, 0, "too early");
-    shop.app.db.execute("update clawback.disputes set updated_at = now() - interval '31 days'").await;
-    assert_eq!(forget(&mut conn).await, 1);
+    let forgotten = async || shop.app.json(&["prune"]).await["evidence"].clone();
+    shop.app.db.execute("update clawback.evidence_files set attached_at = now() - interval '500 days'").await;
+    assert_eq!(forgotten().await, 0, "too early");
+    shop.app.db.execute("update clawback.disputes set updated_at = now() - interval '401 days'").await;
+    assert_eq!(forgotten().await, 1);
+    assert_eq!(forgotten().await, 0, "once");
     let row = shop.responded(&dispute, "submitted").await;
     assert!(row["files"][0]["sha256"].is_string(), "what it was stays known: {row}");
 }

@@ -270,6 +270,8 @@ impl TestApp {
             notify: None,
             notify_hour: 0,
             notify_poll: Duration::from_millis(50),
+            retention: None,
+            retention_poll: Duration::from_millis(50),
             acting: Acting::with(stripe_settings("", "https://api.stripe.com")).expect("a client"),
             database: options(&db.url),
             secrets: Secrets::parse(SECRET).expect("a secret"),

@@ -40,6 +40,9 @@ const FORBIDDEN: &[(&str, &str)] = &[
         "syncs_held",
         "insert into clawback.syncs (kind, account, livemode, held_until) values ('missed', 'a', false, now())",
     ),
+    ("retention_pkey", "insert into clawback.retention (part) values ('bodies')"),
+    ("retention_part", "update clawback.retention set part = 'everything' where part = 'bodies'"),
+    ("retention_held", "update clawback.retention set held_until = now()"),
     ("object_reads_pkey", "insert into clawback.object_reads (object_id) values ('dp_1'), ('dp_1')"),
     (
         "processors_pkey",

@@ -167,6 +167,7 @@ pub async fn lively() -> TestApp {
     .await;
     app.db.execute("select clawback_v1.replay_event('evt_late', 'a test')").await;
     app.db.execute("select clawback_v1.link_payment('ch_late', 'contested')").await;
+    app.db.execute("delete from clawback.event_payloads where event_id = 'evt_unknown'").await;
     request_refunds(&app).await;
     respond(&app).await;
     decide_disputes(&app).await;

@@ -81,6 +81,7 @@ mod plans;
 mod privileges;
 mod processing;
 mod proxy;
+mod pruning;
 mod reads;
 mod rebuilds;
 mod reference;

@@ -61,6 +61,14 @@ pub struct FollowUp {
     pub finished_at: Option<OffsetDateTime>,
 }
 
+impl FollowUp {
+    /// Whether retention has emptied it. No kind has an empty payload.
+    #[must_use]
+    pub fn is_pruned(&self) -> bool {
+        self.finished_at.is_some() && self.payload.as_object().is_some_and(serde_json::Map::is_empty)
+    }
+}
+
 /// Which follow-ups are meant; none of a field: all.
 #[derive(Clone, Debug, Default)]
 pub struct FollowUpFilter {

@@ -130,7 +130,7 @@ impl View {
     }
 
     fn button(&self) -> Markup {
-        let pruned = || matches!(self.body, Body::Pruned).then(|| "Its body was deleted.".to_owned());
+        let pruned = || matches!(self.body, Body::Pruned).then(|| "Its body was pruned.".to_owned());
         let obstacle = || replay::obstacle(Some(&self.event)).map(|why| format!("It {why}."));
         html! {
             div.actions { @match self.refused.clone().or_else(obstacle).or_else(pruned) {
@@ -150,7 +150,7 @@ impl View {
                 }
                 pre #body tabindex="0" { @for line in json::indented(text).lines() { (foreign(line)) "\n" } }
             },
-            Body::Pruned => html! { p { "Its body was deleted after the time for which bodies are kept." } },
+            Body::Pruned => html! { p { "Its body was pruned: it is older than the time for which bodies are kept." } },
             Body::NotAllowed => {
                 html! { p { "To read bodies, which contain personal data, you need the right “" (Right::Payloads) "”." } }
             }
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn a_body_that_is_gone_or_not_for_everybody_is_said_to_be() {
         let pruned = shown(failed(), Body::Pruned, Vec::new());
-        assert!(pruned.contains("for which bodies are kept") && pruned.contains("Its body was deleted."), "{pruned}");
+        assert!(pruned.contains("for which bodies are kept") && pruned.contains("Its body was pruned."), "{pruned}");
         let kept = shown(pending(), Body::NotAllowed, Vec::new());
         assert!(kept.contains("you need the right “payloads”") && kept.contains("It is pending"), "{kept}");
     }

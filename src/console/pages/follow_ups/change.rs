@@ -85,6 +85,9 @@ impl Change {
                 Some(format!("is leased by {}", follow_up.consumer.as_deref().unwrap_or("a consumer")))
             }
             (Self::Requeue, _) if !follow_up.wanted => Some("is no longer wanted".to_owned()),
+            (Self::Requeue, FollowUpState::Done | FollowUpState::Discarded) if follow_up.is_pruned() => {
+                Some(format!("is {}, and its payload was pruned", follow_up.state))
+            }
             (Self::Requeue, FollowUpState::Done | FollowUpState::Discarded) => Some(format!(
                 "is {}: `clawback follow-ups requeue {} --force` makes its consumer act a second time",
                 follow_up.state, follow_up.id

@@ -60,7 +60,8 @@ impl View {
                     div.card { h2 { "How it goes" } (self.progress()) (self.buttons()) }
                 }
                 h2 { "Payload" }
-                (pretty(Some(&self.follow_up.payload)))
+                @if self.follow_up.is_pruned() { p { "Its payload, result and last error were pruned." } }
+                @else { (pretty(Some(&self.follow_up.payload))) }
                 @if self.follow_up.result.is_some() { h2 { "Result" } (pretty(self.follow_up.result.as_ref())) }
                 h2 { "Actions" }
                 (done(&self.actions, "Nobody has requeued or discarded it.", self.now))

@@ -18,6 +18,7 @@ fn quiet() -> Numbers {
         newest_event_seconds: 0.0,
         waiting: Waiting { calls: 0, oldest: 0.0, problems: 0 },
         sync_age_seconds: 0.0,
+        prune_age_seconds: 0.0,
         follow_ups: Vec::new(),
     };
     Numbers { at: NOW, gauges, overview: Overview::default() }
