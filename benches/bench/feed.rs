@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use anyhow::ensure;
 use sqlx::PgConnection;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -37,14 +38,25 @@ impl Feed {
 }
 
 impl Seen {
-    /// Seconds until each event showed, since a moment of its first answer.
-    pub fn delays(&self, corpus: &Corpus, answers: &Answers, since: impl Fn(&Answer) -> Instant) -> Vec<f64> {
+    /// Seconds from a moment of each acknowledged event's answer until its change was visible. Events that change no
+    /// order are left out.
+    ///
+    /// # Errors
+    /// When not a single change is known.
+    pub fn delays(
+        &self,
+        corpus: &Corpus,
+        answers: &Answers,
+        since: impl Fn(&Answer) -> Instant,
+    ) -> anyhow::Result<Vec<f64>> {
         let new = answers.accepted().filter(|answer| corpus.deliveries[answer.delivery].kind == Kind::New);
         let delay = |answer: &Answer| {
             let shown = self.0.get(corpus.event_id(corpus.deliveries[answer.delivery].event))?;
             Some(shown.saturating_duration_since(since(answer)).as_secs_f64())
         };
-        new.filter_map(delay).collect()
+        let delays: Vec<f64> = new.filter_map(delay).collect();
+        ensure!(!delays.is_empty(), "no event changed an order: send more");
+        Ok(delays)
     }
 }
 

@@ -43,7 +43,7 @@ use world::World;
 
 /// Measure intake and processing beside a textbook handler; exits 1 when a target is missed
 #[derive(Debug, Parser)]
-#[command(name = "make bench", no_binary_name = false)]
+#[command(name = "bench", override_usage = "make bench BENCH='[OPTIONS]'")]
 struct Args {
     /// Sections to run, separated by commas [default: all but growth]
     #[arg(long, value_enum, value_delimiter = ',')]
@@ -114,7 +114,7 @@ async fn measure(only: &[Section], sizes: Sizes, seed: u64, output: Output) -> a
     let mut world = World::start(sizes.durability).await?;
     let mut report = Report::new(output);
     let corpus = Arc::new(Corpus::tell(sizes.events, seed, None));
-    settings::print(&mut report, &mut world, &corpus, &sizes).await?;
+    settings::report(&mut report, &mut world, &corpus, &sizes).await?;
     let mut bench = Bench { world, report, corpus, sizes };
     for section in Section::chosen(only) {
         section.run(&mut bench).await?;

@@ -91,21 +91,22 @@ impl Sizes {
     }
 }
 
-/// Prints the settings of the machine, of Postgres and of the run.
-pub async fn print(report: &mut Report, world: &mut World, corpus: &Corpus, sizes: &Sizes) -> anyhow::Result<()> {
+/// Reports the settings of the machine, of Postgres and of the run.
+pub async fn report(report: &mut Report, world: &mut World, corpus: &Corpus, sizes: &Sizes) -> anyhow::Result<()> {
+    let load = read("/proc/loadavg");
     report.setting("commit", commit());
     report.setting("build", if cfg!(debug_assertions) { "debug: not a measurement" } else { "release" }.to_owned());
     report.setting("CPU", format!("{} x {}", std::thread::available_parallelism()?, cpu_model()));
     report.setting("kernel", read("/proc/sys/kernel/osrelease").trim().to_owned());
+    report.setting("load average before", load.split(' ').next().unwrap_or_default().to_owned());
     for name in OF_POSTGRES {
         let value = sqlx::query_scalar("select current_setting($1)").bind(name).fetch_one(&mut world.admin).await?;
         report.setting(name, value);
     }
-    let (least, median, most) = corpus.body_sizes();
-    let (events, payments) = (corpus.events(), corpus.lives.len());
-    report.setting("events", format!("{events} of {payments} payments, and beside them one repeat in {REPEAT_EVERY}, one forgery in {FORGERY_EVERY}"));
+    let ((least, median, most), Sizes { rounds, intake, .. }) = (corpus.body_sizes(), sizes);
+    report.setting("events", format!("{} of {} payments", corpus.events(), corpus.lives.len()));
+    report.setting("besides", format!("a repeat for every {REPEAT_EVERY} events, a forgery for every {FORGERY_EVERY}"));
     report.setting("bodies", format!("{least} to {most} bytes, median {median}"));
-    let Sizes { rounds, intake, .. } = sizes;
     report.setting("runs", format!("{rounds} rounds, medians; a new database each; intake for {intake:?}"));
     report.setting("service", "default settings, its log written to a file".to_owned());
     Ok(())

@@ -104,10 +104,7 @@ pub(super) async fn drain(bench: &mut Bench, backlog: Backlog) -> anyhow::Result
 
 /// The same in an existing database.
 pub(super) async fn drain_in(bench: &mut Bench, database: &mut Database, backlog: Backlog) -> anyhow::Result<Drained> {
-    let mut services = Vec::new();
-    for _ in 0..backlog.replicas {
-        services.push(bench.world.clawback(database).await?);
-    }
+    let services = services(bench, database, backlog.replicas).await?;
     let held = database.hold_batches().await?;
     bench.sign();
     let receivers = services.iter().map(|service| service.address).collect();
@@ -135,6 +132,14 @@ pub(super) async fn drain_in(bench: &mut Bench, database: &mut Database, backlog
         postgres: per_event(after.1.saturating_sub(before.1)),
         orders: orders as f64,
     })
+}
+
+async fn services(bench: &Bench, database: &Database, count: usize) -> anyhow::Result<Vec<Receiver>> {
+    let mut services = Vec::new();
+    for _ in 0..count {
+        services.push(bench.world.clawback(database).await?);
+    }
+    Ok(services)
 }
 
 /// CPU time of all services, and of Postgres.

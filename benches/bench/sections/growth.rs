@@ -67,12 +67,23 @@ async fn grow(bench: &mut Bench, database: &mut Database) -> anyhow::Result<()> 
     }
     execute(database, "vacuum (analyze)").await?;
     execute(database, "checkpoint").await?;
-    let events = database.count("select count(*) from clawback.events").await?;
-    let payments = database.count("select count(*) from clawback.payments").await?;
-    let bytes = database.count("select pg_database_size(current_database())").await?;
-    let figures =
-        [("events", events as f64, ""), ("payments", payments as f64, ""), ("size", bytes as f64 / 1e9, "GB")];
+    report_size(bench, database).await
+}
+
+/// Reports the size of the database, and what an event takes of it, table by table with their indexes.
+async fn report_size(bench: &mut Bench, database: &mut Database) -> anyhow::Result<()> {
+    let events = database.count("select count(*) from clawback.events").await? as f64;
+    let payments = database.count("select count(*) from clawback.payments").await? as f64;
+    let bytes = database.count("select pg_database_size(current_database())").await? as f64;
+    let figures = [("events", events, ""), ("payments", payments, ""), ("size", bytes / 1e9, "GB")];
     bench.report.figures("large", &figures);
+    let size = "select pg_total_relation_size(('clawback.' || $1)::regclass)";
+    let mut sizes = Vec::new();
+    for table in TABLES {
+        let bytes: i64 = sqlx::query_scalar(size).bind(table).fetch_one(&mut database.conn).await?;
+        sizes.push((table, bytes as f64 / events, "B"));
+    }
+    bench.report.figures("for each event", &sizes);
     Ok(())
 }
 

@@ -28,7 +28,7 @@ pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
     let load = Load { pace: Pace::Open(RATE), ..bench.closed(&receiver, 8, quiet) };
     let run = bench.load(&receiver, load).await?;
     until_drained(&mut database).await?;
-    let delays = feed.end().await?.delays(&bench.corpus, &run.answers, |answer| answer.at);
+    let delays = feed.end().await?.delays(&bench.corpus, &run.answers, |answer| answer.at)?;
     let delay = |share| quantile(delays.clone(), share) * 1e3;
     let answered = [("p50", run.answers.quantile(0.5), "ms"), ("p99", run.answers.quantile(0.99), "ms")];
     bench.report.figures("sent to acknowledged", &answered);

@@ -52,6 +52,7 @@ fn report(bench: &mut Bench, peak: f64, run: &Run) {
     let sent = answers.all.len() as f64 / answers.elapsed.as_secs_f64();
     let figures = [
         ("peak", peak, "/s"),
+        ("offered", 2.0 * peak, "/s"),
         ("sent", sent, "/s"),
         ("accepted", answers.accepted_per_second(), "/s"),
         ("answered 503", refusals.len() as f64 / answers.elapsed.as_secs_f64(), "/s"),

@@ -73,7 +73,7 @@ async fn together(bench: &mut Bench) -> anyhow::Result<Together> {
     let rest = stopped.elapsed().as_secs_f64();
     check::stored(&mut database, check::IN_LEDGER, &bench.corpus, &run.answers).await?;
     check::states(&mut database, &bench.corpus, &run.answers).await?;
-    let delays = feed.end().await?.delays(&bench.corpus, &run.answers, |answer| answer.at - answer.took);
+    let delays = feed.end().await?.delays(&bench.corpus, &run.answers, |answer| answer.at - answer.took)?;
     receiver.stop().await?;
     bench.world.drop_database(database).await?;
     Ok(Together {
