@@ -35,14 +35,17 @@ pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
     bench.world.drop_database(database).await
 }
 
-/// Accepted deliveries a second in a closed load, on a database of its own.
+/// Accepted deliveries a second in a closed load: the best of all rounds, each on a database of its own.
 async fn at_peak(bench: &mut Bench) -> anyhow::Result<f64> {
-    let database = bench.world.database(Template::Migrated).await?;
-    let receiver = bench.world.clawback(&database).await?;
-    let load = bench.closed(&receiver, AT_PEAK, bench.sizes.intake);
-    let peak = bench.load(&receiver, load).await?.answers.accepted_per_second();
-    receiver.stop().await?;
-    bench.world.drop_database(database).await?;
+    let mut peak = 0.0_f64;
+    for _ in 0..bench.sizes.rounds {
+        let database = bench.world.database(Template::Migrated).await?;
+        let receiver = bench.world.clawback(&database).await?;
+        let load = bench.closed(&receiver, AT_PEAK, bench.sizes.intake);
+        peak = peak.max(bench.load(&receiver, load).await?.answers.accepted_per_second());
+        receiver.stop().await?;
+        bench.world.drop_database(database).await?;
+    }
     Ok(peak)
 }
 
