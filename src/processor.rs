@@ -4,15 +4,14 @@
 //! replicas may run one processor each: the one that gets the lock works, the others stand by.
 
 mod errors;
+mod progress;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::sync::Notify;
-use tokio::task::JoinError;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -22,8 +21,8 @@ use crate::backoff;
 use crate::store::ledger::{self, FinishedEvent, Outcome};
 use crate::store::{follow_ups, rebuilds};
 use crate::telemetry;
-use crate::terminal::error_chain::error_chain;
-use errors::{is_disconnected, is_transient, is_unrelated_to_event, took_too_long};
+use errors::{is_disconnected, is_unrelated_to_event};
+use progress::{Progress, ReadAhead, split};
 
 /// How often an event is tried alone before it is `failed`.
 pub const MAX_ATTEMPTS: i32 = 6;
@@ -40,12 +39,8 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 const FROZEN: Duration = Duration::from_secs(60);
 /// How often leases that expired are ended for kinds that nobody claims, and this processor reports that it is alive.
 const HOUSEKEEPING: Duration = Duration::from_secs(10);
-/// Transient-error threshold: after this many in a row, the events of the batch are tried in parts.
-const TRANSIENT_LIMIT: u32 = 3;
 /// Events in a full batch: after it, probably more wait.
 const FULL: usize = 1000;
-/// Into how many parts events that failed together are divided: a thousand take two rounds.
-const PARTS: usize = 32;
 /// How long an event waits after a transient error of its own, in milliseconds.
 const TRANSIENT_DEFERRAL: i32 = 5_000;
 
@@ -90,20 +85,34 @@ impl Processor {
             let wait = self.step(&mut conn, progress).await?;
             let wait = if self.rebuild(&mut conn, progress).await? { Duration::ZERO } else { wait };
             progress.resume();
-            if last_housekeeping.elapsed() >= HOUSEKEEPING {
-                within(follow_ups::reap(&mut conn)).await?;
-                within(rebuilds::report(&mut conn, id, self.rules.version)).await?;
-                last_housekeeping = Instant::now();
-            }
-            if !wait.is_zero() {
-                // Either ends the wait; so does the time.
-                let woken = timeout(wait, self.woken.notified());
-                let _ = stop.run_until_cancelled(woken).await;
-            }
+            stop.run_until_cancelled(self.rest(&mut conn, id, wait, &mut last_housekeeping)).await.unwrap_or(Ok(()))?;
         }
         // Everything is committed: an unclean close does no harm.
         let _ = timeout(CLOSE_LIMIT, conn.close()).await;
         Ok(())
+    }
+
+    /// Waits until the time is up or it is woken, and does the housekeeping when that is due.
+    async fn rest(
+        &self,
+        conn: &mut PgConnection,
+        id: Uuid,
+        wait: Duration,
+        last_housekeeping: &mut Instant,
+    ) -> Result<(), sqlx::Error> {
+        let until = Instant::now() + wait;
+        loop {
+            if last_housekeeping.elapsed() >= HOUSEKEEPING {
+                within(follow_ups::reap(conn)).await?;
+                within(rebuilds::report(conn, id, self.rules.version)).await?;
+                *last_housekeeping = Instant::now();
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            let pause = left.min(HOUSEKEEPING.saturating_sub(last_housekeeping.elapsed()));
+            if left.is_zero() || timeout(pause, self.woken.notified()).await.is_ok() {
+                return Ok(());
+            }
+        }
     }
 
     /// Runs one batch, or a part of a failed one. Returns how long to wait before the next.
@@ -121,7 +130,11 @@ impl Processor {
                 sleep(GATHER).await;
                 until_due(conn).await
             }
-            Ok(Batch::Busy) => Ok(until_due(conn).await?.max(LOCK_RETRY)),
+            Ok(Batch::Busy) => {
+                // Not cut short by new events, each of which would try again at once.
+                sleep(LOCK_RETRY).await;
+                until_due(conn).await
+            }
             Ok(Batch::Idle) => until_due(conn).await,
             Err(error) => split(error, progress).map(|()| Duration::ZERO),
         }
@@ -142,7 +155,7 @@ impl Processor {
     }
 
     /// Reads ahead on a second connection, which lives while events wait.
-    fn read_ahead(&self, reader: Option<PgConnection>) -> impl Future<Output = Result<Read, Cause>> + use<> {
+    fn read_ahead(&self, reader: Option<PgConnection>) -> impl Future<Output = Result<ReadAhead, Cause>> + use<> {
         let (database, order_key) = (self.database.clone(), self.rules.order_key.clone());
         async move {
             let mut reader = match reader {
@@ -150,7 +163,7 @@ impl Processor {
                 None => within(database.connect()).await?,
             };
             let ahead = timeout(FROZEN, Ahead::read(&mut reader, &order_key)).await;
-            Ok(Read { ahead: ahead.unwrap_or(Err(Cause::TooLong(FROZEN)))?, reader })
+            Ok(ReadAhead { ahead: ahead.unwrap_or(Err(Cause::TooLong(FROZEN)))?, reader })
         }
     }
 
@@ -234,81 +247,6 @@ impl Processor {
             *conn = renewed.map_err(|error| BatchError { taken: Vec::new(), cause: error.into() })?;
         }
         done
-    }
-}
-
-/// What was read ahead, and the connection that read it.
-struct Read {
-    ahead: Ahead,
-    reader: PgConnection,
-}
-
-/// What a processor remembers between batches.
-#[derive(Debug, Default)]
-struct Progress {
-    /// The last batch was full: probably more events wait.
-    is_behind: bool,
-    /// For the next batch.
-    ahead: Ahead,
-    /// The connection that reads ahead.
-    reader: Option<PgConnection>,
-    /// Transient errors in a row.
-    failures: u32,
-    /// The error that paused processing, as it was logged.
-    paused_by: Option<String>,
-    /// The events of a failed batch in parts, which are divided until a poison event is alone: so it does not hold up
-    /// the others.
-    parts: VecDeque<Vec<Taken>>,
-    /// The payments of a failed batch of rebuilds.
-    payments: VecDeque<String>,
-}
-
-impl Progress {
-    fn pause(&mut self, error: &sqlx::Error) {
-        self.failures += 1;
-        let reason = error_chain(error);
-        if self.paused_by.as_ref() != Some(&reason) {
-            tracing::warn!(error = reason, "processing paused, retrying: {reason}");
-            self.paused_by = Some(reason);
-        }
-    }
-
-    /// What could not be read ahead is read in its batch, which reports what is wrong.
-    fn keep(&mut self, read: Result<Result<Read, Cause>, JoinError>) {
-        match read {
-            Ok(Ok(Read { ahead, reader })) => (self.ahead, self.reader) = (ahead, Some(reader)),
-            Ok(Err(cause)) => tracing::debug!(%cause, "cannot read ahead"),
-            Err(error) => tracing::debug!(%error, "cannot read ahead"),
-        }
-    }
-
-    /// Puts events that failed together at the front, in [`PARTS`] parts.
-    fn divide(&mut self, events: &[Taken]) {
-        for part in events.chunks(events.len().div_ceil(PARTS).max(1)).rev() {
-            self.parts.push_front(part.to_vec());
-        }
-    }
-
-    fn resume(&mut self) {
-        self.failures = 0;
-        if self.paused_by.take().is_some() {
-            tracing::info!("processing resumed");
-        }
-    }
-}
-
-/// Queues the events of a failed batch to be tried in parts, or returns the error when it is likely to pass.
-fn split(BatchError { taken, cause }: BatchError, progress: &mut Progress) -> Result<(), sqlx::Error> {
-    // What keeps failing on a database that answers may be caused by one of the events: not retried for ever.
-    let retry =
-        |error: &sqlx::Error| is_transient(error) && !took_too_long(error) && progress.failures < TRANSIENT_LIMIT;
-    match cause {
-        Cause::Database(error) if taken.is_empty() || is_disconnected(&error) || retry(&error) => Err(error),
-        cause => {
-            tracing::warn!(%cause, "a batch of {} events failed; retrying them in smaller batches", taken.len());
-            progress.divide(&taken);
-            Ok(())
-        }
     }
 }
 

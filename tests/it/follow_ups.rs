@@ -8,7 +8,7 @@ use crate::harness::Database;
 pub async fn ask(db: &Database, kind: &str, count: usize) {
     db.execute(&format!(
         "insert into clawback.follow_ups (kind, subject, round, payload, run_at)
-         select '{kind}', 's' || n, '', '{{}}', now() - interval '1 minute' + n * interval '1 millisecond'
+         select '{kind}', 's' || n, '', '{{\"n\": 1}}', now() - interval '1 minute' + n * interval '1 millisecond'
          from generate_series(1, {count}) n"
     ))
     .await;
