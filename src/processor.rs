@@ -9,6 +9,7 @@ mod progress;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::sync::Notify;
@@ -30,9 +31,8 @@ pub const MAX_ATTEMPTS: i32 = 6;
 const POLL: Duration = Duration::from_secs(60);
 /// Wait of a processor that was woken and did not get the lock.
 const LOCK_RETRY: Duration = Duration::from_millis(20);
-/// Pause after a batch that took all that waited, so that a steady trickle shares batches: each costs some twenty
-/// statements.
-const GATHER: Duration = Duration::from_millis(5);
+/// Shortest pause after a batch during which events arrived.
+const GATHER: Duration = Duration::from_millis(10);
 /// For the goodbye to the server at shutdown.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// Longer than every time-out of a statement: reached only when the network is frozen.
@@ -40,7 +40,7 @@ const FROZEN: Duration = Duration::from_secs(60);
 /// How often leases that expired are ended for kinds that nobody claims, and this processor reports that it is alive.
 const HOUSEKEEPING: Duration = Duration::from_secs(10);
 /// Events in a full batch: after it, probably more wait.
-const FULL: usize = 1000;
+const FULL: usize = 500;
 /// How long an event waits after a transient error of its own, in milliseconds.
 const TRANSIENT_DEFERRAL: i32 = 5_000;
 
@@ -124,11 +124,8 @@ impl Processor {
         match self.next_batch(conn, progress).await {
             Ok(Batch::Done(counts)) => {
                 record(counts, began.elapsed());
-                if progress.is_behind {
-                    return Ok(Duration::ZERO);
-                }
-                sleep(GATHER).await;
-                until_due(conn).await
+                self.yield_to_arrivals(began.elapsed()).await;
+                if progress.is_behind { Ok(Duration::ZERO) } else { until_due(conn).await }
             }
             Ok(Batch::Busy) => {
                 // Not cut short by new events, each of which would try again at once.
@@ -137,6 +134,14 @@ impl Processor {
             }
             Ok(Batch::Idle) => until_due(conn).await,
             Err(error) => split(error, progress).map(|()| Duration::ZERO),
+        }
+    }
+
+    /// Pauses if events arrived during a batch: storing them goes first, and a steady trickle shares batches, each of which
+    /// costs some twenty statements.
+    async fn yield_to_arrivals(&self, took: Duration) {
+        if self.woken.notified().now_or_never().is_some() {
+            sleep(GATHER.max(took / 2)).await;
         }
     }
 

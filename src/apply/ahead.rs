@@ -16,7 +16,7 @@ use crate::store::ledger;
 pub struct Ahead(HashMap<String, Reading>);
 
 impl Ahead {
-    /// Reads the bodies of the batch after the one that is about to run: at most 1,000 events and 8 MiB.
+    /// Reads the bodies of the batch after the one that is about to run: at most 500 events and 8 MiB.
     ///
     /// # Errors
     /// When the database refuses a statement or is unreachable, or a reader panics. The batch then reads by itself.

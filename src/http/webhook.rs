@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 use metrics::histogram;
 use serde_json::json;
 use tokio::time::timeout;
-use tracing::info;
+use tracing::debug;
 
 use super::App;
 use super::body_memory::Reservation;
@@ -38,7 +38,8 @@ pub(super) async fn receive(State(app): State<Arc<App>>, request: Request) -> Re
     let started = Instant::now();
     match deliver(&app, request).await {
         Ok(delivered) => {
-            info!(
+            // Not at `info`: the ledger has the event, and a line for each would take a sixth of the work.
+            debug!(
                 event.id = delivered.id,
                 event.r#type = delivered.event_type,
                 outcome = delivered.recorded.label(),

@@ -75,6 +75,8 @@ pub async fn try_lock(conn: &mut PgConnection, rules: i32) -> sqlx::Result<bool>
                   -- A scan that is needed all the same gets so high a cost that the server would compile the statement:
                   -- 20 ms for a few rows.
                   set_config('jit', 'off', true) as no_jit,
+                  -- Planning a statement anew takes longer than a small batch needs it for.
+                  set_config('plan_cache_mode', 'force_generic_plan', true) as planned_once,
                   pg_try_advisory_xact_lock($1) as "locked!""#,
         BATCH_LOCK
     );
@@ -102,16 +104,17 @@ pub struct Pending {
 /// Bodies in one batch, in bytes, unless a single body is larger: a batch holds them all in memory.
 const MAX_BODIES: i64 = 8 << 20;
 
-/// The next events that are due, in the order received: at most 1,000, with at most 8 MiB of bodies.
+/// The next events that are due, in the order received: at most 500, with at most 8 MiB of bodies.
 pub async fn take(conn: &mut PgConnection) -> sqlx::Result<Pending> {
     let rows = sqlx::query_as!(
         PendingRow,
         r#"select p.seq, e.event_id as "event_id?", e.type as "event_type?", e.object_id, e.created_at,
                   e.attempts as "attempts?", p.counted, octet_length(b.payload) as "size?"
            from (select seq, event_id, counted from clawback.pending_events where run_at <= now()
-                 order by seq limit 1000) p
-           left join clawback.events e on e.event_id = p.event_id
-           left join clawback.event_payloads b on b.event_id = p.event_id
+                 order by seq limit 500) p
+           left join lateral (select * from clawback.events e where e.event_id = p.event_id offset 0) e on true
+           left join lateral (select b.payload from clawback.event_payloads b where b.event_id = p.event_id offset 0) b
+               on true
            order by p.seq"#
     );
     Ok(pending(rows.fetch_all(conn).await?))
@@ -184,13 +187,13 @@ pub async fn bodies(conn: &mut PgConnection, event_ids: &[&str]) -> sqlx::Result
     Ok(rows.into_iter().map(|row| (row.event_id, row.payload)).collect())
 }
 
-/// The bodies of the events that come after the next 1,000 that are due, at most 1,000 and 8 MiB; in no order.
+/// The bodies of the events that come after the next 500 that are due, at most 500 and 8 MiB; in no order.
 pub async fn bodies_ahead(conn: &mut PgConnection) -> sqlx::Result<Vec<(String, String)>> {
     let rows = sqlx::query!(
         r#"select b.event_id as "event_id!", b.payload as "payload!"
            from (select p.event_id, b.payload, sum(octet_length(b.payload)) over (order by p.seq) as bytes
                  from (select seq, event_id from clawback.pending_events where run_at <= now()
-                       order by seq limit 1000 offset 1000) p
+                       order by seq limit 500 offset 500) p
                  join clawback.event_payloads b on b.event_id = p.event_id) b
            where b.bytes <= 8388608"#
     );

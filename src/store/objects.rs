@@ -25,7 +25,7 @@ pub async fn save_refunds(conn: &mut PgConnection, refunds: &[&RefundState]) -> 
               destination_type, reference, reference_status, pending_reason, metadata)
          select d.* from derived d
          where not exists (
-             select from clawback.refunds f where f.refund_id = d.refund_id and to_jsonb(f) || to_jsonb(d) = to_jsonb(f))
+             select from clawback.refunds f where f.refund_id = d.refund_id and to_jsonb(f) || to_jsonb(d) = to_jsonb(f) offset 0)
          on conflict on constraint refunds_pkey do update
          set payment_id = excluded.payment_id, charge_id = excluded.charge_id, amount = excluded.amount,
              currency = excluded.currency, status = excluded.status, reason = excluded.reason,
@@ -70,7 +70,7 @@ pub async fn save_disputes(conn: &mut PgConnection, disputes: &[&DisputeState]) 
               intended_submission_method, submission_method, enhanced_eligibility, card_brand, countered)
          select d.* from derived d
          where not exists (
-             select from clawback.disputes o where o.dispute_id = d.dispute_id and to_jsonb(o) || to_jsonb(d) = to_jsonb(o))
+             select from clawback.disputes o where o.dispute_id = d.dispute_id and to_jsonb(o) || to_jsonb(d) = to_jsonb(o) offset 0)
          on conflict on constraint disputes_pkey do update
          set payment_id = excluded.payment_id, charge_id = excluded.charge_id, amount = excluded.amount,
              currency = excluded.currency, reason = excluded.reason,
@@ -109,7 +109,7 @@ pub async fn save_warnings(conn: &mut PgConnection, warnings: &[&WarningState]) 
              (warning_id, payment_id, charge_id, fraud_type, actionable, created_at, card_brand)
          select d.* from derived d
          where not exists (
-             select from clawback.fraud_warnings w where w.warning_id = d.warning_id and to_jsonb(w) || to_jsonb(d) = to_jsonb(w))
+             select from clawback.fraud_warnings w where w.warning_id = d.warning_id and to_jsonb(w) || to_jsonb(d) = to_jsonb(w) offset 0)
          on conflict on constraint fraud_warnings_pkey do update
          set payment_id = excluded.payment_id, charge_id = excluded.charge_id, fraud_type = excluded.fraud_type,
              actionable = excluded.actionable, created_at = excluded.created_at, updated_at = excluded.updated_at,
@@ -139,7 +139,7 @@ pub async fn save_reviews(conn: &mut PgConnection, reviews: &[&ReviewState]) -> 
          select d.* from derived d
          where not exists (
              select from clawback.reviews r
-             where r.review_id = d.review_id and to_jsonb(r) || to_jsonb(d) = to_jsonb(r))
+             where r.review_id = d.review_id and to_jsonb(r) || to_jsonb(d) = to_jsonb(r) offset 0)
          on conflict on constraint reviews_pkey do update
          set payment_id = excluded.payment_id, charge_id = excluded.charge_id, open = excluded.open,
              opened_reason = excluded.opened_reason, closed_reason = excluded.closed_reason,

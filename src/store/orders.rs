@@ -110,7 +110,8 @@ pub async fn save(conn: &mut PgConnection, orders: &[Order]) -> sqlx::Result<()>
                       o.open_disputes, o.evidence_due_by)
                      is not distinct from
                      (d.state, d.amount_paid, d.amount_refunded, d.amount_disputed, d.amount_lost, d.hold,
-                      d.open_disputes, d.evidence_due_by))
+                      d.open_disputes, d.evidence_due_by)
+             offset 0)
          on conflict on constraint orders_pkey do update
          set state = excluded.state, amount_paid = excluded.amount_paid, amount_refunded = excluded.amount_refunded,
              amount_disputed = excluded.amount_disputed, amount_lost = excluded.amount_lost, hold = excluded.hold,

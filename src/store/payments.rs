@@ -199,7 +199,9 @@ pub async fn save(conn: &mut PgConnection, rows: &[PaymentRow<'_>]) -> sqlx::Res
                      (d.facts, d.rules, d.orphan, d.order_id, d.account, d.livemode, d.currency, d.charge_id, d.amount,
                       d.amount_paid, d.amount_refunded, d.amount_disputed, d.amount_lost, d.state, d.hold,
                       d.open_disputes, d.evidence_due_by, d.payment_method, d.failure_code, d.cancellation_reason,
-                      d.captures))
+                      d.captures)
+             -- Looked up one by one: a plan made while the table was empty may otherwise join it whole.
+             offset 0)
          on conflict on constraint payments_pkey do update
          set facts = excluded.facts, rules = excluded.rules, orphan = excluded.orphan, order_id = excluded.order_id,
              account = excluded.account, livemode = excluded.livemode, currency = excluded.currency,
@@ -300,7 +302,10 @@ pub async fn save_owners(conn: &mut PgConnection, touched: &[&str], owners: &[Ow
          insert into clawback.payment_objects (object_id, payment_id, kind)
          select h.object_id, h.payment_id, h.kind
          from owners h
-         left join clawback.payment_objects o using (object_id)
+         left join lateral (
+             select o.payment_id, o.kind from clawback.payment_objects o where o.object_id = h.object_id
+             offset 0 -- Looked up one by one: see `save`.
+         ) o on true
          where (o.payment_id, o.kind) is distinct from (h.payment_id, h.kind)
              and (h.is_held or o.payment_id is null or o.payment_id = any($1))
          on conflict on constraint payment_objects_pkey do update

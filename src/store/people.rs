@@ -25,7 +25,8 @@ pub async fn save(conn: &mut PgConnection, people: &[Payer]) -> sqlx::Result<()>
              select from clawback.people p
              where p.object_id = s.object_id and (p.seen_at, p.event_id) >= (s.seen_at, s.event_id)
                  and (p.customer_id, p.email, p.name) is not distinct from (coalesce(p.customer_id, s.customer_id),
-                     coalesce(p.email, s.email), coalesce(p.name, s.name)))
+                     coalesce(p.email, s.email), coalesce(p.name, s.name))
+             offset 0)
          on conflict on constraint people_pkey do update
          set customer_id = case when (excluded.seen_at, excluded.event_id) > (p.seen_at, p.event_id) then coalesce(excluded.customer_id, p.customer_id)
                                 else coalesce(p.customer_id, excluded.customer_id) end,
