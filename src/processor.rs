@@ -33,6 +33,8 @@ const POLL: Duration = Duration::from_secs(60);
 const LOCK_RETRY: Duration = Duration::from_millis(20);
 /// Shortest pause after a batch during which events arrived.
 const GATHER: Duration = Duration::from_millis(10);
+/// Longest such pause, which a stop waits for too.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// For the goodbye to the server at shutdown.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// Longer than every time-out of a statement: reached only when the network is frozen.
@@ -141,7 +143,7 @@ impl Processor {
     /// costs some twenty statements.
     async fn yield_to_arrivals(&self, took: Duration) {
         if self.woken.notified().now_or_never().is_some() {
-            sleep(GATHER.max(took / 2)).await;
+            sleep((took / 2).clamp(GATHER, LONGEST_PAUSE)).await;
         }
     }
 
