@@ -131,7 +131,7 @@ create function clawback.store_events(
     event_ids text[], types text[], api_versions text[], accounts text[], livemodes boolean[], object_ids text[],
     created bigint[], payloads text[], mode_matches boolean[]
 ) returns setof text
-language plpgsql set search_path = pg_catalog, pg_temp
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 -- Whatever the statistics say, a batch finds a few rows by key.
 set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
 begin

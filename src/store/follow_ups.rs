@@ -17,7 +17,8 @@ pub async fn lock(conn: &mut PgConnection, payment_ids: &[String]) -> sqlx::Resu
                   extract(epoch from f.due_at)::bigint as due_at, f.attempts, f.rescheduled
            from clawback.follow_ups f
            where f.payment_id = any($1) and not f.from_refusal
-           order by f.id
+           -- Not by the index of the ids: a plan made while the table was empty would walk all of it.
+           order by f.id + 0
            for update skip locked"#,
         payment_ids
     )
