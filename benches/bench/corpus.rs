@@ -20,8 +20,8 @@ const MIX: [(usize, &str, &str); 7] = [
     (3, "chargeback-lost", "charged_back"),
 ];
 
-/// Payments in progress at a time, unless there are few events. About so many other events lie between two events of one
-/// payment.
+/// Payments in progress at a time, unless there are few events: about the number of other events between two events of
+/// one payment.
 const LIVES_AT_ONCE: usize = 100;
 /// One repeat of an earlier event for this many events.
 pub const REPEAT_EVERY: usize = 50;
@@ -91,8 +91,8 @@ struct Request {
 
 impl Corpus {
     /// Makes this many events; the last payments may be incomplete. The same arguments give the same events, apart from
-    /// their times. With `heavy`, one in so many payments belongs to one large order, and brings one more event of one
-    /// large payment.
+    /// their times. With `heavy`, one payment in that number belongs to one large order, and brings one more event of
+    /// one large payment.
     pub fn tell(events: usize, seed: u64, heavy: Option<usize>) -> Self {
         let (now, at_once) = (unix_now(), LIVES_AT_ONCE.min(events / 20 + 1));
         let mut corpus = Self { lives: Vec::new(), deliveries: Vec::new(), requests: Vec::with_capacity(events) };

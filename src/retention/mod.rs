@@ -69,7 +69,7 @@ pub struct Retention {
     pub poll: Duration,
 }
 
-/// What came of a page.
+/// The result of a page.
 enum Step {
     Removed(i64),
     /// There was none left that is old enough.

@@ -75,7 +75,7 @@ pub async fn try_lock(conn: &mut PgConnection, rules: i32) -> sqlx::Result<bool>
                   -- A scan that is needed all the same gets so high a cost that the server would compile the statement:
                   -- 20 ms for a few rows.
                   set_config('jit', 'off', true) as no_jit,
-                  -- Planning a statement anew takes longer than a small batch needs it for.
+                  -- Planning these statements takes longer than a small batch takes to run them.
                   set_config('plan_cache_mode', 'force_generic_plan', true) as planned_once,
                   pg_try_advisory_xact_lock($1) as "locked!""#,
         BATCH_LOCK

@@ -93,10 +93,10 @@ pub async fn hold(conn: &mut PgConnection, id: Uuid, lease: f64) -> sqlx::Result
         "update clawback.retention r
          set held_by = $1, held_until = now() + make_interval(secs => $2),
              -- With the oldest row once in a while: something was passed over that can be removed by now.
-             after_at = case when due.is_anew then 'epoch' else r.after_at end,
-             after_id = case when due.is_anew then '' else r.after_id end,
-             begun_at = case when due.is_anew then now() else r.begun_at end
-         from (select part, coalesce(begun_at < now() - interval '30 days', true) as is_anew
+             after_at = case when due.is_restarted then 'epoch' else r.after_at end,
+             after_id = case when due.is_restarted then '' else r.after_id end,
+             begun_at = case when due.is_restarted then now() else r.begun_at end
+         from (select part, coalesce(begun_at < now() - interval '30 days', true) as is_restarted
                from clawback.retention
                where run_at <= now() and coalesce(held_until, '-infinity') < now()
                order by run_at, part

@@ -33,7 +33,7 @@ pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Follow-ups ended a second, in a database that holds so many done ones.
+/// Follow-ups ended a second, in a database that holds a number of done ones.
 async fn consume(bench: &mut Bench, done: i64) -> anyhow::Result<f64> {
     let mut database = bench.world.database(Template::Migrated).await?;
     insert(&mut database, "done", done).await?;

@@ -87,7 +87,7 @@ async fn report_size(bench: &mut Bench, database: &mut Database) -> anyhow::Resu
     Ok(())
 }
 
-/// A statement that copies all rows of a table so many times. Ids get a suffix; generated columns are omitted.
+/// A statement that copies all rows of a table a number of times. Ids get a suffix; generated columns are omitted.
 async fn copy(database: &mut Database, table: &str, copies: usize) -> anyhow::Result<String> {
     let statement = r"
         select format('insert into clawback.%I (%s) select %s from clawback.%I t cross join generate_series(1, %s) n',
@@ -110,8 +110,8 @@ async fn report_heavy(bench: &mut Bench, database: &mut Database) -> anyhow::Res
     Ok(())
 }
 
-/// Stores and processes new events, alternately on an empty database and on this one. `heavy`, on this one only: one in
-/// so many payments belongs to the large order.
+/// Stores and processes new events, alternately on an empty database and on this one. `heavy`, on this one only: one
+/// payment in that number belongs to the large order.
 async fn compare(bench: &mut Bench, database: &mut Database, name: &str, heavy: Option<usize>) -> anyhow::Result<()> {
     let mut rounds = Vec::new();
     for round in 0..bench.sizes.rounds as u64 {
