@@ -222,15 +222,19 @@ pub async fn finish(db: &Database) {
                            select id from clawback.api_calls
                            where state = 'leased' and leased_until < now() + interval '90 seconds' for update skip locked);
                        update clawback.api_accounts set paused_until = null where paused_until is not null";
-    while let Some(left @ 1..) = db.value(LEFT).await.as_u64() {
-        until("a call ends", async || {
-            db.execute(DUE).await;
-            db.value(LEFT).await.as_u64() < Some(left)
-        })
-        .await;
-    }
-    while let Some(left @ 1..) = db.value("select count(*) from clawback.pending_events").await.as_u64() {
-        db.until(&format!("select count(*) < {left} from clawback.pending_events")).await;
+    const PENDING: &str = "select count(*) from clawback.pending_events";
+    // What is processed may ask for calls, and what a call answers is processed.
+    while db.value(LEFT).await != 0 || db.value(PENDING).await != 0 {
+        while let Some(left @ 1..) = db.value(LEFT).await.as_u64() {
+            until("a call ends", async || {
+                db.execute(DUE).await;
+                db.value(LEFT).await.as_u64() < Some(left)
+            })
+            .await;
+        }
+        while let Some(left @ 1..) = db.value(PENDING).await.as_u64() {
+            db.until(&format!("select count(*) < {left} from clawback.pending_events")).await;
+        }
     }
 }
 
