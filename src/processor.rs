@@ -15,6 +15,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use crate::apply::{self, Ahead, Batch, BatchError, Cause, Counts, Rules, Take, Taken};
@@ -41,6 +42,8 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 const FROZEN: Duration = Duration::from_secs(60);
 /// How often leases that expired are ended for kinds that nobody claims, and this processor reports that it is alive.
 const HOUSEKEEPING: Duration = Duration::from_secs(10);
+/// How long a batch that has ended waits for what is read ahead.
+const READER_GRACE: Duration = Duration::from_millis(250);
 /// Events in a full batch: after it, probably more wait.
 const FULL: usize = 500;
 /// How long an event waits after a transient error of its own, in milliseconds.
@@ -149,10 +152,12 @@ impl Processor {
 
     /// Runs a batch of events. While more than a batch waits, the bodies of the next one are read meanwhile.
     async fn next_batch(&self, conn: &mut PgConnection, progress: &mut Progress) -> Result<Batch, BatchError> {
-        let reading = progress.is_behind.then(|| tokio::spawn(self.read_ahead(progress.reader.take())));
+        let reading =
+            progress.is_behind.then(|| AbortOnDropHandle::new(tokio::spawn(self.read_ahead(progress.reader.take()))));
         let done = self.batch_with(conn, Take::Next, std::mem::take(&mut progress.ahead)).await;
         if let Some(reading) = reading {
-            progress.keep(reading.await);
+            // Dropped when it is late: a reader whose connection hangs must not hold up what can do without it.
+            progress.keep(timeout(READER_GRACE, reading).await.ok());
         }
         progress.is_behind = matches!(done, Ok(Batch::Done(counts)) if counts.all() >= FULL);
         if !progress.is_behind {
@@ -167,10 +172,9 @@ impl Processor {
         async move {
             let mut reader = match reader {
                 Some(reader) => reader,
-                None => within(database.connect()).await?,
+                None => database.connect().await?,
             };
-            let ahead = timeout(FROZEN, Ahead::read(&mut reader, &order_key)).await;
-            Ok(ReadAhead { ahead: ahead.unwrap_or(Err(Cause::TooLong(FROZEN)))?, reader })
+            Ok(ReadAhead { ahead: Ahead::read(&mut reader, &order_key).await?, reader })
         }
     }
 
@@ -218,7 +222,7 @@ impl Processor {
             Ok(Batch::Idle) => {}
             Ok(Batch::Busy) => {
                 progress.parts.push_front(part);
-                return Ok(LOCK_RETRY);
+                sleep(LOCK_RETRY).await;
             }
             Err(BatchError { cause: Cause::Database(error), .. }) if is_disconnected(&error) => {
                 progress.parts.push_front(part);

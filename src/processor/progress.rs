@@ -52,12 +52,14 @@ impl Progress {
         }
     }
 
-    /// What could not be read ahead is read in its batch, which reports what is wrong.
-    pub(super) fn keep(&mut self, read: Result<Result<ReadAhead, Cause>, JoinError>) {
+    /// Keeps what was read ahead; none: it is late. What could not be read ahead is read in its batch, which reports what
+    /// is wrong.
+    pub(super) fn keep(&mut self, read: Option<Result<Result<ReadAhead, Cause>, JoinError>>) {
         match read {
-            Ok(Ok(ReadAhead { ahead, reader })) => (self.ahead, self.reader) = (ahead, Some(reader)),
-            Ok(Err(cause)) => tracing::debug!(%cause, "cannot read ahead"),
-            Err(error) => tracing::debug!(%error, "cannot read ahead"),
+            Some(Ok(Ok(ReadAhead { ahead, reader }))) => (self.ahead, self.reader) = (ahead, Some(reader)),
+            Some(Ok(Err(cause))) => tracing::debug!(%cause, "cannot read ahead"),
+            Some(Err(error)) => tracing::debug!(%error, "cannot read ahead"),
+            None => tracing::debug!("reading ahead takes too long"),
         }
     }
 

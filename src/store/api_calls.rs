@@ -4,6 +4,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::column;
 use crate::domain::Read;
 
 /// A leased call.
@@ -148,10 +149,6 @@ pub async fn enqueue_reads(conn: &mut PgConnection, reads: &[Read]) -> sqlx::Res
     .execute(conn)
     .await
     .map(drop)
-}
-
-fn column<'a, T>(reads: &'a [Read], value: impl Fn(&'a Read) -> T) -> Vec<T> {
-    reads.iter().map(value).collect()
 }
 
 /// Takes tokens of an account's rate for calls outside the queue, and returns for how many seconds to wait before them.

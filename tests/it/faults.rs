@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use clawback::apply::{LIMIT, Rules};
 use clawback::processor::{MAX_ATTEMPTS, Processor};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -148,6 +149,42 @@ async fn a_batch_that_does_not_end_is_abandoned_and_its_events_are_retried_one_b
     held.rollback().await.expect("the lock is given back");
     stop.cancel();
     running.await.expect("no panic");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backlog_is_processed_though_the_connection_that_reads_ahead_hangs() {
+    let mut app = TestApp::start().await;
+    let held = app.db.hold_batches().await;
+    let body = |n| event(&format!("evt_{n}"), 1, &charge(&format!("ch_{n}"), json!({})));
+    app.take_in(&(0..1600).map(body).collect::<Vec<_>>()).await;
+    app.stop().await.expect("a clean end");
+    held.rollback().await.expect("the lock is given back");
+    let database = options(&app.db.url);
+    let (server, door) = (database.get_port(), TcpListener::bind("127.0.0.1:0").await.expect("a port"));
+    let port = door.local_addr().expect("an address").port();
+    // The first connection reaches Postgres, the others never get an answer.
+    let serving = tokio::spawn(async move {
+        let (mut client, _) = door.accept().await.expect("a client");
+        let mut server = TcpStream::connect(("127.0.0.1", server)).await.expect("Postgres listens");
+        tokio::spawn(async move { copy_bidirectional(&mut client, &mut server).await });
+        let mut silent = Vec::new();
+        loop {
+            silent.push(door.accept().await.expect("a client"));
+        }
+    });
+    let stop = CancellationToken::new();
+    let processor = Processor {
+        database: database.host("127.0.0.1").port(port),
+        rules: Rules::current("order_id"),
+        woken: Arc::new(Notify::new()),
+        limit: LIMIT,
+    };
+    let stopped = stop.clone();
+    let running = tokio::spawn(async move { processor.run(stopped).await });
+    timeout(Duration::from_secs(30), app.db.settle()).await.expect("no batch waits for the reader");
+    stop.cancel();
+    running.await.expect("no panic");
+    serving.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]
