@@ -149,9 +149,8 @@ fn refund(player: &mut Player<'_>) {
 }
 
 fn go_on_with_refund(player: &mut Player<'_>) {
-    // What stands for a release moved no money that could come back.
-    let live = |it: &Refund| it.status != "succeeded" || it.balance_transaction.is_some();
-    let Some(refund) = player.any::<Refund>(|_, refund| live(refund)) else { return };
+    // A release moved no money that could come back.
+    let Some(refund) = player.any::<Refund>(|_, refund| !refund.is_release) else { return };
     let turn = player.below(TURNS.len() + 1);
     match TURNS.get(turn) {
         Some(turn) => player.happens(turn, refund.id.as_str(), json!({})),

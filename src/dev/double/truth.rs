@@ -106,9 +106,7 @@ fn payment_of(charge: &Charge) -> &str {
 
 impl Truth {
     fn add_refund(&mut self, refund: &Refund) {
-        // Only what was never captured is released, at once and without an entry in the balance.
-        let is_release = refund.status == "succeeded" && refund.balance_transaction.is_none();
-        let money = if is_release { Money::Released } else { Money::Captured };
+        let money = if refund.is_release { Money::Released } else { Money::Captured };
         self.refunds.insert(refund.id.to_string(), (refund.status, money));
         if money == Money::Captured && ["succeeded", "pending", "requires_action"].contains(&refund.status) {
             self.refunded += refund.amount;

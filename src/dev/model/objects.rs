@@ -166,6 +166,8 @@ pub struct Refund {
     pub(in crate::dev) created: i64,
     pub(in crate::dev) amount: i64,
     pub(in crate::dev) metadata: Metadata,
+    /// Stripe made it of money that was authorized, but never captured. Not shown.
+    pub(in crate::dev) is_release: bool,
     pub(in crate::dev) status: &'static str,
     pub(in crate::dev) reason: Option<&'static str>,
     pub(in crate::dev) pending_reason: Option<&'static str>,

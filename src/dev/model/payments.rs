@@ -119,11 +119,15 @@ impl Account {
         }
     }
 
-    /// The same by a request of a version before 2025-03-31.basil: Stripe makes a refund of the rest, and counts it.
+    /// The same by a request of a version before 2025-03-31.basil: Stripe makes a refund of the rest, and counts it. The
+    /// whole amount enters the balance, and the rest leaves it.
     pub fn capture_before_2025(&mut self, by: &Cause, charge: &Id<Charge>, amount: i64) {
         self.release(by, charge, self.get(charge).purchase.amount - amount, None);
         self.capture(by, charge, amount);
         self.emit(charge, by, "charge.refunded");
+        for refund in self.refunds.values_mut().filter(|refund| refund.charge == *charge) {
+            refund.balance_transaction = refund.id.as_str().rsplit('_').next().map(|id| format!("txn_{id}"));
+        }
     }
 
     /// The merchant cancels an intent. Nothing on its charge shows it.
@@ -224,7 +228,7 @@ impl Account {
 
     /// What Stripe makes of money that it lets go: a refund that nobody asked for, counted in the charge's total.
     fn release(&mut self, by: &Cause, charge: &Id<Charge>, amount: i64, reason: Option<&'static str>) {
-        let refund = Refund { reason, ..self.new_refund(charge, amount, Metadata::new()) };
+        let refund = Refund { reason, is_release: true, ..self.new_refund(charge, amount, Metadata::new()) };
         let refund = self.insert(refund);
         let charge = self.get_mut(charge);
         charge.amount_refunded += amount;

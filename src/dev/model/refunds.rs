@@ -134,6 +134,7 @@ impl Account {
             created: self.now,
             amount,
             metadata,
+            is_release: false,
             status: "succeeded",
             reason: None,
             pending_reason: None,

@@ -100,3 +100,16 @@ fn an_event_names_the_request_that_caused_it() {
     assert_eq!(body["request"], serde_json::json!({ "id": "req_mine", "idempotency_key": null }));
     assert_eq!((last.created, body["created"].as_i64()), (NOW, Some(NOW)));
 }
+
+#[test]
+fn a_capture_in_part_before_2025_brings_the_whole_amount_and_takes_the_rest_back() {
+    let mut account = account();
+    let purchase = purchase(&mut account, "o_1", 5_000, "eur");
+    let request = account.request();
+    let intent = account.create_intent(&request, purchase, Capture::Manual);
+    let charge = account.confirm(&request, &intent);
+    account.capture_before_2025(&request, &charge, 4_000);
+    let amounts: Vec<_> = account.lines().map(|line| line.render(&account)["amount"].as_i64()).collect();
+    assert_eq!(amounts, [Some(5_000), Some(-1_000)]);
+    assert_eq!(account.show(&charge)["amount_refunded"], 1_000);
+}

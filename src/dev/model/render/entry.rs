@@ -61,7 +61,8 @@ impl<'a> Line<'a> {
         match self {
             Self::Payment(charge) => {
                 // What Stripe takes for a European card.
-                let (amount, fee) = (charge.amount_captured, charge.amount_captured * 15 / 1_000 + 25);
+                let fee = charge.amount_captured * 15 / 1_000 + 25;
+                let amount = charge.amount_captured + charge.amount_released;
                 self.show(charge, charge.id.as_str(), (amount, fee))
             }
             Self::Refund(refund) => self.show(account.get(&refund.charge), refund.id.as_str(), (-refund.amount, 0)),
