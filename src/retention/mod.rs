@@ -5,7 +5,7 @@
 //! and is followed by a pause nine times as long, so intake keeps nine tenths of its speed. Any number of replicas may run:
 //! each part is held by one of them, and whoever dies leaves a hold that expires.
 //!
-//! Not here: which bodies may go ([`bodies`]), the statements ([`crate::store::retention`]). Never removed: rows of
+//! Not here: which bodies may go (`bodies`), the statements ([`crate::store::retention`]). Never removed: rows of
 //! `events`, by which duplicates are recognised, payments, history, actions, and follow-ups themselves.
 
 mod bodies;
