@@ -133,7 +133,9 @@ create function clawback.store_events(
 ) returns setof text
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 -- Whatever the statistics say, a batch finds a few rows by key.
-set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+set plan_cache_mode = force_generic_plan set enable_seqscan = off
+-- Read when a wait begins: whoever holds a row or the table, deliveries get their answer in time.
+set lock_timeout = '2s' as $$
 begin
     -- The commit is on disk before it is acknowledged, whatever the server's setting; a stronger one stays.
     if current_setting('synchronous_commit') = 'off' then

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection};
+use sqlx::{Connection, PgConnection};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -21,7 +21,8 @@ use uuid::Uuid;
 use crate::apply::{self, Ahead, Batch, BatchError, Cause, Counts, Rules, Take, Taken};
 use crate::backoff;
 use crate::store::ledger::{self, FinishedEvent, Outcome};
-use crate::store::{follow_ups, rebuilds};
+use crate::store::session::{self, SILENT, within};
+use crate::store::{follow_ups, migrations, rebuilds};
 use crate::telemetry;
 use errors::{is_disconnected, is_unrelated_to_event};
 use progress::{Progress, ReadAhead, split};
@@ -38,8 +39,6 @@ const GATHER: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// For the goodbye to the server at shutdown.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
-/// Longer than every time-out of a statement: reached only when the network is frozen.
-const FROZEN: Duration = Duration::from_secs(60);
 /// How often leases that expired are ended for kinds that nobody claims, and this processor reports that it is alive.
 const HOUSEKEEPING: Duration = Duration::from_secs(10);
 /// How long a batch that has ended waits for what is read ahead.
@@ -58,7 +57,7 @@ pub struct Processor {
     pub rules: Rules,
     /// Notified when there is something to do.
     pub woken: Arc<Notify>,
-    /// Time limit of a whole batch.
+    /// Time limit of a whole batch of events.
     pub limit: Duration,
 }
 
@@ -81,8 +80,13 @@ impl Processor {
 
     /// Works on one connection until it fails or `stop` is cancelled.
     async fn work(&self, stop: &CancellationToken, progress: &mut Progress) -> Result<(), sqlx::Error> {
-        let Some(conn) = stop.run_until_cancelled(within(self.database.connect())).await else { return Ok(()) };
+        let Some(conn) = stop.run_until_cancelled(within(self.connect())).await else { return Ok(()) };
         let mut conn = conn?;
+        if !within(migrations::is_whole(&mut conn)).await? {
+            return Err(sqlx::Error::Protocol(
+                "the schema is not whole: a restore or migration is under way".to_owned(),
+            ));
+        }
         let id = Uuid::new_v4();
         within(rebuilds::report(&mut conn, id, self.rules.version)).await?;
         let mut last_housekeeping = Instant::now();
@@ -172,7 +176,7 @@ impl Processor {
         async move {
             let mut reader = match reader {
                 Some(reader) => reader,
-                None => database.connect().await?,
+                None => session::connect(&database, SILENT).await?,
             };
             Ok(ReadAhead { ahead: Ahead::read(&mut reader, &order_key).await?, reader })
         }
@@ -246,15 +250,22 @@ impl Processor {
         within(ledger::defer(conn, &[event.seq], TRANSIENT_DEFERRAL)).await
     }
 
+    async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
+        session::connect(&self.database, SILENT).await
+    }
+
     async fn batch(&self, conn: &mut PgConnection, take: Take) -> Result<Batch, BatchError> {
         self.batch_with(conn, take, Ahead::default()).await
     }
 
     /// Runs a batch. One that timed out leaves its connection in the middle of a statement: then it is replaced.
     async fn batch_with(&self, conn: &mut PgConnection, take: Take, ahead: Ahead) -> Result<Batch, BatchError> {
-        let done = apply::batch_within(self.limit, conn, take, &self.rules, ahead).await;
+        // A payment may have ten thousand events to read again.
+        let is_rebuild = matches!(take, Take::Rebuilds | Take::Rebuild(_));
+        let limit = if is_rebuild { self.limit * 8 } else { self.limit };
+        let done = apply::batch_within(limit, conn, take, &self.rules, ahead).await;
         if matches!(done, Err(BatchError { cause: Cause::TooLong(_), .. })) {
-            let renewed = within(self.database.connect()).await;
+            let renewed = within(self.connect()).await;
             *conn = renewed.map_err(|error| BatchError { taken: Vec::new(), cause: error.into() })?;
         }
         done
@@ -290,14 +301,6 @@ fn retry_in_seconds(attempts: i32) -> i32 {
 async fn until_due(conn: &mut PgConnection) -> Result<Duration, sqlx::Error> {
     let due = within(ledger::due_in(conn)).await?;
     Ok(due.map_or(POLL, |milliseconds| Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0)).min(POLL)))
-}
-
-async fn within<T>(query: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-    timeout(FROZEN, query).await.unwrap_or_else(|_| Err(frozen()))
-}
-
-fn frozen() -> sqlx::Error {
-    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer"))
 }
 
 fn record(counts: Counts, took: Duration) {

@@ -95,6 +95,8 @@ pub const PRUNE_AGE_SECONDS: &str = "clawback_prune_age_seconds";
 pub const CONSOLE_LOG_INS: &str = "clawback_console_log_ins_total";
 /// The version of this process.
 pub const BUILD_INFO: &str = "clawback_build_info";
+/// Connections that were closed on this side.
+pub const CONNECTIONS_CLOSED: &str = "clawback_connections_closed_total";
 /// Log lines that were not written.
 pub const LOG_LINES_DROPPED: &str = "clawback_log_lines_dropped_total";
 
@@ -109,7 +111,12 @@ pub const METRICS: &[Metric] = &[
     metric(
         REFUSALS,
         Kind::Counter,
-        "Requests not answered with 2xx, by reason. Excludes those refused before a request was read (431, malformed HTTP).",
+        "Requests not answered with 2xx, by reason. Excludes those whose head could not be read, which clawback_connections_closed_total counts.",
+    ),
+    metric(
+        CONNECTIONS_CLOSED,
+        Kind::Counter,
+        "Connections closed on this side by reason: idle (no request, or half of one, for too long), malformed (not HTTP, or too large headers), or yielded (to a new connection, while all places were taken).",
     ),
     metric(INTAKE_AVAILABLE, Kind::Gauge, "1 while intake is connected to a server that commits durably."),
     metric(INTAKE_BATCH_SIZE, Kind::Histogram, "Events stored by one commit."),

@@ -6,23 +6,20 @@
 //! Not here: taking work, which each part does under its own locks, whichever replica found it.
 
 use std::convert::Infallible;
-use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, PgConnection};
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff;
 use crate::store::desk::Wanted;
+use crate::store::session::{self, SILENT, within};
 use crate::store::watch::{self, Due};
 use crate::terminal::error_chain::error_chain;
-
-/// Longer than the statement takes: reached only when the network is frozen.
-const FROZEN: Duration = Duration::from_secs(30);
 
 /// How each part is woken.
 #[derive(Clone, Debug, Default)]
@@ -79,7 +76,7 @@ impl Watch {
 
     /// Looks again and again on one connection, until it fails.
     async fn look(&self, failures: &mut u32) -> Result<Infallible, sqlx::Error> {
-        let mut conn = within(self.database.connect()).await?;
+        let mut conn = within(session::connect(&self.database, SILENT)).await?;
         loop {
             self.wakes.wake(within(self.due(&mut conn)).await?);
             *failures = 0;
@@ -90,8 +87,4 @@ impl Watch {
     async fn due(&self, conn: &mut PgConnection) -> sqlx::Result<Due> {
         watch::due(conn, &self.modes, &self.policy).await
     }
-}
-
-async fn within<T>(query: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    timeout(FROZEN, query).await.unwrap_or_else(|_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into())))
 }

@@ -36,7 +36,7 @@ impl Console {
     /// Serves until `stop` is cancelled, as [`server::serve`] does. `policy`: what drafts of evidence are filled in from.
     pub(super) async fn run(self, policy: Policy, intake: Availability, stop: CancellationToken) {
         let router = console::router(self.settings, policy).layer(Extension(intake));
-        server::serve(self.listener, server::with_peer(router), stop).await;
+        server::serve(self.listener, router, stop).await;
     }
 
     /// Logs where it is and who may enter.

@@ -1,7 +1,7 @@
 //! Logs: JSON lines on standard output, or a form for people on a terminal; filtered by `RUST_LOG`.
 //!
 //! Lines are written by a thread of their own, so a log collector that stalls does not stall the service. Lines that
-//! find its queue full are dropped and counted.
+//! find its queue full are dropped and counted. Not here: how many lines of one kind are written ([`super::log_limit`]).
 
 use std::fs::File;
 use std::io::{BufWriter, IsTerminal, stdout};
@@ -13,26 +13,30 @@ use std::time::Duration;
 use anyhow::Context;
 
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use super::config::LogFormat;
+use super::log_limit::LogLimit;
 
 /// The migrator's notices say what existed already, at every start.
 const DEFAULT: &str = "info,sqlx::postgres::notice=warn";
 /// Lines that may wait to be written.
 const QUEUE: usize = 10_000;
+/// How often it is logged how many lines were left out.
+const REPORT_EVERY: Duration = Duration::from_secs(60);
 /// For the lines that still wait when the process ends.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
 static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
 
 /// Running logs. Lines that wait are written when it is dropped, for at most a second.
-pub(crate) struct Logs(Option<WorkerGuard>);
+pub(crate) struct Logs(Option<WorkerGuard>, LogLimit);
 
 impl Drop for Logs {
     fn drop(&mut self) {
+        self.1.report();
         let guard = self.0.take();
         let (flushed, is_flushed) = mpsc::channel::<()>();
         // In a thread of its own: when nobody reads the log, the guard would wait for ever.
@@ -67,13 +71,24 @@ pub(crate) fn start_with(format: Option<LogFormat>, default: &str) -> anyhow::Re
     // A line for each mistake in a PDF that somebody attached.
     let filter = filter.add_directive("lopdf=off".parse().expect("a directive"));
     let subscriber = tracing_subscriber::registry().with(filter);
-    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
-    let started = match format.unwrap_or(on_terminal) {
-        LogFormat::Json => subscriber.with(layer.json().flatten_event(true).with_span_list(false)).try_init(),
-        LogFormat::Pretty => subscriber.with(layer.with_ansi(stdout().is_terminal()).with_target(false)).try_init(),
+    let (layer, limit) = (tracing_subscriber::fmt::layer().with_writer(writer), LogLimit::default());
+    let layer = match format.unwrap_or(on_terminal) {
+        LogFormat::Json => layer.json().flatten_event(true).with_span_list(false).boxed(),
+        LogFormat::Pretty => layer.with_ansi(stdout().is_terminal()).with_target(false).boxed(),
     };
-    drop(started);
-    Ok(Logs(Some(guard)))
+    drop(subscriber.with(layer.with_filter(limit.clone())).try_init());
+    report_regularly(limit.clone());
+    Ok(Logs(Some(guard), limit))
+}
+
+/// In a thread of its own, as long as the process lives.
+fn report_regularly(limit: LogLimit) {
+    thread::spawn(move || {
+        loop {
+            thread::sleep(REPORT_EVERY);
+            limit.report();
+        }
+    });
 }
 
 /// How many lines were dropped since the start.

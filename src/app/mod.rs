@@ -7,6 +7,7 @@ mod client;
 pub mod config;
 mod console;
 pub(crate) mod database;
+mod log_limit;
 pub(crate) mod logging;
 mod metrics;
 pub mod migrate;

@@ -131,14 +131,15 @@ impl Service {
         stop: impl Future<Output = ()>,
     ) -> anyhow::Result<()> {
         self.log_start(public.local_addr()?, private.local_addr()?);
+        allow_files();
         let wakes = Wakes::default();
         let (intake, writer) = Intake::new(self.database.clone(), Arc::clone(&wakes.processor));
         let stopping = CancellationToken::new();
         let availability = intake.availability();
         let app = self.app(intake);
         let (webhooks, metrics) = (http::router(app.clone()), admin::router(app, metrics::recorder()?));
-        let public = server::serve(public, move |_| webhooks.clone(), stopping.clone());
-        let private = server::serve(private, move |_| metrics.clone(), stopping.clone());
+        let public = server::serve(public, webhooks, stopping.clone());
+        let private = server::serve(private, metrics, stopping.clone());
         let mut parts = JoinSet::new();
         parts.spawn(ends("the public listener", public));
         parts.spawn(ends("the admin listener", private));
@@ -261,6 +262,20 @@ impl Service {
         if !sync.modes.is_empty() {
             Sync { rules: Rules { marks: self.marks.clone(), ..sync.rules }, ..sync }.run(stop).await;
         }
+    }
+}
+
+/// Raises the limit on open files to what the system allows: each connection is one, and a container may start with 1,024.
+fn allow_files() {
+    const NEEDED: u64 = server::MAX_CONNECTIONS as u64 + 256;
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) if limit < NEEDED => {
+            tracing::warn!(
+                "at most {limit} open files: allow {NEEDED}, or a crowd of connections shuts out deliveries"
+            );
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "cannot raise the limit on open files"),
     }
 }
 

@@ -33,8 +33,8 @@ use save::save;
 use working_set::WorkingSet;
 
 /// Time limit of a whole batch. Each of its statements has the server's own time-outs; this one ends a batch whose
-/// network is frozen, or whose statements are all slow.
-pub const LIMIT: Duration = Duration::from_secs(60);
+/// network is silent, or whose statements are all slow.
+pub const LIMIT: Duration = Duration::from_secs(8);
 /// How long an event waits when another transaction holds a row of its payment, in milliseconds.
 const HELD_FOR: i32 = 250;
 

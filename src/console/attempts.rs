@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::http::server::Peer;
+use crate::http::Peer;
 
 /// For a name at a peer.
 const OF_NAME: Limit = Limit { burst: 5, refill: Duration::from_secs(60) };

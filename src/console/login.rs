@@ -27,7 +27,7 @@ use super::unsent::{Kept, Unsent};
 use super::users::User;
 use super::who::{LIFE, Who, cookie_value, session_hash};
 use super::{Console, now, users};
-use crate::http::server::Peer;
+use crate::http::Peer;
 use crate::store::console;
 use crate::telemetry;
 

@@ -99,7 +99,7 @@ type Shared = Arc<Console>;
 
 /// The routes of the console, below the prefix of its URL. `policy`: what drafts of evidence are filled in from.
 ///
-/// The router expects the extension [`crate::http::server::Peer`] where a proxy says who asks.
+/// The router expects the extension [`crate::http::Peer`] where a proxy says who asks.
 ///
 /// # Panics
 /// If the URL's origin is none, which its parser excludes.

@@ -17,7 +17,7 @@ use super::password::Hash;
 use super::settings::Entry;
 use super::unsent::Unsent;
 use super::users::{Right, Rights, User};
-use crate::http::server::Peer;
+use crate::http::Peer;
 use crate::store::console;
 
 /// A session ends after this, used or not.

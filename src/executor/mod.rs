@@ -14,6 +14,7 @@ mod refund;
 mod respond;
 mod standing;
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Acquire, PgPool};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -29,6 +30,7 @@ use crate::apply::Rules;
 use crate::backoff;
 use crate::store::api_calls::{self, LeasedCall, Rate};
 use crate::store::refund_requests;
+use crate::store::session::{SILENT, within};
 use crate::stripe_api::{Client, Mode, Scope, TimeLimit};
 use crate::terminal::error_chain::error_chain;
 use outcome::Outcome;
@@ -102,12 +104,13 @@ impl Executor {
     /// Works until `stop` is cancelled; then the calls under way are finished. Survives outages of the database and of
     /// Stripe.
     pub async fn run(&self, stop: CancellationToken) {
-        let pool = PgPoolOptions::new().max_connections(4).connect_lazy_with(self.database.clone());
+        let pool =
+            PgPoolOptions::new().max_connections(4).acquire_timeout(SILENT).connect_lazy_with(self.database.clone());
         let mut calls = JoinSet::new();
         let (mut failures, mut looks) = (0, 0_u32);
         while !stop.is_cancelled() {
             while calls.try_join_next().is_some() {}
-            match self.lease(&pool, calls.len()).await {
+            match within(self.lease(&pool, calls.len())).await {
                 Ok(Some(call)) => {
                     (failures, looks) = (0, 0);
                     let (executor, pool) = (self.clone(), pool.clone());
@@ -159,18 +162,13 @@ impl Executor {
 
     /// Makes one call and records its outcome. What cannot be recorded is looked up after the lease.
     async fn perform(&self, pool: &PgPool, lease: Lease) {
-        let kind = lease.call.kind.as_str();
-        let performed = match (refund_request(&lease.call), kind.parse(), kind.parse()) {
-            (Some(id), _, _) => self.refund(pool, &lease, id).await,
-            (None, Ok(errand), _) => self.respond(pool, &lease, errand).await,
-            (None, Err(strum::ParseError::VariantNotFound), Ok(kind)) => self.read(pool, &lease, kind).await,
-            (None, Err(strum::ParseError::VariantNotFound), Err(())) => Ok(Outcome::not_ours(&lease.call)),
+        let performed = async {
+            let outcome = self.make(pool, &lease).await?;
+            self.record(pool, &lease.call, outcome).await
         };
-        let recorded = match performed {
-            Ok(outcome) => self.record(pool, &lease.call, outcome).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = recorded {
+        // A database that is silent is not waited for any longer: whoever leases the call next looks it up.
+        let late = |_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into()));
+        if let Err(error) = timeout_at(lease.until + MARGIN, performed).await.unwrap_or_else(late) {
             let LeasedCall { kind, subject, .. } = &lease.call;
             let reason = error_chain(&error);
             tracing::warn!(
@@ -178,6 +176,16 @@ impl Executor {
                 call.subject = subject,
                 "cannot record the call {kind} {subject}, which is looked up when its lease ends: {reason}"
             );
+        }
+    }
+
+    async fn make(&self, pool: &PgPool, lease: &Lease) -> sqlx::Result<Outcome> {
+        let kind = lease.call.kind.as_str();
+        match (refund_request(&lease.call), kind.parse(), kind.parse()) {
+            (Some(id), _, _) => self.refund(pool, lease, id).await,
+            (None, Ok(errand), _) => self.respond(pool, lease, errand).await,
+            (None, Err(strum::ParseError::VariantNotFound), Ok(kind)) => self.read(pool, lease, kind).await,
+            (None, Err(strum::ParseError::VariantNotFound), Err(())) => Ok(Outcome::not_ours(&lease.call)),
         }
     }
 }

@@ -12,7 +12,7 @@ use metrics::gauge;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::time::timeout;
 
-use super::{App, finish, health, refusal};
+use super::{App, finish, health, refusal, server};
 use crate::domain::kinds;
 use crate::store::gauges::{self, Gauges};
 use crate::telemetry;
@@ -26,6 +26,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(2);
 pub fn router(app: App, metrics: PrometheusHandle) -> Router {
     telemetry::describe();
     refusal::begin_counting();
+    server::begin_counting();
     let scrape = async move |State(app): State<Arc<App>>| {
         observe(&app).await;
         ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.render()).into_response()

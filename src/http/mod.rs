@@ -8,6 +8,7 @@ pub mod body_memory;
 mod health;
 mod lingering;
 mod refusal;
+mod seats;
 pub mod server;
 mod webhook;
 
@@ -27,6 +28,7 @@ use tracing::Span;
 
 use self::body_memory::BodyMemory;
 use self::refusal::Refusal;
+pub use self::seats::{Peer, Seat};
 use crate::intake::Intake;
 use crate::stripe::signature::Secrets;
 

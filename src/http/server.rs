@@ -3,27 +3,31 @@
 //! `axum::serve` has no time-out for headers and no limit on connections, so a few slow clients could hold them all.
 //! Not here: TLS, which a proxy in front terminates.
 
-use std::net::IpAddr;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fmt, io};
 
-use axum::{Extension, Router};
+use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use metrics::counter;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::util::MapRequest;
 use tracing::{debug, warn};
 
 use super::lingering::{Accepted, LingeringStream};
+use super::seats::{Peer, Seats, Taken};
+use crate::telemetry;
 
-/// Open connections. Further ones wait in the listener's backlog.
+/// Open connections. For a further one, one of them is closed.
 pub const MAX_CONNECTIONS: usize = 2048;
 /// From the opening of a connection, or the end of a response, to the end of the next request head. So it is also the
 /// keep-alive time-out.
@@ -81,65 +85,33 @@ impl Listener {
     }
 }
 
-/// The other end of a connection. Behind a proxy this is the proxy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Peer {
-    /// A TCP client; never an IPv4 address mapped to IPv6.
-    Address(IpAddr),
-    /// A process that may open the Unix socket.
-    UnixSocket,
-}
-
-impl fmt::Display for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Address(address) => address.fmt(f),
-            Self::UnixSocket => f.write_str("a Unix socket"),
-        }
-    }
-}
-
-/// Routes for [`serve`] whose handlers can extract `Extension<Peer>`.
-pub fn with_peer(router: Router) -> impl Fn(Peer) -> Router + Clone {
-    // Around the router and not on each of its routes, of which there may be many.
-    move |peer| Router::new().fallback_service(router.clone()).layer(Extension(peer))
-}
-
-/// A connection that holds one of the slots until it is dropped.
-struct Connection {
-    stream: Accepted,
-    peer: Peer,
-    _slot: OwnedSemaphorePermit,
-}
-
 /// Serves until `stop` is cancelled; then accepts no more, closes idle connections, lets requests in progress finish for
-/// at most 8 s, and returns. `routes` makes the router of each connection, so that only a router that needs the peer
-/// pays for it; they and all clones are dropped on return.
-pub async fn serve(listener: impl Into<Listener>, routes: impl Fn(Peer) -> Router, stop: CancellationToken) {
+/// at most 8 s, and returns. Handlers can extract `Extension<Peer>` and `Extension<Seat>`. The router and all its clones
+/// are dropped on return.
+pub async fn serve(listener: impl Into<Listener>, router: Router, stop: CancellationToken) {
     let listener = listener.into();
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let seats = Seats::new(MAX_CONNECTIONS);
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
             // First, or a listener with a long backlog would go on accepting.
             biased;
             () = stop.cancelled() => break,
-            accepted = accept(&listener, &slots) => accepted,
+            accepted = accept(&listener, &seats) => accepted,
         };
-        let Some(connection) = accepted else { continue };
-        let router = routes(connection.peer);
-        connections.spawn(serve_connection(connection, router, stop.clone()));
+        if let Some((stream, taken)) = accepted {
+            connections.spawn(serve_connection(stream, taken, router.clone(), stop.clone()));
+        }
     }
-    drop((listener, routes));
+    drop((listener, router));
     connections.close();
     connections.wait().await;
 }
 
-/// The next connection and its slot; none after an error, which never ends the service.
-async fn accept(listener: &Listener, slots: &Arc<Semaphore>) -> Option<Connection> {
-    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+/// The next connection and its place; none after an error, which never ends the service.
+async fn accept(listener: &Listener, seats: &Arc<Seats>) -> Option<(Accepted, Taken)> {
     match listener.accept().await {
-        Ok((stream, peer)) => Some(Connection { stream, peer, _slot: slot }),
+        Ok((stream, peer)) => Some((stream, seats.take(peer).await)),
         Err(error) if is_of_client(&error) => None,
         Err(error) => {
             warn!(%error, "cannot accept a connection");
@@ -158,36 +130,61 @@ fn is_of_client(error: &io::Error) -> bool {
 }
 
 /// One connection, from its first byte to its last.
-async fn serve_connection(accepted: Connection, router: Router, stop: CancellationToken) {
-    let Connection { stream, _slot, .. } = accepted;
+async fn serve_connection(stream: Accepted, taken: Taken, router: Router, stop: CancellationToken) {
+    let seat = taken.seat.clone();
+    let with_seat = move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(seat.peer());
+        request.extensions_mut().insert(seat.clone());
+        request
+    };
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIME_LIMIT)
             .max_header_size(MAX_HEAD)
             .max_buf_size(MAX_BUFFER)
-            .serve_connection(TokioIo::new(LingeringStream::new(stream)), TowerToHyperService::new(router))
+            .serve_connection(
+                TokioIo::new(LingeringStream::new(stream)),
+                TowerToHyperService::new(MapRequest::new(router, with_seat)),
+            )
     );
     tokio::select! {
-        ended = connection.as_mut() => return log(ended),
+        ended = connection.as_mut() => return note(ended),
+        () = taken.seat.yields() => return close("yielded"),
         () = stop.cancelled() => (),
         () = sleep(MAX_AGE) => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
-                ended = connection.as_mut() => return log(ended),
+                ended = connection.as_mut() => return note(ended),
                 () = stop.cancelled() => (),
             }
         }
     }
     connection.as_mut().graceful_shutdown();
     if let Ok(ended) = timeout(FINISH_TIME_LIMIT, connection).await {
-        log(ended);
+        note(ended);
     }
 }
 
-/// Connections that end with an error are routine on the Internet.
-fn log(ended: hyper::Result<()>) {
-    if let Err(error) = ended {
-        debug!(%error, "connection ended");
+/// Connections that end with an error are routine on the Internet: they are counted, and not logged.
+fn note(ended: hyper::Result<()>) {
+    let Err(error) = ended else { return };
+    debug!(%error, "connection ended");
+    if error.is_timeout() {
+        close("idle");
+    } else if error.is_parse() {
+        close("malformed");
+    }
+}
+
+/// Counts a connection that this side closed.
+fn close(reason: &'static str) {
+    counter!(telemetry::CONNECTIONS_CLOSED, "reason" => reason).increment(1);
+}
+
+/// Creates each series at 0: `increase()` misses the first count of a series that begins with it.
+pub(super) fn begin_counting() {
+    for reason in ["idle", "malformed", "yielded"] {
+        counter!(telemetry::CONNECTIONS_CLOSED, "reason" => reason).increment(0);
     }
 }

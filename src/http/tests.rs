@@ -141,7 +141,7 @@ async fn half_sent_bodies_are_bounded_together_and_shut_out_no_small_one() {
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
     let router = router(app);
-    let serving = tokio::spawn(server::serve(listener, move |_| router.clone(), stop.clone()));
+    let serving = tokio::spawn(server::serve(listener, router, stop.clone()));
     let half =
         format!("POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\nContent-Length: 65536\r\n\r\n{}", "x".repeat(48 << 10));
     let mut held = Vec::new();
@@ -195,7 +195,7 @@ async fn a_refusal_reaches_a_client_that_is_still_sending() {
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
     let router = router(app());
-    let serving = tokio::spawn(server::serve(listener, move |_| router.clone(), stop.clone()));
+    let serving = tokio::spawn(server::serve(listener, router, stop.clone()));
 
     let head = "POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\n";
     let megabytes = "x".repeat(3 << 20);
@@ -223,8 +223,8 @@ async fn a_router_that_asks_is_told_who_connected() {
     let tcp = TcpListener::bind("[::]:0").await.unwrap();
     let address = (std::net::Ipv4Addr::LOCALHOST, tcp.local_addr().unwrap().port());
     let unix = UnixListener::bind(&socket).unwrap();
-    let who = async |Extension(peer): Extension<server::Peer>| format!("{peer:?}");
-    let routes = server::with_peer(Router::new().route("/", get(who)));
+    let who = async |Extension(peer): Extension<Peer>| format!("{peer:?}");
+    let routes = Router::new().route("/", get(who));
     let stop = CancellationToken::new();
     let tcp = tokio::spawn(server::serve(tcp, routes.clone(), stop.clone()));
     let unix = tokio::spawn(server::serve(unix, routes, stop.clone()));

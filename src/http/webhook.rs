@@ -16,9 +16,9 @@ use serde_json::json;
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::App;
 use super::body_memory::Reservation;
 use super::refusal::Refusal;
+use super::{App, Seat};
 use crate::intake::Recorded;
 use crate::store::inbox::NewEvent;
 use crate::stripe::envelope::Envelope;
@@ -70,6 +70,7 @@ async fn deliver(app: &App, request: Request) -> Result<Delivered, Refusal> {
     // signature first would save nothing, since anyone can make one up.
     let body = timeout(BODY_TIME_LIMIT, SignedBody::read(app, body)).await.map_err(|_| Refusal::TooSlow)??;
     let VerifiedEvent { event, secret } = VerifiedEvent::verify(app, &head.headers, body.bytes, unix_now())?;
+    let _delivering = head.extensions.get::<Seat>().map(Seat::delivers);
     let (id, event_type) = (event.envelope.id.clone(), event.envelope.event_type.clone());
     let (intake, reservation) = (app.intake.clone(), body.reservation);
     // A task of its own: when the client hangs up, the writer still holds the body, and its memory stays reserved.

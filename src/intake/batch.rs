@@ -34,7 +34,7 @@ impl Batch {
         taken.sort_by(|a, b| key(&a.event).cmp(&key(&b.event)));
 
         let mut batch = Self { events: Vec::with_capacity(count), replies: Vec::with_capacity(count) };
-        for Waiting { event, reply } in taken {
+        for Waiting { event, reply, .. } in taken {
             match (batch.events.last(), batch.replies.last_mut()) {
                 (Some(last), Some(replies)) if key(last) == key(&event) => replies.push(reply),
                 _ => {
@@ -89,6 +89,7 @@ fn key(event: &NewEvent) -> (&str, bool) {
 #[cfg(test)]
 mod tests {
     use tokio::sync::oneshot;
+    use tokio::time::Instant;
 
     use super::*;
     use crate::stripe::envelope::Envelope;
@@ -102,7 +103,7 @@ mod tests {
                 let (sender, answer) = oneshot::channel();
                 let envelope = Envelope::read(&format!(r#"{{"id":"{id}","type":"t"}}"#)).unwrap();
                 let event = NewEvent { envelope, payload: (*payload).to_owned(), mode_matches: true };
-                (Waiting { event, reply: Reply(sender) }, answer)
+                (Waiting { event, since: Instant::now(), reply: Reply(sender) }, answer)
             })
             .unzip()
     }

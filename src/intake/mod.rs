@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::Instant;
 
 pub use self::writer::Writer;
 use crate::store::inbox::NewEvent;
@@ -56,7 +57,7 @@ pub enum Unavailable {
     /// The server is a standby or read-only.
     #[error("database cannot store durably")]
     NotDurable,
-    /// Too many events wait already.
+    /// Too many events wait, or this one waited for too long.
     #[error("too many events are waiting")]
     QueueFull,
     /// The statement failed or timed out; whether it committed is unknown.
@@ -109,10 +110,12 @@ impl Intake {
     /// [`Unavailable`] when it could not be stored durably, or when that is unknown.
     pub async fn record(&self, event: NewEvent) -> Result<Recorded, Unavailable> {
         let (sender, answer) = oneshot::channel();
-        self.queue.try_send(Waiting { event, reply: Reply(sender) }).map_err(|error| match error {
-            TrySendError::Full(_) => Unavailable::QueueFull,
-            TrySendError::Closed(_) => Unavailable::Stopping,
-        })?;
+        self.queue.try_send(Waiting { event, since: Instant::now(), reply: Reply(sender) }).map_err(
+            |error| match error {
+                TrySendError::Full(_) => Unavailable::QueueFull,
+                TrySendError::Closed(_) => Unavailable::Stopping,
+            },
+        )?;
         // Dropped without an answer: the writer ended, perhaps between the commit and the answer.
         answer.await.unwrap_or(Err(Unavailable::Stopping))
     }
@@ -123,7 +126,8 @@ impl Intake {
         self.queue.max_capacity() - self.queue.capacity()
     }
 
-    /// Whether the writer is connected to a server that takes writes. A hint: the next event may still fail.
+    /// Whether the writer can store: it is connected, and since the last failure storing succeeded, or was tried out. A
+    /// hint: the next event may still fail.
     #[must_use]
     pub fn is_available(&self) -> bool {
         self.availability().is_available()
@@ -152,6 +156,7 @@ impl Availability {
 #[derive(Debug)]
 struct Waiting {
     event: NewEvent,
+    since: Instant,
     reply: Reply,
 }
 

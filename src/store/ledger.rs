@@ -65,8 +65,8 @@ pub struct FinishedEvent {
 /// consumer's long transaction stalls the others.
 pub async fn try_lock(conn: &mut PgConnection, rules: i32) -> sqlx::Result<bool> {
     let row = sqlx::query!(
-        r#"select set_config('lock_timeout', '5s', true), set_config('statement_timeout', '30s', true) as statements,
-                  set_config('idle_in_transaction_session_timeout', '30s', true) as idle,
+        r#"select set_config('lock_timeout', '5s', true), set_config('statement_timeout', '7s', true) as statements,
+                  set_config('idle_in_transaction_session_timeout', '7s', true) as idle,
                   -- Every statement of a batch finds a few rows by key. A plan made while tables were empty would keep
                   -- scanning them.
                   set_config('enable_seqscan', 'off', true) as no_whole_tables,

@@ -52,11 +52,31 @@ async fn applied(conn: &mut PgConnection) -> sqlx::Result<Vec<(i64, Vec<u8>)>> {
         .await
 }
 
+/// Foreign keys of schema `clawback` after all migrations.
+pub const FOREIGN_KEYS: i64 = 10;
+
+/// Whether the schema has all its foreign keys, which `pg_restore` makes last. Before that, writing would be in the way of
+/// a restore: of two that wait for each other one fails, and a key may be left out.
+///
+/// # Errors
+/// Any error of the database.
+pub async fn is_whole(conn: &mut PgConnection) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"select count(*) >= $1 as "is_whole!" from pg_constraint
+           where contype = 'f' and connamespace = (select oid from pg_namespace where nspname = 'clawback')"#,
+        FOREIGN_KEYS
+    )
+    .fetch_one(conn)
+    .await
+}
+
 /// Runs the pending migrations; safe to run from several replicas at once. Writes nothing when none is pending, so it
 /// works on a standby. Fails when a lock takes longer than 2 s: everything that queues behind a waiting migration would
 /// wait too, a running service included.
 pub async fn migrate(conn: &mut PgConnection) -> Result<(), MigrateError> {
-    sqlx::query("select set_config('lock_timeout', '2s', false)").execute(&mut *conn).await?;
+    sqlx::query("select set_config('lock_timeout', '2s', false), set_config('statement_timeout', '0', false)")
+        .execute(&mut *conn)
+        .await?;
     if let Some(version) = altered(conn).await?.first() {
         return Err(MigrateError::VersionMismatch(*version));
     }

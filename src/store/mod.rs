@@ -26,6 +26,7 @@ pub mod refund_requests;
 pub mod replays;
 pub mod responses;
 pub mod retention;
+pub mod session;
 pub mod settings;
 pub mod sources;
 pub mod sqlstate;

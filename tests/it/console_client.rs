@@ -4,7 +4,7 @@ use clawback::console::settings::{Entry, PublicUrl, Settings};
 use clawback::console::users::{Recognition, Users};
 use clawback::console::{self};
 use clawback::evidence::Policy;
-use clawback::http::server::{serve, with_peer};
+use clawback::http::server::serve;
 use clawback::store::console as sessions;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use sha2::{Digest, Sha256};
@@ -46,7 +46,7 @@ impl Console {
         let url = format!("http://{authority}{}", settings.url.prefix);
         let stop = CancellationToken::new();
         let router = console::router(settings, Policy::default());
-        tokio::spawn(serve(listener, with_peer(router), stop.clone()));
+        tokio::spawn(serve(listener, router, stop.clone()));
         drop(rustls::crypto::ring::default_provider().install_default());
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
         Self { url, client, _stop: stop.drop_guard() }

@@ -15,6 +15,7 @@ use crate::cli::grants;
 use crate::domain::Marks;
 use crate::store::health::{self, Access, Backlog, Oddities, Server};
 use crate::store::notices::Health;
+use crate::store::session::{self, SILENT, within};
 use crate::store::{migrations, notices, settings};
 use crate::terminal::count;
 use crate::terminal::error_chain::error_chain;
@@ -58,6 +59,7 @@ async fn all(
     report.push(clock(unix_now().abs_diff(found.now), given.tolerance));
     let role = answer(health::role(conn)).await?;
     report.extend(role::look(&role));
+    report.push(time_limits(options, &role.name).await?);
     let schema = match &role.owner {
         None => None,
         Some(_) if role.enters => answer(health::schema_version(conn)).await?,
@@ -82,6 +84,21 @@ async fn all(
         consistency::look(conn, given.marks, report).await?;
     }
     Ok(())
+}
+
+/// What is in force on a connection as the service opens it.
+async fn time_limits(options: &PgConnectOptions, role: &str) -> sqlx::Result<Finding> {
+    let mut conn = within(session::connect(options, SILENT)).await?;
+    Ok(match within(session::statement_limit(&mut conn)).await? {
+        Some(limit) => good("time limits", format!("the server ends a statement that intake gave up, within {limit}")),
+        None => warning(
+            "time limits",
+            format!(
+                "none: a pooler dropped them, so a statement that intake gave up goes on and keeps its locks: run \
+                 `alter role {role} set statement_timeout = '30s'`"
+            ),
+        ),
+    })
 }
 
 /// None: no service has started yet.
