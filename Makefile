@@ -80,5 +80,5 @@ setup-check: ## set up a fresh Debian that has no Postgres (root, debootstrap)
 tls-check: setup ## check which sslmode encrypts, and which verifies the server (openssl)
 	@scripts/prove-tls.sh
 
-pooler-check: setup ## run two replicas through PgBouncer in transaction mode (PgBouncer 1.21 or newer)
+pooler-check: setup ## run two replicas through PgBouncer in transaction mode (1.21 or newer; root on Debian installs one)
 	@scripts/prove-pooler.sh

@@ -1,13 +1,28 @@
 #!/usr/bin/env bash
 # Runs two replicas through PgBouncer in transaction mode, on fewer server connections than they have, and
-# delivers stories to both. Needs pgbouncer 1.21 or newer; PGBOUNCER names the command, which is to run as
-# an ordinary user.
+# delivers stories to both. Needs pgbouncer 1.21 or newer: PGBOUNCER names the command, which is to run as an
+# ordinary user; without it, root on Debian takes the one of a newer Debian.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/scratch-postgres.sh
 . scripts/scratch-postgres.sh
+# shellcheck source=scripts/tools.sh
+. scripts/tools.sh
 
-read -r -a pgbouncer <<<"${PGBOUNCER:-pgbouncer}"
+# Its loader runs a program of the other Debian with the libraries of that.
+newer() {
+    local system
+    system=$(unpacked_system trixie pgbouncer) || return
+    echo "setpriv --reuid 65534 --regid 65534 --clear-groups $system/lib64/ld-linux-x86-64.so.2" \
+        "--library-path $system/lib/x86_64-linux-gnu:$system/usr/lib/x86_64-linux-gnu $system/usr/sbin/pgbouncer"
+}
+
+command=${PGBOUNCER:-$(newer || echo pgbouncer)}
+read -r -a pgbouncer <<<"$command"
+command -v "${pgbouncer[0]}" >/dev/null || {
+    left_out "PgBouncer, which is missing"
+    exit
+}
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/clawback-pooler-XXXXXXXX")
 running=()
 cleanup() {

@@ -6,6 +6,8 @@
 #   install PACKAGE…             installs the packages
 #   unpacked PROGRAM PACKAGE…    unpacks the first with PROGRAM under target/: installing a server's package
 #                                would start the server
+#   unpacked_system SUITE PACKAGE   unpacks a Debian of that suite with the package under target/, for a newer version
+#                                   than this machine's; prints the folder
 #   left_out WHAT                says what was not checked
 
 tools=${CARGO_TARGET_DIR:-$PWD/target}/tools
@@ -43,6 +45,19 @@ unpack() {
     mkdir -p "$tools"
     (cd "$tools" && apt-get update -qq && apt-get download -qq -o APT::Sandbox::User=root "$1" >/dev/null &&
         dpkg-deb -x "$1"_*.deb . && rm "$1"_*.deb)
+}
+
+unpacked_system() {
+    local system=$tools/$1-$2
+    if [[ ! -e $system/complete ]]; then
+        can_install && installed debootstrap debootstrap || return
+        echo "unpacking $2 of Debian $1" >&2
+        rm -rf "$system"
+        mkdir -p "$tools"
+        debootstrap --variant=minbase --include="$2" "$1" "$system" >/dev/null || return
+        touch "$system/complete"
+    fi
+    echo "$system"
 }
 
 left_out() {

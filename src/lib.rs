@@ -53,7 +53,7 @@
 //! 4. After the commit every waiting request is answered 200, and the processor is notified. After any failure the
 //!    answer is 503, and Stripe resends the event.
 //! 5. [`processor::Processor`] runs [`apply::batch`]. It takes an advisory lock, so that one batch runs at a time over
-//!    all replicas ([`store::ledger::try_lock`]), and up to 100 pending events ([`store::ledger::take`]).
+//!    all replicas ([`store::ledger::try_lock`]), and up to 500 pending events ([`store::ledger::take`]).
 //! 6. [`handlers::read`] turns each body into [`domain::Facts`]: small snapshots, in our own terms, of the objects it
 //!    shows. An event that no handler reads is `ignored`; one that lacks a required field is `failed`.
 //! 7. The payments concerned are loaded and locked, with their follow-ups. Events of a payment of which another

@@ -118,7 +118,11 @@ pub const METRICS: &[Metric] = &[
         Kind::Counter,
         "Connections closed on this side by reason: idle (no request, or half of one, for too long), malformed (not HTTP, or too large headers), or yielded (to a new connection, while all places were taken).",
     ),
-    metric(INTAKE_AVAILABLE, Kind::Gauge, "1 while intake is connected to a server that commits durably."),
+    metric(
+        INTAKE_AVAILABLE,
+        Kind::Gauge,
+        "1 while intake can store: it is connected to a server that commits durably, and since the last failure storing succeeded or was tried out.",
+    ),
     metric(INTAKE_BATCH_SIZE, Kind::Histogram, "Events stored by one commit."),
     metric(INTAKE_WAITING, Kind::Gauge, "Events waiting to be stored."),
     metric(

@@ -50,10 +50,19 @@ async fn told(world: &World, account: Option<&str>) -> BTreeMap<String, (i64, i6
     for it in all(world, "/v1/payment_intents", account).await {
         told.insert(it["id"].as_str().unwrap().to_owned(), (0, 0, 0));
     }
+    let mut charges = BTreeMap::new();
     for charge in all(world, "/v1/charges", account).await {
         told.entry(intent(&charge)).or_default();
         if charge["captured"] == true && charge["status"] == "succeeded" {
+            let id = charge["id"].as_str().unwrap().to_owned();
+            charges.insert(id, (number(&charge, "amount_captured"), intent(&charge)));
             told.get_mut(&intent(&charge)).unwrap().0 += number(&charge, "amount_captured");
+        }
+    }
+    // More came in than was captured, and the rest was given back: that is no refund of what was paid.
+    for entry in all(world, "/v1/balance_transactions", account).await {
+        if let Some((captured, payment)) = entry["source"].as_str().and_then(|charge| charges.get(charge)) {
+            told.get_mut(payment).unwrap().1 -= number(&entry, "amount") - captured;
         }
     }
     for refund in all(world, "/v1/refunds", account).await {
