@@ -1,6 +1,6 @@
 # What a newcomer and CI run. Everything else is cargo's own.
 
-.PHONY: help setup build demo test reference proof bench run check sdk-check examples-check workflows-check manifests-check browser-tools screenshots image-check startup-check any-user-check setup-check tls-check pooler-check
+.PHONY: help setup build demo test reference proof bench run check sdk-check examples-check workflows-check manifests-check browser-tools screenshots image-check startup-check any-user-check setup-check tls-check pooler-check versions-check
 
 LIVES ?= 100000
 LIVES_ON_POSTGRES ?= 2000
@@ -9,7 +9,7 @@ REFUNDS ?= 10000
 WORLDS ?= 30
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install Postgres from the system's packages, if there is none
 	@scripts/setup.sh
@@ -79,6 +79,9 @@ setup-check: ## set up a fresh Debian that has no Postgres (root, debootstrap)
 
 tls-check: setup ## check which sslmode encrypts, and which verifies the server (openssl)
 	@scripts/prove-tls.sh
+
+versions-check: setup ## run the tests on Postgres 14 and 18 (npm): make versions-check VERSIONS='16 17'
+	@VERSIONS="$(VERSIONS)" scripts/prove-versions.sh
 
 pooler-check: setup ## run two replicas through PgBouncer in transaction mode (1.21 or newer; root on Debian installs one)
 	@scripts/prove-pooler.sh
