@@ -1,6 +1,6 @@
 # What a newcomer and CI run. Everything else is cargo's own.
 
-.PHONY: help setup build demo test reference proof bench run check sdk-check examples-check workflows-check manifests-check browser-tools screenshots image-check startup-check any-user-check setup-check tls-check pooler-check versions-check
+.PHONY: help setup build demo test reference proof bench run check sdk-check examples-check workflows-check manifests-check browser-tools screenshots image-check startup-check any-user-check setup-check tls-check pooler-check balancer-check versions-check
 
 LIVES ?= 100000
 LIVES_ON_POSTGRES ?= 2000
@@ -79,6 +79,9 @@ setup-check: ## set up a fresh Debian that has no Postgres (root, debootstrap)
 
 tls-check: setup ## check which sslmode encrypts, and which verifies the server (openssl)
 	@scripts/prove-tls.sh
+
+balancer-check: setup ## run two replicas behind nginx, which uses its connections again (root on Debian unpacks one)
+	@scripts/prove-balancer.sh
 
 versions-check: setup ## run the tests on Postgres 14 and 18 (npm): make versions-check VERSIONS='16 17'
 	@VERSIONS="$(VERSIONS)" scripts/prove-versions.sh
