@@ -76,7 +76,7 @@ declare
     home record;
 begin
     if coalesce(dismiss_warning.reason, '') = '' then
-        raise exception 'dismiss_warning: say why warning % is dismissed', dismiss_warning.warning_id
+        raise exception 'dismiss_warning: say why warning % is dismissed', left(dismiss_warning.warning_id, 255)
             using errcode = '22023';
     end if;
     select p.account, p.livemode into home
@@ -102,7 +102,7 @@ declare
     counted boolean;
 begin
     if coalesce(replay_event.reason, '') = '' then
-        raise exception 'replay_event: say why event % is processed again', replay_event.event_id using errcode = '22023';
+        raise exception 'replay_event: say why event % is processed again', left(replay_event.event_id, 255) using errcode = '22023';
     end if;
     select e.seq, e.state = 'processed' into place, counted
     from clawback.events e
@@ -122,7 +122,7 @@ begin
     where e.event_id = replay_event.event_id;
     delete from clawback.failed_events f where f.event_id = replay_event.event_id;
     insert into clawback.pending_events (seq, event_id, counted) values (place, replay_event.event_id, counted);
-    insert into clawback.replays (event_id, reason) values (replay_event.event_id, replay_event.reason);
+    insert into clawback.replays (event_id, reason) values (replay_event.event_id, left(replay_event.reason, 2000));
     perform clawback.record_action('replay', 'event', replay_event.event_id, replay_event.reason, null);
     return true;
 end

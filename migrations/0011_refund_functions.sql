@@ -84,7 +84,7 @@ begin
         raise exception 'amount must be above 0, in minor units; it is %', amount using errcode = '22023';
     end if;
     if reason not in ('duplicate', 'fraudulent', 'requested_by_customer') then
-        raise exception 'reason must be null, duplicate, fraudulent or requested_by_customer; it is %', reason
+        raise exception 'reason must be null, duplicate, fraudulent or requested_by_customer; it is %', left(reason, 50)
             using errcode = '22023';
     end if;
 end
@@ -300,7 +300,7 @@ declare
 begin
     select bool_or(p.livemode) into of_mode from clawback.payments p where p.order_id = for_order;
     if of_mode is null then
-        raise exception 'order % is unknown: no payment of it was seen', for_order using errcode = 'P0002';
+        raise exception 'order % is unknown: no payment of it was seen', left(for_order, 255) using errcode = 'P0002';
     end if;
     select count(distinct p.account), string_agg(p.payment_id, ', ' order by p.payment_id) into accounts, payments
     from clawback.payments p
@@ -379,7 +379,7 @@ begin
     join clawback.payments p on p.payment_id = o.payment_id and not p.orphan
     where o.object_id = request_payment_refund.payment_id and o.kind in ('charge', 'payment_intent', 'payment');
     if home is null then
-        raise exception 'payment % is unknown', request_payment_refund.payment_id using errcode = 'P0002';
+        raise exception 'payment % is unknown', left(request_payment_refund.payment_id, 255) using errcode = 'P0002';
     end if;
     return clawback.enter_refund_request(null, home, request_payment_refund.request_key, request_payment_refund.amount,
         request_payment_refund.reason);

@@ -196,8 +196,8 @@ revoke all on function clawback.evidence_called_for(text, text) from public;
 create function clawback.evidence_field_name(field text) returns text
 language plpgsql immutable security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    return regexp_replace(regexp_replace(field, '^(appeal\.card\.supporting_files)\[\d{1,2}\]$', '\1[n]'),
-        '\.prior_undisputed_transactions\[[01]\]\.', '.prior_undisputed_transactions[n].');
+    return regexp_replace(regexp_replace(field, E'^(appeal\\.card\\.supporting_files)\\[\\d{1,2}\\]$', E'\\1[n]'),
+        E'\\.prior_undisputed_transactions\\[[01]\\]\\.', '.prior_undisputed_transactions[n].');
 end
 $$;
 revoke all on function clawback.evidence_field_name(text) from public;
@@ -272,8 +272,8 @@ language plpgsql immutable security definer set search_path = pg_catalog, pg_tem
 begin
     return case
         when substr(content, 1, 5) = '%PDF-'::bytea then 'application/pdf'
-        when substr(content, 1, 3) = '\xffd8ff'::bytea then 'image/jpeg'
-        when substr(content, 1, 8) = '\x89504e470d0a1a0a'::bytea then 'image/png'
+        when substr(content, 1, 3) = E'\\xffd8ff'::bytea then 'image/jpeg'
+        when substr(content, 1, 8) = E'\\x89504e470d0a1a0a'::bytea then 'image/png'
     end;
 end
 $$;
@@ -350,7 +350,7 @@ begin
     for entry in select e.key, e.value from jsonb_each_text(response.fields) e order by e.key loop
         -- Of a letter that nobody finished; logs and mails hold other things in angle brackets.
         placeholder := substring(entry.value from
-            '(?i)<[^<>@]{0,40}\y(?:date|name|amount|number|address|carrier|tracking|reason|product|customer|company|insert|your)\y[^<>@]{0,40}>|\{\{[^}]{0,60}\}\}');
+            E'(?i)<[^<>@]{0,40}\\y(?:date|name|amount|number|address|carrier|tracking|reason|product|customer|company|insert|your)\\y[^<>@]{0,40}>|\\{\\{[^}]{0,60}\\}\\}');
         if placeholder is not null and entry.key <> 'access_activity_log' then
             found_problems := found_problems || format('%s has the placeholder %s', entry.key, placeholder);
         end if;

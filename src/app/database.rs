@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::bail;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, PgConnection};
+use sqlx::PgConnection;
 use tokio::time::timeout;
 
 use super::config;
+use crate::store::session;
 use crate::terminal::error_chain::error_chain;
 
 /// A host that drops packets never answers.
@@ -24,7 +25,7 @@ pub(crate) async fn connect(database: &config::Database) -> anyhow::Result<PgCon
 /// The same, with the settings as they were read.
 pub(crate) async fn reach(options: &PgConnectOptions) -> anyhow::Result<PgConnection> {
     let place = place(options);
-    match timeout(CONNECT_TIMEOUT, options.connect()).await {
+    match timeout(CONNECT_TIMEOUT, session::open(options)).await {
         Ok(Ok(conn)) => Ok(conn),
         Ok(Err(error)) => bail!("cannot connect to the database at {place}: {}", unreachable(&error)),
         Err(_) => bail!(

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection};
+use sqlx::Connection;
 use tokio::time::sleep;
 
 pub(crate) use super::database::place;
 use super::database::unreachable;
-use crate::store::{migrations, settings, sqlstate};
+use crate::store::{migrations, session, settings, sqlstate};
 use crate::terminal::error_chain::error_chain;
 
 /// How often a migration that gets no lock is tried, about three seconds each time.
@@ -38,7 +38,7 @@ fn is_locked(error: &MigrateError) -> bool {
 }
 
 async fn migrate_once(database: &PgConnectOptions) -> Result<(), MigrateError> {
-    let mut conn = database.connect().await?;
+    let mut conn = session::open(database).await?;
     migrations::migrate(&mut conn).await?;
     Ok(conn.close().await?)
 }
@@ -49,7 +49,7 @@ async fn migrate_once(database: &PgConnectOptions) -> Result<(), MigrateError> {
 /// Those of [`migrate`].
 pub async fn for_stories(database: &PgConnectOptions) -> Result<(), MigrateError> {
     migrate(database).await?;
-    let mut conn = database.connect().await?;
+    let mut conn = session::open(database).await?;
     settings::treat_nothing_as_history(&mut conn).await?;
     Ok(conn.close().await?)
 }

@@ -25,7 +25,7 @@ use crate::intake::{self, Intake};
 use crate::notices::{Notices, Webhook};
 use crate::processor::{self, Processor};
 use crate::retention::{Ages, Retention};
-use crate::store::migrations;
+use crate::store::{migrations, session};
 use crate::stripe::signature::{Modes, Secrets};
 use crate::sync::Sync;
 use crate::watch::{Wakes, Watch};
@@ -191,7 +191,7 @@ impl Service {
             secrets: Arc::new(self.secrets.clone()),
             tolerance: self.tolerance,
             max_body: self.max_body,
-            pool: pool.connect_lazy_with(self.database.clone()),
+            pool: session::pool(pool, &self.database),
             required_version: migrations::required_version(),
         }
     }

@@ -5,7 +5,7 @@
 use anyhow::ensure;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection};
+use sqlx::Connection;
 use tokio::time::sleep;
 
 use super::acting::Acting;
@@ -13,7 +13,7 @@ use super::config::Misconfigured;
 use super::migrate::{migrate, place, why};
 use crate::backoff;
 use crate::evidence::Product;
-use crate::store::{health, retention, settings, sqlstate};
+use crate::store::{health, retention, session, settings, sqlstate};
 use crate::terminal::error_chain::error_chain;
 
 /// What is prepared.
@@ -94,7 +94,7 @@ struct Begun {
 
 async fn begin(database: &PgConnectOptions, plan: Plan<'_>) -> sqlx::Result<Begun> {
     let Plan { order_key, is_change_confirmed, acting, prunes, product, .. } = plan;
-    let mut conn = database.connect().await?;
+    let mut conn = session::open(database).await?;
     let mut known = settings::begin(&mut conn, order_key).await?;
     if known != order_key && is_change_confirmed {
         settings::change_order_key(&mut conn, order_key).await?;

@@ -1,10 +1,12 @@
 //! `clawback grants`: the statements that give a role what it needs of `clawback_v1`.
 
-use crate::terminal;
 use clap::Args;
 
+use super::service_grants::SERVICE;
+use crate::terminal;
+
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["read", "work", "refund", "respond", "payloads", "console"]))]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["read", "work", "refund", "respond", "payloads", "console", "service"]))]
 pub(crate) struct Grants {
     /// The database role
     role: String,
@@ -26,6 +28,9 @@ pub(crate) struct Grants {
     /// Run the console: keep its sessions, name the person who acts, and read what its pages show beyond the views
     #[arg(long)]
     console: bool,
+    /// Run the service with CLAWBACK_MIGRATE=false: everything it does, but no change of the schema
+    #[arg(long)]
+    service: bool,
 }
 
 pub(super) const VIEWS: &[&str] = &[
@@ -170,6 +175,9 @@ fn statements(args: &Grants) -> String {
         ];
         let private = needs.iter().filter(|(_, is_needed)| *is_needed).flat_map(|(needs, _)| *needs);
         statements.extend(private.map(|right| format!("grant {right} to {role};\n")));
+    }
+    if args.service {
+        statements.extend(SERVICE.iter().map(|right| format!("grant {right} to {role};\n")));
     }
     statements
 }

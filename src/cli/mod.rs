@@ -20,5 +20,6 @@ pub(crate) mod rebuild;
 pub(crate) mod refunds;
 pub(crate) mod restored;
 pub(crate) mod serve;
+pub(crate) mod service_grants;
 mod story;
 pub(crate) mod sync;

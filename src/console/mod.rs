@@ -54,6 +54,7 @@ use self::settings::Settings;
 use self::who::Who;
 use crate::evidence::Policy;
 use crate::store::queries::{self, Via};
+use crate::store::session;
 
 /// All routes but those of logging in and of files.
 #[must_use]
@@ -162,7 +163,7 @@ impl Console {
     fn new(settings: Settings, policy: Policy) -> Self {
         let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE);
         Self {
-            pool: pool.connect_lazy_with(settings.database.clone()),
+            pool: session::pool(pool, &settings.database),
             settings,
             policy,
             attempts: Mutex::new(Attempts::default()),

@@ -26,7 +26,7 @@ use uuid::Uuid;
 use crate::backoff;
 use crate::evidence::pages;
 use crate::store::desk::{self, Kind, Task};
-use crate::store::{api_calls, responses, sqlstate};
+use crate::store::{api_calls, responses, session, sqlstate};
 use crate::terminal::error_chain::error_chain;
 use draft::CannotDraft;
 pub use policy::{Limit, Policy};
@@ -52,7 +52,7 @@ pub struct Desk {
 impl Desk {
     /// Works until `stop` is cancelled. Survives outages of the database.
     pub async fn run(&self, stop: CancellationToken) {
-        let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(self.database.clone());
+        let pool = session::pool(PgPoolOptions::new().max_connections(1), &self.database);
         let mut failures = 0;
         while !stop.is_cancelled() {
             match self.round(&pool).await {

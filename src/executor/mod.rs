@@ -30,7 +30,7 @@ use crate::apply::Rules;
 use crate::backoff;
 use crate::store::api_calls::{self, LeasedCall, Rate};
 use crate::store::refund_requests;
-use crate::store::session::{SILENT, within};
+use crate::store::session::{self, SILENT, within};
 use crate::stripe_api::{Client, Mode, Scope, TimeLimit};
 use crate::terminal::error_chain::error_chain;
 use outcome::Outcome;
@@ -105,7 +105,7 @@ impl Executor {
     /// Stripe.
     pub async fn run(&self, stop: CancellationToken) {
         let pool =
-            PgPoolOptions::new().max_connections(4).acquire_timeout(SILENT).connect_lazy_with(self.database.clone());
+            session::pool(PgPoolOptions::new().max_connections(4).acquire_timeout(SILENT), &self.database);
         let mut calls = JoinSet::new();
         let (mut failures, mut looks) = (0, 0_u32);
         while !stop.is_cancelled() {

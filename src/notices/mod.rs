@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backoff;
 use crate::store::notices::{self, About, Held};
+use crate::store::session;
 use crate::telemetry;
 use crate::terminal::error_chain::error_chain;
 pub use webhook::{Webhook, WebhookError};
@@ -66,7 +67,7 @@ enum Round {
 impl Notices {
     /// Works until `stop` is cancelled. Survives outages of the database and of the webhook.
     pub async fn run(&self, stop: CancellationToken) {
-        let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(self.database.clone());
+        let pool = session::pool(PgPoolOptions::new().max_connections(1), &self.database);
         // From 0, so that the first of each outcome is seen as an increase.
         for outcome in ["sent", "retry", "failed"] {
             counter!(telemetry::NOTICES, "outcome" => outcome).increment(0);

@@ -23,6 +23,7 @@ use crate::backoff;
 use crate::domain::RULES_VERSION;
 pub use crate::store::retention::Part;
 use crate::store::retention::{self, Held, Page, Position};
+use crate::store::session;
 use crate::telemetry;
 use crate::terminal::error_chain::error_chain;
 
@@ -81,7 +82,7 @@ enum Step {
 impl Retention {
     /// Works until `stop` is cancelled. Survives outages of the database.
     pub async fn run(&self, stop: CancellationToken) {
-        let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(self.database.clone());
+        let pool = session::pool(PgPoolOptions::new().max_connections(1), &self.database);
         begin_counting();
         let mut failures = 0;
         while !stop.is_cancelled() {

@@ -112,6 +112,15 @@ pub async fn server(conn: &mut PgConnection) -> Result<Server, sqlx::Error> {
     })
 }
 
+/// The rights that a service needs.
+#[derive(Debug)]
+pub struct Needs<'a> {
+    /// Tables, each with a right to it.
+    pub tables: &'a [(&'a str, &'a str)],
+    /// Functions to execute.
+    pub functions: &'a [&'a str],
+}
+
 /// What the current role is, and may do. Names are quoted where Postgres wants them quoted.
 #[derive(Debug)]
 pub struct Role {
@@ -131,9 +140,10 @@ pub struct Role {
     pub enters: bool,
     /// Schemas of the two that it may not use.
     pub closed: Vec<String>,
-    /// Private tables that it may not read and write, and private functions that it may not call.
+    /// Private tables to which it lacks rights of the service, with those rights, and private functions that it may not
+    /// call.
     pub forbidden: Vec<String>,
-    /// Others who may read private tables, the console's role aside.
+    /// Others who may read private tables, the roles of the service and the console aside.
     pub onlookers: Vec<String>,
 }
 
@@ -142,7 +152,8 @@ pub struct Role {
 /// # Errors
 ///
 /// Any error of the database.
-pub async fn role(conn: &mut PgConnection) -> Result<Role, sqlx::Error> {
+pub async fn role(conn: &mut PgConnection, needs: &Needs<'_>) -> Result<Role, sqlx::Error> {
+    let (tables, privileges): (Vec<&str>, Vec<&str>) = needs.tables.iter().copied().unzip();
     sqlx::query_as!(
         Role,
         r#"with mine as (
@@ -163,22 +174,30 @@ pub async fn role(conn: &mut PgConnection) -> Result<Role, sqlx::Error> {
                   array(select nspname::text from pg_namespace
                         where nspname in ('clawback', 'clawback_v1') and not has_schema_privilege(oid, 'usage')
                         order by 1) as "closed!",
-                  array(select relname::text from tables
-                        where relname <> 'migrations'
-                            and not (has_table_privilege(oid, 'select') and has_table_privilege(oid, 'insert')
-                                and has_table_privilege(oid, 'update') and has_table_privilege(oid, 'delete'))
+                  -- Of an older schema some may be missing.
+                  array(select n.name || ' (' || string_agg(n.privilege, ', ' order by n.place) || ')'
+                        from unnest($1::text[], $2::text[]) with ordinality as n (name, privilege, place)
+                        where case when to_regclass(n.name) is null then false
+                            when n.privilege = 'delete' then not has_table_privilege(to_regclass(n.name), n.privilege)
+                            else not has_any_column_privilege(to_regclass(n.name), n.privilege) end
+                        group by n.name
                         union all
-                        select p.proname || '()' from pg_proc p join mine on mine.oid = p.pronamespace
-                        where not has_function_privilege(p.oid, 'execute')
+                        select split_part(f.name, '(', 1) || '()' from unnest($3::text[]) as f (name)
+                        where to_regprocedure(f.name) is not null
+                            and not has_function_privilege(to_regprocedure(f.name), 'execute')
                         order by 1) as "forbidden!",
+                  -- Whoever stores rows as the service does runs it, or whoever may open sessions is the console.
                   array(select distinct case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end
                         from tables t cross join aclexplode(t.relacl) a
                         where a.privilege_type = 'SELECT' and a.grantee <> t.relowner
                             and a.grantee <> (select oid from pg_roles where rolname = current_user)
-                            -- Whoever may open sessions is the console.
                             and not exists (select from tables s cross join aclexplode(s.relacl) c
-                                where s.relname = 'console_sessions' and c.privilege_type = 'INSERT' and c.grantee = a.grantee)
-                        order by 1) as "onlookers!""#
+                                where s.relname in ('console_sessions', 'order_history') and c.privilege_type = 'INSERT'
+                                    and c.grantee = a.grantee)
+                        order by 1) as "onlookers!""#,
+        &tables as _,
+        &privileges as _,
+        needs.functions as _
     )
     .fetch_one(conn)
     .await

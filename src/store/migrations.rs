@@ -4,6 +4,8 @@
 use sqlx::PgConnection;
 use sqlx::migrate::{MigrateError, Migrator};
 
+use super::session;
+
 /// All migrations of this binary. A newer schema than this binary's is no error: during a rollout the older release runs
 /// beside the newer one.
 #[must_use]
@@ -74,6 +76,7 @@ pub async fn is_whole(conn: &mut PgConnection) -> sqlx::Result<bool> {
 /// works on a standby. Fails when a lock takes longer than 2 s: everything that queues behind a waiting migration would
 /// wait too, a running service included.
 pub async fn migrate(conn: &mut PgConnection) -> Result<(), MigrateError> {
+    session::use_own_names(conn).await?;
     sqlx::query("select set_config('lock_timeout', '2s', false), set_config('statement_timeout', '0', false)")
         .execute(&mut *conn)
         .await?;

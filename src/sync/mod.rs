@@ -32,6 +32,7 @@ use uuid::Uuid;
 use crate::apply::Rules;
 use crate::backoff;
 use crate::store::api_calls::Rate;
+use crate::store::session;
 use crate::store::syncs::{self, Held, Holder, Kind, When};
 use crate::stripe_api::{self, Client, Mode};
 use crate::terminal::error_chain::error_chain;
@@ -139,7 +140,7 @@ fn is_dispensable(list: List, error: &Error) -> bool {
 impl Sync {
     /// Begins whatever pass is due, until `stop` is cancelled. Survives outages of the database and of Stripe.
     pub async fn run(&self, stop: CancellationToken) {
-        let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(self.database.clone());
+        let pool = session::pool(PgPoolOptions::new().max_connections(1), &self.database);
         let (mut failures, mut due) = (0, Due::All);
         while !stop.is_cancelled() {
             let pause = match self.round(&pool, &stop, due).await {

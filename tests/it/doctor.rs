@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use crate::binary::{Ended, run};
 use crate::bodies::{charge, dispute, event, event_with, refund};
 use crate::harness::{Database, TestApp, options, unix_now};
+use crate::privileges::grants;
 use crate::proxy::{Proxy, Wire};
 
 const SIGNED: (&str, &str) = ("STRIPE_WEBHOOK_SECRETS", "whsec_x");
@@ -289,8 +290,9 @@ async fn a_role_without_rights_is_told_apart_from_a_database_that_was_never_migr
     .await;
     let (_, found) = examine(&url).await;
     let (level, says) = of(&found, "privileges");
-    assert!(level == "wrong" && says.contains("event_payloads, events") && says.contains("reap_"), "{found:#?}");
-    db.execute(mend(says)).await;
+    assert!(level == "wrong" && says.contains("clawback.events (update)") && says.contains("reap_"), "{found:#?}");
+    assert_eq!(mend(says), format!("clawback grants {role} --service"));
+    db.execute(&grants(&role, &["--service"])).await;
     let (_, found) = examine(&url).await;
     assert_eq!((of(&found, "privileges").0, of(&found, "consistency").0), ("good", "good"));
     // The service itself has enough in that role.

@@ -4,6 +4,7 @@
 //! Helpers deliver events, wait until they are processed, and read state. Nothing waits for a fixed time, and nothing
 //! is mocked.
 
+use std::process::Command;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
@@ -20,7 +21,7 @@ use clawback::stripe::signature::{Secret, Secrets, sign};
 use clawback::stripe_api::{self, Base, Keys, Limits};
 use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Executor, PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgPool, Postgres, Transaction};
 use tokio::net::TcpListener;
 use tokio::sync::{OnceCell, oneshot};
 use tokio::task::JoinHandle;
@@ -30,6 +31,9 @@ pub const SECRET: &str = "whsec_of_the_tests";
 
 /// The key of the batch's advisory lock: "clawback" in ASCII.
 const BATCH_LOCK: i64 = 0x636c_6177_6261_636b;
+
+/// The role of services on a migrated database. It owns nothing.
+pub const SERVICE_ROLE: &str = "clawback_service";
 
 /// Longer than anything takes on a slow machine; each wait ends as soon as its condition holds.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -60,9 +64,21 @@ async fn postgres() -> &'static LocalPostgres {
                 LocalPostgres::start(&Options::from_env(Durability::FsyncOff)).await.expect("Postgres starts");
             admin(&postgres, "create database template_migrated").await;
             for_stories(&options(&postgres.url("template_migrated"))).await.expect("the migrations run");
+            grant_service(&postgres).await;
             postgres
         })
         .await
+}
+
+/// A role that has what `clawback grants ROLE --service` prints, in each copy of the migrated database, and nothing else.
+/// Services of tests run as it.
+async fn grant_service(postgres: &LocalPostgres) {
+    admin(postgres, &format!("create role {SERVICE_ROLE} login password '{SERVICE_ROLE}'")).await;
+    let grants = Command::new(env!("CARGO_BIN_EXE_clawback")).args(["grants", SERVICE_ROLE, "--service"]).output();
+    let grants = String::from_utf8(grants.expect("the binary runs").stdout).expect("text");
+    let mut conn = options(&postgres.url("template_migrated")).connect().await.expect("Postgres answers");
+    sqlx::raw_sql(AssertSqlSafe(grants)).execute(&mut conn).await.expect("the grants");
+    conn.close().await.expect("it closes");
 }
 
 async fn admin(postgres: &LocalPostgres, statement: &str) {
@@ -87,12 +103,16 @@ pub struct Database {
     pub name: String,
     pub url: String,
     pub pool: PgPool,
+    /// Whether services on it run as its owner, since it has no other role for them.
+    owns: bool,
     expected_errors: Vec<&'static str>,
 }
 
 impl Database {
     pub async fn migrated() -> Self {
-        Self::copied_from("template_migrated").await
+        let mut db = Self::copied_from("template_migrated").await;
+        db.owns = false;
+        db
     }
 
     pub async fn empty() -> Self {
@@ -122,7 +142,7 @@ impl Database {
         // A statement that never gets its lock fails its test.
         let bounded = options(&url).options([("statement_timeout", "60s")]);
         let pool = PgPoolOptions::new().max_connections(5).connect_lazy_with(bounded);
-        Self { name, url, pool, expected_errors: Vec::new() }
+        Self { name, url, pool, owns: true, expected_errors: Vec::new() }
     }
 
     /// Log errors that contain one of these texts are expected in this test.
@@ -199,8 +219,15 @@ impl Database {
 
     /// Another handle on the same database, for a second service. Call `expect_errors` before.
     pub fn again(&self) -> Self {
-        let Self { name, url, pool, expected_errors } = self;
-        Self { name: name.clone(), url: url.clone(), pool: pool.clone(), expected_errors: expected_errors.clone() }
+        let Self { name, url, pool, owns, expected_errors } = self;
+        let (name, url, pool) = (name.clone(), url.clone(), pool.clone());
+        Self { name, url, pool, owns: *owns, expected_errors: expected_errors.clone() }
+    }
+
+    /// How a service connects: as a role that owns nothing, where there is one.
+    pub fn service(&self) -> PgConnectOptions {
+        let owner = options(&self.url);
+        if self.owns { owner } else { owner.username(SERVICE_ROLE).password(SERVICE_ROLE) }
     }
 
     /// The first lines of the statements that were run on connections with `log_statement = all`.
@@ -273,7 +300,7 @@ impl TestApp {
             retention: None,
             retention_poll: Duration::from_millis(50),
             acting: Acting::with(stripe_settings("", "https://api.stripe.com")).expect("a client"),
-            database: options(&db.url),
+            database: db.service(),
             secrets: Secrets::parse(SECRET).expect("a secret"),
             tolerance: Duration::from_secs(300),
             max_body: 1 << 20,

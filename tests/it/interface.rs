@@ -91,6 +91,13 @@ async fn everything_public_is_documented_and_safe_to_grant() {
             ),
         ),
         (
+            "a function whose texts change with standard_conforming_strings, which its caller may set",
+            format!(
+                r"select p.proname as name {functions} like 'clawback%'
+            and strpos(regexp_replace(p.prosrc, 'E''[^'']*''', '', 'g'), chr(92)) > 0"
+            ),
+        ),
+        (
             "a function for everybody",
             format!(
                 "select p.proname as name {functions} like 'clawback%'

@@ -12,7 +12,7 @@ use crate::bodies::{charge, event, refund};
 use crate::harness::{Database, TestApp};
 
 /// The statements that the binary prints.
-fn grants(role: &str, flags: &[&str]) -> String {
+pub fn grants(role: &str, flags: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_clawback")).arg("grants").arg(role).args(flags).output();
     let output = output.expect("the binary runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

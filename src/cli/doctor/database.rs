@@ -11,9 +11,9 @@ use super::{Finding, Report, consistency, good, role, warning, wrong};
 use crate::app::database::{answer, reach};
 use crate::app::migrate;
 use crate::app::unix_now;
-use crate::cli::grants;
+use crate::cli::{grants, service_grants};
 use crate::domain::Marks;
-use crate::store::health::{self, Access, Backlog, Oddities, Server};
+use crate::store::health::{self, Access, Backlog, Needs, Oddities, Role, Server};
 use crate::store::notices::Health;
 use crate::store::session::{self, SILENT, within};
 use crate::store::{migrations, notices, settings};
@@ -57,9 +57,10 @@ async fn all(
     report.extend(server(&found));
     report.push(encryption(found.tls.as_deref(), options));
     report.push(clock(unix_now().abs_diff(found.now), given.tolerance));
-    let role = answer(health::role(conn)).await?;
+    let (tables, functions) = service_grants::rights();
+    let role = answer(health::role(conn, &Needs { tables: &tables, functions: &functions })).await?;
     report.extend(role::look(&role));
-    report.push(time_limits(options, &role.name).await?);
+    report.extend(session(options, &role).await?);
     let schema = match &role.owner {
         None => None,
         Some(_) if role.enters => answer(health::schema_version(conn)).await?,
@@ -87,9 +88,28 @@ async fn all(
 }
 
 /// What is in force on a connection as the service opens it.
-async fn time_limits(options: &PgConnectOptions, role: &str) -> sqlx::Result<Finding> {
+async fn session(options: &PgConnectOptions, role: &Role) -> sqlx::Result<[Finding; 2]> {
     let mut conn = within(session::connect(options, SILENT)).await?;
-    Ok(match within(session::statement_limit(&mut conn)).await? {
+    let shared = within(session::shared_schemas(&mut conn)).await?;
+    Ok([time_limits(within(session::statement_limit(&mut conn)).await?, &role.name), names(&shared, role)])
+}
+
+fn names(shared: &[String], Role { name, database, .. }: &Role) -> Finding {
+    if shared.is_empty() {
+        return good("search path", "the service calls no functions that other roles can create");
+    }
+    let schemas = shared.join(" and ");
+    warning(
+        "search path",
+        format!(
+            "names are looked up in schema {schemas}, where others can create functions that the service would run: a \
+             pooler dropped its setting. Run `alter role {name} in database {database} set search_path = pg_catalog`"
+        ),
+    )
+}
+
+fn time_limits(limit: Option<String>, role: &str) -> Finding {
+    match limit {
         Some(limit) => good("time limits", format!("the server ends a statement that intake gave up, within {limit}")),
         None => warning(
             "time limits",
@@ -98,7 +118,7 @@ async fn time_limits(options: &PgConnectOptions, role: &str) -> sqlx::Result<Fin
                  `alter role {role} set statement_timeout = '30s'`"
             ),
         ),
-    })
+    }
 }
 
 /// None: no service has started yet.

@@ -39,7 +39,7 @@ fn whose(role: &Role) -> Finding {
 fn rights(role: &Role) -> Finding {
     let Role { name, owner, forbidden, closed, .. } = role;
     let owner = owner.as_deref().unwrap_or_default();
-    let elsewhere = format!("Run `clawback doctor` with the service's own DATABASE_URL, as {owner}");
+    let elsewhere = "Run `clawback doctor` with the service's own DATABASE_URL";
     let parts = match (closed.as_slice(), forbidden.as_slice()) {
         ([], _) if !role.enters => {
             return wrong("privileges", format!("{name} may not read clawback.migrations. {elsewhere}"));
@@ -54,10 +54,8 @@ fn rights(role: &Role) -> Finding {
     wrong(
         "privileges",
         format!(
-            "{name} may not use all of schema clawback: {parts}. {elsewhere}. Only if {name} is to run the \
-             service: `grant usage on schema clawback, clawback_v1 to {name}; \
-             grant select, insert, update, delete on all tables in schema clawback to {name}; \
-             grant execute on all functions in schema clawback to {name}`"
+            "{name} may not do what the service does, which needs {parts}. {elsewhere}. Only if {name} is to run the \
+             service, run as {owner} what `clawback grants {name} --service` prints"
         ),
     )
 }

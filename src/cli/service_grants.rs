@@ -1,0 +1,88 @@
+//! What the service needs of the private schema when its role is not the owner.
+//!
+//! No right to create, alter or truncate, none to delete an event, a row of the change feed or an action, and none that
+//! no statement of [`crate::store`] uses. Not here: what operators' commands and the console need besides.
+
+/// What `clawback grants ROLE --service` grants.
+pub(crate) const SERVICE: &[&str] = &[
+    "usage on schema clawback",
+    "select on clawback.migrations",
+    // The ledger and pending work. Intake stores by a function.
+    "select, update (state, payment_id, attempts, last_error, processed_at) on clawback.events",
+    "select, delete on clawback.event_payloads",
+    "select, update, delete on clawback.pending_events",
+    "select, insert on clawback.failed_events",
+    "select, delete on clawback.unvouched_events",
+    "select on clawback.replays",
+    // What is derived.
+    "select, insert, update, delete on clawback.payments",
+    "select, insert, update, delete on clawback.payment_objects",
+    "select, insert on clawback.people",
+    "select, insert, update, delete on clawback.orders",
+    "select, insert on clawback.order_history",
+    "select, insert, update, delete on clawback.refunds",
+    "select, insert, update, delete on clawback.disputes",
+    "select, insert, update, delete on clawback.fraud_warnings",
+    "select, insert, update, delete on clawback.reviews",
+    "select, insert, update, delete on clawback.follow_ups",
+    // Operation.
+    "select, insert, update on clawback.settings",
+    "select, insert, update, delete on clawback.processors",
+    "select, insert, update, delete on clawback.rebuilds",
+    "select, update on clawback.retention",
+    "select, insert, update on clawback.notices",
+    // Calls to Stripe. Requests and drafts are made by functions.
+    "select, insert, update, delete on clawback.api_calls",
+    "select, insert, update on clawback.api_accounts",
+    "select, insert, update, delete on clawback.api_keys",
+    "select, insert, update on clawback.object_reads",
+    "select, insert, update, delete on clawback.syncs",
+    "select, update on clawback.refund_requests",
+    "select, update on clawback.dispute_responses",
+    "select, update on clawback.evidence_files",
+    "execute on function clawback.store_events(text[], text[], text[], text[], boolean[], text[], bigint[], text[], boolean[])",
+    "execute on function clawback.reap_follow_ups()",
+    "execute on function clawback.record_action(text, text, text, text, jsonb)",
+    "execute on function clawback.request_state(text)",
+    "execute on function clawback.desk_tasks(boolean, double precision, double precision, text[], bigint[], text[])",
+    "execute on function clawback.lock_dispute(text)",
+    "execute on function clawback.why_closed(clawback.disputes)",
+    "execute on function clawback.evidence_called_for(text, text)",
+    "execute on function clawback.evidence_fields()",
+    "execute on function clawback.stage(clawback.disputes, jsonb, bigint, boolean)",
+    "execute on function clawback.attach(clawback.disputes, text, text, text, bytea, bigint, boolean)",
+    "execute on function clawback.stage_if_complete(clawback.dispute_responses)",
+    "execute on function clawback.settle_responses(text[])",
+    "execute on function clawback.record_pages(uuid, integer, text)",
+    "execute on function clawback.withdraw_mend_evidence(text, text)",
+    "execute on function clawback.submit_automatically(text, interval)",
+    "execute on function clawback.announce_acceptance(text, bigint, text, interval)",
+    "execute on function clawback.accept_automatically(text, bigint, text)",
+    "execute on function clawback.let_stripe_respond(text, interval)",
+    // What it reads as other services do.
+    "select on clawback_v1.orders",
+    "select on clawback_v1.payments",
+    "select on clawback_v1.refunds",
+    "select on clawback_v1.disputes",
+    "select on clawback_v1.fraud_warnings",
+    "select on clawback_v1.reviews",
+    "select on clawback_v1.events",
+    "select on clawback_v1.follow_ups",
+    "select on clawback_v1.order_history",
+    "select on clawback_v1.refund_requests",
+    "select on clawback_v1.dispute_responses",
+    "select on clawback_v1.actions",
+];
+
+/// Each table of the private schema with each right to it, and each function that is executed.
+pub(crate) fn rights() -> (Vec<(&'static str, &'static str)>, Vec<&'static str>) {
+    let of = |right: &'static str| right.split_once(" on ");
+    let (functions, tables): (Vec<_>, Vec<_>) =
+        SERVICE.iter().copied().filter_map(of).partition(|(_, on)| on.starts_with("function "));
+    let verb = |text: &'static str| text.split(" (").next().unwrap_or_default().trim();
+    let is_verb = |word: &&str| ["select", "insert", "update", "delete"].contains(word);
+    let tables = tables.into_iter().filter(|(_, on)| on.starts_with("clawback."));
+    let tables =
+        tables.flat_map(|(verbs, on)| verbs.split(", ").map(verb).filter(is_verb).map(move |verb| (on, verb)));
+    (tables.collect(), functions.into_iter().filter_map(|(_, on)| on.strip_prefix("function ")).collect())
+}
