@@ -10,7 +10,7 @@ use super::config::{self, Misconfigured};
 use crate::apply::Rules;
 use crate::executor::{Executor, Pace};
 use crate::store::api_calls::{self, Rate};
-use crate::stripe_api::{Client, Mode, Settings};
+use crate::stripe_api::{Client, Keys, Mode, Settings};
 use crate::sync::{self, Sync};
 
 /// How a service acts on Stripe. Without a key it only receives.
@@ -49,6 +49,11 @@ impl Acting {
     pub fn configured(args: &config::Serve) -> Result<Self, Misconfigured> {
         let (transfers, fees) = (args.refund_transfers.clone(), args.refund_fees.clone());
         Ok(Self { transfers, fees, ..Self::with(args.stripe_api.settings()?)? })
+    }
+
+    /// Replaces the keys by new ones of the same modes.
+    pub(super) fn use_keys(&self, keys: Keys) -> Result<(), Misconfigured> {
+        self.client.use_keys(keys).map_err(|error| Misconfigured::new(format!("STRIPE_API_KEYS: {error}")))
     }
 
     /// Writes to the database what the functions for services must know.

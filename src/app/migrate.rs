@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::Connection;
 use tokio::time::sleep;
 
 pub(crate) use super::database::place;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::acting::Acting;
 use super::config::{self, Misconfigured};
 use super::console::Console;
+use super::reload::{self, InUse, Sources};
 use super::{metrics, startup};
 use crate::apply::{self, Rules};
 use crate::desk::{self, Desk};
@@ -49,8 +50,10 @@ const DRAIN: Duration = Duration::from_millis(9_500);
 pub struct Service {
     /// The database.
     pub database: PgConnectOptions,
-    /// The secrets that events are signed with.
+    /// The secrets that events are signed with, at the start.
     pub secrets: Secrets,
+    /// Where secrets are read again on SIGHUP; none: nowhere.
+    pub sources: Option<Sources>,
     /// How old a signature may be, and how far in the future.
     pub tolerance: Duration,
     /// Largest body in bytes.
@@ -96,6 +99,7 @@ impl Service {
         Ok(Self {
             database,
             secrets,
+            sources: Some(Sources { signing: args.signing.clone(), stripe_api: args.stripe_api.clone() }),
             tolerance: args.tolerance,
             max_body: args.max_body,
             order_key: args.order_key.clone(),
@@ -130,13 +134,16 @@ impl Service {
         private: TcpListener,
         stop: impl Future<Output = ()>,
     ) -> anyhow::Result<()> {
+        // Before anything says that it runs: the signal would end the process.
+        let hangup = signal(SignalKind::hangup())?;
         self.log_start(public.local_addr()?, private.local_addr()?);
         allow_files();
         let wakes = Wakes::default();
         let (intake, writer) = Intake::new(self.database.clone(), Arc::clone(&wakes.processor));
         let stopping = CancellationToken::new();
         let availability = intake.availability();
-        let app = self.app(intake);
+        let (secrets, current) = watch::channel(Arc::new(self.secrets.clone()));
+        let app = self.app(intake, current);
         let (webhooks, metrics) = (http::router(app.clone()), admin::router(app, metrics::recorder()?));
         let public = server::serve(public, webhooks, stopping.clone());
         let private = server::serve(private, metrics, stopping.clone());
@@ -144,6 +151,11 @@ impl Service {
         parts.spawn(ends("the public listener", public));
         parts.spawn(ends("the admin listener", private));
         parts.spawn(ends("intake", writer.run()));
+        if let Some(sources) = self.sources.take() {
+            let (acting, database) = (self.acting.clone(), self.database.clone());
+            let reading = reload::run(sources, InUse { secrets, acting, database }, hangup, stopping.clone());
+            parts.spawn(ends("reading of secrets", reading));
+        }
         if let Some(console) = self.console.take() {
             console.log_start();
             parts.spawn(ends("the console", console.run(self.desk.evidence.clone(), availability, stopping.clone())));
@@ -182,13 +194,13 @@ impl Service {
         );
     }
 
-    fn app(&self, intake: Intake) -> App {
+    fn app(&self, intake: Intake, secrets: watch::Receiver<Arc<Secrets>>) -> App {
         // For probes only.
         let pool = PgPoolOptions::new().max_connections(2).acquire_timeout(Duration::from_secs(2));
         App {
             intake,
             bodies: BodyMemory::new(BODY_MEMORY),
-            secrets: Arc::new(self.secrets.clone()),
+            secrets,
             tolerance: self.tolerance,
             max_body: self.max_body,
             pool: session::pool(pool, &self.database),

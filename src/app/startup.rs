@@ -3,9 +3,9 @@
 //! Both are retried while the database is unavailable. The service listens meanwhile, answers 503 and is not ready.
 
 use anyhow::ensure;
+use sqlx::Connection;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::Connection;
 use tokio::time::sleep;
 
 use super::acting::Acting;

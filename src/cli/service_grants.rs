@@ -9,15 +9,15 @@ pub(crate) const SERVICE: &[&str] = &[
     "select on clawback.migrations",
     // The ledger and pending work. Intake stores by a function.
     "select, update (state, payment_id, attempts, last_error, processed_at) on clawback.events",
-    "select, delete on clawback.event_payloads",
+    // The update is for locking rows: no statement changes a body.
+    "select, update (event_id), delete on clawback.event_payloads",
     "select, update, delete on clawback.pending_events",
     "select, insert on clawback.failed_events",
     "select, delete on clawback.unvouched_events",
-    "select on clawback.replays",
     // What is derived.
     "select, insert, update, delete on clawback.payments",
     "select, insert, update, delete on clawback.payment_objects",
-    "select, insert on clawback.people",
+    "select, insert, update on clawback.people",
     "select, insert, update, delete on clawback.orders",
     "select, insert on clawback.order_history",
     "select, insert, update, delete on clawback.refunds",
@@ -82,7 +82,6 @@ pub(crate) fn rights() -> (Vec<(&'static str, &'static str)>, Vec<&'static str>)
     let verb = |text: &'static str| text.split(" (").next().unwrap_or_default().trim();
     let is_verb = |word: &&str| ["select", "insert", "update", "delete"].contains(word);
     let tables = tables.into_iter().filter(|(_, on)| on.starts_with("clawback."));
-    let tables =
-        tables.flat_map(|(verbs, on)| verbs.split(", ").map(verb).filter(is_verb).map(move |verb| (on, verb)));
+    let tables = tables.flat_map(|(verbs, on)| verbs.split(", ").map(verb).filter(is_verb).map(move |verb| (on, verb)));
     (tables.collect(), functions.into_iter().filter_map(|(_, on)| on.strip_prefix("function ")).collect())
 }

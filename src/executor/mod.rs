@@ -104,8 +104,7 @@ impl Executor {
     /// Works until `stop` is cancelled; then the calls under way are finished. Survives outages of the database and of
     /// Stripe.
     pub async fn run(&self, stop: CancellationToken) {
-        let pool =
-            session::pool(PgPoolOptions::new().max_connections(4).acquire_timeout(SILENT), &self.database);
+        let pool = session::pool(PgPoolOptions::new().max_connections(4).acquire_timeout(SILENT), &self.database);
         let mut calls = JoinSet::new();
         let (mut failures, mut looks) = (0, 0_u32);
         while !stop.is_cancelled() {

@@ -20,6 +20,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::HeaderName;
 use axum::routing::{get, post};
 use sqlx::PgPool;
+use tokio::sync::watch;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
@@ -44,8 +45,8 @@ pub struct App {
     pub intake: Intake,
     /// The memory for bodies, over all requests.
     pub bodies: BodyMemory,
-    /// A delivery must be signed with one of these.
-    pub secrets: Arc<Secrets>,
+    /// A delivery must be signed with one of these, which change when they are rotated.
+    pub secrets: watch::Receiver<Arc<Secrets>>,
     /// How old a signature may be, and how far in the future.
     pub tolerance: Duration,
     /// Maximum size of one request body, in bytes.

@@ -33,7 +33,7 @@ fn app() -> App {
     App {
         intake,
         bodies: BodyMemory::new(4096),
-        secrets: Arc::new(Secrets::parse("whsec_any live:whsec_live").unwrap()),
+        secrets: watch::channel(Arc::new(Secrets::parse("whsec_any live:whsec_live").unwrap())).1,
         tolerance: Duration::from_secs(300),
         max_body: 1024,
         pool: PgPoolOptions::new().connect_lazy_with(nowhere),

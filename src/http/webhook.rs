@@ -132,7 +132,8 @@ impl VerifiedEvent {
     fn verify(app: &App, headers: &HeaderMap, body: Vec<u8>, now: i64) -> Result<Self, Refusal> {
         let header = signature_header(headers)?;
         let tolerance = i64::try_from(app.tolerance.as_secs()).unwrap_or(i64::MAX);
-        let verified = verify(header, &body, &app.secrets, now, tolerance)?;
+        let secrets = Arc::clone(&app.secrets.borrow());
+        let verified = verify(header, &body, &secrets, now, tolerance)?;
         let payload = String::from_utf8(body).map_err(|_| Refusal::NotUtf8)?;
         let envelope = Envelope::read(&payload)?;
         let mode_matches = verified.modes.allow(envelope.livemode);

@@ -87,7 +87,10 @@ async fn keeps(database: &PgConnectOptions) -> sqlx::Result<bool> {
 /// # Errors
 /// Any error of the database.
 pub async fn use_own_names(conn: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::query!("select pg_catalog.set_config('search_path', $1, false)", SEARCH_PATH.1).fetch_one(conn).await.map(drop)
+    sqlx::query!("select pg_catalog.set_config('search_path', $1, false)", SEARCH_PATH.1)
+        .fetch_one(conn)
+        .await
+        .map(drop)
 }
 
 async fn search_path(conn: &mut PgConnection) -> sqlx::Result<String> {

@@ -1,7 +1,8 @@
 //! The client, and the one path by which every call goes out and its answer comes in.
 
-use std::sync::Arc;
+use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
@@ -54,6 +55,11 @@ pub enum SetupError {
     Http(String),
 }
 
+/// New keys are of other modes than the former ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there are keys of other modes than at the start: restart the service to act in another mode")]
+pub struct OtherModes;
+
 /// On whose behalf a call is made.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Scope {
@@ -89,6 +95,8 @@ pub struct Client(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     http: reqwest::Client,
+    /// Replaced when they are rotated.
+    keys: RwLock<Keys>,
     settings: Settings,
     lanes: Lanes<Scope>,
     notice_logged: AtomicBool,
@@ -99,14 +107,32 @@ impl Client {
     ///
     /// # Errors
     /// [`SetupError`] when a live key would leave this machine without TLS, or TLS cannot be set up.
-    pub fn new(settings: Settings) -> Result<Self, SetupError> {
+    pub fn new(mut settings: Settings) -> Result<Self, SetupError> {
         let exposed = settings.api_base.is_exposed() || settings.files_base.is_exposed();
         if exposed && settings.keys.of(Mode::Live).is_some() {
             return Err(SetupError::Exposed);
         }
         let lanes = Lanes::new(settings.limits);
         let http = http().map_err(|error| SetupError::Http(root_cause(&error)))?;
-        Ok(Self(Arc::new(Shared { http, settings, lanes, notice_logged: AtomicBool::new(false) })))
+        let keys = RwLock::new(mem::take(&mut settings.keys));
+        Ok(Self(Arc::new(Shared { http, keys, settings, lanes, notice_logged: AtomicBool::new(false) })))
+    }
+
+    /// Replaces the keys by new ones of the same modes; calls under way keep theirs.
+    ///
+    /// # Errors
+    /// [`OtherModes`] when they are of other modes than before; then nothing is replaced.
+    pub fn use_keys(&self, keys: Keys) -> Result<(), OtherModes> {
+        let mut in_use = self.0.keys.write().unwrap_or_else(PoisonError::into_inner);
+        if in_use.modes() != keys.modes() {
+            return Err(OtherModes);
+        }
+        *in_use = keys;
+        Ok(())
+    }
+
+    fn key(&self, mode: Mode) -> Option<SecretString> {
+        self.0.keys.read().unwrap_or_else(PoisonError::into_inner).of(mode).cloned()
     }
 
     /// The calls on one account.
@@ -115,7 +141,7 @@ impl Client {
     /// [`Error::NoKey`] when there is no key for the mode, [`Error::Malformed`] when account or context has characters
     /// that a header cannot hold.
     pub fn calls(&self, scope: &Scope, limit: TimeLimit) -> Result<Calls, Error> {
-        let key = self.0.settings.keys.of(scope.mode).ok_or(Error::NoKey(scope.mode))?.clone();
+        let key = self.key(scope.mode).ok_or(Error::NoKey(scope.mode))?;
         let headers = headers(scope, &key)?;
         let lane = self.0.lanes.lane(scope.clone());
         Ok(Calls { client: self.clone(), key, headers, lane, limit })

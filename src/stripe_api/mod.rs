@@ -34,7 +34,7 @@ mod webhook_endpoints;
 
 pub use self::answer::{Answer, Origin};
 pub use self::base::{Base, BaseError};
-pub use self::client::{Calls, Client, Scope, Settings, SetupError, TimeLimit};
+pub use self::client::{Calls, Client, OtherModes, Scope, Settings, SetupError, TimeLimit};
 pub use self::disputes::{DisputeUpdate, Submit, evidence_parameter};
 pub use self::error::{Details, Error, Problem};
 pub use self::events::EventFilter;

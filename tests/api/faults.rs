@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use clawback::stripe_api::{Answer, Base, Calls, Client, Error, IdempotencyKey, Keys, Limits, Mode, Origin};
-use clawback::stripe_api::{Params, Problem, Scope, Settings, SetupError, TimeLimit};
+use clawback::stripe_api::{OtherModes, Params, Problem, Scope, Settings, SetupError, TimeLimit};
 
 use crate::stub::{KEY, Reply, Stub, calls, client};
 
@@ -261,4 +261,16 @@ async fn the_key_is_in_no_error_and_not_shown() {
     for shown in [error.to_string(), format!("{error:?}"), format!("{calls:?}")] {
         assert!(!shown.contains("TopSecret"), "{shown}");
     }
+}
+
+#[tokio::test]
+async fn a_key_that_is_rotated_is_used_by_the_next_call_and_a_key_of_another_mode_is_refused() {
+    let stub = Stub::play([Reply::of(200, "", OBJECT), Reply::of(200, "", OBJECT)]).await;
+    let client = client(&stub.url(), Limits { per_second: 1_000, at_once: 2 });
+    get(&calls(&client, SOON * 10)).await.expect("an answer");
+    assert_eq!(client.use_keys(Keys::parse("sk_live_1").expect("a key")), Err(OtherModes));
+    client.use_keys(Keys::parse("rk_test_new").expect("a key")).expect("the same mode");
+    get(&calls(&client, SOON * 10)).await.expect("an answer");
+    let [first, second] = <[String; 2]>::try_from(stub.requests()).expect("two requests");
+    assert!(first.contains(KEY) && second.contains("rk_test_new") && !second.contains(KEY), "{first}{second}");
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -43,7 +44,8 @@ pub struct Serving {
     pub address: SocketAddr,
     pub admin: SocketAddr,
     child: Child,
-    stdout: JoinHandle<String>,
+    log: Arc<Mutex<String>>,
+    stdout: JoinHandle<()>,
     stderr: JoinHandle<String>,
 }
 
@@ -65,7 +67,8 @@ impl Serving {
         ];
         let mut child = command(&["serve"], &[&usual, environment].concat()).spawn().expect("the binary runs");
         let (heard, listening) = oneshot::channel();
-        let stdout = tokio::spawn(read_log(child.stdout.take().expect("a pipe"), heard));
+        let log = Arc::new(Mutex::new(String::new()));
+        let stdout = tokio::spawn(read_log(child.stdout.take().expect("a pipe"), heard, Arc::clone(&log)));
         let mut errors = child.stderr.take().expect("a pipe");
         let stderr = tokio::spawn(async move {
             let mut text = String::new();
@@ -74,13 +77,29 @@ impl Serving {
         });
         let listening = timeout(PATIENCE, listening).await.expect("it listens in time").expect("it says where");
         let address = |of: &str| listening[of].as_str().and_then(|text| text.parse().ok()).expect("an address");
-        Self { address: address("public"), admin: address("admin"), child, stdout, stderr }
+        Self { address: address("public"), admin: address("admin"), child, log, stdout, stderr }
     }
 
     async fn until_ready(&self) {
         let (client, url) = (client(), format!("http://{}/readyz", self.address));
         let ready = async || client.get(&url).send().await.is_ok_and(|answer| answer.status() == 200);
         until("the process is ready", ready).await;
+    }
+
+    /// SIGHUP.
+    pub async fn hang_up(&self) {
+        self.signal("-HUP").await;
+    }
+
+    async fn signal(&self, signal: &str) {
+        let id = self.child.id().expect("the process is there").to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().await.expect("kill runs");
+        assert!(sent.success(), "the process is gone already");
+    }
+
+    /// Waits until the log has this text so many times.
+    pub async fn until_logged(&self, text: &str, times: usize) {
+        until(text, async || self.log.lock().expect("a log").matches(text).count() >= times).await;
     }
 
     /// SIGKILL: it gets no chance to do anything.
@@ -90,25 +109,22 @@ impl Serving {
 
     /// SIGTERM; it must end within this time.
     pub async fn terminate(mut self, limit: Duration) -> Ended {
-        let id = self.child.id().expect("the process is there").to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().await.expect("kill runs");
-        assert!(sent.success(), "the process is gone already");
+        self.signal("-TERM").await;
         let status = timeout(limit, self.child.wait()).await.expect("it ends in time").expect("a status");
-        let (stdout, stderr) = (self.stdout.await.expect("a log"), self.stderr.await.expect("a log"));
+        self.stdout.await.expect("a log");
+        let (stdout, stderr) = (self.log.lock().expect("a log").clone(), self.stderr.await.expect("a log"));
         Ended { code: status.code(), stdout, stderr }
     }
 }
 
 /// Reads the log to its end; tells the line that says where it listens at once.
-async fn read_log(stdout: ChildStdout, heard: oneshot::Sender<Value>) -> String {
+async fn read_log(stdout: ChildStdout, heard: oneshot::Sender<Value>, log: Arc<Mutex<String>>) {
     let mut lines = BufReader::new(stdout).lines();
-    let (mut text, mut heard) = (String::new(), Some(heard));
+    let mut heard = Some(heard);
     while let Ok(Some(line)) = lines.next_line().await {
         if let Some(heard) = heard.take_if(|_| line.contains("listening on")) {
             drop(heard.send(serde_json::from_str(&line).expect("a line of JSON")));
         }
-        text.push_str(&line);
-        text.push('\n');
+        log.lock().expect("a log").push_str(&(line + "\n"));
     }
-    text
 }

@@ -302,6 +302,7 @@ impl TestApp {
             acting: Acting::with(stripe_settings("", "https://api.stripe.com")).expect("a client"),
             database: db.service(),
             secrets: Secrets::parse(SECRET).expect("a secret"),
+            sources: None,
             tolerance: Duration::from_secs(300),
             max_body: 1 << 20,
             order_key: "order_id".to_owned(),

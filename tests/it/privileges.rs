@@ -126,6 +126,9 @@ async fn each_flag_grants_what_it_says_and_nothing_else() {
         "dispute null is unknown",
     ]);
     let everything = [VIEWS.as_slice(), &WORK, &PAYLOADS, &REFUND, &RESPOND].concat();
+    // What is in neither list is given to nobody: it is placed here first, then documented and granted.
+    let catalogue = usable(&db, &db.pool).await;
+    assert_eq!(catalogue, everything.iter().map(|name| (*name).to_owned()).collect(), "the interface");
     let cases: [(&str, &[&str], Vec<&str>); 7] = [
         ("stranger", &[], vec![]),
         ("reader", &["--read"], VIEWS.to_vec()),
@@ -157,6 +160,25 @@ async fn each_flag_grants_what_it_says_and_nothing_else() {
             assert!(!may(&role, statement).await, "{name}: {statement}");
         }
         role.close().await;
+    }
+}
+
+/// Each role of the documents: what it may use of the interface, and whether it touches private tables.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_and_the_console_use_of_the_interface_what_they_are_given() {
+    let mut db = Database::migrated().await;
+    db.expect_errors(&["permission denied"]);
+    let views = |left_out: &[&str]| -> BTreeSet<String> {
+        let of = VIEWS.iter().chain(&["dispute_responses"]).filter(|name| !left_out.contains(name));
+        of.map(|name| (*name).to_owned()).collect()
+    };
+    let service = role(&db, "service", &["--service"]).await;
+    assert_eq!(usable(&db, &service).await, views(&["find", "dispute_outcomes", "dispute_ratios"]));
+    let console = role(&db, "console", &["--console"]).await;
+    assert_eq!(usable(&db, &console).await, BTreeSet::new(), "the console's pages need the other options");
+    for table in ["event_payloads", "people", "pending_events", "evidence_files", "follow_ups", "refund_requests"] {
+        assert!(!may(&console, &format!("select * from clawback.{table}")).await, "{table}");
+        assert!(!may(&console, &format!("delete from clawback.{table}")).await, "{table}");
     }
 }
 
