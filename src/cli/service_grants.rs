@@ -48,7 +48,6 @@ pub(crate) const SERVICE: &[&str] = &[
     "execute on function clawback.lock_dispute(text)",
     "execute on function clawback.why_closed(clawback.disputes)",
     "execute on function clawback.evidence_called_for(text, text)",
-    "execute on function clawback.evidence_fields()",
     "execute on function clawback.stage(clawback.disputes, jsonb, bigint, boolean)",
     "execute on function clawback.attach(clawback.disputes, text, text, text, bytea, bigint, boolean)",
     "execute on function clawback.stage_if_complete(clawback.dispute_responses)",
@@ -74,14 +73,16 @@ pub(crate) const SERVICE: &[&str] = &[
     "select on clawback_v1.actions",
 ];
 
-/// Each table of the private schema with each right to it, and each function that is executed.
+/// Each table of the private schema with each right to it, and each function of it that is executed.
 pub(crate) fn rights() -> (Vec<(&'static str, &'static str)>, Vec<&'static str>) {
-    let of = |right: &'static str| right.split_once(" on ");
-    let (functions, tables): (Vec<_>, Vec<_>) =
-        SERVICE.iter().copied().filter_map(of).partition(|(_, on)| on.starts_with("function "));
-    let verb = |text: &'static str| text.split(" (").next().unwrap_or_default().trim();
-    let is_verb = |word: &&str| ["select", "insert", "update", "delete"].contains(word);
-    let tables = tables.into_iter().filter(|(_, on)| on.starts_with("clawback."));
-    let tables = tables.flat_map(|(verbs, on)| verbs.split(", ").map(verb).filter(is_verb).map(move |verb| (on, verb)));
-    (tables.collect(), functions.into_iter().filter_map(|(_, on)| on.strip_prefix("function ")).collect())
+    let (mut tables, mut functions) = (Vec::new(), Vec::new());
+    for (rights, on) in SERVICE.iter().filter_map(|right| right.split_once(" on ")) {
+        if let Some(function) = on.strip_prefix("function clawback.") {
+            functions.extend(function.split('(').next());
+        } else if let Some(table) = on.strip_prefix("clawback.") {
+            let verbs = ["select", "insert", "update", "delete"].into_iter().filter(|verb| rights.contains(verb));
+            tables.extend(verbs.map(|verb| (table, verb)));
+        }
+    }
+    (tables, functions)
 }

@@ -115,9 +115,9 @@ pub async fn server(conn: &mut PgConnection) -> Result<Server, sqlx::Error> {
 /// The rights that a service needs.
 #[derive(Debug)]
 pub struct Needs<'a> {
-    /// Tables, each with a right to it.
+    /// Tables of schema `clawback`, each with a right to it.
     pub tables: &'a [(&'a str, &'a str)],
-    /// Functions to execute.
+    /// Functions of schema `clawback` to execute.
     pub functions: &'a [&'a str],
 }
 
@@ -174,17 +174,17 @@ pub async fn role(conn: &mut PgConnection, needs: &Needs<'_>) -> Result<Role, sq
                   array(select nspname::text from pg_namespace
                         where nspname in ('clawback', 'clawback_v1') and not has_schema_privilege(oid, 'usage')
                         order by 1) as "closed!",
-                  -- Of an older schema some may be missing.
-                  array(select n.name || ' (' || string_agg(n.privilege, ', ' order by n.place) || ')'
+                  -- An older schema may lack some. A right to columns counts, and there is none to delete.
+                  array(select 'clawback.' || t.relname || ' (' || string_agg(n.privilege, ', ' order by n.place) || ')'
                         from unnest($1::text[], $2::text[]) with ordinality as n (name, privilege, place)
-                        where case when to_regclass(n.name) is null then false
-                            when n.privilege = 'delete' then not has_table_privilege(to_regclass(n.name), n.privilege)
-                            else not has_any_column_privilege(to_regclass(n.name), n.privilege) end
-                        group by n.name
+                        join tables t on t.relname = n.name
+                        where not case n.privilege when 'delete' then has_table_privilege(t.oid, n.privilege)
+                            else has_any_column_privilege(t.oid, n.privilege) end
+                        group by t.relname
                         union all
-                        select split_part(f.name, '(', 1) || '()' from unnest($3::text[]) as f (name)
-                        where to_regprocedure(f.name) is not null
-                            and not has_function_privilege(to_regprocedure(f.name), 'execute')
+                        select 'clawback.' || p.proname || '()' from unnest($3::text[]) as f (name)
+                        join pg_proc p on p.proname = f.name join mine on mine.oid = p.pronamespace
+                        where not has_function_privilege(p.oid, 'execute')
                         order by 1) as "forbidden!",
                   -- Whoever stores rows as the service does runs it, or whoever may open sessions is the console.
                   array(select distinct case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end

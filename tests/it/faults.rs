@@ -64,7 +64,7 @@ async fn slow_when(app: &mut TestApp, slow: &str) {
     app.db
         .execute(&format!(
             "create sequence timeouts;
-             create function time_out() returns trigger language plpgsql security definer set search_path = public as $$
+             create function time_out() returns trigger language plpgsql security definer set search_path = clawback, public as $$
              begin
                  if (select {slow} from stored) then
                      perform nextval('timeouts');
@@ -119,7 +119,7 @@ async fn a_batch_that_does_not_end_is_abandoned_and_its_events_are_retried_one_b
     let held = app.db.begin("select pg_advisory_xact_lock(4711)").await;
     app.db
         .execute(
-            "create function dawdle() returns trigger language plpgsql security definer set search_path = public as $$
+            "create function dawdle() returns trigger language plpgsql security definer set search_path = clawback, public as $$
              begin
                  perform pg_advisory_xact_lock(4711) from stored having count(*) > 1;
                  return null;
@@ -242,7 +242,7 @@ async fn traffic_does_not_shorten_the_back_off() {
 /// Records which batch worked on what.
 const COURSE: &str = "
     create table course (n bigint generated always as identity, worked_on text);
-    create function tell() returns trigger language plpgsql security definer set search_path = public as $$
+    create function tell() returns trigger language plpgsql security definer set search_path = clawback, public as $$
     begin
         insert into course (worked_on) select tg_table_name from done having count(*) > 0;
         return null;

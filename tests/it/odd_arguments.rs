@@ -154,7 +154,7 @@ fn usual(function: &str, (name, kind): &Parameter, claimed: &(i64, Uuid)) -> Str
         }
         ("field", _) => "'receipt'".to_owned(),
         ("confirm_amount", _) => "1000".to_owned(),
-        ("until", _) => "now() + interval '1 hour'".to_owned(),
+        ("until", _) => "(now() + interval '1 hour')".to_owned(),
         _ => odd(kind)[0].to_owned(),
     };
     format!("{value}::{kind}")

@@ -62,7 +62,7 @@ async fn a_server_that_answers_and_stores_nothing_makes_the_service_unready_unti
     app.db.expect_errors(&["could not extend file"]);
     app.db
         .execute(
-            "create function fill() returns trigger language plpgsql security definer set search_path = public as $$
+            "create function fill() returns trigger language plpgsql security definer set search_path = clawback, public as $$
              begin
                  raise exception using errcode = '53100', message = 'could not extend file: No space left on device';
              end $$;

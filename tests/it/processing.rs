@@ -119,7 +119,7 @@ const REFUSAL: &str = "alter table clawback.payments add constraint no_poison ch
 /// Records how long an event is to wait, and makes it due at once.
 pub const IMPATIENCE: &str = "
     create table waited (n bigint generated always as identity, seconds integer, state text, attempts integer);
-    create function impatience() returns trigger language plpgsql security definer set search_path = public as $$
+    create function impatience() returns trigger language plpgsql security definer set search_path = clawback, public as $$
     begin
         insert into waited (seconds, state, attempts)
         select extract(epoch from new.run_at - now()), e.state, e.attempts + 1

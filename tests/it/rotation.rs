@@ -120,7 +120,7 @@ async fn a_file_with_a_mistake_leaves_the_former_secrets_in_use_and_is_logged_on
     let errors: Vec<&str> = ended.stdout.lines().filter(|line| line.contains(refused)).collect();
     assert_eq!(errors.len(), mistakes.len() + 1, "one line each: {errors:#?}");
     for (named, error) in
-        ["must begin with whsec_", "STRIPE_WEBHOOK_SECRETS", "other modes", "STRIPE_API_KEYS", file.path()]
+        ["does not begin with `whsec_`", "STRIPE_WEBHOOK_SECRETS", "other modes", "STRIPE_API_KEYS", file.path()]
             .into_iter()
             .zip(errors)
     {

@@ -51,7 +51,7 @@ async fn the_role_of_the_service_changes_no_schema_and_removes_nothing_that_must
         "insert into clawback.console_sessions (token_hash, person) values ('', 'eve')",
         "insert into clawback.migrations values (99, 'x', now(), true, '', 0)",
         "select setval(pg_get_serial_sequence('clawback.order_history', 'id'), 1)",
-        "set role postgres",
+        "set role pg_write_all_data",
         "copy clawback.events to program 'cat'",
     ]
     .map(str::to_owned)
