@@ -1,11 +1,14 @@
-# The image: the binary, the shared libraries it loads, CA certificates, and nothing else: no shell,
-# no package manager. Runs as an ordinary user on a read-only root file system.
+# The image: the binary, the shared libraries it loads, CA certificates, a list of what was built in, and nothing else:
+# no shell, no package manager. Runs as an ordinary user on a read-only root file system.
 #
 #   docker build -t clawback .
 #
 # Builds for the architecture of the builder, x86_64 or aarch64.
 
 FROM rust:1.95-slim-bookworm AS build
+# Before the sources, so that it is built once.
+RUN --mount=type=cache,id=clawback-registry,target=/usr/local/cargo/registry \
+    cargo install --locked --version 0.5.9 --root /tools cargo-cyclonedx
 WORKDIR /src
 ENV SQLX_OFFLINE=true
 COPY . .
@@ -14,6 +17,11 @@ RUN --mount=type=cache,id=clawback-registry,target=/usr/local/cargo/registry \
     # A folder for each architecture: builds for several may share the cache.
     cargo build --release --locked --bin clawback --target-dir "target/$(uname -m)" \
     && install -D "target/$(uname -m)/release/clawback" /image/clawback
+# The crates in the binary with version, checksum and license, as CycloneDX: scanners cannot see them in it.
+RUN --mount=type=cache,id=clawback-registry,target=/usr/local/cargo/registry \
+    /tools/bin/cargo-cyclonedx cyclonedx --all --no-build-deps --target "$(uname -m)-unknown-linux-gnu" \
+        --format json --override-filename sbom \
+    && install -m 644 sbom.json /image/sbom.json
 # Each library at the path where the loader looks for it; `ldd` names the loader too.
 RUN ldd /image/clawback | grep -o '/[^ ]*' | xargs -I '{}' cp -L --parents '{}' /image
 # Without nsswitch.conf the resolver asks DNS first and may ignore /etc/hosts.

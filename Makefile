@@ -1,6 +1,6 @@
 # What a newcomer and CI run. Everything else is cargo's own.
 
-.PHONY: help setup build demo test reference proof bench run check sdk-check examples-check workflows-check manifests-check browser-tools screenshots image-check startup-check any-user-check setup-check tls-check pooler-check balancer-check versions-check
+.PHONY: help setup build demo test reference proof bench run check sdk-check examples-check workflows-check manifests-check browser-tools screenshots deny-check image-check startup-check any-user-check setup-check tls-check pooler-check balancer-check versions-check
 
 LIVES ?= 100000
 LIVES_ON_POSTGRES ?= 2000
@@ -67,6 +67,9 @@ manifests-check: ## validate Kubernetes manifests, alert rules and the compose f
 
 startup-check: setup ## measure the time from process start to ready
 	@scripts/startup-time.sh
+
+deny-check: ## check licenses, sources and advisories of dependencies (cargo-deny; advisories need its database)
+	@scripts/deny-check.sh
 
 image-check: setup ## build the image without a container engine and run it (root, buildah)
 	@scripts/prove-image.sh

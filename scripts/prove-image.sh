@@ -101,6 +101,20 @@ measure() {
     [[ $size -le $limit ]]
 }
 
+# The crates of the binary, and none that only tests need.
+materials() {
+    python3 - "$root/sbom.json" <<'PYTHON'
+import json
+import sys
+
+with open(sys.argv[1]) as file:
+    sbom = json.load(file)
+names = {component["name"] for component in sbom["components"]}
+print(f"{sbom['bomFormat']} {sbom['specVersion']}: {len(names)} crates")
+sys.exit(not ({"axum", "rustls", "sqlx"} <= names and names.isdisjoint({"insta", "proptest", "thirtyfour"})))
+PYTHON
+}
+
 start_service() {
     local tries
     in_image serve >"$scratch/log" 2>&1 &
@@ -129,6 +143,7 @@ build
 configuration
 mount_read_only
 measure
+materials
 start_postgres "$scratch"
 export STRIPE_WEBHOOK_SECRETS=whsec_scratch CLAWBACK_SIMULATE_SECRET=whsec_scratch CLAWBACK_MIGRATE=false CLAWBACK_ADMIN_LISTEN=127.0.0.1:0
 CLAWBACK_LISTEN=127.0.0.1:$(free_port)

@@ -28,6 +28,13 @@ fn holds_nothing_but_what_it_copies_and_runs_as_nobody() {
 }
 
 #[test]
+fn says_which_crates_were_built_in() {
+    let file = text("Dockerfile");
+    assert!(file.contains("cargo-cyclonedx cyclonedx --all --no-build-deps"));
+    assert!(file.contains("install -m 644 sbom.json /image/sbom.json"));
+}
+
+#[test]
 fn needs_nothing_that_older_builders_lack() {
     let file = text("Dockerfile");
     assert!(!file.contains("<<") && !file.contains("--link"));

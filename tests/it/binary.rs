@@ -112,7 +112,8 @@ impl Serving {
         self.signal("-TERM").await;
         let status = timeout(limit, self.child.wait()).await.expect("it ends in time").expect("a status");
         self.stdout.await.expect("a log");
-        let (stdout, stderr) = (self.log.lock().expect("a log").clone(), self.stderr.await.expect("a log"));
+        let stderr = self.stderr.await.expect("a log");
+        let stdout = self.log.lock().expect("a log").clone();
         Ended { code: status.code(), stdout, stderr }
     }
 }
