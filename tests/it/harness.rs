@@ -138,7 +138,8 @@ impl Database {
         Self::at(name.clone(), postgres.url(&name))
     }
 
-    fn at(name: String, url: String) -> Self {
+    /// One that exists on a server of the test's own.
+    pub fn at(name: String, url: String) -> Self {
         // A statement that never gets its lock fails its test.
         let bounded = options(&url).options([("statement_timeout", "60s")]);
         let pool = PgPoolOptions::new().max_connections(5).connect_lazy_with(bounded);

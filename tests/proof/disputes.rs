@@ -8,11 +8,11 @@ use proptest::test_runner::TestRng;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
+use crate::acting::{FAULTS, GRACE, below, end_faults, environment, finish, progress, register};
 use crate::binary::Serving;
+use crate::chance::{number, rng};
 use crate::double_world::World;
 use crate::harness::{Database, until};
-use crate::memory::{number, rng};
-use crate::refunds::{FAULTS, GRACE, below, end_faults, environment, finish, progress, register};
 
 /// The default of `DISPUTES`.
 const DISPUTES: u64 = 60;

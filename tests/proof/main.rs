@@ -11,12 +11,14 @@
 
 #![expect(unreachable_pub, reason = "in a test binary, `pub` says: for the other files")]
 
+mod acting;
 #[expect(dead_code, reason = "of the verbs of other tests a few are used here")]
 #[path = "../it/binary.rs"]
 mod binary;
 #[expect(dead_code, reason = "of the events of other tests a few are used here")]
 #[path = "../it/bodies.rs"]
 mod bodies;
+mod chance;
 mod dispute_rules;
 mod disputes;
 #[expect(dead_code, reason = "of the verbs of other tests a few are used here")]

@@ -10,13 +10,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use proptest::strategy::{Strategy, ValueTree};
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 
+use crate::chance::{Dice, number, rng};
 use crate::life::Life;
 use crate::life::plan::Plan;
 use crate::life::strategy::plans;
 use crate::tables::{ReadEvent, Tables};
-use crate::truth::{Truth, truth};
+use crate::truth::{differences, truth};
 
 /// Each life can be delivered as it happened, backwards, and twice shuffled.
 pub const WAYS: usize = 4;
@@ -57,11 +58,6 @@ fn the_end_is_the_truth_however_events_arrive() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-/// A number from the environment.
-pub fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
-}
-
 /// Lives drawn from one seed; the first that ends wrong is shrunk and recorded.
 fn try_lives(lives: u64, seed: u64, deliveries: usize, count: &Count) -> Result<(), String> {
     let config = Config {
@@ -80,13 +76,6 @@ fn try_lives(lives: u64, seed: u64, deliveries: usize, count: &Count) -> Result<
         Err(TestError::Fail(_, plan)) => Err(check(&plan, deliveries, count).expect_err("it was wrong before")),
         Err(TestError::Abort(reason)) => Err(reason.to_string()),
     }
-}
-
-/// A fast generator: drawing a life takes thousands of random numbers.
-pub fn rng(seed: u64) -> TestRng {
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&(seed + 1).to_le_bytes());
-    TestRng::from_seed(RngAlgorithm::XorShift, &bytes)
 }
 
 /// Delivers a life several times; returns the first end state that differs from the truth.
@@ -132,45 +121,6 @@ fn deliver<T>(events: &[T], seed: u64, way: u64) -> Vec<Vec<&T>> {
         }
     }
     batches
-}
-
-/// A small random generator: the same seed gives the same numbers.
-pub struct Dice(pub u64);
-
-impl Dice {
-    /// A number below `sides`.
-    pub fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let x = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((x >> 33) as usize) % sides
-    }
-}
-
-/// The rows in which two end states differ, as text.
-pub fn differences(truth: &Truth, end: &Truth) -> Vec<String> {
-    let mut lines = Vec::new();
-    compare(&mut lines, "payment", &truth.payments, &end.payments);
-    compare(&mut lines, "order", &truth.orders, &end.orders);
-    compare(&mut lines, "refund", &truth.refunds, &end.refunds);
-    compare(&mut lines, "dispute", &truth.disputes, &end.disputes);
-    compare(&mut lines, "warning", &truth.warnings, &end.warnings);
-    lines.extend(truth.wanted.difference(&end.wanted).map(|wanted| format!("WRONG: not asked for: {wanted:?}")));
-    lines.extend(end.wanted.difference(&truth.wanted).map(|wanted| format!("WRONG: asked for: {wanted:?}")));
-    lines
-}
-
-fn compare<K, V>(lines: &mut Vec<String>, table: &str, truth: &BTreeMap<K, V>, end: &BTreeMap<K, V>)
-where
-    K: Ord + std::fmt::Debug,
-    V: PartialEq + std::fmt::Debug,
-{
-    for key in truth.keys().chain(end.keys().filter(|key| !truth.contains_key(key))) {
-        let (true_row, row) = (truth.get(key), end.get(key));
-        if true_row != row {
-            lines.push(format!("WRONG: {table} {key:?}\n  truth {true_row:?}\n  is    {row:?}"));
-        }
-    }
 }
 
 /// The proof covers only cases that occur in lives.

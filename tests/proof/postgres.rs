@@ -3,6 +3,7 @@
 //!
 //! Not here: trying many orders of one life, which `memory.rs` does in a thousandth of the time.
 
+mod consistent;
 mod consume;
 mod deliver;
 mod views;
@@ -12,14 +13,15 @@ use std::time::{Duration, Instant};
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, TestRunner};
-use serde_json::Value;
 
-use crate::binary::{self, Serving};
-use crate::harness::{Database, SECRET, until};
+use crate::binary::Serving;
+use crate::chance::{number, rng};
+use crate::harness::{Database, until};
 use crate::life::strategy::plans;
 use crate::life::{Life, tag};
-use crate::memory::{Count, WAYS, check, differences, number, rng};
-use crate::truth::{Truth, truth};
+use crate::memory::{Count, WAYS, check};
+use crate::truth::{differences, truth};
+use consistent::{doctor, misfits};
 use consume::{Consumers, Tally};
 use deliver::Post;
 use views::Shown;
@@ -35,6 +37,8 @@ const QUIET: (&str, &str) = ("RUST_LOG", "warn,clawback::app=info");
 /// Every payment is rebuilt from the ledger, while events arrive and a process dies.
 const REBUILD: &str = "insert into clawback.rebuilds (payment_id) select payment_id from clawback.payments
                        on conflict do nothing";
+/// No event may be left over, or have said that something was wrong.
+const UNPROCESSED: &str = "select * from clawback_v1.events where state <> 'processed' or last_error is not null";
 /// The shortest stop time-out of an orchestrator.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -50,6 +54,7 @@ async fn the_end_is_the_truth_on_postgres_while_consumers_work_and_a_process_die
     let tally = live_through(&db, &post, seed).await;
 
     let mut wrong = misfits(&db).await;
+    wrong.extend(db.rows(UNPROCESSED).await.iter().map(|row| format!("WRONG: not processed: {row}")));
     wrong.extend(compare(&db, &lives).await);
     wrong.extend(kept(&db, &tally).await);
     wrong.extend(doctor(&db, &lives).await);
@@ -117,63 +122,6 @@ async fn settle(db: &Database) {
     db.until("select count(*) = 0 from clawback.rebuilds").await;
 }
 
-/// Queries that must return no rows.
-const MISFITS: [(&str, &str); 7] = [
-    ("not processed", "select * from clawback_v1.events where state <> 'processed' or last_error is not null"),
-    (
-        "history that does not begin where it ended",
-        "select * from (select h.*, lag(to_state) over (partition by order_id, case
-                               when order_id is null then payment_id
-                               else concat_ws(' ', account, livemode, currency) end order by id) as before
-                        from clawback_v1.order_history h) h
-         where from_state is distinct from before",
-    ),
-    (
-        "history that does not end where the order is",
-        "select * from (select distinct on (order_id, account, livemode, currency) *
-                        from clawback_v1.order_history where order_id is not null
-                        order by order_id, account, livemode, currency, id desc) h
-         full join clawback_v1.orders o on o.order_id = h.order_id and o.account is not distinct from h.account
-             and o.livemode = h.livemode and o.currency is not distinct from h.currency
-         where o.state is distinct from h.to_state
-             or o.order_id is not null and (o.amount_paid, o.amount_refunded, o.amount_disputed, o.amount_lost, o.hold,
-                 o.open_disputes, o.evidence_due_by) is distinct from (h.amount_paid, h.amount_refunded,
-                 h.amount_disputed, h.amount_lost, h.hold, h.open_disputes, h.evidence_due_by)",
-    ),
-    (
-        "history that does not end where the unlinked payment is",
-        "select * from (select distinct on (payment_id) * from clawback_v1.order_history where order_id is null
-                        order by payment_id, id desc) h
-         full join (select * from clawback_v1.payments where order_id is null) p on p.payment_id = h.payment_id
-         where p.state is distinct from h.to_state
-             or p.payment_id is not null and (p.amount_paid, p.amount_refunded, p.amount_disputed, p.amount_lost,
-                 p.hold, p.evidence_due_by) is distinct from (h.amount_paid, h.amount_refunded, h.amount_disputed,
-                 h.amount_lost, h.hold, h.evidence_due_by)",
-    ),
-    (
-        "asked for twice",
-        "select kind, subject, round from clawback_v1.follow_ups group by kind, subject, round having count(*) > 1",
-    ),
-    (
-        "follow-ups that contradict themselves",
-        "select * from clawback_v1.follow_ups
-         where state in ('ready', 'dead') and not wanted or state = 'cancelled' and wanted or state = 'discarded'",
-    ),
-    (
-        "follow-ups of another order than their payment",
-        "select f.* from clawback_v1.follow_ups f join clawback_v1.payments p using (payment_id)
-         where f.wanted and f.order_id is distinct from p.order_id",
-    ),
-];
-
-async fn misfits(db: &Database) -> Vec<String> {
-    let mut wrong = Vec::new();
-    for (what, query) in MISFITS {
-        wrong.extend(db.rows(query).await.iter().map(|row| format!("WRONG: {what}: {row}")));
-    }
-    wrong
-}
-
 /// The lives whose end state differs from the truth.
 async fn compare(db: &Database, lives: &[Life]) -> Vec<String> {
     let mut shown = views::all(db).await;
@@ -212,30 +160,4 @@ async fn kept(db: &Database, tally: &Tally) -> Vec<String> {
     let done: BTreeSet<i64> = done.iter().filter_map(|row| row["id"].as_i64()).collect();
     let lost = tally.done.iter().filter(|(id, kind)| !done.contains(id) && kind != consume::OF_PAYMENTS);
     lost.map(|(id, kind)| format!("WRONG: {kind} {id} was completed and is not done")).collect()
-}
-
-/// The doctor's findings, except about the settings of a test server.
-async fn doctor(db: &Database, lives: &[Life]) -> Vec<String> {
-    let environment = [("DATABASE_URL", db.url.as_str()), ("STRIPE_WEBHOOK_SECRETS", SECRET)];
-    let ended = binary::run(&["doctor", "--json"], &environment).await;
-    let findings: Vec<Value> = serde_json::from_str(&ended.stdout).expect("findings");
-    let excess: Vec<String> = lives.iter().flat_map(|life| refunded_above_paid(&truth(life))).collect();
-    let mut wrong = Vec::new();
-    for check in ["consistency", "objects", "orders", "money"] {
-        let finding = findings.iter().find(|finding| finding["check"] == check).expect(check);
-        let says = finding["message"].as_str().expect("words");
-        // Unavoidable for an endpoint that saw a charge only before its capture, and its refunds after it.
-        let expected = check == "money" && !excess.is_empty();
-        let names_all = excess.iter().all(|id| says.contains(id)) && says.starts_with(&excess.len().to_string());
-        if finding["level"] != (if expected { "warning" } else { "good" }) || expected && !names_all {
-            wrong.push(format!("WRONG: doctor: {finding}, expected {excess:?}"));
-        }
-    }
-    wrong
-}
-
-fn refunded_above_paid(truth: &Truth) -> Vec<String> {
-    let excess =
-        truth.payments.iter().filter(|(_, payment)| payment.sums.paid.is_some_and(|p| payment.sums.refunded > p));
-    excess.map(|(id, _)| id.clone()).collect()
 }

@@ -9,7 +9,7 @@ use clawback::apply::working_set::WorkingSet;
 use clawback::domain::reconcile::{FollowUp, FollowUpState, Row};
 use clawback::domain::{Desired, Payment};
 
-use crate::memory::Dice;
+use crate::chance::Dice;
 
 /// The kind that is about a payment: of two such follow-ups of merged payments, one is deleted.
 const OF_PAYMENTS: &str = "cancel_fulfilment";

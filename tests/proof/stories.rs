@@ -14,8 +14,8 @@ use std::time::Instant;
 use clawback::dev::stories::{self, Cast};
 use serde_json::{Value, json};
 
+use crate::chance::Dice;
 use crate::life::Event;
-use crate::memory::Dice;
 use crate::samples;
 use crate::table::{self, Rows};
 use crate::tables::{ReadEvent, Tables};

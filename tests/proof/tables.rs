@@ -10,8 +10,8 @@ use clawback::domain::{
 };
 use clawback::handlers::{Reading, read};
 
+use crate::chance::Dice;
 use crate::life::Event;
-use crate::memory::Dice;
 use crate::queue::Queue;
 use crate::truth::{DisputeTruth, OrderTruthKey, PaymentTruth, RefundTruth, Sums, Truth, WantedTruth, WarningTruth};
 

@@ -8,11 +8,12 @@ use proptest::test_runner::TestRng;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
+use crate::acting::{below, environment, finish, register};
 use crate::binary::{self, Serving};
+use crate::chance::{number, rng};
 use crate::double_world::{World, expected, shown};
 use crate::harness::{Database, until};
-use crate::memory::{number, rng};
-use crate::refunds::{EXPECTED, below, environment, finish, register};
+use crate::refunds::EXPECTED;
 
 /// The default of `WORLDS`.
 const WORLDS: u64 = 1;

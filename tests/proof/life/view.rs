@@ -1,7 +1,7 @@
 //! What an endpoint is subscribed to, and which lives can be known from it.
 //!
 //! An endpoint that sees little can know little; [`knowable`] bends a life's shape until all that
-//! `truth.rs` tells follows from the events the endpoint sees. Left out, because nobody could know it:
+//! `truth` tells follows from the events the endpoint sees. Left out, because nobody could know it:
 //!
 //! - endpoints that miss captures (`charge.captured`) but see refunds: a refund of a charge last seen
 //!   uncaptured looks like a void;

@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use clawback::domain::kinds;
 
+use crate::chance::Dice;
 use crate::harness::options;
-use crate::memory::Dice;
 
 const CONSUMERS: u64 = 2;
 /// The kind that is about a payment. When two payments turn out to be one, one of two such follow-ups

@@ -11,9 +11,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 
+use crate::chance::Dice;
 use crate::harness::{PATIENCE, client, header};
 use crate::life::{Event, Life};
-use crate::memory::Dice;
 
 const CONNECTIONS: usize = 16;
 /// The events of so many lives are under way at a time, more or less.

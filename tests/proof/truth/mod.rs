@@ -100,6 +100,32 @@ pub struct WantedTruth {
     pub due_at: Option<i64>,
 }
 
+/// The rows in which two end states differ, as text.
+pub fn differences(truth: &Truth, end: &Truth) -> Vec<String> {
+    let mut lines = Vec::new();
+    compare(&mut lines, "payment", &truth.payments, &end.payments);
+    compare(&mut lines, "order", &truth.orders, &end.orders);
+    compare(&mut lines, "refund", &truth.refunds, &end.refunds);
+    compare(&mut lines, "dispute", &truth.disputes, &end.disputes);
+    compare(&mut lines, "warning", &truth.warnings, &end.warnings);
+    lines.extend(truth.wanted.difference(&end.wanted).map(|wanted| format!("WRONG: not asked for: {wanted:?}")));
+    lines.extend(end.wanted.difference(&truth.wanted).map(|wanted| format!("WRONG: asked for: {wanted:?}")));
+    lines
+}
+
+fn compare<K, V>(lines: &mut Vec<String>, table: &str, truth: &BTreeMap<K, V>, end: &BTreeMap<K, V>)
+where
+    K: Ord + std::fmt::Debug,
+    V: PartialEq + std::fmt::Debug,
+{
+    for key in truth.keys().chain(end.keys().filter(|key| !truth.contains_key(key))) {
+        let (true_row, row) = (truth.get(key), end.get(key));
+        if true_row != row {
+            lines.push(format!("WRONG: {table} {key:?}\n  truth {true_row:?}\n  is    {row:?}"));
+        }
+    }
+}
+
 /// The end state of a life, as far as its endpoint can know.
 pub fn truth(life: &Life) -> Truth {
     let mut end = Truth::default();

@@ -3,7 +3,7 @@
 //! A [`Plan`] is a list of abstract steps; [`Life::of`] runs it and skips every step that is impossible at
 //! that point, so that a failing plan stays valid while it is shrunk. Nothing here uses the service under test: the
 //! events are as Stripe would send them, each with what was true at that moment. The expected end state is in
-//! `truth.rs`.
+//! `truth`.
 
 pub mod objects;
 pub mod plan;
