@@ -1,12 +1,14 @@
 # What a newcomer and CI run. Everything else is cargo's own.
 
-.PHONY: help setup build demo test reference proof bench run check sdk-check examples-check workflows-check manifests-check browser-tools screenshots deny-check image-check startup-check any-user-check setup-check tls-check pooler-check balancer-check versions-check
+.PHONY: help setup build demo test reference proof torture bench run check sdk-check examples-check workflows-check manifests-check browser-tools screenshots deny-check image-check startup-check any-user-check setup-check tls-check pooler-check balancer-check versions-check
 
 LIVES ?= 100000
 LIVES_ON_POSTGRES ?= 2000
 DISPUTES ?= 1000
 REFUNDS ?= 10000
 WORLDS ?= 30
+MINUTES ?= 30
+ONLY ?=
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +40,10 @@ reference: ## write the generated parts of docs/SQL.md and the TypeScript types
 proof: ## property-test against an independent oracle, in memory and on Postgres: make proof LIVES=1000000
 	LIVES=$(LIVES) DELIVERIES=4 LIVES_ON_POSTGRES=$(LIVES_ON_POSTGRES) REFUNDS=$(REFUNDS) DISPUTES=$(DISPUTES) WORLDS=$(WORLDS) cargo test --release --locked --test proof -- \
 		--nocapture --test-threads=1 the_end_is_the_truth
+
+torture: setup ## break everything around two replicas and check that nothing is lost, doubled, wrong or late: make torture MINUTES=5 ONLY=kills,cuts
+	# A crowd of slow clients takes three thousand connections.
+	@ulimit -n "$$(ulimit -Hn)"; MINUTES=$(MINUTES) ONLY=$(ONLY) cargo test --release --locked --test torture -- --nocapture nothing_is_lost
 
 bench: setup ## measure intake and processing beside a textbook handler, 15 minutes: make bench BENCH='--only drain --json'
 	# An overload takes two thousand connections.

@@ -24,6 +24,7 @@ mod binary;
 #[path = "../proof/chance.rs"]
 mod chance;
 mod checks;
+mod checks_fail;
 #[expect(dead_code, reason = "the doctor is not asked here")]
 #[path = "../proof/postgres/consistent.rs"]
 mod consistent;
@@ -62,20 +63,17 @@ use strum::IntoEnumIterator;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::sleep;
 
+use replicas::REPLICAS;
 use scenario::{Scenario, Stage};
 use server::Server;
 use table::{Figures, Outcome, Row};
 use trial::{Back, Trial};
 
-/// What `make test` runs, and how long a fault lasts there.
-const SHORT: [Scenario; 3] = [Scenario::Kills, Scenario::Crashes, Scenario::HalfOpen];
+/// What `make test` runs, all on one database, and how long a fault lasts there.
+const SHORT: &[Scenario] = &[Scenario::Kills, Scenario::Crashes, Scenario::HalfOpen, Scenario::RevokedRight];
 const SHORT_FAULT: Duration = Duration::from_secs(2);
 /// Between two faults.
 const CALM: Duration = Duration::from_secs(2);
-/// Log lines that are allowed for each second of a trial, and for each call to Stripe.
-const LINES_PER_SECOND: f64 = 4.0;
-const LINES_PER_CALL: usize = 3;
-
 /// How much is tried.
 #[derive(Clone, Copy)]
 struct Size {
@@ -91,27 +89,37 @@ struct Size {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_doubled_wrong_or_late_whatever_happens() {
     let seed = chance::number("SEED", 1);
-    let (scenarios, size) = plan();
+    let (runs, size) = plan();
     drop(rustls::crypto::ring::default_provider().install_default());
     let server = Arc::new(Server::start(size.durability).await);
     let mut rows = Vec::new();
-    for (number, scenario) in scenarios.into_iter().enumerate() {
-        let attempt = attempt(scenario, Arc::clone(&server), size, seed * 1_000 + number as u64);
-        // A task of its own, so that a panic ends no other scenario.
-        let outcome = LocalSet::new().run_until(async { spawn_local(attempt).await }).await;
-        let outcome = outcome.unwrap_or_else(|error| Outcome::Broken(error.to_string()));
-        let row = Row { name: scenario.name(), outcome };
+    for (number, scenarios) in runs.into_iter().enumerate() {
+        let name = scenarios.iter().map(|scenario| scenario.name()).collect::<Vec<_>>().join(", ");
+        let folder = server.folder.join(scenarios[0].name());
+        let outcome = match scenarios[0].stage(&server, &folder) {
+            Ok(Stage { setup, disk }) => {
+                let trial = Trial::start(&server, &folder, setup, seed * 1_000 + number as u64).await;
+                // A task of its own, so that a panic ends no other scenario.
+                let outcome =
+                    LocalSet::new().run_until(async { spawn_local(attempt(scenarios, trial, size)).await }).await;
+                let outcome = outcome.unwrap_or_else(|error| Outcome::Broken(error.to_string()));
+                server.clear().await;
+                drop(disk);
+                outcome
+            }
+            Err(why) => Outcome::LeftOut(why),
+        };
+        let row = Row { name, outcome };
         row.complain();
         rows.push(row);
-        table::print(&rows[rows.len() - 1..]);
+        table::print(&rows);
     }
-    table::print(&rows);
     server.stop().await;
     assert!(rows.iter().all(Row::is_good), "see above");
 }
 
-/// The scenarios that are asked for, and how long each is tried.
-fn plan() -> (Vec<Scenario>, Size) {
+/// The scenarios that are asked for, together on one database or each on its own, and how long each is tried.
+fn plan() -> (Vec<Vec<Scenario>>, Size) {
     let text = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
     let minutes = text("MINUTES").map(|text| text.parse::<f64>().expect("MINUTES is a number"));
     let only = text("ONLY");
@@ -119,72 +127,57 @@ fn plan() -> (Vec<Scenario>, Size) {
         let found = Scenario::iter().find(|scenario| scenario.name() == name.trim());
         found.unwrap_or_else(|| panic!("ONLY names no scenario: {name}"))
     };
-    let scenarios: Vec<Scenario> = match (&only, minutes) {
-        (Some(names), _) => names.split(',').map(named).collect(),
-        (None, Some(_)) => Scenario::iter().collect(),
-        (None, None) => SHORT.to_vec(),
+    let scenarios: Vec<Scenario> = match &only {
+        Some(names) => names.split(',').map(named).collect(),
+        None => Scenario::iter().collect(),
     };
-    let size = match minutes {
-        Some(minutes) => {
+    let each = |scenarios: Vec<Scenario>| scenarios.into_iter().map(|scenario| vec![scenario]).collect();
+    let short = Size { time: Duration::ZERO, fault: SHORT_FAULT, durability: Durability::FsyncOff };
+    match (minutes, &only) {
+        (Some(minutes), _) => {
             let time = Duration::from_secs_f64(minutes * 60.0).div_f64(scenarios.len() as f64);
-            Size { time, fault: Duration::MAX, durability: Durability::Durable }
+            (each(scenarios), Size { time, fault: Duration::MAX, durability: Durability::Durable })
         }
-        None => Size { time: Duration::ZERO, fault: SHORT_FAULT, durability: Durability::FsyncOff },
-    };
-    (scenarios, size)
+        (None, Some(_)) => (each(scenarios), short),
+        (None, None) => (vec![SHORT.to_vec()], short),
+    }
 }
 
-/// One scenario, from an empty database to the verdict.
-async fn attempt(scenario: Scenario, server: Arc<Server>, size: Size, seed: u64) -> Outcome {
-    let folder = server.folder.join(scenario.name());
-    let Stage { setup, disk } = match scenario.stage(&server, &folder) {
-        Ok(stage) => stage,
-        Err(why) => return Outcome::LeftOut(why),
-    };
-    let began = Instant::now();
-    let mut trial = Trial::start(&server, &folder, setup, seed).await;
-    let mut figures = torment(scenario, &trial, size).await;
-    let lives = std::mem::replace(&mut trial.traffic, traffic::Traffic::none()).end().await;
-    figures.found = checks::check(&mut trial, &lives).await;
-    let calls = trial.world.look("requests").await.as_array().map_or(0, Vec::len);
-    figures.log_limit = (began.elapsed().as_secs_f64() * LINES_PER_SECOND) as usize + calls * LINES_PER_CALL;
-    figures.log_lines = trial.replicas.log_lines();
-    figures.memory = trial.memory();
-    figures.acknowledged = trial.post.acknowledged().len();
-    {
-        let mut tally = trial.post.tally();
-        (figures.deliveries, figures.slowest) = (tally.deliveries, tally.slowest);
-        figures.late = std::mem::take(&mut tally.late);
-        figures.found.wrong.append(&mut tally.strange);
+/// Scenarios in turn, and the verdict.
+async fn attempt(scenarios: Vec<Scenario>, mut trial: Trial, size: Size) -> Outcome {
+    let (began, mut figures) = (Instant::now(), Figures::default());
+    sleep(CALM).await;
+    while figures.faults == 0 || began.elapsed() < size.time {
+        for scenario in &scenarios {
+            torment(*scenario, &trial, scenario.lasts().min(size.fault), &mut figures).await;
+        }
     }
-    for slot in 0..replicas::REPLICAS {
-        figures.found.wrong.extend(trial.replicas.terminate(slot).await);
+    let lives = trial.traffic.end().await;
+    if let Err(unsettled) = checks::settle(&mut trial).await {
+        return Outcome::Broken(unsettled);
     }
-    drop((trial, disk));
+    figures.found = checks::examine(&trial, &lives).await;
+    for slot in 0..REPLICAS {
+        trial.terminate(slot).await;
+    }
+    figures.found.wrong.extend(trial.wrong());
+    figures.count(&trial, began.elapsed()).await;
     Outcome::Tried(figures)
 }
 
-/// One fault after the other, each with a SIGTERM in it.
-async fn torment(scenario: Scenario, trial: &Trial, size: Size) -> Figures {
-    let (began, mut figures) = (Instant::now(), Figures::default());
-    let lasts = scenario.lasts().min(size.fault);
-    sleep(CALM).await;
-    loop {
-        let termination = async {
-            if !scenario.stops_replicas() {
-                sleep(lasts.mul_f64(0.4)).await;
-                trial.terminate(1).await;
-                trial.replicas.begin(1).await;
-            }
-        };
-        tokio::join!(scenario.inflict(trial, lasts), termination);
-        figures.faults += 1;
-        let Back { accepted, processed } = trial.back().await;
-        figures.back.accepted = figures.back.accepted.max(accepted);
-        figures.back.processed = figures.back.processed.max(processed);
-        sleep(CALM).await;
-        if began.elapsed() + lasts > size.time {
-            return figures;
+/// One fault with a SIGTERM in it, and how long it takes to be back.
+async fn torment(scenario: Scenario, trial: &Trial, lasts: Duration, figures: &mut Figures) {
+    let termination = async {
+        if !scenario.stops_replicas() {
+            sleep(lasts.mul_f64(0.4)).await;
+            trial.terminate(1).await;
+            trial.replicas.begin(1).await;
         }
-    }
+    };
+    tokio::join!(scenario.inflict(trial, lasts), termination);
+    figures.faults += 1;
+    let Back { accepted, processed } = trial.back().await;
+    figures.back.accepted = figures.back.accepted.max(accepted);
+    figures.back.processed = figures.back.processed.max(processed);
+    sleep(CALM).await;
 }

@@ -86,9 +86,11 @@ async fn carry(client: TcpStream, mut states: watch::Receiver<State>) {
     let (questioning, answering) = (states.clone(), states.clone());
     // Whichever ends first ends the others, and so closes both connections.
     tokio::select! {
+        // A change comes first: what a silence held back does not arrive after it.
+        biased;
+        _ = states.wait_for(|now| now.cuts != born.cuts || now.strandings != born.strandings) => {}
         () = pump(&mut questions, &mut server, questioning, false) => return,
         () = pump(&mut answers, &mut client, answering, true) => return,
-        _ = states.wait_for(|now| now.cuts != born.cuts || now.strandings != born.strandings) => {}
     }
     if states.borrow().cuts == born.cuts {
         drop((answers, server));

@@ -44,7 +44,7 @@ pub enum Scenario {
     ClockJumps,
     /// 3,000 idle and slow connections.
     SlowCrowd,
-    /// A thousand forged requests a second.
+    /// Two thousand forged requests a second.
     ForgedFlood,
     /// Stripe answers 503.
     StripeAway,

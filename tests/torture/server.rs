@@ -32,7 +32,7 @@ pub struct Server {
 
 impl Server {
     pub async fn start(durability: Durability) -> Self {
-        let folder = std::env::temp_dir().join(format!("clawback-torture-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("clawback-torture-{}", uuid::Uuid::new_v4().simple()));
         fs::create_dir(&folder).expect("a folder");
         let postgres = boot(&folder, durability).await;
         let straight = Proxy::to(port(&postgres)).await;
@@ -63,6 +63,14 @@ impl Server {
         let mut conn = options(&self.url("postgres").await).connect().await.expect("Postgres answers");
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut conn).await.expect(statement);
         conn.close().await.expect("a clean end");
+    }
+
+    /// Drops all databases of trials.
+    pub async fn clear(&self) {
+        for number in 0..self.databases.load(Ordering::Relaxed) {
+            self.admin(&format!("drop database if exists t_{number} with (force)")).await;
+            self.admin(&format!("drop tablespace if exists of_t_{number}")).await;
+        }
     }
 
     /// The URL of the service's role by a port.

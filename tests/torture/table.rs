@@ -5,12 +5,17 @@ use std::time::Duration;
 use comfy_table::{Table, presets};
 
 use crate::checks::Findings;
-use crate::trial::Back;
+use crate::trial::{Back, Trial};
 
 /// By when the service must be back after a fault has ended.
 pub const BACK_WITHIN: Duration = Duration::from_secs(10);
 /// What the documents say is enough, in bytes.
 const MEMORY: u64 = 256 << 20;
+/// The most complaints about a trial that are printed.
+const SHOWN: usize = 10;
+/// Log lines that are allowed for each second of a trial, and for each call to Stripe.
+const LINES_PER_SECOND: f64 = 4.0;
+const LINES_PER_CALL: usize = 3;
 const HEAD: [&str; 13] = [
     "scenario",
     "faults",
@@ -27,9 +32,10 @@ const HEAD: [&str; 13] = [
     "memory",
 ];
 
-/// One scenario.
+/// One trial.
 pub struct Row {
-    pub name: &'static str,
+    /// Of its scenarios.
+    pub name: String,
     pub outcome: Outcome,
 }
 
@@ -63,8 +69,12 @@ impl Row {
             Outcome::LeftOut(why) => println!("{}: left out: {why}", self.name),
             Outcome::Broken(why) => println!("{}: BROKEN: {why}", self.name),
             Outcome::Tried(figures) => {
-                for (what, which) in figures.complaints() {
-                    println!("{}: {what}: {}", self.name, which.chars().take(2_000).collect::<String>());
+                let complaints = figures.complaints();
+                for (what, which) in complaints.iter().take(SHOWN) {
+                    println!("{}: {what}: {}", self.name, which.chars().take(3_000).collect::<String>());
+                }
+                if complaints.len() > SHOWN {
+                    println!("{}: and {} more", self.name, complaints.len() - SHOWN);
                 }
             }
         }
@@ -81,18 +91,31 @@ impl Row {
     fn cells(&self) -> Vec<String> {
         let Outcome::Tried(it) = &self.outcome else {
             let what = if self.is_good() { "left out" } else { "BROKEN" };
-            return vec![self.name.to_owned(), what.to_owned()];
+            return vec![self.name.clone(), what.to_owned()];
         };
         let Findings { lost, doubled, wrong } = &it.found;
         let counts = [it.faults, it.deliveries, it.acknowledged, lost.len(), doubled.len(), wrong.len(), it.late.len()];
         let times =
             [it.slowest, it.back.accepted, it.back.processed].map(|time| format!("{:.1} s", time.as_secs_f64()));
-        let cells = [self.name.to_owned()].into_iter().chain(counts.map(|count| count.to_string())).chain(times);
+        let cells = [self.name.clone()].into_iter().chain(counts.map(|count| count.to_string())).chain(times);
         cells.chain([it.log_lines.to_string(), format!("{} MiB", it.memory >> 20)]).collect()
     }
 }
 
 impl Figures {
+    /// Adds what is counted over the whole trial.
+    pub async fn count(&mut self, trial: &Trial, time: Duration) {
+        let calls = trial.world.look("requests").await.as_array().map_or(0, Vec::len);
+        self.log_limit = (time.as_secs_f64() * LINES_PER_SECOND) as usize + calls * LINES_PER_CALL;
+        self.log_lines = trial.replicas.log_lines();
+        self.memory = trial.memory();
+        self.acknowledged = trial.post.acknowledged().len();
+        let mut tally = trial.post.tally();
+        (self.deliveries, self.slowest) = (tally.deliveries, tally.slowest);
+        self.late = std::mem::take(&mut tally.late);
+        self.found.wrong.append(&mut tally.strange);
+    }
+
     fn complaints(&self) -> Vec<(&'static str, String)> {
         let Findings { lost, doubled, wrong } = &self.found;
         let lists = [("LOST", lost), ("DOUBLED", doubled), ("WRONG", wrong), ("LATE", &self.late)];

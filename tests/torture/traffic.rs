@@ -21,9 +21,9 @@ use crate::life::strategy::plans;
 use crate::post::{Event, Post};
 
 /// How many lives begin in a second.
-const LIVES_PER_SECOND: u64 = 3;
+const LIVES_PER_SECOND: u64 = 5;
 /// The events of a life arrive within this time at most, in any order.
-const SPREAD: usize = 6_000;
+const SPREAD: usize = 5_000;
 
 /// Lives that go on beginning until it is ended.
 pub struct Traffic {
@@ -48,15 +48,10 @@ impl Traffic {
         Self { lives, feeding }
     }
 
-    /// Traffic that has ended.
-    pub fn none() -> Self {
-        Self { lives: Arc::default(), feeding: tokio::spawn(async {}) }
-    }
-
     /// No life begins any more; all that did. Their events may still be on their way.
-    pub async fn end(self) -> Vec<Life> {
+    pub async fn end(&mut self) -> Vec<Life> {
         self.feeding.abort();
-        drop(self.feeding.await);
+        drop((&mut self.feeding).await);
         std::mem::take(&mut self.lives.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

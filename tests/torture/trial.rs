@@ -1,7 +1,7 @@
 //! One trial: a database, a network that fails, two replicas, a double of Stripe, and everybody who uses the service.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -37,6 +37,8 @@ pub struct Trial {
     /// For logs and files of the trial.
     pub folder: PathBuf,
     pub seed: u64,
+    /// Whether its database was restored, and lost some time.
+    pub is_restored: AtomicBool,
     /// What went wrong on the way.
     wrong: Mutex<Vec<String>>,
     memory: Arc<AtomicU64>,
@@ -92,6 +94,7 @@ impl Trial {
             world,
             post,
             seed,
+            is_restored: AtomicBool::default(),
             wrong: Mutex::default(),
             memory,
         }

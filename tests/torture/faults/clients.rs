@@ -10,7 +10,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, timeout};
 
-use crate::replicas::REPLICAS;
+use crate::replicas::{REPLICAS, Replicas};
 use crate::trial::Trial;
 
 /// Of these connections two thirds send nothing, the others a head or a body, slowly.
@@ -18,7 +18,7 @@ const CROWD: usize = 3_000;
 /// A byte of a head or body is sent this often.
 const DRIP: Duration = Duration::from_secs(1);
 /// Connections of a flood, and how many forgeries each sends in a second.
-const FLOOD: usize = 20;
+const FLOOD: usize = 40;
 const RATE: u64 = 50;
 const HEAD: &str = "POST /webhooks/stripe HTTP/1.1\r\nHost: torture\r\nContent-Type: application/json\r\n";
 
@@ -26,16 +26,15 @@ const HEAD: &str = "POST /webhooks/stripe HTTP/1.1\r\nHost: torture\r\nContent-T
 pub async fn crowd(trial: &Trial, time: Duration) {
     let mut crowd = JoinSet::new();
     for number in 0..CROWD {
-        let Some(target) = trial.replicas.target(number % REPLICAS) else { continue };
-        crowd.spawn(linger(target.address, number));
+        crowd.spawn(linger(Arc::clone(&trial.replicas), number));
     }
     sleep(time).await;
     crowd.shutdown().await;
 }
 
-async fn linger(to: SocketAddr, number: usize) {
+async fn linger(replicas: Arc<Replicas>, number: usize) {
     loop {
-        if let Ok(stream) = connect(to, number).await {
+        if let Ok(stream) = connect(&replicas, number).await {
             drop(drip(stream, number).await);
         }
         sleep(Duration::from_millis(500)).await;
@@ -70,9 +69,7 @@ pub async fn flood(trial: &Trial, time: Duration) {
     let accepted = Arc::<AtomicUsize>::default();
     let mut flood = JoinSet::new();
     for number in 0..FLOOD {
-        if let Some(target) = trial.replicas.target(number % REPLICAS) {
-            flood.spawn(forge(target.address, number, time, Arc::clone(&accepted)));
-        }
+        flood.spawn(forge(Arc::clone(&trial.replicas), number, time, Arc::clone(&accepted)));
     }
     flood.join_all().await;
     let accepted = accepted.load(Ordering::Relaxed);
@@ -81,12 +78,14 @@ pub async fn flood(trial: &Trial, time: Duration) {
     }
 }
 
-async fn forge(to: SocketAddr, number: usize, time: Duration, accepted: Arc<AtomicUsize>) {
+async fn forge(replicas: Arc<Replicas>, number: usize, time: Duration, accepted: Arc<AtomicUsize>) {
     let began = Instant::now();
     let mut ticks = interval(Duration::from_millis(1_000 / RATE));
     while began.elapsed() < time {
-        ticks.tick().await;
-        let Ok(mut stream) = connect(to, number).await else { continue };
+        let Ok(mut stream) = connect(&replicas, number).await else {
+            ticks.tick().await;
+            continue;
+        };
         for turn in 0.. {
             ticks.tick().await;
             if began.elapsed() >= time {
@@ -124,7 +123,8 @@ async fn send(stream: &mut TcpStream, turn: usize) -> std::io::Result<String> {
 }
 
 /// From one of a few addresses that nobody else uses.
-async fn connect(to: SocketAddr, number: usize) -> std::io::Result<TcpStream> {
+async fn connect(replicas: &Replicas, number: usize) -> std::io::Result<TcpStream> {
+    let to = replicas.target(number % REPLICAS).ok_or(std::io::ErrorKind::NotConnected)?.address;
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::from(([127, 0, 1, u8::try_from(1 + number % 8).expect("a byte")], 0)))?;
     socket.connect(to).await

@@ -31,9 +31,12 @@ pub async fn delay(trial: &Trial, time: Duration) {
     for_a_while(trial, Wire::Slow, time).await;
 }
 
-/// Nothing is closed, and nothing arrives.
+/// Nothing is closed, and nothing arrives. Then new connections work, and the old ones are forgotten on the way.
 pub async fn silence(trial: &Trial, time: Duration) {
-    for_a_while(trial, Wire::Silent, time).await;
+    trial.proxy.set(Wire::Silent);
+    sleep(time).await;
+    trial.proxy.strand();
+    trial.proxy.set(Wire::Whole);
 }
 
 /// What is asked reaches Postgres and is done; no reply ever arrives.

@@ -1,6 +1,7 @@
 //! The database is lost, and restored from a backup as the documents say.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::process::Command;
@@ -30,6 +31,7 @@ pub async fn restore(trial: &Trial, time: Duration) {
     trial.server.admin(&format!("drop database {name} with (force)")).await;
     trial.server.admin(&format!("create database {name} owner service template template0")).await;
     run(trial, "pg_restore", &["--no-owner", "--exit-on-error"], &dump, &format!("--dbname={url}")).await;
+    trial.is_restored.store(true, Ordering::Relaxed);
     trial.consumers.book().forget_since(since);
     restored(trial, &url).await;
     trial.proxy.set(Wire::Whole);
@@ -37,9 +39,16 @@ pub async fn restore(trial: &Trial, time: Duration) {
     for slot in 0..REPLICAS {
         trial.replicas.begin(slot).await;
     }
+    let ids: Vec<String> = lost.iter().map(|event| event.id.clone()).collect();
     for (number, event) in lost.into_iter().enumerate() {
         trial.post.send(event, Duration::from_millis(number as u64), Dice(number as u64));
     }
+    let resent = format!(
+        "select count(*) = {} from clawback.events where event_id = any('{{{}}}') and state <> 'pending'",
+        ids.len(),
+        ids.join(",")
+    );
+    trial.db.until(&resent).await;
     trial.shops.ask_again_since(&trial.db.pool, since).await;
 }
 
