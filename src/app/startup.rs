@@ -117,10 +117,11 @@ fn other_order_key(known: &str, given: &str) -> Misconfigured {
 }
 
 /// Whether a failed migration is worth retrying: the server is unreachable (08), read-only or a standby (25006),
-/// starting or stopping (57), out of resources (53), refuses the password (28) or lacks the database as yet (3D000), or
-/// another replica was first (23505, 40, 42P06, 42P07, 55). Anything else needs a person.
+/// starting or stopping (57), out of resources (53; 58 and XX where Postgres itself cannot write its files, as on a full
+/// disk), refuses the password (28) or lacks the database as yet (3D000), or another replica was first (23505, 40, 42P06,
+/// 42P07, 55). Anything else needs a person.
 fn is_transient(error: &MigrateError) -> bool {
     let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else { return false };
-    let codes = ["08", "23505", "25006", "28", "3D000", "40", "42P06", "42P07", "53", "55", "57"];
+    let codes = ["08", "23505", "25006", "28", "3D000", "40", "42P06", "42P07", "53", "55", "57", "58", "XX"];
     error.as_database_error().is_none() || sqlstate::is_any(error, &codes)
 }

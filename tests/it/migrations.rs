@@ -78,6 +78,27 @@ async fn data_of_each_release_is_migrated_and_corrected_by_a_rebuild() {
     }
 }
 
+/// As on a full disk: Postgres names no better code when it cannot write a file of its own.
+const NO_SPACE: &str = "
+    create sequence attempts;
+    create function fail() returns event_trigger language plpgsql as $$
+    begin
+        perform nextval('attempts');
+        raise exception using errcode = 'XX000', message = 'could not write init file';
+    end $$;
+    create event trigger no_space on ddl_command_start execute function fail()";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_starts_while_the_disk_is_full_waits_until_it_can_migrate() {
+    let mut db = Database::empty().await;
+    db.expect_errors(&["could not write init file"]);
+    db.execute(NO_SPACE).await;
+    let app = TestApp::start_on(db, |_| {}).await;
+    app.db.until("select last_value >= 3 from attempts").await;
+    app.db.execute("drop event trigger no_space").await;
+    app.ready().await;
+}
+
 async fn migrate_to(db: &Database, version: i64) {
     let mut conn = PgConnection::connect(&db.url).await.expect("a connection");
     let migrated = migrator().run_direct(Some(version), &mut conn, false).await;

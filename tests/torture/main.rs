@@ -95,7 +95,7 @@ async fn nothing_is_lost_doubled_wrong_or_late_whatever_happens() {
     let mut rows = Vec::new();
     for (number, scenarios) in runs.into_iter().enumerate() {
         let name = scenarios.iter().map(|scenario| scenario.name()).collect::<Vec<_>>().join(", ");
-        let folder = server.folder.join(scenarios[0].name());
+        let folder = server.folder.join(format!("{number}-{}", scenarios[0].name()));
         let outcome = match scenarios[0].stage(&server, &folder) {
             Ok(Stage { setup, disk }) => {
                 let trial = Trial::start(&server, &folder, setup, seed * 1_000 + number as u64).await;

@@ -19,7 +19,7 @@ pub const ANSWERED_WITHIN: Duration = Duration::from_secs(6);
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(15);
 /// How many deliveries are under way at once.
 const AT_ONCE: usize = 256;
-/// The shortest time until the next attempt; the longest is twice that.
+/// How long the first attempts are apart, at least; then twice as long each time, up to eight times.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// An event as it is delivered.
@@ -82,8 +82,10 @@ impl Post {
         inner.events().entry(event.id.clone()).or_insert_with(|| (event.clone(), None));
         self.0.sending.spawn(async move {
             sleep(after).await;
+            let mut wait = RETRY;
             while !inner.attempt(&event, &mut dice).await {
-                sleep(RETRY.mul_f64(1.0 + dice.roll(100) as f64 / 100.0)).await;
+                sleep(wait.mul_f64(1.0 + dice.roll(100) as f64 / 100.0)).await;
+                wait = (wait * 2).min(RETRY * 8);
             }
         });
     }

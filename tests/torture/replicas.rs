@@ -46,6 +46,15 @@ struct Place {
 struct Process {
     child: Child,
     pid: u32,
+    log: PathBuf,
+}
+
+impl Process {
+    fn last_words(&self) -> String {
+        let log = std::fs::read_to_string(&self.log).expect("a log");
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(4)..].join("\n")
+    }
 }
 
 /// A replica that a delivery goes to.
@@ -99,7 +108,7 @@ impl Replicas {
         signal("TERM", &[process.pid]).await;
         match timeout(GRACE + Duration::from_secs(2), process.child.wait()).await {
             Ok(Ok(status)) if status.success() => None,
-            Ok(status) => Some(format!("after SIGTERM a replica ended with {status:?}")),
+            Ok(status) => Some(format!("a replica ended with {status:?}:\n{}", process.last_words())),
             Err(_) => {
                 process.child.kill().await.expect("it is there");
                 Some(format!("{:?} after SIGTERM a replica still ran", GRACE + Duration::from_secs(2)))
@@ -179,7 +188,7 @@ async fn spawn(environment: &Environment, log: &Path) -> (Process, SocketAddr) {
     let child = command.spawn().expect("the binary runs");
     let pid = child.id().expect("it runs");
     let address = timeout(PATIENCE, address_in(log)).await.expect("it says where it listens in time");
-    (Process { child, pid }, address)
+    (Process { child, pid, log: log.to_owned() }, address)
 }
 
 async fn address_in(log: &Path) -> SocketAddr {
