@@ -91,7 +91,7 @@ const NO_SPACE: &str = "
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_starts_while_the_disk_is_full_waits_until_it_can_migrate() {
     let mut db = Database::empty().await;
-    db.expect_errors(&["could not write init file"]);
+    db.expect_errors(&["could not write init file", "does not exist"]);
     db.execute(NO_SPACE).await;
     let app = TestApp::start_on(db, |_| {}).await;
     app.db.until("select last_value >= 3 from attempts").await;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use proptest::test_runner::TestRng;
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::AssertSqlSafe;
 
 use crate::acting::{FAULTS, GRACE, below, end_faults, environment, finish, progress, refunds_by_request, register};

@@ -34,8 +34,8 @@ pub struct Event {
 pub struct Tally {
     /// Attempts.
     pub deliveries: usize,
-    /// Of replicas to which nothing happened, how many answers were late or did not come.
-    pub late: Vec<String>,
+    /// Answers of replicas to which nothing happened that took long or did not come, with how long they took.
+    pub late: Vec<(Duration, String)>,
     pub slowest: Duration,
     /// Answers other than 200 and 503.
     pub strange: Vec<String>,
@@ -171,7 +171,8 @@ impl Inner {
         let is_lost = answer.as_ref().is_err_and(|error| is_fresh || error.is_timeout());
         tally.slowest = tally.slowest.max(took);
         if took > ANSWERED_WITHIN || is_lost {
-            tally.late.push(format!("{} took {took:.1?}: {answer:?}", event.id));
+            let counted = if is_lost { Duration::MAX } else { took };
+            tally.late.push((counted, format!("{} took {took:.1?}: {answer:?}", event.id)));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The private Postgres that is tortured: databases on it, its processes, its crashes.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -34,6 +35,8 @@ impl Server {
     pub async fn start(durability: Durability) -> Self {
         let folder = std::env::temp_dir().join(format!("clawback-torture-{}", uuid::Uuid::new_v4().simple()));
         fs::create_dir(&folder).expect("a folder");
+        // The user who runs Postgres must be able to enter.
+        fs::set_permissions(&folder, Permissions::from_mode(0o755)).expect("a folder of our own");
         let postgres = boot(&folder, durability).await;
         let straight = Proxy::to(port(&postgres)).await;
         let databases = AtomicU32::new(0);
@@ -128,7 +131,6 @@ impl Server {
         if let Some(postgres) = self.postgres.lock().await.take() {
             postgres.stop().await.expect("it ends");
         }
-        drop(fs::remove_dir_all(&self.folder));
     }
 
     /// A URL of the superuser that outlives crashes.
@@ -136,6 +138,13 @@ impl Server {
         let postgres = self.postgres.lock().await;
         let postgres = postgres.as_ref().expect("it runs");
         postgres.url(database).replace(&format!(":{}/", port(postgres)), &format!(":{}/", self.straight.port))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // What cannot be removed is left to the system's cleaning of temporary files.
+        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 use comfy_table::{Table, presets};
 
 use crate::checks::Findings;
+use crate::post::ANSWERED_WITHIN;
 use crate::trial::{Back, Trial};
 
 /// By when the service must be back after a fault has ended.
-pub const BACK_WITHIN: Duration = Duration::from_secs(10);
+const BACK_WITHIN: Duration = Duration::from_secs(10);
 /// What the documents say is enough, in bytes.
 const MEMORY: u64 = 256 << 20;
 /// The most complaints about a trial that are printed.
@@ -56,6 +57,7 @@ pub struct Figures {
     pub slowest: Duration,
     /// The longest after any fault.
     pub back: Back,
+    pub back_limit: Duration,
     pub log_lines: usize,
     /// How many lines are allowed: some for each second and each call to Stripe.
     pub log_limit: usize,
@@ -103,8 +105,8 @@ impl Row {
 }
 
 impl Figures {
-    /// Adds what is counted over the whole trial.
-    pub async fn count(&mut self, trial: &Trial, time: Duration) {
+    /// Adds what is counted over the whole trial. `slack`: how many times longer things may take here.
+    pub async fn count(&mut self, trial: &Trial, time: Duration, slack: u32) {
         let calls = trial.world.look("requests").await.as_array().map_or(0, Vec::len);
         self.log_limit = (time.as_secs_f64() * LINES_PER_SECOND) as usize + calls * LINES_PER_CALL;
         self.log_lines = trial.replicas.log_lines();
@@ -112,7 +114,9 @@ impl Figures {
         self.acknowledged = trial.post.acknowledged().len();
         let mut tally = trial.post.tally();
         (self.deliveries, self.slowest) = (tally.deliveries, tally.slowest);
-        self.late = std::mem::take(&mut tally.late);
+        let is_late = |took: &Duration| *took > ANSWERED_WITHIN * slack;
+        self.late = tally.late.iter().filter(|(took, _)| is_late(took)).map(|(_, answer)| answer.clone()).collect();
+        self.back_limit = BACK_WITHIN * slack;
         self.found.wrong.append(&mut tally.strange);
     }
 
@@ -123,7 +127,7 @@ impl Figures {
         let slow = [("200 again", self.back.accepted), ("processed again", self.back.processed)];
         all.extend(
             slow.into_iter()
-                .filter(|(_, time)| *time > BACK_WITHIN)
+                .filter(|(_, time)| *time > self.back_limit)
                 .map(|(what, time)| ("SLOW", format!("{what} after {time:.1?}"))),
         );
         if self.log_lines > self.log_limit {
