@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use clawback::domain::kinds;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
+use tokio::sync::RwLock;
 use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 use uuid::Uuid;
@@ -22,6 +23,9 @@ const IMPATIENCE: Duration = Duration::from_secs(5);
 /// The kind that is about a payment. When two payments turn out to be one, one of two such follow-ups goes, also one
 /// that was completed.
 const OF_PAYMENTS: &str = "cancel_fulfilment";
+
+/// Services hold it for reading while they use the database.
+pub type Gate = Arc<RwLock<()>>;
 
 /// What consumers know of the follow-ups that they had.
 #[derive(Debug, Default)]
@@ -66,10 +70,10 @@ pub struct Consumers {
 
 impl Consumers {
     /// `url`: through the network that fails.
-    pub fn start(url: &str, seed: u64) -> Self {
+    pub fn start(url: &str, gate: &Gate, seed: u64) -> Self {
         let book = Arc::<Mutex<Book>>::default();
         let options = PgConnectOptions::from_str(url).expect("a URL of our own making");
-        let work = |n| work(options.clone(), Arc::clone(&book), Dice(seed.wrapping_add(n)));
+        let work = |n| work(options.clone(), Arc::clone(&book), Arc::clone(gate), Dice(seed.wrapping_add(n)));
         Self { tasks: (0..CONSUMERS).map(work).collect(), book }
     }
 
@@ -83,13 +87,15 @@ impl Consumers {
     }
 }
 
-async fn work(database: PgConnectOptions, book: Arc<Mutex<Book>>, mut dice: Dice) {
+async fn work(database: PgConnectOptions, book: Arc<Mutex<Book>>, gate: Gate, mut dice: Dice) {
     let mut ticks = interval(Duration::from_millis(100));
     loop {
         ticks.tick().await;
         let Ok(Ok(mut conn)) = timeout(IMPATIENCE, database.connect()).await else { continue };
-        while let Ok(Ok(())) = timeout(IMPATIENCE, handful(&mut conn, &book, &mut dice)).await {
+        loop {
             ticks.tick().await;
+            let _open = gate.read().await;
+            let Ok(Ok(())) = timeout(IMPATIENCE, handful(&mut conn, &book, &mut dice)).await else { break };
         }
     }
 }

@@ -74,6 +74,7 @@ const SHORT: &[Scenario] = &[Scenario::Kills, Scenario::Crashes, Scenario::HalfO
 const SHORT_FAULT: Duration = Duration::from_millis(1_500);
 /// Between two faults.
 const CALM: Duration = Duration::from_secs(1);
+
 /// How much is tried.
 #[derive(Clone, Copy)]
 struct Size {

@@ -39,7 +39,7 @@ pub struct Tally {
     pub slowest: Duration,
     /// Answers other than 200 and 503.
     pub strange: Vec<String>,
-    /// When the latest delivery was acknowledged that was sent at this time or later.
+    /// When each delivery that was acknowledged was sent, and when the answer came.
     pub acknowledged_at: Vec<(Instant, Instant)>,
 }
 

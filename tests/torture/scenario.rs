@@ -6,6 +6,7 @@ use std::time::Duration;
 use strum::{EnumIter, IntoStaticStr};
 
 use crate::faults::disk::{Disk, disk};
+use crate::faults::restore::Service;
 use crate::faults::{clients, database, disk as full_disk, network, processes, restore};
 use crate::server::Server;
 use crate::trial::{Setup, Trial};
@@ -50,6 +51,8 @@ pub enum Scenario {
     StripeAway,
     /// The database is restored from a backup that lacks the latest events.
     Restores,
+    /// The same while the replicas run.
+    RestoresBeside,
 }
 
 /// What a trial was set up with, kept until it is over.
@@ -69,7 +72,7 @@ impl Scenario {
         Duration::from_secs(match self {
             Self::TableLock => 60,
             Self::Silence | Self::LostReplies | Self::HalfOpen => 25,
-            Self::FrozenReplica | Self::FrozenPostgres | Self::Restores => 12,
+            Self::FrozenReplica | Self::FrozenPostgres | Self::Restores | Self::RestoresBeside => 12,
             Self::Kills
             | Self::Crashes
             | Self::Cuts
@@ -89,7 +92,7 @@ impl Scenario {
 
     /// Whether both replicas are stopped or killed anyway.
     pub fn stops_replicas(self) -> bool {
-        matches!(self, Self::Kills | Self::Restores)
+        matches!(self, Self::Kills | Self::Restores | Self::RestoresBeside)
     }
 
     /// Prepares a trial.
@@ -142,7 +145,8 @@ impl Scenario {
             Self::SlowCrowd => clients::crowd(trial, time).await,
             Self::ForgedFlood => clients::flood(trial, time).await,
             Self::StripeAway => database::lose_stripe(trial, time).await,
-            Self::Restores => restore::restore(trial, time).await,
+            Self::Restores => restore::restore(trial, time, Service::Stopped).await,
+            Self::RestoresBeside => restore::restore(trial, time, Service::Running).await,
         }
     }
 }

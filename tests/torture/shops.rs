@@ -12,6 +12,7 @@ use tokio::time::{interval, timeout};
 
 use crate::acting::FAULTS;
 use crate::chance::Dice;
+use crate::consumers::Gate;
 use crate::double_world::World;
 
 /// How often a payment is made, and something is asked for.
@@ -33,17 +34,15 @@ pub struct Orders {
 
 pub struct Shops {
     pub orders: Arc<Mutex<Orders>>,
-    /// Whoever holds it keeps them from asking for anything.
-    pub gate: Arc<tokio::sync::Mutex<()>>,
     working: JoinHandle<()>,
 }
 
 impl Shops {
-    pub fn start(world: Arc<World>, pool: PgPool, seed: u64) -> Self {
+    /// `gate`: closed by whoever locks it for writing.
+    pub fn start(world: Arc<World>, pool: PgPool, gate: Gate, seed: u64) -> Self {
         let orders = Arc::<Mutex<Orders>>::default();
-        let gate = Arc::<tokio::sync::Mutex<()>>::default();
-        let working = tokio::spawn(work(world, pool, Arc::clone(&orders), Arc::clone(&gate), Dice(seed)));
-        Self { orders, gate, working }
+        let working = tokio::spawn(work(world, pool, Arc::clone(&orders), gate, Dice(seed)));
+        Self { orders, working }
     }
 
     /// Nothing new is asked for.
@@ -66,17 +65,11 @@ impl Shops {
     }
 }
 
-async fn work(
-    world: Arc<World>,
-    pool: PgPool,
-    orders: Arc<Mutex<Orders>>,
-    gate: Arc<tokio::sync::Mutex<()>>,
-    mut dice: Dice,
-) {
+async fn work(world: Arc<World>, pool: PgPool, orders: Arc<Mutex<Orders>>, gate: Gate, mut dice: Dice) {
     let mut ticks = interval(PACE);
     for number in 0.. {
         ticks.tick().await;
-        let _open = gate.lock().await;
+        let _open = gate.read().await;
         disturb(&world, &mut dice).await;
         let (order, token) = (format!("o_{number}"), TOKENS[dice.roll(TOKENS.len())]);
         let amount = PAID.to_string();

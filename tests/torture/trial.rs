@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 
 use crate::acting::environment;
-use crate::consumers::Consumers;
+use crate::consumers::{Consumers, Gate};
 use crate::double_world::World;
 use crate::harness::Database;
 use crate::post::Post;
@@ -34,6 +34,8 @@ pub struct Trial {
     pub traffic: Traffic,
     pub consumers: Consumers,
     pub shops: Shops,
+    /// Whoever locks it for writing keeps consumers and shops from the database.
+    pub gate: Gate,
     /// For logs and files of the trial.
     pub folder: PathBuf,
     pub seed: u64,
@@ -80,14 +82,15 @@ impl Trial {
         let replicas = Arc::new(Replicas::start(folder, [first, common]).await);
         let post = Post::new(Arc::clone(&replicas), setup.first_may_refuse.then_some(0));
         forward(&world, post.clone()).await;
-        let memory = Arc::<AtomicU64>::default();
+        let (memory, gate) = (Arc::<AtomicU64>::default(), Gate::default());
         Self {
             server: Arc::clone(server),
             traffic: Traffic::start(post.clone(), seed),
-            consumers: Consumers::start(&url, seed),
-            shops: Shops::start(Arc::clone(&world), db.pool.clone(), seed),
+            consumers: Consumers::start(&url, &gate, seed),
+            shops: Shops::start(Arc::clone(&world), db.pool.clone(), Arc::clone(&gate), seed),
             watching: tokio::spawn(watch(Arc::clone(&replicas), Arc::clone(&memory))),
             folder: folder.to_owned(),
+            gate,
             db,
             proxy,
             replicas,
