@@ -32,12 +32,17 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
 
 /// Running logs. Lines that wait are written when it is dropped, for at most a second.
-pub(crate) struct Logs(Option<WorkerGuard>, LogLimit);
+pub(crate) struct Logs {
+    guard: Option<WorkerGuard>,
+    limit: LogLimit,
+    /// Dropped, it ends the reports.
+    _reports: mpsc::Sender<()>,
+}
 
 impl Drop for Logs {
     fn drop(&mut self) {
-        self.1.report();
-        let guard = self.0.take();
+        self.limit.report();
+        let guard = self.guard.take();
         let (flushed, is_flushed) = mpsc::channel::<()>();
         // In a thread of its own: when nobody reads the log, the guard would wait for ever.
         thread::spawn(move || {
@@ -77,18 +82,18 @@ pub(crate) fn start_with(format: Option<LogFormat>, default: &str) -> anyhow::Re
         LogFormat::Pretty => layer.with_ansi(stdout().is_terminal()).with_target(false).boxed(),
     };
     drop(subscriber.with(layer.with_filter(limit.clone())).try_init());
-    report_regularly(limit.clone());
-    Ok(Logs(Some(guard), limit))
+    Ok(Logs { guard: Some(guard), _reports: report_regularly(limit.clone()), limit })
 }
 
-/// In a thread of its own, as long as the process lives.
-fn report_regularly(limit: LogLimit) {
+/// In a thread of its own, until what it returns is dropped.
+fn report_regularly(limit: LogLimit) -> mpsc::Sender<()> {
+    let (running, ended) = mpsc::channel();
     thread::spawn(move || {
-        loop {
-            thread::sleep(REPORT_EVERY);
+        while let Err(mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(REPORT_EVERY) {
             limit.report();
         }
     });
+    running
 }
 
 /// How many lines were dropped since the start.
