@@ -91,6 +91,15 @@ struct Size {
 /// the lives.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_doubled_wrong_or_late_whatever_happens() {
+    // Ctrl-C cleans up like any other end.
+    let rows = tokio::select! {
+        rows = try_all() => rows,
+        _ = tokio::signal::ctrl_c() => panic!("stopped"),
+    };
+    assert!(rows.iter().all(Row::is_good), "see above");
+}
+
+async fn try_all() -> Vec<Row> {
     let seed = chance::number("SEED", 1);
     let (runs, size) = plan();
     drop(rustls::crypto::ring::default_provider().install_default());
@@ -118,7 +127,7 @@ async fn nothing_is_lost_doubled_wrong_or_late_whatever_happens() {
         table::print(&rows);
     }
     server.stop().await;
-    assert!(rows.iter().all(Row::is_good), "see above");
+    rows
 }
 
 /// The scenarios that are asked for, together on one database or each on its own, and how long each is tried.
