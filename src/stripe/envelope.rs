@@ -3,13 +3,11 @@
 //! Only the envelope is parsed (<https://docs.stripe.com/api/events/object>), so that intake stays
 //! cheap and an event with an unreadable object is still stored. Not here: what `data` means.
 
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+use super::fields::Fields;
 
 /// In bytes. Stripe's ids never exceed 255 characters (<https://docs.stripe.com/upgrades>).
 const MAX_ID: usize = 255;
@@ -70,85 +68,19 @@ impl Envelope {
     ///
     /// [`NotAnEvent`], when the whole body is not a JSON object with a usable `id` and `type`.
     pub fn read(body: &str) -> Result<Self, NotAnEvent> {
-        let parts: Parts<'_> = serde_json::from_str(body).map_err(|_| NotAnEvent::NotAnObject)?;
+        let fields: Fields<'_> = serde_json::from_str(body).map_err(|_| NotAnEvent::NotAnObject)?;
+        let object = fields.last("data").and_then(|data| field(data, "object"));
+        let object_id = object.and_then(|object| field(object, "id"));
+        let related_id = || field(fields.last("related_object")?, "id");
         Ok(Self {
-            id: parts.id.and_then(short_text).ok_or(NotAnEvent::Id)?,
-            event_type: parts.event_type.and_then(text).ok_or(NotAnEvent::Type)?,
-            api_version: parts.api_version.and_then(short_text),
-            account: parts.account.and_then(short_text),
-            livemode: parts.livemode.and_then(|raw| serde_json::from_str(raw.get()).ok()),
-            object_id: (parts.data.and_then(object_id))
-                .or_else(|| parts.related_object.and_then(id))
-                .and_then(short_text),
-            created: parts.created.and_then(seconds),
+            id: fields.last("id").and_then(short_text).ok_or(NotAnEvent::Id)?,
+            event_type: fields.last("type").and_then(text).ok_or(NotAnEvent::Type)?,
+            api_version: fields.last("api_version").and_then(short_text),
+            account: fields.last("account").and_then(short_text),
+            livemode: fields.last("livemode").and_then(|raw| serde_json::from_str(raw.get()).ok()),
+            object_id: object_id.or_else(related_id).and_then(short_text),
+            created: fields.last("created").and_then(seconds),
         })
-    }
-}
-
-/// Raw values, decoded one by one afterwards, so that a wrong type affects no other field.
-#[derive(Default)]
-struct Parts<'a> {
-    id: Option<&'a RawValue>,
-    event_type: Option<&'a RawValue>,
-    api_version: Option<&'a RawValue>,
-    account: Option<&'a RawValue>,
-    livemode: Option<&'a RawValue>,
-    created: Option<&'a RawValue>,
-    data: Option<&'a RawValue>,
-    related_object: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "snake_case")]
-enum Key {
-    Id,
-    Type,
-    ApiVersion,
-    Account,
-    Livemode,
-    Created,
-    Data,
-    RelatedObject,
-    #[serde(other)]
-    Other,
-}
-
-// By hand, since a derived one refuses duplicate keys.
-impl<'de> Deserialize<'de> for Parts<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PartsVisitor;
-
-        impl<'de> Visitor<'de> for PartsVisitor {
-            type Value = Parts<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Parts<'de>, A::Error> {
-                let mut parts = Parts::default();
-                while let Some(key) = map.next_key()? {
-                    let place = match key {
-                        Key::Id => &mut parts.id,
-                        Key::Type => &mut parts.event_type,
-                        Key::ApiVersion => &mut parts.api_version,
-                        Key::Account => &mut parts.account,
-                        Key::Livemode => &mut parts.livemode,
-                        Key::Created => &mut parts.created,
-                        Key::Data => &mut parts.data,
-                        Key::RelatedObject => &mut parts.related_object,
-                        Key::Other => {
-                            map.next_value::<de::IgnoredAny>()?;
-                            continue;
-                        }
-                    };
-                    *place = Some(map.next_value()?);
-                }
-                Ok(parts)
-            }
-        }
-
-        deserializer.deserialize_map(PartsVisitor)
     }
 }
 
@@ -162,24 +94,9 @@ fn short_text(raw: &RawValue) -> Option<String> {
     text(raw).filter(|text| text.len() <= MAX_ID)
 }
 
-#[derive(Deserialize)]
-struct Data<'a> {
-    #[serde(borrow)]
-    object: Object<'a>,
-}
-
-#[derive(Deserialize)]
-struct Object<'a> {
-    #[serde(borrow)]
-    id: &'a RawValue,
-}
-
-fn object_id(data: &RawValue) -> Option<&RawValue> {
-    Some(serde_json::from_str::<Data<'_>>(data.get()).ok()?.object.id)
-}
-
-fn id(object: &RawValue) -> Option<&RawValue> {
-    Some(serde_json::from_str::<Object<'_>>(object.get()).ok()?.id)
+/// A field of what must be an object for that.
+fn field<'a>(object: &'a RawValue, name: &str) -> Option<&'a RawValue> {
+    serde_json::from_str::<Fields<'_>>(object.get()).ok()?.last(name)
 }
 
 /// A snapshot event has Unix seconds, a thin one RFC 3339 text.

@@ -4,6 +4,7 @@
 
 pub mod envelope;
 pub mod fetched;
+mod fields;
 pub mod object;
 pub mod signature;
 pub mod thin;

@@ -4,13 +4,11 @@
 //! a body can make it unreadable. An error names the invalid field. Not here: any particular object
 //! ([`crate::handlers`]).
 
-use std::borrow::Cow;
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+use super::fields::Fields;
 
 /// Longest id that is read, in bytes. Stripe documents at most 255 characters.
 const MAX_ID: usize = 255;
@@ -37,41 +35,6 @@ pub struct FieldError {
 pub struct Object<'a> {
     path: String,
     fields: Fields<'a>,
-}
-
-/// In the order of the text: the last of duplicate names counts. A name that is not text (`"\ud800"`) is skipped and
-/// affects no other.
-#[derive(Debug)]
-struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FieldsVisitor;
-
-        impl<'de> Visitor<'de> for FieldsVisitor {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let mut fields = Vec::new();
-                while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-                    fields.extend(name_of(name).map(|name| (name, value)));
-                }
-                Ok(Fields(fields))
-            }
-        }
-
-        deserializer.deserialize_map(FieldsVisitor)
-    }
-}
-
-/// Borrowed, unless it has escapes.
-fn name_of(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let plain = serde_json::from_str(raw.get()).map(Cow::Borrowed);
-    plain.or_else(|_| serde_json::from_str(raw.get()).map(Cow::Owned)).ok()
 }
 
 /// A field that holds an id, or the whole object in its place.
@@ -116,7 +79,7 @@ impl<'a> Object<'a> {
         let Some(raw) = self.raw(field) else { return Ok(Vec::new()) };
         let elements = match self.object(field) {
             // Old versions rendered an empty list like this.
-            Ok(Some(page)) if page.fields.0.is_empty() => return Ok(Vec::new()),
+            Ok(Some(page)) if page.fields.is_empty() => return Ok(Vec::new()),
             Ok(Some(page)) => page.raw("data").ok_or_else(|| self.wrong(field, "is not a list"))?,
             _ => raw,
         };
@@ -305,8 +268,7 @@ impl<'a> Object<'a> {
     }
 
     fn raw(&self, field: &str) -> Option<&'a RawValue> {
-        let named = self.fields.0.iter().rev().find(|(name, _)| name == field);
-        named.map(|(_, raw)| *raw).filter(|raw| raw.get() != "null")
+        self.fields.last(field).filter(|raw| raw.get() != "null")
     }
 
     fn path_of(&self, field: &str) -> String {

@@ -102,6 +102,14 @@ impl Serving {
         until(text, async || self.log.lock().expect("a log").matches(text).count() >= times).await;
     }
 
+    /// The most memory that the process has taken so far, in KiB.
+    pub fn peak_memory(&self) -> u64 {
+        let id = self.child.id().expect("the process is there");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("the process is there");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        peak.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     /// SIGKILL: it gets no chance to do anything.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("the process is there");

@@ -145,3 +145,15 @@ fn of_a_key_that_comes_twice_the_last_counts() {
     assert_eq!(envelope.object_id, Some("x".into()));
     assert_eq!(Envelope::read(r#"{"id":"evt_1","type":"t","id":7}"#), Err(NotAnEvent::Id));
 }
+
+#[test]
+fn of_a_key_that_comes_twice_inside_the_last_counts_too() {
+    let twice = with(r#""data":{"object":7,"object":{"id":"ch_1","id":"ch_2"}}"#);
+    assert_eq!(twice.object_id.as_deref(), Some("ch_2"));
+}
+
+#[test]
+fn a_name_that_is_not_text_affects_no_other_field() {
+    let odd = with(r#""\udc00":1,"livemode":true,"data":{"\ud800":1,"object":{"\udfff":1,"id":"ch_1"}}"#);
+    assert_eq!((odd.livemode, odd.object_id.as_deref()), (Some(true), Some("ch_1")));
+}
