@@ -24,6 +24,7 @@ mod disputes;
 #[expect(dead_code, reason = "of the verbs of other tests a few are used here")]
 #[path = "../it/double_world.rs"]
 mod double_world;
+mod fuzz;
 #[expect(dead_code, reason = "of the verbs of other tests a few are used here")]
 #[path = "../it/harness.rs"]
 mod harness;
