@@ -1,6 +1,6 @@
 # What a newcomer and CI run. Everything else is cargo's own.
 
-.PHONY: help setup build demo test reference proof torture bench run check sdk-check examples-check workflows-check manifests-check browser-tools screenshots deny-check image-check startup-check any-user-check setup-check tls-check pooler-check balancer-check versions-check
+.PHONY: help setup build demo test reference proof fuzz torture bench run check sdk-check examples-check workflows-check manifests-check browser-tools screenshots deny-check image-check startup-check any-user-check setup-check tls-check pooler-check balancer-check versions-check
 
 LIVES ?= 100000
 LIVES_ON_POSTGRES ?= 2000
@@ -9,6 +9,8 @@ REFUNDS ?= 10000
 WORLDS ?= 30
 MINUTES ?= 30
 ONLY ?=
+RUNS ?= 1000000
+TARGET ?= fuzz::
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +46,10 @@ proof: ## property-test against an independent oracle, in memory and on Postgres
 torture: setup ## break everything around two replicas and check that nothing is lost, doubled, wrong or late: make torture MINUTES=5 ONLY=kills,cuts
 	# A crowd of slow clients takes three thousand connections.
 	@ulimit -n "$$(ulimit -Hn)"; MINUTES=$(MINUTES) ONLY=$(ONLY) cargo test --release --locked --test torture -- --nocapture nothing_is_lost
+
+fuzz: setup ## fuzz all that reads what comes from outside, or one target: make fuzz RUNS=10000000 TARGET=fuzz::header
+	# Optimised, with the checks of a debug build: an overflow panics.
+	RUNS=$(RUNS) cargo test --locked --config profile.dev.package.clawback.opt-level=3 --lib --test proof -- --nocapture $(TARGET)
 
 bench: setup ## measure intake and processing beside a textbook handler, 15 minutes: make bench BENCH='--only drain --json'
 	# An overload takes two thousand connections.

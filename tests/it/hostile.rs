@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use clawback::console::settings::Entry;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -14,7 +15,7 @@ use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::timeout;
 
 use crate::binary::Serving;
-use crate::harness::{Database, SECRET, client, header};
+use crate::harness::{Database, SECRET, TestApp, client, header};
 use crate::hostile_bodies::bodies;
 use crate::hostile_framing::framings;
 use crate::hostile_http::requests;
@@ -171,6 +172,45 @@ async fn hostile_requests_to_the_admin_listener_are_refused_and_store_nothing() 
     assert!(faults.is_empty(), "{faults:#?}");
     assert_eq!(db.value("select count(*) from clawback.events").await, 0);
     assert_log_is_clean(serving).await;
+}
+
+/// What the console shows to whom is tested in `console_crawl.rs`; here it only must not fail.
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_requests_to_the_console_cause_no_server_error() {
+    let app = TestApp::start_with_console("", Entry::Password).await;
+    let url = app.console_url.as_deref().expect("a console");
+    let address: SocketAddr = url.trim_start_matches("http://").parse().expect("an address");
+    let last = format!("GET /login HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    for case in corpus() {
+        // A case that lacks its end gets it by the last request, or waits for more than it sends.
+        if case.ends {
+            continue;
+        }
+        let bytes = [&case.bytes, last.as_bytes()].concat();
+        let received = timeout(TIME_LIMIT, exchange(address, bytes)).await;
+        let received = received.unwrap_or_else(|_| panic!("{}: no answer in time", case.name));
+        let statuses: Vec<&str> =
+            received.split("HTTP/1.1 ").skip(1).map(|answer| answer.get(..3).unwrap_or_default()).collect();
+        assert!(statuses.iter().all(|status| !status.starts_with('5')), "{}: {statuses:?}", case.name);
+    }
+    let page = client().get(format!("{url}/login")).send().await.expect("an answer");
+    assert_eq!(page.status(), 200);
+    assert_eq!(app.db.value("select count(*) from clawback.events").await, 0);
+}
+
+/// Sends these bytes, and returns all that comes back.
+async fn exchange(address: SocketAddr, bytes: Vec<u8>) -> String {
+    let (mut reader, mut writer) = TcpStream::connect(address).await.expect("it listens").into_split();
+    let writing = async move {
+        drop(writer.write_all(&bytes).await);
+        writer
+    };
+    let reading = async {
+        let mut received = Vec::new();
+        drop(reader.read_to_end(&mut received).await);
+        String::from_utf8_lossy(&received).into_owned()
+    };
+    tokio::join!(writing, reading).1
 }
 
 /// The bodies in the ledger, and the states of their events.

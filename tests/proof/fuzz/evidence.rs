@@ -1,6 +1,6 @@
 //! Evidence that is staged is within Stripe's limits, and evidence within them is staged: counted here by ourselves.
 //!
-//! On Postgres, where the limits are checked. Files are fuzzed where they are read, in `src/evidence/tests/fuzz.rs`.
+//! On Postgres, where the limits are checked. Files are in `documents.rs`.
 
 use std::collections::BTreeMap;
 
