@@ -1,7 +1,7 @@
 //! Promise: whatever is sent, it gets one of the answers that are written down for it, and harms nothing.
 //!
-//! The requests are in `hostile_http.rs`, `hostile_framing.rs`, `hostile_signatures.rs` and `hostile_bodies.rs`. Here they are sent, each on
-//! a connection of its own, to the real binary.
+//! The requests are in `hostile_http.rs`, `hostile_framing.rs`, `hostile_signatures.rs` and `hostile_bodies.rs`. Here
+//! they are sent, each on a connection of its own, to the real binary.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -27,7 +27,8 @@ pub const MARKER: &str = "hush-7261";
 /// In place of a status: the connection is closed without an answer.
 pub const CLOSED: u16 = 0;
 
-/// For all answers to one case. The service waits for nothing: every case is complete, or ends its side.
+/// For all answers to one case: less than the service waits for the rest of a request, so that a broken case must be
+/// recognised and not waited out.
 const TIME_LIMIT: Duration = Duration::from_secs(8);
 
 /// How much the process may grow, in KiB. Bodies are at most 1 MiB, and come one at a time.
@@ -145,6 +146,7 @@ async fn hostile_requests_get_their_answers_and_store_only_what_was_signed() {
     }
     db.settle().await;
     faults.extend(compare(&expected, &stored(&db).await));
+    assert_eq!(db.value("select count(*) from clawback.events").await, expected.len());
     assert!(faults.is_empty(), "{} of {} cases: {faults:#?}", faults.len(), cases.len());
     let grown = serving.peak_memory() - before;
     println!("cases: {}, stored: {}, grown by {grown} KiB", cases.len(), expected.len());

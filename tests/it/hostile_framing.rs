@@ -158,7 +158,7 @@ fn smuggled() -> Vec<Case> {
                 if length_is_first { format!("{length}{encoding}\r\n") } else { format!("{encoding}{length}\r\n") };
             let bytes = format!("{}{chunk}{hidden}", head_of(&body, &lines));
             let name = format!("length and encoding {name}, length first: {length_is_first}");
-            // The chunks count, and the connection ends behind them, so that what is hidden is not answered (RFC 9112, 6.1).
+            // The chunks count, and the connection is closed behind them: what is hidden gets no answer (RFC 9112, 6.1).
             cases.push(Case::delivery(name, bytes, OK, &body));
         }
     }

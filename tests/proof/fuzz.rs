@@ -1,8 +1,8 @@
 //! Fuzzing on stable: random input for everything that reads what comes from outside, with properties to hold.
 //!
-//! `make fuzz RUNS=10000000` runs it long; the tests run it for seconds. Inputs that once went wrong, or nearly, are kept
-//! in `tests/data/corpus`, one a line, and are always tried. The reader of forms with files is private to its page, and is
-//! fuzzed there: `src/console/pages/disputes/files/fuzz.rs`.
+//! `make fuzz RUNS=10000000` runs it long; the tests run it for seconds. Inputs that once went wrong, or nearly, are
+//! kept in `tests/data/corpus`, one a line, and are always tried. The reader of forms with files is private to its page,
+//! and is fuzzed there: `src/console/pages/disputes/files/fuzz.rs`.
 
 mod changes;
 mod documents;

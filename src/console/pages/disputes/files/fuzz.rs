@@ -104,14 +104,12 @@ fn changes() -> impl Strategy<Value = Vec<Change>> {
 }
 
 fn apply(mut body: Vec<u8>, change: &Change) -> Vec<u8> {
+    let length = body.len();
     match change {
         _ if body.is_empty() => {}
-        Change::Byte(at, byte) => body[at.index(body.len())] = *byte,
-        Change::Remove(at) => drop(body.remove(at.index(body.len()))),
-        Change::Insert(at, piece) => {
-            let at = at.index(body.len());
-            body.splice(at..at, piece.bytes());
-        }
+        Change::Byte(at, byte) => body[at.index(length)] = *byte,
+        Change::Remove(at) => drop(body.remove(at.index(length))),
+        Change::Insert(at, piece) => drop(body.splice(at.index(length)..at.index(length), piece.bytes())),
     }
     body
 }
