@@ -19,7 +19,7 @@ use std::time::Instant;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 
-use crate::memory::{number, rng};
+use crate::chance::{number, rng};
 
 /// Runs of a target where `RUNS` says nothing.
 fn runs(usual: u64) -> u64 {

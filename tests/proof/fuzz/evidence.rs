@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 use super::fuzz;
 use crate::harness::Database;
-use crate::memory::number;
+use crate::chance::number;
 
 /// Fields and their most characters, by Stripe's reference; none where the field is no text of a chargeback's evidence.
 const FIELDS: [(&str, Option<usize>); 12] = [

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{fuzz, runs};
 use crate::life::strategy::plans;
 use crate::life::{Event, Life};
-use crate::memory::Dice;
+use crate::chance::Dice;
 use crate::tables::{ReadEvent, Tables};
 
 /// Longer lives have nothing new, and take long to shrink.
