@@ -12,6 +12,7 @@ mod connect;
 mod dismissed;
 mod dispute;
 mod early_fraud_warning;
+mod erase;
 mod events;
 mod linked;
 mod links;
@@ -23,6 +24,7 @@ mod review;
 
 use crate::domain::{Facts, Payer};
 use crate::stripe::object::{FieldError, Object};
+pub use erase::erased;
 pub use events::EVENTS;
 use origin::{Origin, Reader};
 

@@ -12,7 +12,7 @@ use crate::stripe::fetched::FETCHED;
 use crate::stripe::object::{FieldError, Object};
 
 /// Longest metadata that is kept, in bytes: above Stripe's own limits of 50 fields of 540 characters.
-const MAX_METADATA: usize = 262_144;
+pub(super) const MAX_METADATA: usize = 262_144;
 /// The first API version that shows no refund for what a capture releases.
 const BASIL: &str = "2025-03-31";
 

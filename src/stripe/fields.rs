@@ -20,6 +20,11 @@ impl<'a> Fields<'a> {
         self.0.iter().rev().find(|(found, _)| found == name).map(|(_, value)| *value)
     }
 
+    /// Every field, duplicate names included.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        self.0.iter().map(|(name, value)| (name.as_ref(), *value))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -232,6 +232,11 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// Every field with its JSON, in the order of the text, duplicate names included.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        self.fields.iter()
+    }
+
     /// A [`FieldError`] for a field of this object.
     #[must_use]
     pub fn wrong(&self, field: &str, problem: &'static str) -> FieldError {

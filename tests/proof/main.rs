@@ -24,6 +24,10 @@ mod disputes;
 #[expect(dead_code, reason = "of the verbs of other tests a few are used here")]
 #[path = "../it/double_world.rs"]
 mod double_world;
+mod erased_bodies;
+#[expect(dead_code, reason = "of each field its name is used here")]
+#[path = "../it/fields.rs"]
+mod fields;
 mod fuzz;
 #[expect(dead_code, reason = "of the verbs of other tests a few are used here")]
 #[path = "../it/harness.rs"]
