@@ -41,13 +41,20 @@ impl Erasure {
         self.replace.as_ref().filter(|replace| replace.from == reference).map(|replace| replace.to.as_str())
     }
 
+    /// The same within a longer text, such as the key of a refund request.
+    #[must_use]
+    pub fn within(&self, text: &str) -> Option<String> {
+        let replace = self.replace.as_ref().filter(|replace| text.contains(&replace.from))?;
+        Some(text.replace(&replace.from, &replace.to))
+    }
+
     /// The metadata that is kept; none when there is none.
     #[must_use]
     pub fn metadata(&self, metadata: Value) -> Option<Value> {
         let Value::Object(fields) = metadata else { return None };
         let kept = fields.into_iter().filter(|(key, _)| self.keeps(key)).map(|(key, value)| {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let to = self.in_place_of(&text).filter(|_| key == self.order_key);
+            let to = if key == self.order_key { self.in_place_of(&text).map(str::to_owned) } else { self.within(&text) };
             (key, to.map_or(value, Value::from))
         });
         let kept: serde_json::Map<_, _> = kept.collect();

@@ -304,10 +304,15 @@ fn reference(raw: &RawValue, erasure: &Erasure) -> String {
 fn metadata(raw: &RawValue, erasure: &Erasure) -> String {
     let Ok(read) = Object::parse(raw.get()) else { return emptied(raw).to_owned() };
     let kept = read.fields().filter(|(name, _)| erasure.keeps(name)).map(|(name, raw)| {
-        let is_reference = name == erasure.order_key;
-        field(name, &if is_reference { reference(raw, erasure) } else { value(raw).to_owned() })
+        field(name, &if name == erasure.order_key { reference(raw, erasure) } else { ours(raw, erasure) })
     });
     object(&kept.collect::<Vec<_>>())
+}
+
+fn ours(raw: &RawValue, erasure: &Erasure) -> String {
+    let kept = value(raw);
+    let within = serde_json::from_str::<String>(kept).ok().and_then(|text| erasure.within(&text));
+    within.map_or_else(|| kept.to_owned(), |text| quoted(&text))
 }
 
 /// What the reader of refunds takes as absent stays absent: metadata that is too long, contains a NUL, or is not text.
@@ -317,8 +322,8 @@ fn refund_metadata(raw: &RawValue, erasure: &Erasure) -> String {
         Ok(Value::Object(fields)) if text.len() <= MAX_METADATA && !text.contains("\\u0000") => {
             erasure.metadata(Value::Object(fields)).map_or_else(|| object(&[]), |kept| kept.to_string())
         }
-        Ok(Value::Null) => "null".to_owned(),
-        _ => quoted(""),
+        _ if text.starts_with('{') => "null".to_owned(),
+        _ => emptied(raw).to_owned(),
     }
 }
 

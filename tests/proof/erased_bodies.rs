@@ -33,8 +33,8 @@ fn kept() -> BTreeSet<&'static str> {
         let is_payer = path.split('.').any(|part| PAYER.contains(&part));
         path.rsplit('.').next().filter(|_| !is_payer)
     });
-    // Names that an envelope, a thin event, a link or one of our own events has.
-    let others = ["object", "thin_type", "context", "url", "request_id", "submission_method", "due_by"];
+    // Of envelopes, thin events, disputes before 2014 and in the words of `enhanced_eligibility`.
+    let others = ["object", "thin_type", "context", "url", "submission_method", "due_by", "required_actions"];
     names.chain(others).collect()
 }
 
@@ -189,7 +189,7 @@ fn a_reference_that_is_replaced_is_nowhere_in_the_body() {
     for object in [refund.clone(), charge, session, link] {
         let body = json!({ "id": "evt_1", "type": "x", "created": 1, "data": { "object": object } }).to_string();
         let after = erased(&body, &erasure);
-        assert!(!after.contains("ada") && after.contains("o-7"), "{after}");
+        assert!(!after.contains("ada@") && after.contains("o-7"), "{after}");
         let (Ok(Reading::Facts(mut before, ..)), Ok(Reading::Facts(kept, ..))) = (read(&body), read(&after)) else {
             panic!("{after}")
         };
