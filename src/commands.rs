@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 
 use crate::app::config;
 use crate::cli::{
-    console, disputes, doctor, events, follow_ups, grants, healthcheck, manual, migrate, orders, payments, prune,
+    console, disputes, doctor, erase, events, follow_ups, grants, healthcheck, manual, migrate, orders, payments, prune,
     rebuild, refunds, restored, serve, sync,
 };
 use crate::dev::{self, demo, sign, simulate};
@@ -60,6 +60,8 @@ enum Command {
     Restored(restored::RestoredArgs),
     /// Remove event bodies, sent evidence and the content of ended follow-ups that are old enough
     Prune(prune::Prune),
+    /// Erase personal data of orders, payments, customers or e-mail addresses
+    Erase(erase::Erase),
     /// Print the SQL statements that grant a role what it needs
     Grants(grants::Grants),
     /// Send the signed events of a scenario to a receiver
@@ -158,6 +160,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Sync(args) => sync::run(args).await,
         Command::Restored(args) => restored::run(args).await,
         Command::Prune(args) => prune::run(args).await,
+        Command::Erase(args) => erase::run(args).await,
         Command::Grants(args) => grants::run(&args),
         Command::Simulate(args) => simulate::run(args).await,
         Command::Sign(args) => sign::run(&args),

@@ -214,6 +214,7 @@ pub mod console;
 pub mod desk;
 pub mod dev;
 pub mod domain;
+pub mod erasure;
 pub mod evidence;
 pub mod executor;
 pub mod handlers;

@@ -3,7 +3,7 @@
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Actor {
     /// Who asks, for the audit trail [default: the login name, from SUDO_USER or USER]
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]

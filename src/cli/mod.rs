@@ -5,6 +5,7 @@ mod columns;
 pub(crate) mod console;
 pub(crate) mod disputes;
 pub(crate) mod doctor;
+pub(crate) mod erase;
 pub(crate) mod events;
 mod explain;
 pub(crate) mod follow_ups;

@@ -5,6 +5,7 @@ pub mod api_calls;
 pub mod consistency;
 pub mod console;
 pub mod desk;
+pub mod erasure;
 pub mod feed;
 pub mod follow_ups;
 pub mod gauges;

@@ -5,13 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms and their floors: a room uses its own and lower floors only, and of its own floor only itself.
-const FLOORS: [(&str, u8); 24] = [
+const FLOORS: [(&str, u8); 25] = [
     ("commands", 7),
     ("cli", 6),
     ("dev", 6),
     ("app", 5),
     ("console", 4),
     ("http", 3),
+    ("erasure", 3),
     ("executor", 3),
     ("desk", 3),
     ("notices", 3),

@@ -40,6 +40,7 @@ const FORBIDDEN: &[(&str, &str)] = &[
         "syncs_held",
         "insert into clawback.syncs (kind, account, livemode, held_until) values ('missed', 'a', false, now())",
     ),
+    ("erased_payments_pkey", "insert into clawback.erased_payments (payment_id) values ('pi_1'), ('pi_1')"),
     ("retention_pkey", "insert into clawback.retention (part) values ('bodies')"),
     ("retention_part", "update clawback.retention set part = 'everything' where part = 'bodies'"),
     ("retention_held", "update clawback.retention set held_until = now()"),

@@ -45,6 +45,7 @@ mod double_world;
 mod drafts;
 mod durability;
 mod endpoint;
+mod erasure;
 mod evidence;
 mod evidence_contention;
 mod evidence_crashes;

@@ -9,6 +9,7 @@ use super::{Finding, Report, good, warning, wrong};
 use crate::app::database::answer;
 use crate::domain::{Derived, Desired, Facts, Marks, derive_with};
 use crate::store::consistency::{self, StoredPayment};
+use crate::store::erasure;
 use crate::terminal::count;
 
 pub(super) async fn look(conn: &mut PgConnection, marks: &Marks, report: &mut Report) -> sqlx::Result<()> {
@@ -18,6 +19,7 @@ pub(super) async fn look(conn: &mut PgConnection, marks: &Marks, report: &mut Re
     report.push(named("orders", "order", "whose amounts are not the sums of their payments", &orders));
     report.push(above_paid(&answer(consistency::refunded_above_paid(conn)).await?));
     report.push(pruned(answer(consistency::pruned(conn)).await?));
+    report.push(returned(answer(erasure::returned(conn)).await?.len()));
     Ok(())
 }
 
@@ -135,6 +137,20 @@ fn pruned(payments: i64) -> Finding {
                 count(payments, "payment")
             ),
         ),
+    }
+}
+
+/// Payments whose personal data was erased, and came again with a later event.
+fn returned(payments: usize) -> Finding {
+    match payments {
+        0 => good("erasure", "nothing personal arrived for payments after they were erased"),
+        payments => {
+            let payments = count(payments, "payment");
+            warning(
+                "erasure",
+                format!("personal data arrived for {payments} since it was erased: run `clawback erase --again`"),
+            )
+        }
     }
 }
 

@@ -1,0 +1,298 @@
+//! Erases personal data: payment by payment, beside the running service.
+//!
+//! A payment is erased in one transaction, under the lock that one batch holds: so no batch is reading its bodies or writing
+//! who paid. What was done is done: an erasure that was interrupted is run again, and finds what is left. Payments that share a
+//! reference that is replaced are erased in one transaction together.
+//!
+//! Not here: what of a body is personal ([`crate::handlers::erased`]), and the statements ([`crate::store::erasure`]).
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+use tokio::time::{Instant, sleep};
+
+use crate::domain::{Erasure, Facts, RULES_VERSION};
+use crate::handlers;
+use crate::store::erasure::{self, Body, Rows};
+use crate::store::payments::StoredPayment;
+use crate::store::queries::{self, Via};
+use crate::store::{ledger, payments};
+
+/// How long a payment that cannot be erased now is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Bodies without a payment that are erased in one transaction.
+const PAGE: usize = 200;
+
+/// Whose personal data is erased.
+#[derive(Clone, Debug, Default)]
+pub struct Whose {
+    /// Order references: all payments of the order.
+    pub orders: Vec<String>,
+    /// Payments, by their own id.
+    pub payments: Vec<String>,
+    /// Stripe's ids of customers.
+    pub customers: Vec<String>,
+    /// E-mail addresses, but for case.
+    pub emails: Vec<String>,
+    /// All that were erased before, and about which something arrived since.
+    pub again: bool,
+}
+
+/// What there is to erase.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The payments, by id.
+    pub payments: Vec<String>,
+    /// The events about no payment, by id.
+    pub loose: Vec<String>,
+}
+
+/// What was erased.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Payments.
+    pub payments: i64,
+    /// Bodies of events.
+    pub bodies: i64,
+    /// The other rows.
+    pub rows: Rows,
+}
+
+/// How it is done.
+#[derive(Clone, Debug)]
+pub struct How {
+    /// What is kept.
+    pub erasure: Erasure,
+    /// Evidence of open disputes too.
+    pub even_needed: bool,
+    /// Rolled back: only counted.
+    pub is_dry_run: bool,
+    /// Who does it; none: the database role.
+    pub actor: Option<String>,
+}
+
+/// Why it was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// It is in use, or needed.
+    #[error("payment {0} {1}")]
+    NotNow(String, String),
+    /// The lock of a batch was not to be had.
+    #[error("the service is busy with a batch")]
+    Busy,
+    /// The database refused a statement or is unreachable.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+impl Counts {
+    /// Adds those of another part.
+    pub fn add(&mut self, other: Self) {
+        self.payments += other.payments;
+        self.bodies += other.bodies;
+        self.rows.people += other.rows.people;
+        self.rows.evidence += other.rows.evidence;
+        self.rows.notes += other.rows.notes;
+    }
+
+    /// As JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let Rows { people, evidence, notes } = self.rows;
+        json!({ "payments": self.payments, "bodies": self.bodies, "people": people, "evidence": evidence, "notes": notes })
+    }
+}
+
+/// Finds what there is to erase. Reads every body where a person or a replaced reference is looked for.
+///
+/// # Errors
+/// When the database refuses a statement or is unreachable.
+pub async fn find(conn: &mut PgConnection, whose: &Whose, erasure: &Erasure) -> sqlx::Result<Found> {
+    let mut found = Found { payments: whose.payments.clone(), loose: Vec::new() };
+    for order in &whose.orders {
+        found.payments.extend(erasure::of_order(conn, order).await?);
+    }
+    if !whose.customers.is_empty() || !whose.emails.is_empty() {
+        found.payments.extend(erasure::of_people(conn, &whose.customers, &whose.emails).await?);
+    }
+    if whose.again {
+        found.payments.extend(erasure::returned(conn).await?);
+    }
+    let terms = terms(whose, erasure);
+    let mut after = String::new();
+    while !terms.is_empty() {
+        let searched = erasure::search(conn, &after, &terms).await?;
+        let Some(last) = searched.last else { break };
+        after = last;
+        let (owned, loose) = erasure::owners(conn, &searched.found).await?;
+        found.payments.extend(owned);
+        found.loose.extend(loose);
+    }
+    found.payments.sort_unstable();
+    found.payments.dedup();
+    Ok(found)
+}
+
+/// What bodies are searched for, as it is written in JSON.
+fn terms(whose: &Whose, erasure: &Erasure) -> Vec<String> {
+    let replaced = erasure.replace.iter().map(|replace| &replace.from);
+    let terms = whose.customers.iter().chain(&whose.emails).chain(replaced);
+    terms.map(|term| Value::from(term.as_str()).to_string().trim_matches('"').to_owned()).collect()
+}
+
+/// The first reason why one of these payments cannot be erased, with its payment; none: all can.
+///
+/// # Errors
+/// When the database refuses a statement or is unreachable.
+pub async fn obstacle(conn: &mut PgConnection, found: &Found, how: &How) -> sqlx::Result<Option<(String, String)>> {
+    for payment_id in &found.payments {
+        if let Some(reason) = erasure::obstacle(conn, payment_id, how.even_needed).await? {
+            return Ok(Some((payment_id.clone(), reason)));
+        }
+    }
+    Ok(None)
+}
+
+/// Erases what was found. `on_part` is given what was erased so far.
+///
+/// # Errors
+/// [`Failure`]. What was erased by then is erased: run it again.
+pub async fn erase(
+    conn: &mut PgConnection,
+    found: &Found,
+    whose: &Whose,
+    how: &How,
+    mut on_part: impl FnMut(Counts),
+) -> Result<Counts, Failure> {
+    let mut counts = Counts::default();
+    // A reference is replaced everywhere at once.
+    let together = how.erasure.replace.is_some();
+    let size = if together { found.payments.len().max(1) } else { 1 };
+    for part in found.payments.chunks(size) {
+        counts.add(patiently(conn, part, if together { &found.loose } else { &[] }, how).await?);
+        on_part(counts);
+    }
+    if !together {
+        for part in found.loose.chunks(PAGE) {
+            counts.add(patiently(conn, &[], part, how).await?);
+            on_part(counts);
+        }
+    }
+    counts.add(people(conn, whose, how).await?);
+    Ok(counts)
+}
+
+/// One transaction, tried again while something is in use. Then a pause as long as it took, for the service.
+async fn patiently(
+    conn: &mut PgConnection,
+    payments: &[String],
+    loose: &[String],
+    how: &How,
+) -> Result<Counts, Failure> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let began = Instant::now();
+        match part(conn, payments, loose, how).await {
+            Ok(counts) => {
+                sleep(began.elapsed()).await;
+                return Ok(counts);
+            }
+            Err(Failure::Database(error)) => return Err(error.into()),
+            Err(failure) if Instant::now() > deadline => return Err(failure),
+            Err(_) => sleep(PAUSE).await,
+        }
+    }
+}
+
+async fn part(conn: &mut PgConnection, ids: &[String], loose: &[String], how: &How) -> Result<Counts, Failure> {
+    let mut tx = conn.begin().await?;
+    queries::act_as(&mut tx, how.actor.as_deref(), Via::Cli).await?;
+    if !ledger::try_lock(&mut tx, RULES_VERSION).await? {
+        return Err(Failure::Busy);
+    }
+    let mut counts = Counts::default();
+    for payment in locked(&mut tx, ids).await? {
+        counts.add(erase_payment(&mut tx, payment, how).await?);
+    }
+    let bodies = erased(erasure::bodies(&mut tx, loose).await?, how);
+    counts.bodies += i64::try_from(bodies.len()).unwrap_or(i64::MAX);
+    erasure::save_bodies(&mut tx, &bodies).await?;
+    if let Some(replace) = &how.erasure.replace {
+        erasure::replace_reference(&mut tx, &replace.from, &replace.to).await?;
+    }
+    if how.is_dry_run {
+        tx.rollback().await?;
+    } else {
+        tx.commit().await?;
+    }
+    Ok(counts)
+}
+
+/// These payments, or those that they were merged into, locked.
+async fn locked(tx: &mut PgConnection, ids: &[String]) -> Result<Vec<StoredPayment>, Failure> {
+    let owners = payments::owners(tx, ids).await?;
+    let mut current: Vec<String> = ids.iter().map(|id| owners.get(id).unwrap_or(id).clone()).collect();
+    current.sort_unstable();
+    current.dedup();
+    let locked = payments::lock(tx, &current).await?;
+    match current.into_iter().find(|id| !locked.iter().any(|payment| payment.payment_id == *id)) {
+        Some(held) => Err(Failure::NotNow(held, "is held by another transaction".to_owned())),
+        None => Ok(locked),
+    }
+}
+
+async fn erase_payment(tx: &mut PgConnection, payment: StoredPayment, how: &How) -> Result<Counts, Failure> {
+    let StoredPayment { payment_id, facts, rules, .. } = payment;
+    if let Some(reason) = erasure::obstacle(tx, &payment_id, how.even_needed).await? {
+        return Err(Failure::NotNow(payment_id, reason));
+    }
+    let Some(mut facts) = facts.filter(|_| rules == RULES_VERSION) else {
+        let reason = format!("was derived by another release: run `clawback rebuild {payment_id}` first");
+        return Err(Failure::NotNow(payment_id, reason));
+    };
+    facts.erase(&how.erasure);
+    let document = serde_json::to_string(&facts).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    erasure::save_facts(tx, &payment_id, &document, &metadata(&facts)).await?;
+    let all = how.erasure.replace.is_some();
+    let mut bodies = erasure::bodies_of(tx, &payment_id, all).await?;
+    bodies.extend(erasure::unvouched_of(tx, &payment_id, all).await?);
+    let bodies = erased(bodies, how);
+    erasure::save_bodies(tx, &bodies).await?;
+    let rows = erasure::erase_payment(tx, &payment_id).await?;
+    let counts = Counts { payments: 1, bodies: i64::try_from(bodies.len()).unwrap_or(i64::MAX), rows };
+    erasure::record(tx, "payment", &payment_id, counts.json()).await?;
+    Ok(counts)
+}
+
+/// The metadata that is left of each refund.
+fn metadata(facts: &Facts) -> Vec<(String, Value)> {
+    let refunds = facts.refunds.iter();
+    refunds.filter_map(|(id, refund)| Some((id.clone(), refund.best.value.metadata.clone()?))).collect()
+}
+
+fn erased(bodies: Vec<Body>, how: &How) -> Vec<Body> {
+    let erased = |body: Body| Body { payload: handlers::erased(&body.payload, &how.erasure), ..body };
+    bodies.into_iter().map(erased).collect()
+}
+
+/// What is left of the people themselves: on objects of no payment, and in events kept apart.
+async fn people(conn: &mut PgConnection, whose: &Whose, how: &How) -> Result<Counts, Failure> {
+    let terms = terms(whose, &how.erasure);
+    if terms.is_empty() {
+        return Ok(Counts::default());
+    }
+    let mut tx = conn.begin().await?;
+    let bodies = erased(erasure::unvouched_with(&mut tx, &terms).await?, how);
+    erasure::save_bodies(&mut tx, &bodies).await?;
+    let people = erasure::erase_people(&mut tx, &whose.customers, &whose.emails).await?;
+    if how.is_dry_run {
+        tx.rollback().await?;
+    } else {
+        tx.commit().await?;
+    }
+    let bodies = i64::try_from(bodies.len()).unwrap_or(i64::MAX);
+    Ok(Counts { bodies, rows: Rows { people, ..Rows::default() }, ..Counts::default() })
+}
