@@ -234,7 +234,7 @@ from (select event_id, payload from clawback.event_payloads
       select u.event_id, u.payload from clawback.unvouched_events u
       where not exists (select from clawback.events e where e.event_id = u.event_id)) b;
 comment on view clawback_v1.event_payloads is
-    'The body of each event as received, with client secrets masked. No row: the body was pruned. Contains personal data: granted by --payloads only.';
+    'The body of each event as received, with client secrets masked. No row: the body was pruned. Of a payment that was erased, without personal data. Contains personal data: granted by --payloads only.';
 comment on column clawback_v1.event_payloads.event_id is 'As in events.';
 comment on column clawback_v1.event_payloads.payload is 'The JSON body, as text.';
 
@@ -276,13 +276,13 @@ create view clawback_v1.actions as
 select a.id, a.at, a.actor, a.role, a.via, a.action, a.subject_kind, a.subject, a.reason, a.detail
 from clawback.actions a;
 comment on view clawback_v1.actions is
-    'Append-only audit log: who replayed, requeued, discarded, linked or dismissed what, and why. Written in the transaction of the action.';
+    'Append-only audit log: who replayed, requeued, discarded, linked or dismissed what, and why. Written in the transaction of the action. An erasure of personal data removes reasons.';
 comment on column clawback_v1.actions.id is 'Ascending.';
 comment on column clawback_v1.actions.at is 'When.';
 comment on column clawback_v1.actions.actor is 'The person, as named by the owner''s or the console''s role; else the database role.';
 comment on column clawback_v1.actions.role is 'The database role that was logged in.';
 comment on column clawback_v1.actions.via is 'console, cli or sql.';
-comment on column clawback_v1.actions.action is 'replay, requeue, discard, link, dismiss, request_refund, cancel_refund_request, stage_evidence, attach_evidence_file, detach_evidence_file, submit_evidence, accept_dispute; log_in, log_out, log_in_refused in the console; announce_acceptance, staging_refused, response_refused, response_submitted, response_submitted_elsewhere, response_accepted by the service itself. Others may be added.';
+comment on column clawback_v1.actions.action is 'replay, requeue, discard, link, dismiss, request_refund, cancel_refund_request, stage_evidence, attach_evidence_file, detach_evidence_file, submit_evidence, accept_dispute, erase; log_in, log_out, log_in_refused in the console; announce_acceptance, staging_refused, response_refused, response_submitted, response_submitted_elsewhere, response_accepted by the service itself. Others may be added.';
 comment on column clawback_v1.actions.subject_kind is 'event, follow_up, payment, fraud_warning, dispute, session or database.';
 comment on column clawback_v1.actions.subject is 'ID of what was acted on; of a session, the person.';
 comment on column clawback_v1.actions.reason is 'Why, in that person''s words.';

@@ -27,7 +27,7 @@
 //! | 6 | `cli`, [`dev`] | operators' commands; what never runs in production: a service on a private Postgres, a model of Stripe and stories told with it |
 //! | 5 | [`app`] | configuration, and the one place that puts a running service together |
 //! | 4 | [`console`] | the operators' pages: who enters, what they see, what they do |
-//! | 3 | [`http`], [`processor`], [`executor`], [`sync`], [`desk`], [`notices`], [`retention`], [`watch`] | the webhook, the probes and metrics; when a batch runs, and what happens when one fails; the calls to Stripe that wait; what webhooks did not bring; what is done about disputes before a deadline; reminders posted to a webhook; removing what is old enough; asking once a second what is due, for the others |
+//! | 3 | [`http`], [`processor`], [`executor`], [`sync`], [`desk`], [`notices`], [`retention`], [`erasure`], [`watch`] | the webhook, the probes and metrics; when a batch runs, and what happens when one fails; the calls to Stripe that wait; what webhooks did not bring; what is done about disputes before a deadline; reminders posted to a webhook; removing what is old enough; erasing personal data; asking once a second what is due, for the others |
 //! | 2 | [`intake`], [`apply`] | storing events with group commit; one batch: load, fold, save. Transactions begin and end here |
 //! | 1 | [`store`], [`handlers`], [`stripe_api`], [`evidence`], `terminal` | all SQL; Stripe's objects as facts (pure); the client of Stripe's API, which knows no payment; drafts of evidence (pure); output for people |
 //! | 0 | [`domain`], [`stripe`], [`telemetry`], `backoff` | what facts add up to (pure); signature, envelope, reading of objects (pure); metrics; the back-off policy |
@@ -123,7 +123,8 @@
 //!   [`intake::Recorded`].
 //! - **Invariant:** nothing unsigned is stored. A verified event has a type of its own in `http::webhook`, and
 //!   verification is the only way to one.
-//! - **Invariant:** the ledger holds the body exactly as it was signed. It is never parsed and written again.
+//! - **Invariant:** the ledger holds the body exactly as it was signed. It is never parsed and written again, except by
+//!   [`erasure`], which marks it.
 //! - **Invariant:** `domain` and `handlers` are pure. No async, no clock, no random numbers, no SQL. "Now" is a value
 //!   there ([`domain::RunAt::After`] says "so many seconds after insertion"), and the database fills it in.
 //! - **Invariant:** no amount is ever incremented. Amounts are sums over facts, computed from scratch each time.
@@ -203,6 +204,8 @@
 //! - What was fetched from Stripe: an event in the ledger, so that the set of events stays the whole truth. What people
 //!   say is such an event already: `clawback.linked`, `clawback.dismissed`.
 //! - Commands for operators, personal data: in `cli`, with their SQL in [`store`].
+//! - Another field that a reader reads: also in `handlers/erase.rs`, or it is removed from erased bodies.
+//! - Another table or column that may hold personal data: `clawback.erase_payment` in `migrations/0019_erasure.sql`.
 //! - Something else to remove when it is old: a variant of [`store::retention::Part`] and its statement.
 
 pub mod app;

@@ -300,7 +300,7 @@ export interface Event {
   has_body: boolean | null;
 }
 
-/** The body of each event as received, with client secrets masked. No row: the body was pruned. Contains personal data: granted by --payloads only. */
+/** The body of each event as received, with client secrets masked. No row: the body was pruned. Of a payment that was erased, without personal data. Contains personal data: granted by --payloads only. */
 export interface EventPayload {
   /** As in events. */
   event_id: string;
@@ -356,7 +356,7 @@ export interface FollowUp {
   finished_at: Date | null;
 }
 
-/** Append-only audit log: who replayed, requeued, discarded, linked or dismissed what, and why. Written in the transaction of the action. */
+/** Append-only audit log: who replayed, requeued, discarded, linked or dismissed what, and why. Written in the transaction of the action. An erasure of personal data removes reasons. */
 export interface Action {
   /** Ascending. */
   id: string;
@@ -368,7 +368,7 @@ export interface Action {
   role: string;
   /** console, cli or sql. */
   via: string;
-  /** replay, requeue, discard, link, dismiss, request_refund, cancel_refund_request, stage_evidence, attach_evidence_file, detach_evidence_file, submit_evidence, accept_dispute; log_in, log_out, log_in_refused in the console; announce_acceptance, staging_refused, response_refused, response_submitted, response_submitted_elsewhere, response_accepted by the service itself. Others may be added. */
+  /** replay, requeue, discard, link, dismiss, request_refund, cancel_refund_request, stage_evidence, attach_evidence_file, detach_evidence_file, submit_evidence, accept_dispute, erase; log_in, log_out, log_in_refused in the console; announce_acceptance, staging_refused, response_refused, response_submitted, response_submitted_elsewhere, response_accepted by the service itself. Others may be added. */
   action: string;
   /** event, follow_up, payment, fraud_warning, dispute, session or database. */
   subject_kind: string;
