@@ -113,6 +113,9 @@ begin
     update clawback.api_calls c set last_error = null
     where c.last_error is not null
         and (split_part(c.subject, '/', 1) = any(objects) or c.subject = any(request_ids));
+    -- That of a request whose refund failed follows from the refund.
+    update clawback.refund_requests q set error = 'erased'
+    where q.payment_id = of_payment and q.refund_id is null and q.state in ('failed', 'cancelled') and q.error <> 'erased';
     update clawback.replays r set reason = 'erased' where r.event_id = any(event_ids) and r.reason <> 'erased';
     get diagnostics changed = row_count;
     notes := notes + changed;

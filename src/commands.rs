@@ -12,8 +12,8 @@ use tokio::runtime::Runtime;
 
 use crate::app::config;
 use crate::cli::{
-    console, disputes, doctor, erase, events, follow_ups, grants, healthcheck, manual, migrate, orders, payments, prune,
-    rebuild, refunds, restored, serve, sync,
+    console, disputes, doctor, erase, events, follow_ups, grants, healthcheck, manual, migrate, orders, payments,
+    prune, rebuild, refunds, restored, serve, sync,
 };
 use crate::dev::{self, demo, sign, simulate};
 use crate::terminal::{self, error_chain::error_chain};

@@ -1,8 +1,8 @@
 //! Erases personal data: payment by payment, beside the running service.
 //!
-//! A payment is erased in one transaction, under the lock that one batch holds: so no batch is reading its bodies or writing
-//! who paid. What was done is done: an erasure that was interrupted is run again, and finds what is left. Payments that share a
-//! reference that is replaced are erased in one transaction together.
+//! A payment is erased in one transaction, under the lock that one batch holds: so no batch is reading its bodies or
+//! writing who paid. What was done is done: an erasure that was interrupted is run again, and finds what is left. Payments
+//! that share a reference that is replaced are erased in one transaction together.
 //!
 //! Not here: what of a body is personal ([`crate::handlers::erased`]), and the statements ([`crate::store::erasure`]).
 
@@ -102,7 +102,8 @@ impl Counts {
     #[must_use]
     pub fn json(&self) -> Value {
         let Rows { people, evidence, notes } = self.rows;
-        json!({ "payments": self.payments, "bodies": self.bodies, "people": people, "evidence": evidence, "notes": notes })
+        let Self { payments, bodies, .. } = self;
+        json!({ "payments": payments, "bodies": bodies, "people": people, "evidence": evidence, "notes": notes })
     }
 }
 

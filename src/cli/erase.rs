@@ -23,7 +23,8 @@ use crate::terminal::{self, count, escaped, say};
 const MAX_REFERENCE: usize = 2000;
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("whose").required(true).multiple(true).args(["orders", "payments", "customers", "emails", "again"]))]
+#[command(group = ArgGroup::new("whose").required(true).multiple(true)
+    .args(["orders", "payments", "customers", "emails", "again"]))]
 pub(crate) struct Erase {
     /// Every payment of this order
     #[arg(long = "order", value_name = "ORDER")]

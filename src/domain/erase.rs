@@ -54,7 +54,8 @@ impl Erasure {
         let Value::Object(fields) = metadata else { return None };
         let kept = fields.into_iter().filter(|(key, _)| self.keeps(key)).map(|(key, value)| {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let to = if key == self.order_key { self.in_place_of(&text).map(str::to_owned) } else { self.within(&text) };
+            let to =
+                if key == self.order_key { self.in_place_of(&text).map(str::to_owned) } else { self.within(&text) };
             (key, to.map_or(value, Value::from))
         });
         let kept: serde_json::Map<_, _> = kept.collect();

@@ -1,7 +1,7 @@
 //! An event's body without personal data: what readers read is kept, everything else is removed.
 //!
-//! Pure. The list of what is kept stands beside the readers, since it must grow with them: `tests/proof/erased_bodies.rs` compares what
-//! they read before and after. The payer is read, and not kept.
+//! Pure. The list of what is kept stands beside the readers, since it must grow with them: `tests/proof/erased_bodies.rs`
+//! compares what they read before and after. The payer is read, and not kept.
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -193,15 +193,8 @@ const REVIEW: Fields = &[
     ("payment_intent", Link("payment_intent")),
 ];
 
-const BALANCE: Fields = &[
-    ("id", V),
-    ("object", V),
-    ("created", V),
-    ("amount", V),
-    ("fee", V),
-    ("currency", V),
-    ("exchange_rate", V),
-];
+const BALANCE: Fields =
+    &[("id", V), ("object", V), ("created", V), ("amount", V), ("fee", V), ("currency", V), ("exchange_rate", V)];
 
 /// Of an object that no reader reads.
 const OTHER: Fields = &[("id", V), ("object", V), ("created", V)];
@@ -222,8 +215,8 @@ fn fields_of(name: &str) -> Fields {
     }
 }
 
-/// The body without personal data. [`super::read`] finds the same facts in it, those aside that [`crate::domain::Facts::erase`]
-/// changes, and no payer. What is erased once stays as it is when it is erased again.
+/// The body without personal data. [`super::read`] finds the same facts in it, those aside that
+/// [`crate::domain::Facts::erase`] changes, and no payer. A body that was erased stays as it is when it is erased again.
 #[must_use]
 pub fn erased(body: &str, erasure: &Erasure) -> String {
     let Ok(event) = Object::parse(body) else { return "{}".to_owned() };

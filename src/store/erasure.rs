@@ -1,6 +1,7 @@
 //! Erasure of personal data: whose payments there are, the bodies about them, and what is written in their place.
 //!
-//! Not here: what of a body or a document is personal ([`crate::handlers::erased`]), and transactions ([`crate::erasure`]).
+//! Not here: what of a body or a document is personal ([`crate::handlers::erased`]), and transactions
+//! ([`crate::erasure`]).
 
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -40,11 +41,7 @@ pub async fn of_order(conn: &mut PgConnection, order_id: &str) -> sqlx::Result<V
 }
 
 /// The payments on an object of which one of these customers or e-mail addresses is known; addresses but for case.
-pub async fn of_people(
-    conn: &mut PgConnection,
-    customers: &[String],
-    emails: &[String],
-) -> sqlx::Result<Vec<String>> {
+pub async fn of_people(conn: &mut PgConnection, customers: &[String], emails: &[String]) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!(
         "select distinct o.payment_id
          from clawback.people w
@@ -122,11 +119,7 @@ pub async fn owners(conn: &mut PgConnection, event_ids: &[String]) -> sqlx::Resu
 }
 
 /// Why a payment cannot be erased now. `even_needed`: an open dispute is no reason.
-pub async fn obstacle(
-    conn: &mut PgConnection,
-    payment_id: &str,
-    even_needed: bool,
-) -> sqlx::Result<Option<String>> {
+pub async fn obstacle(conn: &mut PgConnection, payment_id: &str, even_needed: bool) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar!("select clawback.why_not_erased($1, $2)", payment_id, even_needed).fetch_one(conn).await
 }
 

@@ -1,4 +1,5 @@
-//! Promise: after an erasure no personal data of a payment is left anywhere in the database, and a rebuild changes no row.
+//! Promise: after an erasure no personal data of a payment is left anywhere in the database, and a rebuild changes no
+//! row.
 
 use serde_json::{Value, json};
 
@@ -11,7 +12,8 @@ use crate::upgrades::rebuilt;
 const SECRETS: [&str; 3] = ["lovelace", "ada@", "cus_ada"];
 
 /// Tables of the service itself, that change while it runs.
-const RESTLESS: &str = "'processors', 'rebuilds', 'retention', 'syncs', 'api_accounts', 'console_sessions', '_sqlx_migrations'";
+const RESTLESS: &str =
+    "'processors', 'rebuilds', 'retention', 'syncs', 'api_accounts', 'console_sessions', '_sqlx_migrations'";
 
 /// Every row of every table, as text. New tables are found by themselves.
 async fn dump(db: &Database) -> Vec<(String, Vec<Value>)> {
@@ -56,7 +58,7 @@ async fn assert_rebuilds_change_nothing(app: &TestApp) {
 
 fn payer() -> Value {
     json!({ "customer": "cus_ada", "receipt_email": "ada@lovelace.example",
-        "billing_details": { "email": "ada@lovelace.example", "name": "Ada Lovelace", "address": { "line1": "Lovelace Road" } },
+        "billing_details": { "email": "ada@lovelace.example", "name": "Ada Lovelace", "phone": "Lovelace 7" },
         "description": "for Ada Lovelace", "shipping": { "name": "Ada Lovelace" } })
 }
 
@@ -64,8 +66,8 @@ fn order(id: &str) -> Value {
     json!({ "metadata": { "order_id": id, "buyer": "Ada Lovelace", "clawback_request": "kept" } })
 }
 
-/// A payment with a refund, a session, a lost dispute with evidence, an event that no reader reads, one that fails, one of
-/// the other mode, and what people wrote about all of that.
+/// A payment with a refund, a session, a lost dispute with evidence, an event that no reader reads, one that fails, one
+/// of the other mode, and what people wrote about all of that.
 async fn ada(app: &TestApp, order_id: &str) {
     let metadata = order(order_id);
     let of = |object: Value| crate::bodies::with(crate::bodies::with(object, payer()), metadata.clone());
@@ -73,26 +75,44 @@ async fn ada(app: &TestApp, order_id: &str) {
     app.see(&[
         event("evt_1", 1, &of(charge("ch_1", json!({ "amount_refunded": 300 })))),
         event("evt_2", 2, &of(refund("re_1", json!({ "charge": "ch_1", "amount": 300 })))),
-        event("evt_3", 3, &session("cs_1", json!({ "charge": "ch_1", "client_reference_id": order_id,
-            "customer_details": { "email": "ada@lovelace.example", "name": "Ada Lovelace" } }))),
+        event(
+            "evt_3",
+            3,
+            &session(
+                "cs_1",
+                json!({ "charge": "ch_1", "client_reference_id": order_id,
+            "customer_details": { "email": "ada@lovelace.example", "name": "Ada Lovelace" } }),
+            ),
+        ),
         event("evt_4", 4, &crate::bodies::dispute("dp_1", lost)),
-        event("evt_5", 5, &json!({ "id": "cus_ada", "object": "customer", "email": "ada@lovelace.example" })),
+        event("evt_5", 5, &json!({ "id": "cus_1", "object": "customer", "email": "ada@lovelace.example" })),
         event("evt_6", 6, &of(charge("ch_1", json!({ "amount": "Lovelace" })))),
     ])
     .await;
     app.db
         .execute(&format!(
             "insert into clawback.unvouched_events (event_id, type, livemode, object_id, payload)
-             select 'evt_other', 'charge.updated', true, 'ch_1', payload from clawback.event_payloads where event_id = 'evt_1';
+             select 'evt_other', 'charge.updated', true, 'ch_1', payload
+             from clawback.event_payloads where event_id = 'evt_1';
              insert into clawback.dispute_responses
-                 (dispute_id, phase, account, livemode, state, version, fields, held, letter, baseline, error, submitted_at)
-             values ('dp_1', 'chargeback', '', false, 'submitted', 1, '{{\"customer_name\": \"Ada Lovelace\", \"product_kind\": \"digital\"}}',
-                 '{{\"customer_email_address\": \"ada@lovelace.example\"}}', 'Ada Lovelace bought it', 0, 'Ada Lovelace is no e-mail address', now());
-             insert into clawback.evidence_files (dispute_id, phase, field, name, content_type, content, bytes, sha256)
-             values ('dp_1', 'chargeback', 'receipt', 'ada-lovelace.pdf', 'application/pdf', convert_to('%PDF Ada Lovelace', 'UTF8'), 17, 'x');
-             update clawback.follow_ups set last_error = 'Ada Lovelace has no mailbox', result = '{{\"to\": \"ada@lovelace.example\"}}';
+                 (dispute_id, phase, account, livemode, state, version, fields, held, letter, baseline, error,
+                  submitted_at)
+             values ('dp_1', 'chargeback', '', false, 'submitted', 1,
+                 '{{\"customer_name\": \"Ada Lovelace\", \"product_kind\": \"digital\"}}',
+                 '{{\"customer_email_address\": \"ada@lovelace.example\"}}', 'Ada Lovelace bought it', 0,
+                 'Ada Lovelace is no e-mail address', now());
+             insert into clawback.evidence_files
+                 (dispute_id, phase, field, name, content_type, content, bytes, sha256, pages)
+             values ('dp_1', 'chargeback', 'receipt', 'ada-lovelace.pdf', 'application/pdf',
+                 convert_to('%PDF Ada Lovelace', 'UTF8'), 17, 'x', 1);
+             update clawback.follow_ups set last_error = 'Ada Lovelace has no mailbox',
+                 result = '{{\"to\": \"ada@lovelace.example\"}}';
              insert into clawback.api_calls (kind, subject, account, livemode, last_error)
              values ('stage', 'dp_1/chargeback', '', false, 'ada@lovelace.example is no address');
+             insert into clawback.refund_requests
+                 (id, request_key, order_id, payment_id, source_id, account, livemode, currency, amount, state, error)
+             values (gen_random_uuid(), '{order_id}/1', '{order_id}', 'ch_1', 'ch_1', '', false, 'eur', 1, 'failed',
+                 'Ada Lovelace');
              select clawback_v1.replay_event('evt_2', 'Ada Lovelace asked');
              select clawback_v1.link_payment('ch_1', '{order_id}')"
         ))
@@ -107,11 +127,24 @@ async fn no_table_holds_personal_data_afterwards_and_rebuilds_change_nothing() {
     app.live("partial-refund", "o-2").await;
     let others = app.db.rows("select * from clawback_v1.payment_people where payment_id <> 'ch_1'").await;
     let tables = with(&app.db, &SECRETS).await;
-    let all = ["actions", "api_calls", "dispute_responses", "event_payloads", "evidence_files", "follow_ups", "payments",
-        "people", "refunds", "replays", "unvouched_events"];
+    let all = [
+        "actions",
+        "api_calls",
+        "dispute_responses",
+        "event_payloads",
+        "evidence_files",
+        "follow_ups",
+        "payments",
+        "people",
+        "refund_requests",
+        "refunds",
+        "replays",
+        "unvouched_events",
+    ];
     assert_eq!(tables, all, "each of them is searched");
     let ledger = "select event_id, state, payment_id, last_error from clawback.events order by 1";
-    let (orders, events) = (app.db.rows("select * from clawback_v1.orders order by 1").await, app.db.rows(ledger).await);
+    let (orders, events) =
+        (app.db.rows("select * from clawback_v1.orders order by 1").await, app.db.rows(ledger).await);
     let erased = app.json(&["erase", "--email", "ADA@lovelace.example", "--customer", "cus_ada", "--yes"]).await;
     assert_eq!(with(&app.db, &SECRETS).await, Vec::<String>::new());
     assert_eq!(app.db.rows("select * from clawback_v1.orders order by 1").await, orders);
@@ -125,7 +158,8 @@ async fn no_table_holds_personal_data_afterwards_and_rebuilds_change_nothing() {
     app.command(&["events", "replay", "evt_1", "--reason", "to try"]).await;
     app.db.settle().await;
     assert_eq!(with(&app.db, &SECRETS).await, Vec::<String>::new());
-    let recorded = app.db.rows("select subject_kind, subject, detail from clawback_v1.actions where action = 'erase'").await;
+    let recorded =
+        app.db.rows("select subject_kind, subject, detail from clawback_v1.actions where action = 'erase'").await;
     assert_eq!(recorded.len(), 1);
     assert_eq!((&recorded[0]["subject"], &recorded[0]["detail"]["payments"]), (&json!("ch_1"), &json!(1)));
 }
@@ -133,12 +167,20 @@ async fn no_table_holds_personal_data_afterwards_and_rebuilds_change_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn payments_of_every_story_are_the_same_when_they_are_derived_from_what_is_left() {
     let app = TestApp::start().await;
-    let stories = ["partial-refund", "refund-fails-later", "chargeback-won", "chargeback-lost", "inquiry-closed", "fraud-warning"];
+    let stories = [
+        "partial-refund",
+        "refund-fails-later",
+        "chargeback-won",
+        "chargeback-lost",
+        "inquiry-closed",
+        "fraud-warning",
+    ];
     for story in stories {
         app.live(story, story).await;
     }
     let people = app.db.rows("select distinct email, name, customer_id from clawback.people").await;
-    let values = people.iter().flat_map(|person| ["email", "name"].map(|field| person[field].as_str().unwrap_or("none")));
+    let values =
+        people.iter().flat_map(|person| ["email", "name"].map(|field| person[field].as_str().unwrap_or("none")));
     let values: Vec<&str> = values.filter(|value| *value != "none").collect();
     assert!(values.len() > 3 && with(&app.db, &values).await.len() > 1, "{values:?}");
     let orders: Vec<&str> = stories.iter().flat_map(|story| ["--order", story]).collect();
@@ -153,7 +195,7 @@ async fn payments_of_every_story_are_the_same_when_they_are_derived_from_what_is
     rebuilt(&app).await;
     assert_eq!(crate::upgrades::state(&app.db).await, before);
     let told = app.attempt(&["doctor"]).await.stdout;
-    assert!(!told.contains("whose row differs"), "{told}");
+    assert!(told.contains("good     consistency") && told.contains("good     objects"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,7 +242,8 @@ async fn evidence_that_an_open_dispute_needs_is_erased_by_force_only() {
     app.db
         .execute(
             "select clawback_v1.stage_evidence('dp_1', '{\"uncategorized_text\": \"Ada Lovelace bought it\"}');
-             select clawback_v1.attach_evidence_file('dp_1', 'receipt', 'ada@.pdf', null, convert_to('%PDF-1.4', 'UTF8'))",
+             select clawback_v1.attach_evidence_file('dp_1', 'receipt', 'ada@.pdf', null,
+                 convert_to('%PDF-1.4', 'UTF8'))",
         )
         .await;
     let before = dump(&app.db).await;

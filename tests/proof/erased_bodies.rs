@@ -153,7 +153,17 @@ fn whatever_is_unreadable_stays_as_unreadable_as_it_was() {
     }
     assert!(first.len() > 5, "{:?}", first.keys());
     let long = "a".repeat(6_000);
-    let odd = [json!(null), json!("x"), json!(long), json!("a\0"), json!(7), json!(-1.5), json!(true), json!({}), json!([{ "id": 1 }])];
+    let odd = [
+        json!(null),
+        json!("x"),
+        json!(long),
+        json!("a\0"),
+        json!(7),
+        json!(-1.5),
+        json!(true),
+        json!({}),
+        json!([{ "id": 1 }]),
+    ];
     for (name, event) in &first {
         for path in paths(event, String::new()) {
             for value in &odd {
@@ -167,7 +177,9 @@ fn whatever_is_unreadable_stays_as_unreadable_as_it_was() {
 
 fn paths(value: &Value, path: String) -> Vec<String> {
     let below: Vec<String> = match value {
-        Value::Object(fields) => fields.iter().flat_map(|(name, value)| paths(value, format!("{path}/{name}"))).collect(),
+        Value::Object(fields) => {
+            fields.iter().flat_map(|(name, value)| paths(value, format!("{path}/{name}"))).collect()
+        }
         Value::Array(elements) => {
             elements.iter().enumerate().flat_map(|(at, value)| paths(value, format!("{path}/{at}"))).collect()
         }
