@@ -141,7 +141,11 @@ pub async fn find(conn: &mut PgConnection, whose: &Whose, erasure: &Erasure) -> 
 fn terms(whose: &Whose, erasure: &Erasure) -> Vec<String> {
     let replaced = erasure.replace.iter().map(|replace| &replace.from);
     let terms = whose.customers.iter().chain(&whose.emails).chain(replaced);
-    terms.map(|term| Value::from(term.as_str()).to_string().trim_matches('"').to_owned()).collect()
+    terms.map(|term| unquoted(&Value::from(term.as_str()).to_string()).to_owned()).collect()
+}
+
+fn unquoted(json: &str) -> &str {
+    json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(json)
 }
 
 /// The first reason why one of these payments cannot be erased, with its payment; none: all can.

@@ -14,6 +14,8 @@ pub(crate) const SERVICE: &[&str] = &[
     "select, update, delete on clawback.pending_events",
     "select, insert on clawback.failed_events",
     "select, delete on clawback.unvouched_events",
+    // For `clawback doctor`.
+    "select on clawback.erased_payments",
     // What is derived.
     "select, insert, update, delete on clawback.payments",
     "select, insert, update, delete on clawback.payment_objects",

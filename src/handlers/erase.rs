@@ -17,6 +17,8 @@ const MAX_DEPTH: usize = 24;
 enum Keep {
     /// Text, a number or a boolean.
     Value,
+    /// A number or a boolean.
+    Number,
     /// JSON of Stripe's own words.
     Document,
     /// Only that it is there.
@@ -37,7 +39,7 @@ enum Keep {
     List(&'static str),
 }
 
-use Keep::{Chosen, Document, Link, List, Metadata, Presence, Reference, RefundMetadata, Value as V};
+use Keep::{Chosen, Document, Link, List, Metadata, Number as N, Presence, Reference, RefundMetadata, Value as V};
 
 type Fields = &'static [(&'static str, Keep)];
 
@@ -46,9 +48,10 @@ const EVENT: Fields = &[
     ("object", V),
     ("type", V),
     ("api_version", V),
+    // Text in thin events.
     ("created", V),
     ("account", V),
-    ("livemode", V),
+    ("livemode", N),
     ("thin_type", V),
     // Of thin events.
     ("context", V),
@@ -58,16 +61,16 @@ const EVENT: Fields = &[
 const CHARGE: Fields = &[
     ("id", V),
     ("object", V),
-    ("created", V),
-    ("amount", V),
-    ("amount_captured", V),
-    ("amount_refunded", V),
-    ("refunded", V),
-    ("disputed", V),
+    ("created", N),
+    ("amount", N),
+    ("amount_captured", N),
+    ("amount_refunded", N),
+    ("refunded", N),
+    ("disputed", N),
     ("currency", V),
     ("status", V),
-    ("paid", V),
-    ("captured", V),
+    ("paid", N),
+    ("captured", N),
     ("failure_code", V),
     ("payment_method_details", Keep::Object(METHOD)),
     ("metadata", Metadata),
@@ -90,9 +93,9 @@ const METHOD: Fields = &[
 const PAYMENT_INTENT: Fields = &[
     ("id", V),
     ("object", V),
-    ("created", V),
-    ("amount", V),
-    ("amount_received", V),
+    ("created", N),
+    ("amount", N),
+    ("amount_received", N),
     ("currency", V),
     ("status", V),
     ("last_payment_error", Presence),
@@ -110,8 +113,8 @@ const PAYMENT_INTENT: Fields = &[
 const REFUND: Fields = &[
     ("id", V),
     ("object", V),
-    ("created", V),
-    ("amount", V),
+    ("created", N),
+    ("amount", N),
     ("currency", V),
     ("status", V),
     ("reason", V),
@@ -126,22 +129,22 @@ const REFUND: Fields = &[
 const DISPUTE: Fields = &[
     ("id", V),
     ("object", V),
-    ("created", V),
-    ("amount", V),
+    ("created", N),
+    ("amount", N),
     ("currency", V),
     ("status", V),
     ("reason", V),
     ("network_reason_code", V),
     ("evidence_details", Keep::Object(EVIDENCE_DETAILS)),
     // Until 2014-12-08 there was no such hash.
-    ("due_by", V),
-    ("evidence_due_by", V),
-    ("has_evidence", V),
-    ("past_due", V),
+    ("due_by", N),
+    ("evidence_due_by", N),
+    ("has_evidence", N),
+    ("past_due", N),
     ("submission_method", V),
     ("enhanced_eligibility", Document),
     ("intended_submission_method", V),
-    ("is_charge_refundable", V),
+    ("is_charge_refundable", N),
     ("payment_method_details", Keep::Object(METHOD)),
     ("metadata", Metadata),
     ("charge", Link("charge")),
@@ -151,10 +154,10 @@ const DISPUTE: Fields = &[
 ];
 
 const EVIDENCE_DETAILS: Fields = &[
-    ("due_by", V),
-    ("has_evidence", V),
-    ("past_due", V),
-    ("submission_count", V),
+    ("due_by", N),
+    ("has_evidence", N),
+    ("past_due", N),
+    ("submission_count", N),
     ("submission_method", V),
     ("enhanced_eligibility", Document),
 ];
@@ -162,7 +165,7 @@ const EVIDENCE_DETAILS: Fields = &[
 const SESSION: Fields = &[
     ("id", V),
     ("object", V),
-    ("created", V),
+    ("created", N),
     ("currency", V),
     ("metadata", Metadata),
     ("client_reference_id", Reference),
@@ -174,9 +177,9 @@ const SESSION: Fields = &[
 const WARNING: Fields = &[
     ("id", V),
     ("object", V),
-    ("created", V),
+    ("created", N),
     ("fraud_type", V),
-    ("actionable", V),
+    ("actionable", N),
     ("charge", Link("charge")),
     ("payment_intent", Link("payment_intent")),
 ];
@@ -184,8 +187,8 @@ const WARNING: Fields = &[
 const REVIEW: Fields = &[
     ("id", V),
     ("object", V),
-    ("created", V),
-    ("open", V),
+    ("created", N),
+    ("open", N),
     ("reason", V),
     ("opened_reason", V),
     ("closed_reason", V),
@@ -194,10 +197,10 @@ const REVIEW: Fields = &[
 ];
 
 const BALANCE: Fields =
-    &[("id", V), ("object", V), ("created", V), ("amount", V), ("fee", V), ("currency", V), ("exchange_rate", V)];
+    &[("id", V), ("object", V), ("created", N), ("amount", N), ("fee", N), ("currency", V), ("exchange_rate", N)];
 
 /// Of an object that no reader reads.
-const OTHER: Fields = &[("id", V), ("object", V), ("created", V)];
+const OTHER: Fields = &[("id", V), ("object", V), ("created", N)];
 
 fn fields_of(name: &str) -> Fields {
     match name {
@@ -209,8 +212,8 @@ fn fields_of(name: &str) -> Fields {
         "radar.early_fraud_warning" | "issuer_fraud_record" => WARNING,
         "review" => REVIEW,
         "balance_transaction" => BALANCE,
-        "clawback.link" => &[("id", V), ("object", V), ("order_id", Reference), ("microsecond", V)],
-        "clawback.dismissal" => &[("id", V), ("object", V), ("microsecond", V)],
+        "clawback.link" => &[("id", V), ("object", V), ("order_id", Reference), ("microsecond", N)],
+        "clawback.dismissal" => &[("id", V), ("object", V), ("microsecond", N)],
         _ => OTHER,
     }
 }
@@ -253,6 +256,7 @@ fn kept_fields(read: &Object, fields: Fields, erasure: &Erasure, depth: usize) -
 fn kept(raw: &RawValue, keep: &Keep, erasure: &Erasure, depth: usize) -> String {
     match keep {
         Keep::Value => value(raw).to_owned(),
+        Keep::Number => number(raw).to_owned(),
         Document => document(raw).to_owned(),
         Presence => emptied(raw).to_owned(),
         Reference => reference(raw, erasure),
@@ -269,6 +273,10 @@ fn kept(raw: &RawValue, keep: &Keep, erasure: &Erasure, depth: usize) -> String 
 /// A value that is text, a number, a boolean or null.
 fn value(raw: &RawValue) -> &str {
     if raw.get().starts_with(['{', '[']) { emptied(raw) } else { raw.get() }
+}
+
+fn number(raw: &RawValue) -> &str {
+    if raw.get().starts_with('"') { emptied(raw) } else { value(raw) }
 }
 
 fn document(raw: &RawValue) -> &str {

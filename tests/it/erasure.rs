@@ -246,11 +246,13 @@ async fn evidence_that_an_open_dispute_needs_is_erased_by_force_only() {
                  convert_to('%PDF-1.4', 'UTF8'))",
         )
         .await;
+    app.db.until("select bool_and(unreadable is not null) from clawback.evidence_files").await;
     let before = dump(&app.db).await;
     let refused = app.attempt(&["erase", "--order", "o-1", "--yes"]).await;
     assert_eq!(refused.code, Some(1));
     assert!(refused.stderr.contains("open dispute") && refused.stderr.contains("--force"), "{}", refused.stderr);
-    assert!(differing(&before, &dump(&app.db).await).is_empty());
+    let changed = differing(&before, &dump(&app.db).await);
+    assert!(changed.is_empty(), "{}", changed.join("\n"));
     app.command(&["erase", "--order", "o-1", "--yes", "--force"]).await;
     assert_eq!(with(&app.db, &SECRETS).await, Vec::<String>::new());
     assert_eq!(app.db.value("select state from clawback_v1.dispute_responses").await, "draft");
