@@ -12,10 +12,10 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
+use crate::chance::rng;
 use crate::fields::FIELDS;
 use crate::life::Life;
 use crate::life::strategy::plans;
-use crate::memory::rng;
 use crate::samples;
 
 /// What is put into every text that no reader reads.
