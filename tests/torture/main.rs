@@ -70,7 +70,7 @@ use table::{Figures, Outcome, Row};
 use trial::{Back, Trial};
 
 /// What `make test` runs, all on one database, and how long a fault lasts there.
-const SHORT: &[Scenario] = &[Scenario::Kills, Scenario::Crashes, Scenario::HalfOpen, Scenario::RevokedRight];
+const SHORT: &[Scenario] = &[Scenario::Kills, Scenario::Crashes, Scenario::HalfOpen];
 const SHORT_FAULT: Duration = Duration::from_millis(1_500);
 /// Between two faults.
 const CALM: Duration = Duration::from_secs(1);

@@ -19,7 +19,7 @@ pub const ANSWERED_WITHIN: Duration = Duration::from_secs(6);
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(15);
 /// How many deliveries are under way at once.
 const AT_ONCE: usize = 256;
-/// How long the first attempts are apart, at least; then twice as long each time, up to eight times.
+/// How long the first attempts are apart, at least; then twice as long each time, up to four times.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// An event as it is delivered.
@@ -85,7 +85,7 @@ impl Post {
             let mut wait = RETRY;
             while !inner.attempt(&event, &mut dice).await {
                 sleep(wait.mul_f64(1.0 + dice.roll(100) as f64 / 100.0)).await;
-                wait = (wait * 2).min(RETRY * 8);
+                wait = (wait * 2).min(RETRY * 4);
             }
         });
     }
