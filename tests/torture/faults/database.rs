@@ -1,13 +1,16 @@
 //! Postgres runs, and does not do what is asked.
 
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use tokio::time::sleep;
 
 use crate::trial::Trial;
+
+/// The name of connections that somebody else has.
+const TAKER: &str = "somebody else";
 
 /// A lock on the ledger.
 pub async fn lock_table(trial: &Trial, time: Duration) {
@@ -56,21 +59,25 @@ pub async fn make_read_only(trial: &Trial, time: Duration) {
 /// Somebody else has all connections.
 pub async fn take_connections(trial: &Trial, time: Duration) {
     let url = trial.server.owner_url(&trial.db.name, trial.server.straight_port());
-    let options = PgConnectOptions::from_str(&url).expect("a URL of our own making");
+    let options = PgConnectOptions::from_str(&url).expect("a URL of our own making").application_name(TAKER);
     let mut taken: Vec<PgConnection> = Vec::new();
-    end_sessions(trial).await;
-    while let Ok(conn) = options.connect().await {
-        taken.push(conn);
+    let began = Instant::now();
+    while began.elapsed() < time {
+        while let Ok(conn) = options.connect().await {
+            taken.push(conn);
+        }
+        // Whoever is faster has the ones that become free.
+        end_sessions(trial).await;
     }
-    sleep(time).await;
     drop(taken);
 }
 
-/// Ends all sessions of the service's role.
+/// Ends all sessions of the service's role, but for those that were taken from it.
 pub async fn end_sessions(trial: &Trial) {
     let name = &trial.db.name;
     let end = format!(
-        "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}' and usename = 'service'"
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}' and usename = 'service'
+         and application_name <> '{TAKER}'"
     );
     sqlx::raw_sql(AssertSqlSafe(end)).execute(&trial.db.pool).await.expect("they end");
 }
