@@ -12,6 +12,9 @@ const BROKEN: &[u16] = &[400, CLOSED];
 const NOT_FOUND: &[u16] = &[404];
 const EITHER: &[u16] = &[200, 400];
 
+/// A request among others, and its answers.
+type Request = (Vec<u8>, Answer);
+
 pub fn framings() -> Vec<Case> {
     [lengths(), chunks(), smuggled(), pipelined(), cut()].into_iter().flatten().collect()
 }
@@ -195,9 +198,8 @@ fn smuggled() -> Vec<Case> {
     }
     let get = format!("GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{hidden}", hidden.len());
     cases.push(Case::refused("a GET with a request as body", get, OK));
-    let double = format!(
-        "GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
-    );
+    let double =
+        "GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
     cases.push(Case::refused("chunked twice", double, &[200, 400, CLOSED]));
     cases
 }
@@ -210,7 +212,7 @@ fn pipelined() -> Vec<Case> {
     };
     let other = |bytes: &str, statuses| (bytes.as_bytes().to_vec(), Answer { statuses, stores: None });
     let get = || other("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", OK);
-    let several: [(&str, Vec<(Vec<u8>, Answer)>); 6] = [
+    let several: [(&str, Vec<Request>); 6] = [
         ("fifty probes", std::iter::repeat_with(get).take(50).collect()),
         ("twenty deliveries", (0..20).map(|n| delivery(&format!("evt_piped_{n}"))).collect()),
         ("a delivery between probes", vec![get(), delivery("evt_between"), get()]),
@@ -227,7 +229,7 @@ fn pipelined() -> Vec<Case> {
             ],
         ),
     ];
-    let case = |(name, requests): (&str, Vec<(Vec<u8>, Answer)>)| {
+    let case = |(name, requests): (&str, Vec<Request>)| {
         let (bytes, answers): (Vec<_>, Vec<_>) = requests.into_iter().unzip();
         Case { name: format!("pipelined: {name}"), bytes: bytes.concat(), ends: false, answers }
     };

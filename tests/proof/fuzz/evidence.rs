@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use super::fuzz;
-use crate::harness::Database;
 use crate::chance::number;
+use crate::harness::Database;
 
 /// Fields and their most characters, by Stripe's reference; none where the field is no text of a chargeback's evidence.
 const FIELDS: [(&str, Option<usize>); 12] = [

@@ -12,9 +12,9 @@ use proptest::sample::{Index, select};
 use serde_json::{Value, json};
 
 use super::{fuzz, runs};
+use crate::chance::Dice;
 use crate::life::strategy::plans;
 use crate::life::{Event, Life};
-use crate::chance::Dice;
 use crate::tables::{ReadEvent, Tables};
 
 /// Longer lives have nothing new, and take long to shrink.
@@ -32,7 +32,7 @@ enum Change {
 fn any_events_end_in_one_state_whatever_their_order() {
     let input = (plans(), prop::collection::vec(change(), 0..12), any::<u64>());
     fuzz("fold", runs(300), &input, |(plan, changes, seed)| {
-        check(altered(&Life::of(plan).visible_events(), changes), *seed)
+        check(&altered(&Life::of(plan).visible_events(), changes), *seed)
     });
 }
 
@@ -176,7 +176,7 @@ fn leaf<'a>(body: &'a mut Value, at: &Index) -> &'a mut Value {
     nth(body, at.index(leaves))
 }
 
-fn check(events: Vec<Event>, seed: u64) -> Result<(), String> {
+fn check(events: &[Event], seed: u64) -> Result<(), String> {
     let events: Vec<ReadEvent> = events.iter().map(ReadEvent::of).collect::<Result<_, _>>()?;
     let one_by_one: Vec<Vec<&ReadEvent>> = events.iter().map(|event| vec![event]).collect();
     let backwards: Vec<Vec<&ReadEvent>> = events.iter().rev().map(|event| vec![event]).collect();
