@@ -31,7 +31,7 @@ const FIELDS: [(&str, Option<usize>); 12] = [
 /// Of all texts together.
 const MOST_IN_ALL: usize = 150_000;
 /// Each takes some hundredths of a second.
-const RUNS_ON_POSTGRES: u64 = 100;
+const RUNS_ON_POSTGRES: u64 = 400;
 
 type Draft = BTreeMap<&'static str, Value>;
 
@@ -39,7 +39,9 @@ type Draft = BTreeMap<&'static str, Value>;
 fn evidence_is_staged_if_and_only_if_it_is_within_the_limits() {
     let runtime = Runtime::new().expect("a runtime");
     let db = runtime.block_on(disputed());
-    let draft = prop::collection::btree_map(select(FIELDS.map(|(name, _)| name).to_vec()), value(), 1..12);
+    let of_size = |size| prop::collection::btree_map(select(FIELDS.map(|(name, _)| name).to_vec()), value(), size);
+    // Of many fields one is nearly always wrong, which hides the limits of the others.
+    let draft = prop_oneof![3 => of_size(1..2), 1 => of_size(2..12)];
     fuzz("evidence limits", number("RUNS_ON_POSTGRES", RUNS_ON_POSTGRES), &draft, |draft| {
         runtime.block_on(check(&db, draft))
     });
