@@ -80,6 +80,9 @@ pub enum Failure {
     /// It is in use, or needed.
     #[error("payment {0} {1}")]
     NotNow(String, String),
+    /// Its body is still to be read.
+    #[error("event {0} is not processed yet")]
+    NotProcessed(String),
     /// The lock of a batch was not to be had.
     #[error("the service is busy with a batch")]
     Busy,
@@ -123,6 +126,9 @@ pub async fn find(conn: &mut PgConnection, whose: &Whose, erasure: &Erasure) -> 
         found.payments.extend(erasure::returned(conn).await?);
     }
     let terms = terms(whose, erasure);
+    if !terms.is_empty() {
+        found.payments.extend(erasure::of_refunds(conn, &terms).await?);
+    }
     let mut after = String::new();
     while !terms.is_empty() {
         let searched = erasure::search(conn, &after, &terms).await?;
@@ -173,34 +179,39 @@ pub async fn erase(
     mut on_part: impl FnMut(Counts),
 ) -> Result<Counts, Failure> {
     let mut counts = Counts::default();
-    // A reference is replaced everywhere at once.
-    let together = how.erasure.replace.is_some();
-    let size = if together { found.payments.len().max(1) } else { 1 };
-    for part in found.payments.chunks(size) {
-        counts.add(patiently(conn, part, if together { &found.loose } else { &[] }, how).await?);
+    for part in parts(found, whose, how.erasure.replace.is_some()) {
+        counts.add(patiently(conn, &part, how).await?);
         on_part(counts);
     }
-    if !together {
-        for part in found.loose.chunks(PAGE) {
-            counts.add(patiently(conn, &[], part, how).await?);
-            on_part(counts);
-        }
-    }
-    counts.add(people(conn, whose, how).await?);
     Ok(counts)
 }
 
+/// What is erased in one transaction.
+#[derive(Default)]
+struct Part<'a> {
+    payments: &'a [String],
+    /// Events about no payment.
+    loose: &'a [String],
+    /// What is left of them elsewhere.
+    people: Option<&'a Whose>,
+}
+
+/// A payment each, then the rest; or everything at once.
+fn parts<'a>(found: &'a Found, whose: &'a Whose, together: bool) -> Vec<Part<'a>> {
+    if together {
+        return vec![Part { payments: &found.payments, loose: &found.loose, people: Some(whose) }];
+    }
+    let payments = found.payments.chunks(1).map(|payments| Part { payments, ..Part::default() });
+    let loose = found.loose.chunks(PAGE).map(|loose| Part { loose, ..Part::default() });
+    payments.chain(loose).chain([Part { people: Some(whose), ..Part::default() }]).collect()
+}
+
 /// One transaction, tried again while something is in use. Then a pause as long as it took, for the service.
-async fn patiently(
-    conn: &mut PgConnection,
-    payments: &[String],
-    loose: &[String],
-    how: &How,
-) -> Result<Counts, Failure> {
+async fn patiently(conn: &mut PgConnection, what: &Part<'_>, how: &How) -> Result<Counts, Failure> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let began = Instant::now();
-        match part(conn, payments, loose, how).await {
+        match erase_part(conn, what, how).await {
             Ok(counts) => {
                 sleep(began.elapsed()).await;
                 return Ok(counts);
@@ -212,19 +223,24 @@ async fn patiently(
     }
 }
 
-async fn part(conn: &mut PgConnection, ids: &[String], loose: &[String], how: &How) -> Result<Counts, Failure> {
+async fn erase_part(conn: &mut PgConnection, what: &Part<'_>, how: &How) -> Result<Counts, Failure> {
     let mut tx = conn.begin().await?;
     queries::act_as(&mut tx, how.actor.as_deref(), Via::Cli).await?;
     if !ledger::try_lock(&mut tx, RULES_VERSION).await? {
         return Err(Failure::Busy);
     }
     let mut counts = Counts::default();
-    for payment in locked(&mut tx, ids).await? {
+    for payment in locked(&mut tx, what.payments).await? {
         counts.add(erase_payment(&mut tx, payment, how).await?);
     }
-    let bodies = erased(erasure::bodies(&mut tx, loose).await?, how);
-    counts.bodies += i64::try_from(bodies.len()).unwrap_or(i64::MAX);
-    erasure::save_bodies(&mut tx, &bodies).await?;
+    if let Some(pending) = erasure::pending(&mut tx, what.loose).await? {
+        return Err(Failure::NotProcessed(pending));
+    }
+    let bodies = erasure::bodies(&mut tx, what.loose).await?;
+    counts.bodies += save_erased(&mut tx, bodies, how).await?;
+    if let Some(whose) = what.people {
+        counts.add(erase_people(&mut tx, whose, how).await?);
+    }
     if let Some(replace) = &how.erasure.replace {
         erasure::replace_reference(&mut tx, &replace.from, &replace.to).await?;
     }
@@ -264,10 +280,9 @@ async fn erase_payment(tx: &mut PgConnection, payment: StoredPayment, how: &How)
     let all = how.erasure.replace.is_some();
     let mut bodies = erasure::bodies_of(tx, &payment_id, all).await?;
     bodies.extend(erasure::unvouched_of(tx, &payment_id, all).await?);
-    let bodies = erased(bodies, how);
-    erasure::save_bodies(tx, &bodies).await?;
+    let bodies = save_erased(tx, bodies, how).await?;
     let rows = erasure::erase_payment(tx, &payment_id).await?;
-    let counts = Counts { payments: 1, bodies: i64::try_from(bodies.len()).unwrap_or(i64::MAX), rows };
+    let counts = Counts { payments: 1, bodies, rows };
     erasure::record(tx, "payment", &payment_id, counts.json()).await?;
     Ok(counts)
 }
@@ -278,26 +293,22 @@ fn metadata(facts: &Facts) -> Vec<(String, Value)> {
     refunds.filter_map(|(id, refund)| Some((id.clone(), refund.best.value.metadata.clone()?))).collect()
 }
 
-fn erased(bodies: Vec<Body>, how: &How) -> Vec<Body> {
+/// Returns how many there were.
+async fn save_erased(tx: &mut PgConnection, bodies: Vec<Body>, how: &How) -> sqlx::Result<i64> {
     let erased = |body: Body| Body { payload: handlers::erased(&body.payload, &how.erasure), ..body };
-    bodies.into_iter().map(erased).collect()
+    let bodies: Vec<Body> = bodies.into_iter().map(erased).collect();
+    erasure::save_bodies(tx, &bodies).await?;
+    Ok(i64::try_from(bodies.len()).unwrap_or(i64::MAX))
 }
 
 /// What is left of the people themselves: on objects of no payment, and in events kept apart.
-async fn people(conn: &mut PgConnection, whose: &Whose, how: &How) -> Result<Counts, Failure> {
+async fn erase_people(tx: &mut PgConnection, whose: &Whose, how: &How) -> sqlx::Result<Counts> {
     let terms = terms(whose, &how.erasure);
     if terms.is_empty() {
         return Ok(Counts::default());
     }
-    let mut tx = conn.begin().await?;
-    let bodies = erased(erasure::unvouched_with(&mut tx, &terms).await?, how);
-    erasure::save_bodies(&mut tx, &bodies).await?;
-    let people = erasure::erase_people(&mut tx, &whose.customers, &whose.emails).await?;
-    if how.is_dry_run {
-        tx.rollback().await?;
-    } else {
-        tx.commit().await?;
-    }
-    let bodies = i64::try_from(bodies.len()).unwrap_or(i64::MAX);
+    let bodies = erasure::unvouched_with(tx, &terms).await?;
+    let bodies = save_erased(tx, bodies, how).await?;
+    let people = erasure::erase_people(tx, &whose.customers, &whose.emails).await?;
     Ok(Counts { bodies, rows: Rows { people, ..Rows::default() }, ..Counts::default() })
 }

@@ -54,6 +54,18 @@ pub async fn of_people(conn: &mut PgConnection, customers: &[String], emails: &[
     .await
 }
 
+/// The payments with a refund whose metadata contains one of these terms, but for case.
+pub async fn of_refunds(conn: &mut PgConnection, terms: &[String]) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!(
+        r#"select distinct r.payment_id as "payment_id!" from clawback.refunds r
+           where r.payment_id is not null
+               and exists (select from unnest($1::text[]) t where strpos(lower(r.metadata::text), lower(t)) > 0)"#,
+        terms
+    )
+    .fetch_all(conn)
+    .await
+}
+
 /// The payments whose personal data was erased, and about which some arrived since.
 pub async fn returned(conn: &mut PgConnection) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!(
@@ -138,18 +150,18 @@ pub async fn bodies_of(conn: &mut PgConnection, payment_id: &str, all: bool) -> 
     .await
 }
 
-/// The bodies of these events, except pending ones.
+/// The first of these events that is pending; none: none is.
+pub async fn pending(conn: &mut PgConnection, event_ids: &[String]) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!("select min(event_id) from clawback.pending_events where event_id = any($1)", event_ids)
+        .fetch_one(conn)
+        .await
+}
+
+/// The bodies of these events.
 pub async fn bodies(conn: &mut PgConnection, event_ids: &[String]) -> sqlx::Result<Vec<Body>> {
-    sqlx::query_as!(
-        Body,
-        "select b.event_id, b.payload
-         from clawback.event_payloads b
-         where b.event_id = any($1) and not exists (
-             select from clawback.pending_events p where p.event_id = b.event_id)",
-        event_ids
-    )
-    .fetch_all(conn)
-    .await
+    sqlx::query_as!(Body, "select event_id, payload from clawback.event_payloads where event_id = any($1)", event_ids)
+        .fetch_all(conn)
+        .await
 }
 
 /// The bodies of the events kept apart that are about an object of a payment: those that were not erased yet, or all.

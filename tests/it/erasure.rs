@@ -308,3 +308,37 @@ async fn events_that_wait_are_processed_before_their_payment_is_erased() {
     until("it is erased", async || app.attempt(&["erase", "--order", "o-1", "--yes"]).await.code == Some(0)).await;
     assert_eq!(with(&app.db, &["lovelace"]).await, Vec::<String>::new());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_about_no_payment_is_waited_for_until_it_is_processed() {
+    let app = TestApp::start().await;
+    let held = app.db.hold_batches().await;
+    app.take_in(&[event("evt_1", 1, &json!({ "id": "cus_1", "object": "customer", "email": "ada@lovelace.example" }))])
+        .await;
+    app.db.execute("update clawback.pending_events set run_at = now() + interval '1 hour'").await;
+    held.commit().await.expect("a commit");
+    let looked = "select exists (select from pg_stat_activity where pid <> pg_backend_pid()
+                  and datname = current_database() and query like '%pending_events where event_id = any%')";
+    let (erased, ()) = tokio::join!(app.attempt(&["erase", "--email", "ada@lovelace.example", "--yes"]), async {
+        app.db.until(looked).await;
+        app.db.execute("update clawback.pending_events set run_at = now()").await;
+    });
+    assert_eq!(erased.code, Some(0), "{}", erased.stderr);
+    assert_eq!(with(&app.db, &SECRETS).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_is_found_in_the_metadata_of_a_refund_whose_body_was_removed() {
+    let app = TestApp::start().await;
+    let metadata = json!({ "charge": "ch_1", "metadata": { "for": "Ada@Lovelace.example" } });
+    app.see(&[event("evt_1", 1, &charge("ch_1", json!({}))), event("evt_2", 2, &refund("re_1", metadata))]).await;
+    app.db
+        .execute(
+            "delete from clawback.event_payloads;
+             update clawback.payments set pruned = true",
+        )
+        .await;
+    assert_eq!(app.json(&["erase", "--email", "ada@lovelace.example", "--yes"]).await["payments"], 1);
+    assert_eq!(with(&app.db, &SECRETS).await, Vec::<String>::new());
+    assert_rebuilds_change_nothing(&app).await;
+}
