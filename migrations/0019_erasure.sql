@@ -55,6 +55,11 @@ begin
         where d.payment_id = of_payment and r.state in ('submit_requested', 'accept_requested'))
     then
         return 'has a response to a dispute that is being sent';
+    elsif exists (
+        select from clawback.refund_requests q
+        where q.payment_id = of_payment and q.state in ('requested', 'sent', 'unknown'))
+    then
+        return 'has a refund that is being made';
     elsif not even_needed and exists (
         select from clawback.disputes d where d.payment_id = of_payment and d.outcome is null)
     then
@@ -135,26 +140,34 @@ revoke all on function clawback.erase_payment(text) from public;
 -- Puts another order reference in the place of one, wherever the database has it outside bodies and facts.
 create function clawback.replace_reference(old_id text, new_id text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    subjects text[];
 begin
     if exists (select from clawback.orders o where o.order_id = new_id)
         or exists (select from clawback.order_history h where h.order_id = new_id)
     then
         raise exception 'the reference % is in use', new_id using errcode = '55000', hint = 'Choose another.';
     end if;
+    subjects := array(
+        select p.payment_id from clawback.payments p where p.order_id = old_id
+        union select q.id::text from clawback.refund_requests q where q.order_id = old_id);
     update clawback.orders o set order_id = new_id where o.order_id = old_id;
     update clawback.payments p set order_id = new_id where p.order_id = old_id;
     update clawback.order_history h set order_id = new_id where h.order_id = old_id;
     update clawback.follow_ups f set order_id = new_id where f.order_id = old_id;
+    -- Keys and audit entries of other orders may hold the same characters: they stay.
     update clawback.refund_requests q
-    set order_id = case when q.order_id = old_id then new_id else q.order_id end,
-        request_key = left(replace(q.request_key, old_id, new_id), 255)
-    where q.order_id = old_id or strpos(q.request_key, old_id) > 0;
+    set order_id = new_id, request_key = left(replace(q.request_key, old_id, new_id), 255)
+    where q.order_id = old_id;
     perform set_config('clawback.erasing', 'on', true);
     update clawback.actions a
-    set detail = (select jsonb_object_agg(d.key, case when d.value #>> '{}' = old_id then to_jsonb(new_id)
-                      when d.key = 'request_key' then to_jsonb(replace(d.value #>> '{}', old_id, new_id)) else d.value end)
+    set detail = (select jsonb_object_agg(d.key, case
+                      when d.value = to_jsonb(old_id) then to_jsonb(new_id)
+                      when d.key = 'request_key' then to_jsonb(replace(d.value #>> '{}', old_id, new_id))
+                      else d.value end)
                   from jsonb_each(a.detail) d)
-    where strpos(a.detail::text, old_id) > 0;
+    where (a.detail ->> 'order_id' = old_id or a.subject = any(subjects)) and jsonb_typeof(a.detail) = 'object'
+        and a.detail <> '{}';
     perform set_config('clawback.erasing', '', true);
 end
 $$;

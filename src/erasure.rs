@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use tokio::time::{Instant, sleep};
 
-use crate::domain::{Erasure, Facts, RULES_VERSION};
+use crate::domain::{Erasure, Facts, RULES_VERSION, Replace};
 use crate::handlers;
 use crate::store::erasure::{self, Body, Rows};
 use crate::store::payments::StoredPayment;
@@ -48,6 +48,8 @@ pub struct Found {
     pub payments: Vec<String>,
     /// The events about no payment, by id.
     pub loose: Vec<String>,
+    /// Payments that are not among them, and whose events have the reference that is replaced.
+    pub others: Vec<String>,
 }
 
 /// What was erased.
@@ -115,7 +117,7 @@ impl Counts {
 /// # Errors
 /// When the database refuses a statement or is unreachable.
 pub async fn find(conn: &mut PgConnection, whose: &Whose, erasure: &Erasure) -> sqlx::Result<Found> {
-    let mut found = Found { payments: whose.payments.clone(), loose: Vec::new() };
+    let mut found = Found { payments: whose.payments.clone(), loose: Vec::new(), others: Vec::new() };
     for order in &whose.orders {
         found.payments.extend(erasure::of_order(conn, order).await?);
     }
@@ -125,33 +127,63 @@ pub async fn find(conn: &mut PgConnection, whose: &Whose, erasure: &Erasure) -> 
     if whose.again {
         found.payments.extend(erasure::returned(conn).await?);
     }
-    let terms = terms(whose, erasure);
-    if !terms.is_empty() {
-        found.payments.extend(erasure::of_refunds(conn, &terms).await?);
-    }
-    let mut after = String::new();
-    while !terms.is_empty() {
-        let searched = erasure::search(conn, &after, &terms).await?;
-        let Some(last) = searched.last else { break };
-        after = last;
-        let (owned, loose) = erasure::owners(conn, &searched.found).await?;
+    let people = people_patterns(whose);
+    if !people.is_empty() {
+        found.payments.extend(erasure::of_refunds(conn, &people).await?);
+        let (owned, loose) = search(conn, &people).await?;
         found.payments.extend(owned);
         found.loose.extend(loose);
     }
     found.payments.sort_unstable();
     found.payments.dedup();
+    if let Some(pattern) = reference_pattern(erasure) {
+        let (owned, loose) = search(conn, &[pattern]).await?;
+        found.others = owned.into_iter().filter(|id| !found.payments.contains(id)).collect();
+        found.loose.extend(loose);
+    }
+    found.loose.sort_unstable();
+    found.loose.dedup();
     Ok(found)
 }
 
-/// What bodies are searched for, as it is written in JSON.
-fn terms(whose: &Whose, erasure: &Erasure) -> Vec<String> {
-    let replaced = erasure.replace.iter().map(|replace| &replace.from);
-    let terms = whose.customers.iter().chain(&whose.emails).chain(replaced);
-    terms.map(|term| unquoted(&Value::from(term.as_str()).to_string()).to_owned()).collect()
+/// The payments that bodies with one of these patterns are about, and the events about none.
+async fn search(conn: &mut PgConnection, patterns: &[String]) -> sqlx::Result<(Vec<String>, Vec<String>)> {
+    let (mut payments, mut loose, mut after) = (Vec::new(), Vec::new(), String::new());
+    loop {
+        let searched = erasure::search(conn, &after, patterns).await?;
+        let Some(last) = searched.last else { break };
+        after = last;
+        let (of_payments, of_none) = erasure::owners(conn, &searched.found).await?;
+        payments.extend(of_payments);
+        loose.extend(of_none);
+    }
+    payments.sort_unstable();
+    payments.dedup();
+    Ok((payments, loose))
 }
 
-fn unquoted(json: &str) -> &str {
-    json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(json)
+/// What finds these people in JSON, as regular expressions of Postgres: a whole address or id, not a part of another.
+fn people_patterns(whose: &Whose) -> Vec<String> {
+    // After an escape such as `\n`, whose last character is a letter, an address may begin.
+    let begins = r"(?:(?<![[:alnum:]._%+-])|(?<=\\[nrtbf]))";
+    let ends = r"(?![[:alnum:]_-]|\.[[:alnum:]])";
+    let people = whose.customers.iter().chain(&whose.emails);
+    people.map(|person| format!("{begins}{}{ends}", literal(person))).collect()
+}
+
+/// What finds the reference that is replaced, where it is one.
+fn reference_pattern(erasure: &Erasure) -> Option<String> {
+    let Replace { from, .. } = erasure.replace.as_ref()?;
+    let key = literal(&erasure.order_key);
+    Some(format!(r#"(?c)"(?:{key}|client_reference_id)"\s*:\s*"?{}"?\s*[,}}]"#, literal(from)))
+}
+
+/// The text as it is written in JSON, as a pattern that finds it alone.
+fn literal(text: &str) -> String {
+    let json = Value::from(text).to_string();
+    let escaped =
+        json[1..json.len() - 1].chars().map(|c| if c.is_alphanumeric() { c.to_string() } else { format!("\\{c}") });
+    escaped.collect()
 }
 
 /// The first reason why one of these payments cannot be erased, with its payment; none: all can.
@@ -179,7 +211,8 @@ pub async fn erase(
     mut on_part: impl FnMut(Counts),
 ) -> Result<Counts, Failure> {
     let mut counts = Counts::default();
-    for part in parts(found, whose, how.erasure.replace.is_some()) {
+    // A rehearsal counts nothing twice.
+    for part in parts(found, whose, how.erasure.replace.is_some() || how.is_dry_run) {
         counts.add(patiently(conn, &part, how).await?);
         on_part(counts);
     }
@@ -276,13 +309,16 @@ async fn erase_payment(tx: &mut PgConnection, payment: StoredPayment, how: &How)
     };
     facts.erase(&how.erasure);
     let document = serde_json::to_string(&facts).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    erasure::save_facts(tx, &payment_id, &document, &metadata(&facts)).await?;
+    let is_changed = erasure::save_facts(tx, &payment_id, &document, &metadata(&facts)).await?;
     let all = how.erasure.replace.is_some();
     let mut bodies = erasure::bodies_of(tx, &payment_id, all).await?;
     bodies.extend(erasure::unvouched_of(tx, &payment_id, all).await?);
     let bodies = save_erased(tx, bodies, how).await?;
     let rows = erasure::erase_payment(tx, &payment_id).await?;
     let counts = Counts { payments: 1, bodies, rows };
+    if !is_changed && bodies == 0 && rows == Rows::default() {
+        return Ok(Counts::default());
+    }
     erasure::record(tx, "payment", &payment_id, counts.json()).await?;
     Ok(counts)
 }
@@ -303,11 +339,11 @@ async fn save_erased(tx: &mut PgConnection, bodies: Vec<Body>, how: &How) -> sql
 
 /// What is left of the people themselves: on objects of no payment, and in events kept apart.
 async fn erase_people(tx: &mut PgConnection, whose: &Whose, how: &How) -> sqlx::Result<Counts> {
-    let terms = terms(whose, &how.erasure);
-    if terms.is_empty() {
+    let patterns: Vec<String> = people_patterns(whose).into_iter().chain(reference_pattern(&how.erasure)).collect();
+    if patterns.is_empty() {
         return Ok(Counts::default());
     }
-    let bodies = erasure::unvouched_with(tx, &terms).await?;
+    let bodies = erasure::unvouched_with(tx, &patterns).await?;
     let bodies = save_erased(tx, bodies, how).await?;
     let people = erasure::erase_people(tx, &whose.customers, &whose.emails).await?;
     Ok(Counts { bodies, rows: Rows { people, ..Rows::default() }, ..Counts::default() })

@@ -73,7 +73,13 @@ fn refuse_mistakes(args: &Erase) -> Result<(), Misconfigured> {
         return Err(Misconfigured::new("erasing cannot be undone: without a terminal it takes --yes"));
     }
     if [&args.orders, &args.payments, &args.customers, &args.emails].into_iter().flatten().any(String::is_empty) {
-        return Err(Misconfigured::new("an empty value names nobody"));
+        return Err(Misconfigured::new("--order, --payment, --customer and --email must not be empty"));
+    }
+    if let Some(email) = args.emails.iter().find(|email| !email.contains('@')) {
+        return Err(Misconfigured::new(format!("--email takes a whole address, not {}", escaped(email))));
+    }
+    if let Some(customer) = args.customers.iter().find(|id| !id.starts_with("cus_") || id.len() < 5) {
+        return Err(Misconfigured::new(format!("--customer takes a customer's ID, cus_…, not {}", escaped(customer))));
     }
     let Some(to) = &args.replace_reference else { return Ok(()) };
     if args.orders.len() != 1 {
@@ -88,8 +94,16 @@ fn refuse_mistakes(args: &Erase) -> Result<(), Misconfigured> {
 async fn erase(conn: &mut PgConnection, args: Erase) -> anyhow::Result<()> {
     let (whose, how) = asked(conn, &args).await?;
     let found = erasure::find(conn, &whose, &how.erasure).await?;
-    if let [order] = whose.orders.as_slice() {
-        ensure!(!found.payments.is_empty(), "no payment of order {} is known: nothing is erased", escaped(order));
+    for order in &whose.orders {
+        let known = crate::store::erasure::of_order(conn, order).await?;
+        ensure!(!known.is_empty(), "no payment of order {} is known: nothing is erased", escaped(order));
+    }
+    if !found.others.is_empty() {
+        bail!(
+            "other payments have this reference too, though another one counts: {}. Nothing is erased: name them with \
+             --payment to erase their data as well",
+            found.others.join(", ")
+        );
     }
     if let Some((payment, reason)) = erasure::obstacle(conn, &found, &how).await? {
         bail!("payment {payment} {reason}: nothing is erased. {}", remedy(&reason));
@@ -157,11 +171,14 @@ fn print(counts: &Counts, args: &Erase) -> anyhow::Result<()> {
         return terminal::json(&fields);
     }
     let done = if args.dry_run { "would be erased" } else { "erased" };
-    let of = |rows: i64, what: &str| say!("{rows:>10}  {what} {done}");
-    of(counts.payments, "payments");
-    of(counts.bodies, "bodies of events");
-    of(counts.rows.people, "payers");
-    of(counts.rows.evidence, "files and responses to disputes");
-    of(counts.rows.notes, "results, errors and reasons");
+    let of = |rows: i64, one: &str, many: &str| say!("{rows:>10}  {} {done}", if rows == 1 { one } else { many });
+    of(counts.payments, "payment", "payments");
+    of(counts.bodies, "body of an event", "bodies of events");
+    of(counts.rows.people, "record of who paid", "records of who paid");
+    of(counts.rows.evidence, "file or response to a dispute", "files and responses to disputes");
+    of(counts.rows.notes, "result, error or reason", "results, errors and reasons");
+    if *counts == Counts::default() {
+        terminal::tell("nothing was found: is everything spelled right, or was it erased before?");
+    }
     Ok(())
 }

@@ -54,13 +54,13 @@ pub async fn of_people(conn: &mut PgConnection, customers: &[String], emails: &[
     .await
 }
 
-/// The payments with a refund whose metadata contains one of these terms, but for case.
-pub async fn of_refunds(conn: &mut PgConnection, terms: &[String]) -> sqlx::Result<Vec<String>> {
+/// The payments with a refund whose metadata matches one of these patterns, but for case.
+pub async fn of_refunds(conn: &mut PgConnection, patterns: &[String]) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!(
         r#"select distinct r.payment_id as "payment_id!" from clawback.refunds r
            where r.payment_id is not null
-               and exists (select from unnest($1::text[]) t where strpos(lower(r.metadata::text), lower(t)) > 0)"#,
-        terms
+               and exists (select from unnest($1::text[]) t where r.metadata::text ~* t)"#,
+        patterns
     )
     .fetch_all(conn)
     .await
@@ -91,12 +91,12 @@ pub async fn returned(conn: &mut PgConnection) -> sqlx::Result<Vec<String>> {
 pub struct Searched {
     /// The last one that was looked at; none: there was none left.
     pub last: Option<String>,
-    /// Those that contain a term.
+    /// Those that match a pattern.
     pub found: Vec<String>,
 }
 
-/// Looks at the next 5,000 bodies after an event for one of these terms, as they are written in JSON, but for case.
-pub async fn search(conn: &mut PgConnection, after: &str, terms: &[String]) -> sqlx::Result<Searched> {
+/// Looks at the next 5,000 bodies after an event for one of these patterns, but for case.
+pub async fn search(conn: &mut PgConnection, after: &str, patterns: &[String]) -> sqlx::Result<Searched> {
     sqlx::query_as!(
         Searched,
         r#"with page as materialized (
@@ -104,9 +104,9 @@ pub async fn search(conn: &mut PgConnection, after: &str, terms: &[String]) -> s
            )
            select (select max(p.event_id) from page p) as last,
                   array(select p.event_id from page p where exists (
-                      select from unnest($2::text[]) t where strpos(lower(p.payload), lower(t)) > 0)) as "found!""#,
+                      select from unnest($2::text[]) t where p.payload ~* t)) as "found!""#,
         after,
-        terms
+        patterns
     )
     .fetch_one(conn)
     .await
@@ -179,14 +179,14 @@ pub async fn unvouched_of(conn: &mut PgConnection, payment_id: &str, all: bool) 
     .await
 }
 
-/// The bodies of the events kept apart that contain one of these terms.
-pub async fn unvouched_with(conn: &mut PgConnection, terms: &[String]) -> sqlx::Result<Vec<Body>> {
+/// The bodies of the events kept apart that match one of these patterns, but for case.
+pub async fn unvouched_with(conn: &mut PgConnection, patterns: &[String]) -> sqlx::Result<Vec<Body>> {
     sqlx::query_as!(
         Body,
         "select u.event_id, u.payload
          from clawback.unvouched_events u
-         where exists (select from unnest($1::text[]) t where strpos(lower(u.payload), lower(t)) > 0)",
-        terms
+         where exists (select from unnest($1::text[]) t where u.payload ~* t)",
+        patterns
     )
     .fetch_all(conn)
     .await
@@ -216,15 +216,16 @@ pub async fn save_bodies(conn: &mut PgConnection, bodies: &[Body]) -> sqlx::Resu
     .map(drop)
 }
 
-/// Writes a payment's document, and the metadata of its refunds: none for those not given.
+/// Writes a payment's document, and the metadata of its refunds: none for those not given. Returns whether the document
+/// changed.
 pub async fn save_facts(
     conn: &mut PgConnection,
     payment_id: &str,
     facts: &str,
     refunds: &[(String, Value)],
-) -> sqlx::Result<()> {
+) -> sqlx::Result<bool> {
     let (ids, metadata): (Vec<&str>, Vec<&Value>) = refunds.iter().map(|(id, value)| (id.as_str(), value)).unzip();
-    sqlx::query!(
+    let saved = sqlx::query!(
         "with kept as materialized (
              select * from unnest($3::text[], $4::jsonb[]) as k (refund_id, metadata)
          ), of_refunds as (
@@ -240,8 +241,8 @@ pub async fn save_facts(
         metadata as _
     )
     .execute(conn)
-    .await
-    .map(drop)
+    .await?;
+    Ok(saved.rows_affected() > 0)
 }
 
 /// Erases whatever else is personal about a payment, and records that it was erased.

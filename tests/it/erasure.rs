@@ -342,3 +342,41 @@ async fn a_person_is_found_in_the_metadata_of_a_refund_whose_body_was_removed() 
     assert_eq!(with(&app.db, &SECRETS).await, Vec::<String>::new());
     assert_rebuilds_change_nothing(&app).await;
 }
+
+/// A payment of another order, by somebody whose address has the same end.
+async fn neighbour(app: &TestApp) {
+    let payer = json!({ "customer": "cus_ada_2", "receipt_email": "hada@lovelace.example.org", "amount": 12,
+        "billing_details": { "email": "joada@lovelace.example", "name": "Somebody Else" } });
+    app.see(&[event("evt_9", 9, &crate::bodies::with(charge("ch_9", payer), order("o-9 o-1 1 12")))]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_a_longer_address_or_id_is_somebody_else() {
+    let app = TestApp::start().await;
+    ada(&app, "1").await;
+    neighbour(&app).await;
+    let erased = app.json(&["erase", "--email", "ada@lovelace.example", "--customer", "cus_ada", "--yes"]).await;
+    assert_eq!(erased["payments"], 1);
+    assert!(!with(&app.db, &["somebody else", "joada@lovelace.example", "cus_ada_2"]).await.is_empty());
+    assert_eq!(app.db.value("select count(*) from clawback.people where object_id = 'ch_9'").await, 1);
+    for typo in [["--email", "lovelace"], ["--customer", "ada"]] {
+        assert_eq!(app.attempt(&[&["erase", "--yes"], &typo[..]].concat()).await.code, Some(2), "{typo:?}");
+    }
+    let typo = app.attempt(&["erase", "--order", "1", "--order", "o-typo", "--yes"]).await;
+    assert!(typo.code == Some(1) && typo.stderr.contains("o-typo"), "{}", typo.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_reference_is_replaced_where_it_is_one_and_nowhere_else() {
+    let app = TestApp::start().await;
+    ada(&app, "1").await;
+    neighbour(&app).await;
+    let others = "select to_jsonb(t) as row from (select * from clawback.event_payloads where event_id = 'evt_9') t
+                  union all select to_jsonb(p) from clawback.payments p where payment_id = 'ch_9'";
+    let before = app.db.rows(others).await;
+    let erased = app.json(&["erase", "--order", "1", "--replace-reference", "anon", "--yes"]).await;
+    assert_eq!(erased["payments"], 1);
+    assert_eq!(app.db.rows(others).await, before);
+    assert_eq!(app.db.value("select order_id from clawback_v1.payments where payment_id = 'ch_1'").await, "anon");
+    assert_rebuilds_change_nothing(&app).await;
+}

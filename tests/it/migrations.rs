@@ -83,7 +83,7 @@ const NO_SPACE: &str = "
     create sequence attempts;
     create function fail() returns event_trigger language plpgsql as $$
     begin
-        perform nextval('attempts');
+        perform nextval('public.attempts');
         raise exception using errcode = 'XX000', message = 'could not write init file';
     end $$;
     create event trigger no_space on ddl_command_start execute function fail()";
