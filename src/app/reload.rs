@@ -26,6 +26,20 @@ pub struct Sources {
     pub stripe_api: StripeApi,
 }
 
+impl Sources {
+    /// Whether there is a file to read again.
+    fn has_files(&self) -> bool {
+        let Self { signing, stripe_api } = self;
+        let files = [
+            &signing.webhook_secrets_file,
+            &signing.webhook_secret_file,
+            &stripe_api.api_keys_file,
+            &stripe_api.api_key_file,
+        ];
+        files.into_iter().any(Option::is_some)
+    }
+}
+
 /// What is replaced.
 #[derive(Debug)]
 pub(super) struct InUse {
@@ -37,6 +51,10 @@ pub(super) struct InUse {
 /// Reads the secrets again on each signal, until `stop` is cancelled.
 pub(super) async fn run(sources: Sources, in_use: InUse, mut asked: Signal, stop: CancellationToken) {
     while let Some(Some(())) = stop.run_until_cancelled(asked.recv()).await {
+        if !sources.has_files() {
+            tracing::warn!("no secret comes from a file: variables and arguments change by a restart");
+            continue;
+        }
         match read(&sources, &in_use) {
             Ok(what) => {
                 tracing::info!("secrets read again: {what}");

@@ -59,7 +59,7 @@ pub(super) enum NotReady {
     ReadOnly,
     #[error("database is not migrated")]
     NotMigrated,
-    #[error("intake is not connected")]
+    #[error("intake cannot store events")]
     NoIntake,
 }
 

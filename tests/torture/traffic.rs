@@ -1,4 +1,4 @@
-//! The traffic: the events of generated lives, whose end is known, and those of the double's webhooks.
+//! The traffic: the events of generated lives, whose right end state is known, and those of the double's webhooks.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -26,12 +26,9 @@ fn whose(role: &Role) -> Finding {
         ),
         None => good("role", format!("{name} may create schemas in database {database}")),
         Some(owner) if role.owns => good("role", format!("{name} acts for {owner}, who owns schema clawback")),
-        Some(owner) => warning(
+        Some(owner) => good(
             "role",
-            format!(
-                "{name} does not own schema clawback and cannot migrate it: connect as {owner}, \
-                 or set CLAWBACK_MIGRATE=false and run `clawback migrate` as {owner}"
-            ),
+            format!("{name} runs the service, with CLAWBACK_MIGRATE=false; {owner} owns the schema and migrates it"),
         ),
     }
 }
