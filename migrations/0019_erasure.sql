@@ -143,8 +143,12 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     subjects text[];
 begin
+    -- Payments that were given it by an earlier erasure may have it again.
     if exists (select from clawback.orders o where o.order_id = new_id)
-        or exists (select from clawback.order_history h where h.order_id = new_id)
+        or exists (
+            select from clawback.order_history h
+            where h.order_id = new_id
+                and not exists (select from clawback.erased_payments e where e.payment_id = h.payment_id))
     then
         raise exception 'the reference % is in use', new_id using errcode = '55000', hint = 'Choose another.';
     end if;

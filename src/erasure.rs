@@ -178,12 +178,17 @@ fn reference_pattern(erasure: &Erasure) -> Option<String> {
     Some(format!(r#"(?c)"(?:{key}|client_reference_id)"\s*:\s*"?{}"?\s*[,}}]"#, literal(from)))
 }
 
-/// The text as it is written in JSON, as a pattern that finds it alone.
+/// A text in JSON as a pattern, with or without escapes.
 fn literal(text: &str) -> String {
-    let json = Value::from(text).to_string();
-    let escaped =
-        json[1..json.len() - 1].chars().map(|c| if c.is_alphanumeric() { c.to_string() } else { format!("\\{c}") });
-    escaped.collect()
+    text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_string() } else { escapable(c) }).collect()
+}
+
+/// As it is, as JSON may write it, or by its code units.
+fn escapable(c: char) -> String {
+    let json = Value::from(c.to_string()).to_string();
+    let plain: String = json[1..json.len() - 1].chars().map(|c| format!("\\{c}")).collect();
+    let units: String = c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\\\u{unit:04x}")).collect();
+    format!("(?:{plain}|\\\\{plain}|{units})")
 }
 
 /// The first reason why one of these payments cannot be erased, with its payment; none: all can.

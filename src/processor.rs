@@ -84,7 +84,7 @@ impl Processor {
         let mut conn = conn?;
         if !within(migrations::is_whole(&mut conn)).await? {
             return Err(sqlx::Error::Protocol(
-                "the schema is not whole: a restore or migration is under way".to_owned(),
+                "a foreign key of the schema is missing: a restore is under way, or left it out".to_owned(),
             ));
         }
         let id = Uuid::new_v4();
@@ -260,9 +260,13 @@ impl Processor {
 
     /// Runs a batch. One that timed out leaves its connection in the middle of a statement: then it is replaced.
     async fn batch_with(&self, conn: &mut PgConnection, take: Take, ahead: Ahead) -> Result<Batch, BatchError> {
-        // A payment may have ten thousand events to read again.
-        let is_rebuild = matches!(take, Take::Rebuilds | Take::Rebuild(_));
-        let limit = if is_rebuild { self.limit * 8 } else { self.limit };
+        // A payment may have ten thousand events to read again, and no event may fail because the network is slow.
+        let is_patient = match &take {
+            Take::Rebuilds | Take::Rebuild(_) => true,
+            Take::Only(events) => events.len() == 1,
+            Take::Next => false,
+        };
+        let limit = if is_patient { self.limit * 8 } else { self.limit };
         let done = apply::batch_within(limit, conn, take, &self.rules, ahead).await;
         if matches!(done, Err(BatchError { cause: Cause::TooLong(_), .. })) {
             let renewed = within(self.connect()).await;

@@ -21,7 +21,7 @@ use crate::apply::{self, Rules};
 use crate::desk::{self, Desk};
 use crate::domain::Marks;
 use crate::http::body_memory::BodyMemory;
-use crate::http::{self, App, admin, server};
+use crate::http::{self, App, LastReady, admin, server};
 use crate::intake::{self, Intake};
 use crate::notices::{Notices, Webhook};
 use crate::processor::{self, Processor};
@@ -203,6 +203,7 @@ impl Service {
             secrets,
             tolerance: self.tolerance,
             max_body: self.max_body,
+            last_ready: LastReady::default(),
             pool: session::pool(pool, &self.database),
             required_version: migrations::required_version(),
         }

@@ -28,6 +28,7 @@ use tower_http::trace::TraceLayer;
 use tracing::Span;
 
 use self::body_memory::BodyMemory;
+pub use self::health::LastReady;
 use self::refusal::Refusal;
 pub use self::seats::{Peer, Seat};
 use crate::intake::Intake;
@@ -51,6 +52,8 @@ pub struct App {
     pub tolerance: Duration,
     /// Maximum size of one request body, in bytes.
     pub max_body: usize,
+    /// When the database was last found ready.
+    pub last_ready: LastReady,
     /// For probes and scrapes; intake has a connection of its own.
     pub pool: PgPool,
     /// The newest migration that this binary needs.

@@ -38,7 +38,7 @@ const MAX_HEAD: usize = 16 * 1024;
 const MAX_BUFFER: usize = 32 * 1024;
 /// Older connections are closed after the current request, so that clients find new replicas.
 const MAX_AGE: Duration = Duration::from_secs(600);
-/// For a request in progress when the service stops.
+/// For a request in progress when the service stops, or when its connection is too old.
 const FINISH_TIME_LIMIT: Duration = Duration::from_secs(8);
 /// After an accept error of this process (out of file descriptors), not of the client.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -152,17 +152,13 @@ async fn serve_connection(stream: Accepted, taken: Taken, router: Router, stop: 
         ended = connection.as_mut() => return note(ended),
         () = taken.seat.yields() => return close("yielded"),
         () = stop.cancelled() => (),
-        () = sleep(MAX_AGE) => {
-            connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                ended = connection.as_mut() => return note(ended),
-                () = stop.cancelled() => (),
-            }
-        }
+        () = sleep(MAX_AGE) => (),
     }
     connection.as_mut().graceful_shutdown();
-    if let Ok(ended) = timeout(FINISH_TIME_LIMIT, connection).await {
-        note(ended);
+    // A client that sends requests and reads no answer would otherwise keep its place for ever.
+    tokio::select! {
+        ended = timeout(FINISH_TIME_LIMIT, connection) => ended.map_or_else(|_| close("idle"), note),
+        () = taken.seat.yields() => close("yielded"),
     }
 }
 

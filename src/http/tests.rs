@@ -36,6 +36,7 @@ fn app() -> App {
         secrets: watch::channel(Arc::new(Secrets::parse("whsec_any live:whsec_live").unwrap())).1,
         tolerance: Duration::from_secs(300),
         max_body: 1024,
+        last_ready: LastReady::default(),
         pool: PgPoolOptions::new().connect_lazy_with(nowhere),
         required_version: 1,
     }

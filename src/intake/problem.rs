@@ -23,15 +23,13 @@ pub(super) enum Problem {
     TooSlow,
     #[error("{}", .0.explanation())]
     NotWritable(Access),
-    #[error("the schema is not whole: a restore or migration is under way")]
-    NotWhole,
 }
 
 impl Problem {
     /// What waiting requests are told meanwhile.
     pub(super) fn reason(&self) -> Unavailable {
         match self {
-            Self::Database(_) | Self::TooSlow | Self::NotWhole => Unavailable::NoDatabase,
+            Self::Database(_) | Self::TooSlow => Unavailable::NoDatabase,
             Self::NotWritable(_) => Unavailable::NotDurable,
         }
     }
@@ -48,7 +46,7 @@ impl Problem {
     pub(super) fn is_about_data(&self) -> bool {
         match self {
             Self::Database(error) => sqlstate::is_any(error, &["21", "22", "23", "54"]),
-            Self::TooSlow | Self::NotWritable(_) | Self::NotWhole => false,
+            Self::TooSlow | Self::NotWritable(_) => false,
         }
     }
 }

@@ -20,7 +20,7 @@ use super::{Unavailable, Waiting};
 use crate::backoff;
 use crate::store::health::{self, Access};
 use crate::store::inbox::{self, NewEvent};
-use crate::store::{migrations, session};
+use crate::store::session;
 use crate::stripe::envelope::Envelope;
 use crate::telemetry;
 
@@ -228,15 +228,12 @@ impl Writer {
 }
 
 /// Connects; after a failure also tries out whether events can be stored, for a server may answer and still store nothing:
-/// its disk is full, a table is locked, a right was revoked, a restore is under way, a standby that commits wait for is away.
+/// its disk is full, a table is locked, a right was revoked, a standby that commits wait for is away.
 async fn connect(database: &PgConnectOptions, after_failure: bool) -> Result<PgConnection, Problem> {
     let opened = timeout(TIME_LIMIT, session::connect(database, STATEMENT_LIMIT)).await;
     let mut connection = opened.map_err(|_| Problem::TooSlow)??;
     confirm(&mut connection).await?;
     if after_failure {
-        if !timeout(TIME_LIMIT, migrations::is_whole(&mut connection)).await.map_err(|_| Problem::TooSlow)?? {
-            return Err(Problem::NotWhole);
-        }
         timeout(TIME_LIMIT, try_out(&mut connection)).await.map_err(|_| Problem::TooSlow)??;
     }
     Ok(connection)

@@ -380,3 +380,17 @@ async fn a_short_reference_is_replaced_where_it_is_one_and_nowhere_else() {
     assert_eq!(app.db.value("select order_id from clawback_v1.payments where payment_id = 'ch_1'").await, "anon");
     assert_rebuilds_change_nothing(&app).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_found_however_json_writes_it() {
+    let app = TestApp::start().await;
+    let body = |id: &str, email: &str| {
+        let object = format!(r#"{{"id":"cus_1","object":"customer","email":"{email}","note":"of\n{email}."}}"#);
+        format!(r#"{{"id":"{id}","type":"customer.updated","created":1,"data":{{"object":{object}}}}}"#)
+    };
+    let forms = [r"J\u00fcrgen\u0040ex\u00e4mple.com", "Jürgen@exämple.com"];
+    app.see(&[body("evt_1", forms[0]), body("evt_2", forms[1])]).await;
+    let erased = app.json(&["erase", "--email", "jürgen@exämple.com", "--yes"]).await;
+    assert_eq!(erased["bodies"], 2);
+    assert_eq!(with(&app.db, &["mple.com"]).await, Vec::<String>::new());
+}

@@ -98,6 +98,8 @@ async fn the_planted_code_runs_for_whoever_looks_names_up_in_its_schema() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_migration_command_or_part_of_the_service_runs_planted_code() {
     let mut db = Database::empty().await;
+    // Probes of a service that has not migrated yet.
+    db.expect_errors(&["does not exist"]);
     planted(&mut db).await.close().await;
     let world = World::start().await;
     let app = TestApp::start_on(db, |service| {

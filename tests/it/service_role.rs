@@ -143,7 +143,7 @@ async fn the_doctor_and_commands_have_what_the_documented_roles_of_the_service_h
         found.unwrap_or_else(|| panic!("no {check}: {findings}"))["level"].clone()
     };
     for (check, expected) in
-        [("privileges", "good"), ("role", "warning"), ("search path", "good"), ("consistency", "good")]
+        [("privileges", "good"), ("role", "good"), ("search path", "good"), ("consistency", "good")]
     {
         assert_eq!(level(check), json!(expected), "{check}: {findings:#}");
     }

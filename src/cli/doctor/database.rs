@@ -73,6 +73,7 @@ async fn all(
     // What follows reads tables that a database further behind does not have, or this role may not read.
     if schema.is_some_and(|version| version >= migrations::required_version()) && role.forbidden.is_empty() {
         report.push(interface(&answer(health::missing(conn, &views(), grants::WORK)).await?));
+        report.push(whole(answer(migrations::is_whole(conn)).await?));
         report.extend(backlog(&answer(health::backlog(conn)).await?));
         if given.has_notices {
             report.push(notices(&answer(notices::health(conn)).await?));
@@ -134,6 +135,15 @@ fn order_key(known: Option<&str>, given: &str) -> Finding {
         Some(_) => good("order key", format!("{given}, as the orders of this database were found by")),
         None => good("order key", format!("{given}; no service has started on this database yet")),
     }
+}
+
+fn whole(is_whole: bool) -> Finding {
+    if is_whole {
+        return good("foreign keys", "all are there");
+    }
+    let message = "one is missing, so nothing is processed: a restore is under way, or left it out. Restore again into an empty \
+                   database, with --exit-on-error";
+    wrong("foreign keys", message)
 }
 
 fn notices(health: &Health) -> Finding {
