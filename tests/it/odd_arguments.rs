@@ -112,8 +112,8 @@ const ODD: &[(&str, &[&str])] = &[
 ];
 
 /// Refusals that a caller can act on, and nothing that says more than that an argument cannot be taken.
-const REFUSALS: [&str; 11] =
-    ["22004", "22003", "22008", "22023", "22P02", "23505", "40001", "55000", "54001", "P0002", "CB409"];
+const REFUSALS: [&str; 12] =
+    ["22004", "22003", "22008", "22015", "22023", "22P02", "23505", "40001", "55000", "54001", "P0002", "CB409"];
 
 fn odd(kind: &str) -> &'static [&'static str] {
     let kind = match kind {
