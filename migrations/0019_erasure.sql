@@ -137,7 +137,7 @@ end
 $$;
 revoke all on function clawback.erase_payment(text) from public;
 
--- Puts another order reference in the place of one, wherever the database has it outside bodies and facts.
+-- Replaces an order reference wherever the database has it outside bodies and facts.
 create function clawback.replace_reference(old_id text, new_id text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare

@@ -41,7 +41,7 @@ pub(crate) struct Erase {
     /// Every payment that was erased before, where personal data arrived since
     #[arg(long)]
     again: bool,
-    /// Also put this in the place of the order's reference, everywhere: for a reference that is itself personal
+    /// Also replace the order's reference by this, everywhere: for a reference that is itself personal
     #[arg(long, value_name = "ORDER", requires = "orders")]
     replace_reference: Option<String>,
     /// Even where a dispute is open: its evidence is lost

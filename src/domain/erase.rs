@@ -35,7 +35,7 @@ impl Erasure {
         key == self.order_key || key.starts_with(OURS)
     }
 
-    /// What stands in the place of an order reference; none: the reference is kept.
+    /// What replaces an order reference; none: the reference is kept.
     #[must_use]
     pub fn in_place_of(&self, reference: &str) -> Option<&str> {
         self.replace.as_ref().filter(|replace| replace.from == reference).map(|replace| replace.to.as_str())

@@ -269,7 +269,7 @@ pub async fn erase_people(conn: &mut PgConnection, customers: &[String], emails:
     Ok(i64::try_from(removed.rows_affected()).unwrap_or(i64::MAX))
 }
 
-/// Puts another order reference in the place of one, wherever it is outside bodies and documents.
+/// Replaces an order reference wherever it is outside bodies and documents.
 pub async fn replace_reference(conn: &mut PgConnection, from: &str, to: &str) -> sqlx::Result<()> {
     sqlx::query!("select clawback.replace_reference($1, $2)", from, to).execute(conn).await.map(drop)
 }

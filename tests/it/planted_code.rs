@@ -1,4 +1,4 @@
-//! Promise: functions and operators that others put where names are looked up run with nobody's rights but their own.
+//! Promise: functions and operators that others put where names are looked up run with their own rights only.
 //!
 //! Postgres prefers whatever fits the arguments exactly, in any schema of the search path: a role that may create in
 //! `public` could have the service or the owner run its code (CVE-2018-1058).
