@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use thirtyfour::error::WebDriverErrorInner;
 use thirtyfour::prelude::*;
 use thirtyfour::{ChromeCapabilities, LoggingPrefsLogLevel, TypingData};
 use tokio::time::{interval, timeout};
@@ -122,8 +123,19 @@ impl Browser {
         self.until(&format!("document.querySelector({}) !== null", json!(selector))).await;
     }
 
+    /// Does something with the first element of a selector. Where a refresh of the page replaced the element
+    /// in between, nothing was done, and its successor is taken.
+    async fn with<T>(&self, selector: &str, act: impl AsyncFn(WebElement) -> WebDriverResult<T>) -> T {
+        loop {
+            match act(self.find(selector).await).await {
+                Err(error) if matches!(*error, WebDriverErrorInner::StaleElementReference(_)) => {}
+                done => return done.expect(selector),
+            }
+        }
+    }
+
     pub async fn click(&self, selector: &str) {
-        self.find(selector).await.click().await.expect(selector);
+        self.with(selector, async |element| element.click().await).await;
     }
 
     /// Clicks the first link or button with this text.
@@ -135,13 +147,13 @@ impl Browser {
 
     /// Clicks twice, as an impatient person does.
     pub async fn double_click(&self, selector: &str) {
-        let element = self.find(selector).await;
-        self.driver().action_chain().double_click_element(&element).perform().await.expect(selector);
+        let twice = async |element| self.driver().action_chain().double_click_element(&element).perform().await;
+        self.with(selector, twice).await;
     }
 
     /// Types at the end of what is in a field.
     pub async fn fill(&self, selector: &str, text: &str) {
-        self.find(selector).await.send_keys(text).await.expect(selector);
+        self.with(selector, async |element| element.send_keys(text).await).await;
     }
 
     /// Presses keys, wherever the focus is.
@@ -151,7 +163,7 @@ impl Browser {
 
     /// The text that is shown of the first element.
     pub async fn text(&self, selector: &str) -> String {
-        self.find(selector).await.text().await.expect(selector)
+        self.with(selector, async |element| element.text().await).await
     }
 
     /// The value of an expression in the page.
