@@ -22,7 +22,7 @@ impl<'a> Player<'a> {
     /// The same seed of the same use gives the same chances.
     pub(super) fn new(world: &'a mut World, whose: &str, seed: u64) -> Self {
         let seed = Sha256::new().chain_update(whose).chain_update(seed.to_be_bytes()).finalize().into();
-        Self { world, chance: Ids::new(seed), account: String::new() }
+        Self { world, chance: Ids::new(seed, 0), account: String::new() }
     }
 }
 

@@ -15,6 +15,8 @@ use crate::dev::model::{Account, Ids};
 
 /// The platform's own account, among the connected ones.
 pub(super) const PLATFORM: &str = "";
+/// The time in ids, in unix seconds: one for all, so that they follow from the seed.
+const TIME_IN_IDS: i64 = 1_760_000_000;
 
 /// Everything, behind one lock.
 #[derive(Debug)]
@@ -104,5 +106,6 @@ impl World {
 }
 
 fn ids(seed: u64, whose: &str) -> Ids {
-    Ids::new(Sha256::new().chain_update(seed.to_be_bytes()).chain_update(whose).finalize().into())
+    let seed = Sha256::new().chain_update(seed.to_be_bytes()).chain_update(whose).finalize();
+    Ids::new(seed.into(), TIME_IN_IDS)
 }

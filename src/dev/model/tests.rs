@@ -6,7 +6,7 @@ use super::*;
 const NOW: i64 = 1_785_000_000;
 
 fn account() -> Account {
-    Account::new(Ids::new([7; 32]), NOW, false, None)
+    Account::new(Ids::new([7; 32], NOW), NOW, false, None)
 }
 
 fn purchase(account: &mut Account, order: &str, amount: i64, currency: &str) -> Purchase {

@@ -39,7 +39,7 @@ pub(super) const fn days(count: i64) -> i64 {
 
 impl Shop {
     pub(super) fn new(cast: &Cast, story: &str) -> Self {
-        let ids = Ids::new(cast.seed_of_ids(story));
+        let ids = Ids::new(cast.seed_of_ids(story), cast.start);
         let mut stripe = Account::new(ids, cast.start, cast.livemode, cast.account.clone());
         let buyer = &BUYERS[stripe.ids.below(BUYERS.len())];
         let purchase = Purchase {
