@@ -23,7 +23,7 @@ mod refund;
 mod review;
 
 use crate::domain::{Facts, Payer};
-use crate::stripe::object::{FieldError, Object};
+use crate::stripe::object::{FieldError, Object, is_name};
 pub use erase::erased;
 pub use events::EVENTS;
 use origin::{Origin, Reader};
@@ -89,6 +89,7 @@ pub fn read(event_id: &str, body: &str, order_key: &str) -> Result<Reading, Fiel
     };
     let name = object.text("object")?;
     let Some(read) = reader_of(&name) else {
+        let name = Some(name.as_str()).filter(|name| is_name(name)).unwrap_or("with an unusual name");
         return Ok(Reading::Ignored(format!("no handler reads objects of type {name}")));
     };
     let origin = Origin::of(event_id, &event, &object, order_key, reader_of)?;

@@ -3,7 +3,7 @@
 use super::links;
 use super::origin::{Origin, beside};
 use crate::domain::{Child, Facts, Refund};
-use crate::stripe::object::{FieldError, Object};
+use crate::stripe::object::{FieldError, Object, is_name};
 
 /// Reads a refund (docs.stripe.com/api/refunds). It may name its charge, its intent, both or neither.
 pub(super) fn read(origin: &Origin, object: &Object) -> Result<Facts, FieldError> {
@@ -37,7 +37,8 @@ fn read_with_status(origin: &Origin, object: &Object, default: Option<&str>) -> 
     let id = object.id("id")?;
     let destination = origin.lenient(object.object("destination_details"));
     let destination_type = destination.as_ref().and_then(|d| origin.lenient(d.optional_text("type")));
-    let details = destination.zip(destination_type.as_deref()).and_then(|(d, kind)| origin.lenient(d.object(kind)));
+    let named = destination_type.as_deref().filter(|kind| is_name(kind));
+    let details = destination.zip(named).and_then(|(d, kind)| origin.lenient(d.object(kind)));
     let detail = |field| details.as_ref().and_then(|details| origin.lenient(details.optional_text(field)));
     let refund = Refund {
         scope: origin.scope(),

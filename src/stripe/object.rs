@@ -20,6 +20,14 @@ const MAX_TIME: i64 = 4_102_444_800;
 /// Deepest nesting that is read. Stripe expands at most four levels; recursion must end.
 const MAX_DEPTH: usize = 16;
 
+/// Whether a value is written as Stripe writes the names of types: `card`, `radar.early_fraud_warning`. Error texts may
+/// quote such values, and no others.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let of_names = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_.".contains(&byte);
+    text.len() <= 64 && text.bytes().all(of_names)
+}
+
 /// A field that cannot be read. Operators see this text, so it contains no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}")]

@@ -194,6 +194,19 @@ fn a_charge_of_2012_that_was_paid_is_captured() {
     assert_eq!((payment.state, payment.balance.amount_paid), (State::Paid, Some(1000)));
 }
 
+#[test]
+fn what_operators_read_quotes_names_of_types_and_no_other_value() {
+    let (personal, odd) = ("ann@shop.example", json!("not an object"));
+    let mut refund = whole("refund");
+    for (name, quoted) in [("card", true), (personal, false), (&"x".repeat(65), false)] {
+        refund["data"]["object"]["destination_details"] = json!({ "type": name, name: odd });
+        let (_, notes) = said(&refund).expect("facts");
+        assert_eq!(notes.iter().any(|note| note.contains(name)), quoted, "{notes:?}");
+        let unknown = said(&whole(name)).map(|_| ()).expect_err("an unknown type");
+        assert!(!unknown.contains(personal) && unknown.len() < 100, "{unknown}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_processed_event_shows_which_fields_were_taken_as_absent() {
     let app = TestApp::start().await;
