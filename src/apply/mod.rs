@@ -243,6 +243,7 @@ async fn perform(
     let bodies = ledger::bodies(tx, &ids.filter(|id| !ahead.contains(id)).collect::<Vec<_>>()).await?;
     let Unfolded { events, people, mut finished, mut reads } =
         guarded(|| read(pending.events, ahead, &bodies, &rules.order_key))?;
+    drop(bodies);
     let Loaded { mut set, queue, events, rebuild, deferred } = load(tx, events, &requested, rules).await?;
     let Folded { history, finished: folded, reads: of_facts } = guarded(|| fold(&mut set, &rebuild, events))?;
     finished.extend(folded);

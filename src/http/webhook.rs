@@ -65,12 +65,15 @@ struct Delivered {
 }
 
 async fn deliver(app: &App, request: Request) -> Result<Delivered, Refusal> {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    let seat = head.extensions.remove::<Seat>();
     // Read in full before anything is checked: a refusal in the middle of a body is easily lost, and checking for a
     // signature first would save nothing, since anyone can make one up.
     let body = timeout(BODY_TIME_LIMIT, SignedBody::read(app, body)).await.map_err(|_| Refusal::TooSlow)??;
     let VerifiedEvent { event, secret } = VerifiedEvent::verify(app, &head.headers, body.bytes, unix_now())?;
-    let _delivering = head.extensions.get::<Seat>().map(Seat::delivers);
+    // Headers are slices of the connection's read buffer, and would keep all of it while the event waits.
+    drop(head);
+    let _delivering = seat.as_ref().map(Seat::delivers);
     let (id, event_type) = (event.envelope.id.clone(), event.envelope.event_type.clone());
     let (intake, reservation) = (app.intake.clone(), body.reservation);
     // A task of its own: when the client hangs up, the writer still holds the body, and its memory stays reserved.
