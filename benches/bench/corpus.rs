@@ -20,6 +20,9 @@ const MIX: [(usize, &str, &str); 7] = [
     (3, "chargeback-lost", "charged_back"),
 ];
 
+/// Payments with more to tell began up to this many days ago: refunds and disputes come late, for payments whose rows
+/// are no longer in memory.
+const DAYS_BACK: usize = 120;
 /// Payments in progress at a time, unless there are few events: about the number of other events between two events of
 /// one payment.
 const LIVES_AT_ONCE: usize = 100;
@@ -117,7 +120,8 @@ impl Corpus {
         let number = self.lives.len();
         let (story, state) = story(number);
         let order_id = format!("order_{seed}_{number}");
-        let requests = requests(story, &order_id, number, seed, now);
+        let since = if story == "paid" { now } else { now - (number % DAYS_BACK) as i64 * 86_400 };
+        let requests = requests(story, &order_id, number, seed, since);
         self.lives.push(Life { order_id, state, events: requests.len() });
         requests
     }

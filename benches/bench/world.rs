@@ -164,6 +164,11 @@ impl World {
 }
 
 impl Database {
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Another connection.
     pub async fn connect(&self) -> anyhow::Result<PgConnection> {
         connect(&self.url).await

@@ -7,6 +7,7 @@ mod intake;
 mod latency;
 mod overload;
 mod replicas;
+mod retention;
 mod together;
 
 use std::sync::Arc;
@@ -45,6 +46,8 @@ pub enum Section {
     Replicas,
     /// Consumers of follow-ups.
     FollowUps,
+    /// Removing old bodies beside it.
+    Retention,
     /// A database with five million events.
     Growth,
 }
@@ -66,6 +69,7 @@ impl Section {
             Self::Overload => overload::run(bench).await,
             Self::Replicas => replicas::run(bench).await,
             Self::FollowUps => follow_ups::run(bench).await,
+            Self::Retention => retention::run(bench).await,
             Self::Growth => growth::run(bench).await,
         }
     }
@@ -101,6 +105,11 @@ impl Bench {
     pub fn closed(&self, receiver: &Receiver, connections: usize, at_most: Duration) -> Load {
         let deliveries = (0, self.corpus.deliveries.len());
         Load { receivers: vec![receiver.address], connections, pace: Pace::Closed, deliveries, at_most }
+    }
+
+    /// Takes other events, as many, and returns the ones before.
+    pub fn exchange_corpus(&mut self, seed: u64) -> Arc<Corpus> {
+        std::mem::replace(&mut self.corpus, Arc::new(Corpus::tell(self.sizes.events, seed, None)))
     }
 
     /// Signs all requests again: receivers refuse old signatures.
