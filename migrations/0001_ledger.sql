@@ -35,9 +35,10 @@ create table clawback.events (
     constraint events_attempts check (attempts >= 0),
     -- An operator must know why.
     constraint events_reason check (state not in ('ignored', 'failed') or last_error is not null)
-) with (fillfactor = 80);
--- Each row is updated once, when it is processed. No index contains a column that changes, and pages keep a fifth free,
--- so the update stays on its page and touches no index (HOT).
+) with (fillfactor = 45);
+-- Each row is updated once, when it is processed, in one transaction with its neighbours. No index contains a column that
+-- changes, and pages keep room for a second version of all their rows: so the updates stay on their page and touch no
+-- index (HOT).
 
 -- For lists, newest first.
 create index events_received on clawback.events (received_at desc);

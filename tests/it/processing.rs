@@ -362,3 +362,20 @@ async fn a_burst_on_a_fresh_database_reads_no_table_or_index_whole() {
         assert!(scans.as_f64().is_some_and(|scans| scans > 0.0));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn marking_events_as_processed_touches_no_index_of_the_ledger() {
+    let mut app = TestApp::start().await;
+    let held = app.db.hold_batches().await;
+    let events: Vec<_> = (0..100).flat_map(|n| tell("paid", &format!("o_{n}"))).collect();
+    app.deliver_all(&events).await;
+    held.rollback().await.expect("a rollback");
+    app.db.settle().await;
+    // A session reports what it did at its end.
+    app.stop().await.expect("a clean stop");
+    let updates = format!("n_tup_upd >= {}", events.len());
+    let of_events = "from pg_stat_user_tables where relid = 'clawback.events'::regclass";
+    app.db.until(&format!("select {updates} {of_events}")).await;
+    let rows = app.db.rows(&format!("select n_tup_upd as updates, n_tup_hot_upd as in_place {of_events}")).await;
+    assert_eq!(rows[0]["updates"], rows[0]["in_place"], "of rows of pages that were full");
+}
