@@ -134,7 +134,8 @@ pub async fn tallies(
                   extract(epoch from min(evidence_due_by))::bigint as evidence_due_by,
                   array_agg(distinct state) as "states!"
            from clawback.payments
-           where order_id = any($1) and payment_id <> all($2)
+           -- Not `<> all ($2)`, which compares each payment of a large order with each of these.
+           where order_id = any($1) and payment_id not in (select unnest($2::text[]))
            group by order_id, account, livemode, currency"#,
         order_ids,
         aside
