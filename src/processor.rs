@@ -178,7 +178,7 @@ impl Processor {
                 Some(reader) => reader,
                 None => session::connect(&database, SILENT).await?,
             };
-            Ok(ReadAhead { ahead: Ahead::read(&mut reader, &order_key).await?, reader })
+            Ok(ReadAhead { ahead: Ahead::read(&mut reader, order_key).await?, reader })
         }
     }
 

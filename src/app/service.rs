@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -232,9 +234,17 @@ impl Service {
         Ok("processing")
     }
 
+    /// On a thread of its own: a batch computes for milliseconds, for which it would hold up what else its worker has to
+    /// do, such as answering deliveries.
     async fn process(&self, woken: Arc<Notify>, stop: CancellationToken) {
         let rules = self.rules();
-        Processor { database: self.database.clone(), rules, woken, limit: apply::LIMIT }.run(stop).await;
+        let processor = Processor { database: self.database.clone(), rules, woken, limit: apply::LIMIT };
+        let (runtime, (ended, end)) = (Handle::current(), oneshot::channel());
+        thread::spawn(move || {
+            runtime.block_on(processor.run(stop));
+            ended.send(())
+        });
+        end.await.expect("the processor does not panic");
     }
 
     fn rules(&self) -> Rules {

@@ -6,8 +6,9 @@
 use std::collections::HashMap;
 
 use sqlx::PgConnection;
+use tokio::task::spawn_blocking;
 
-use super::{Cause, guarded};
+use super::Cause;
 use crate::handlers::{self, Reading};
 use crate::store::ledger;
 
@@ -20,15 +21,14 @@ impl Ahead {
     ///
     /// # Errors
     /// When the database refuses a statement or is unreachable, or a reader panics. The batch then reads by itself.
-    pub async fn read(conn: &mut PgConnection, order_key: &str) -> Result<Self, Cause> {
+    pub async fn read(conn: &mut PgConnection, order_key: String) -> Result<Self, Cause> {
         let bodies = ledger::bodies_ahead(conn).await?;
-        guarded(|| {
-            let read = |(id, body): (String, String)| match handlers::read(&id, &body, order_key) {
-                Ok(facts @ Reading::Facts(..)) => Some((id, facts)),
-                Ok(Reading::Ignored(_)) | Err(_) => None,
-            };
-            Self(bodies.into_iter().filter_map(read).collect())
-        })
+        let read = move |(id, body): (String, String)| match handlers::read(&id, &body, &order_key) {
+            Ok(facts @ Reading::Facts(..)) => Some((id, facts)),
+            Ok(Reading::Ignored(_)) | Err(_) => None,
+        };
+        let all = spawn_blocking(|| Self(bodies.into_iter().filter_map(read).collect()));
+        all.await.map_err(|_| Cause::Panic)
     }
 
     pub(super) fn contains(&self, event_id: &str) -> bool {
