@@ -57,6 +57,9 @@ struct Args {
     /// Seconds that each run of intake lasts
     #[arg(long, default_value_t = Sizes::full().intake.as_secs_f64())]
     seconds: f64,
+    /// Counts of connections that intake is compared at, separated by commas
+    #[arg(long, value_delimiter = ',', default_values_t = Sizes::full().connections)]
+    connections: Vec<usize>,
     /// Events in the database of growth
     #[arg(long, default_value_t = Sizes::full().stored)]
     stored: usize,
@@ -74,7 +77,8 @@ struct Args {
 impl Args {
     fn sizes(&self) -> Sizes {
         let Self { rounds, events, stored, seconds, .. } = *self;
-        Sizes { rounds, events, stored, intake: Duration::from_secs_f64(seconds), ..Sizes::full() }
+        let connections = self.connections.clone();
+        Sizes { rounds, events, stored, connections, intake: Duration::from_secs_f64(seconds), ..Sizes::full() }
     }
 }
 
