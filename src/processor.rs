@@ -133,7 +133,7 @@ impl Processor {
         match self.next_batch(conn, progress).await {
             Ok(Batch::Done(counts)) => {
                 record(counts, began.elapsed());
-                self.yield_to_arrivals(began.elapsed()).await;
+                progress.is_behind &= !self.yield_to_arrivals(began.elapsed()).await;
                 if progress.is_behind { Ok(Duration::ZERO) } else { until_due(conn).await }
             }
             Ok(Batch::Busy) => {
@@ -147,14 +147,16 @@ impl Processor {
     }
 
     /// Pauses if events arrived during a batch: storing them goes first, and a steady trickle shares batches, each of which
-    /// costs some twenty statements.
-    async fn yield_to_arrivals(&self, took: Duration) {
-        if self.woken.notified().now_or_never().is_some() {
-            sleep((took / 2).clamp(GATHER, LONGEST_PAUSE)).await;
+    /// costs some twenty statements. Returns whether any did.
+    async fn yield_to_arrivals(&self, took: Duration) -> bool {
+        let arrived = self.woken.notified().now_or_never().is_some();
+        if arrived {
+            sleep((took * 2 / 5).clamp(GATHER, LONGEST_PAUSE)).await;
         }
+        arrived
     }
 
-    /// Runs a batch of events. While more than a batch waits, the bodies of the next one are read meanwhile.
+    /// Runs a batch of events. While a backlog waits, the bodies of the next one are read meanwhile.
     async fn next_batch(&self, conn: &mut PgConnection, progress: &mut Progress) -> Result<Batch, BatchError> {
         let reading =
             progress.is_behind.then(|| AbortOnDropHandle::new(tokio::spawn(self.read_ahead(progress.reader.take()))));

@@ -25,7 +25,7 @@ pub(super) struct ReadAhead {
 /// What a processor remembers between batches.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// The last batch was full: probably more events wait.
+    /// The last batch was full and no event arrived meanwhile: a backlog waits, and nothing else needs the machine.
     pub(super) is_behind: bool,
     /// For the next batch.
     pub(super) ahead: Ahead,
