@@ -27,7 +27,7 @@ impl Console {
     pub(crate) async fn bind(listen: &Listen, settings: Settings) -> anyhow::Result<Self> {
         const VARIABLE: &str = "CLAWBACK_CONSOLE_LISTEN";
         let listener = match listen {
-            Listen::Tcp(address) => bind(*address, VARIABLE).await?.into(),
+            Listen::Tcp(address) => bind(*address, VARIABLE)?.into(),
             Listen::Unix(path) => bind_unix(path, VARIABLE).await?.into(),
         };
         Ok(Self { listener, settings })

@@ -20,9 +20,8 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let service = Service::configured(&args)?;
     let console = console.settings(&service.database)?;
     let _logs = logging::start(args.log_format)?;
-    let public = bind(args.listen.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 8080))), "CLAWBACK_LISTEN").await?;
-    let private =
-        bind(args.admin_listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9090))), "CLAWBACK_ADMIN_LISTEN").await?;
+    let public = bind(args.listen.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 8080))), "CLAWBACK_LISTEN")?;
+    let private = bind(args.admin_listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9090))), "CLAWBACK_ADMIN_LISTEN")?;
     let console = match console {
         Some((listen, settings)) => Some(Console::bind(&listen, settings).await?),
         None => None,

@@ -32,7 +32,7 @@ pub(super) fn parse(text: &str) -> Result<Where, String> {
 pub(super) async fn bind(at: Where) -> anyhow::Result<Option<TcpListener>> {
     match at {
         Where::Nowhere => Ok(None),
-        Where::At(address) => app::bind(address, "--console").await.map(Some),
+        Where::At(address) => app::bind(address, "--console").map(Some),
     }
 }
 

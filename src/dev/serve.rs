@@ -51,10 +51,10 @@ pub(crate) struct Dev {
 pub(crate) async fn run(args: Dev) -> anyhow::Result<()> {
     let Dev { mut serve, data, with_stripe, console } = args;
     let _logs = logging::start_with(serve.log_format, LOG)?;
-    let public = app::bind(serve.listen.unwrap_or(loopback(8080)), "CLAWBACK_LISTEN").await?;
-    let private = app::bind(serve.admin_listen.unwrap_or(loopback(0)), "CLAWBACK_ADMIN_LISTEN").await?;
+    let public = app::bind(serve.listen.unwrap_or(loopback(8080)), "CLAWBACK_LISTEN")?;
+    let private = app::bind(serve.admin_listen.unwrap_or(loopback(0)), "CLAWBACK_ADMIN_LISTEN")?;
     let stripe = match with_stripe {
-        Some(address) => Some(app::bind(address, "--with-stripe").await?),
+        Some(address) => Some(app::bind(address, "--with-stripe")?),
         None => None,
     };
     let console = console::bind(console).await?;

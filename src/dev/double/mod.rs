@@ -91,7 +91,7 @@ pub(in crate::dev) fn loopback(text: &str) -> Result<SocketAddr, String> {
 
 pub(crate) async fn run(args: StripeDouble) -> anyhow::Result<()> {
     let _logs = logging::start_with(args.log_format, "info");
-    let listener = app::bind(args.listen, "--listen").await?;
+    let listener = app::bind(args.listen, "--listen")?;
     let stop = app::asked_to_stop()?;
     let double = Double::new(args.seed)?;
     if let (Some(url), Some(secret)) = (&args.webhook_url, &args.webhook_secret) {
