@@ -235,13 +235,15 @@ impl Service {
     }
 
     /// On a thread of its own: a batch computes for milliseconds, for which it would hold up what else its worker has to
-    /// do, such as answering deliveries.
+    /// do, such as answering deliveries. Dropped, this ends the processor where it is, as it does a task.
     async fn process(&self, woken: Arc<Notify>, stop: CancellationToken) {
         let rules = self.rules();
         let processor = Processor { database: self.database.clone(), rules, woken, limit: apply::LIMIT };
         let (runtime, (ended, end)) = (Handle::current(), oneshot::channel());
+        let aborted = CancellationToken::new();
+        let _abort = aborted.clone().drop_guard();
         thread::spawn(move || {
-            runtime.block_on(processor.run(stop));
+            runtime.block_on(aborted.run_until_cancelled(processor.run(stop)));
             ended.send(())
         });
         end.await.expect("the processor does not panic");
