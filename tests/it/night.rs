@@ -56,12 +56,12 @@ async fn processing_that_paused_says_so_once_and_when_it_resumed() {
     db.settle().await;
     let log = serving.terminate(Duration::from_secs(10)).await.stdout;
     let message = |line| serde_json::from_str::<Value>(line).expect("JSON")["message"].as_str().map(str::to_owned);
-    let is_told = |text: &String| text.starts_with("processing paused") || text == "processing resumed";
-    let told: Vec<String> = log.lines().filter_map(message).filter(is_told).collect();
-    assert!(told.first().is_some_and(|text| text.starts_with("processing paused")), "{log}");
-    assert!(told.last().is_some_and(|text| text == "processing resumed"), "{log}");
-    // Another reason is told too: a connection may break while it is made.
-    assert!(told.windows(2).all(|pair| pair[0] != pair[1]), "{log}");
+    let is_of_processing = |text: &String| text.starts_with("processing paused") || text == "processing resumed";
+    let logged: Vec<String> = log.lines().filter_map(message).filter(is_of_processing).collect();
+    assert!(logged.first().is_some_and(|text| text.starts_with("processing paused")), "{log}");
+    assert!(logged.last().is_some_and(|text| text == "processing resumed"), "{log}");
+    // Another reason is logged too: a connection may break while it is made.
+    assert!(logged.windows(2).all(|pair| pair[0] != pair[1]), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
