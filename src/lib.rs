@@ -44,7 +44,7 @@
 //! # The path of one event
 //!
 //! 1. A request arrives at [`http::router`], on a server that limits every wait and size ([`http::server::serve`]). The
-//!    body is read within its own limit and one for all requests together ([`http::body_memory::BodyMemory`]).
+//!    body is read within its own limit and one for all requests together ([`intake::memory::BodyMemory`]).
 //! 2. [`stripe::signature::verify`] checks it against every configured secret, and
 //!    [`stripe::envelope::Envelope::read`] parses what the ledger has columns for: id, type, account, mode.
 //! 3. [`intake::Intake::record`] hands the event to the one [`intake::Writer`] and waits. The writer takes whatever has

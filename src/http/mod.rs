@@ -4,7 +4,6 @@
 //! which the caller does.
 
 pub mod admin;
-pub mod body_memory;
 mod health;
 mod lingering;
 mod refusal;
@@ -27,11 +26,11 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId
 use tower_http::trace::TraceLayer;
 use tracing::Span;
 
-use self::body_memory::BodyMemory;
 pub use self::health::LastReady;
 use self::refusal::Refusal;
 pub use self::seats::{Peer, Seat};
 use crate::intake::Intake;
+use crate::intake::memory::BodyMemory;
 use crate::stripe::signature::Secrets;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -16,10 +16,10 @@ use serde_json::json;
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::body_memory::Reservation;
 use super::refusal::Refusal;
 use super::{App, Seat};
 use crate::intake::Recorded;
+use crate::intake::memory::Reservation;
 use crate::store::inbox::NewEvent;
 use crate::stripe::envelope::Envelope;
 use crate::stripe::signature::{SignatureError, verify};
@@ -75,14 +75,7 @@ async fn deliver(app: &App, request: Request) -> Result<Delivered, Refusal> {
     drop(head);
     let _delivering = seat.as_ref().map(Seat::delivers);
     let (id, event_type) = (event.envelope.id.clone(), event.envelope.event_type.clone());
-    let (intake, reservation) = (app.intake.clone(), body.reservation);
-    // A task of its own: when the client hangs up, the writer still holds the body, and its memory stays reserved.
-    let recorded = tokio::spawn(async move {
-        let recorded = intake.record(event).await;
-        drop(reservation);
-        recorded
-    });
-    let recorded = recorded.await.map_err(|_| Refusal::Panicked)??;
+    let recorded = app.intake.record(event, body.reservation).await?;
     Ok(Delivered { id, event_type, recorded, secret })
 }
 

@@ -92,6 +92,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::intake::memory::BodyMemory;
     use crate::stripe::envelope::Envelope;
 
     type Answer = oneshot::Receiver<Result<Recorded, Unavailable>>;
@@ -103,7 +104,8 @@ mod tests {
                 let (sender, answer) = oneshot::channel();
                 let envelope = Envelope::read(&format!(r#"{{"id":"{id}","type":"t"}}"#)).unwrap();
                 let event = NewEvent { envelope, payload: (*payload).to_owned(), mode_matches: true };
-                (Waiting { event, since: Instant::now(), reply: Reply(sender) }, answer)
+                let reply = Reply { sender, _memory: BodyMemory::new(0).reservation() };
+                (Waiting { event, since: Instant::now(), reply }, answer)
             })
             .unzip()
     }

@@ -3,9 +3,10 @@
 //! A request hands its event to the one [`Writer`] and waits for the commit. There is no timer: a lone event is stored
 //! at once, a burst shares commits.
 //!
-//! Not here: HTTP, verification, the limit on memory for bodies, and processing.
+//! Not here: HTTP, verification, and processing.
 
 mod batch;
+pub mod memory;
 mod problem;
 mod writer;
 
@@ -17,6 +18,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 
+use self::memory::Reservation;
 pub use self::writer::Writer;
 use crate::store::inbox::NewEvent;
 
@@ -104,18 +106,18 @@ impl Intake {
         (Self { queue: sender, available }, writer)
     }
 
-    /// Returns when the event is committed. Cancelling the future does not cancel the event.
+    /// Returns when the event is committed. Cancelling the future does not cancel the event, which holds the memory of its
+    /// body until it is answered.
     ///
     /// # Errors
     /// [`Unavailable`] when it could not be stored durably, or when that is unknown.
-    pub async fn record(&self, event: NewEvent) -> Result<Recorded, Unavailable> {
+    pub async fn record(&self, event: NewEvent, memory: Reservation) -> Result<Recorded, Unavailable> {
         let (sender, answer) = oneshot::channel();
-        self.queue.try_send(Waiting { event, since: Instant::now(), reply: Reply(sender) }).map_err(
-            |error| match error {
-                TrySendError::Full(_) => Unavailable::QueueFull,
-                TrySendError::Closed(_) => Unavailable::Stopping,
-            },
-        )?;
+        let reply = Reply { sender, _memory: memory };
+        self.queue.try_send(Waiting { event, since: Instant::now(), reply }).map_err(|error| match error {
+            TrySendError::Full(_) => Unavailable::QueueFull,
+            TrySendError::Closed(_) => Unavailable::Stopping,
+        })?;
         // Dropped without an answer: the writer ended, perhaps between the commit and the answer.
         answer.await.unwrap_or(Err(Unavailable::Stopping))
     }
@@ -162,26 +164,47 @@ struct Waiting {
 
 /// The way back to a request.
 #[derive(Debug)]
-struct Reply(oneshot::Sender<Result<Recorded, Unavailable>>);
+struct Reply {
+    sender: oneshot::Sender<Result<Recorded, Unavailable>>,
+    /// A client may hang up, and the body still waits.
+    _memory: Reservation,
+}
 
 impl Reply {
     /// A request that was cancelled is no error: its event is stored or not all the same.
     fn send(self, answer: Result<Recorded, Unavailable>) {
-        let _ = self.0.send(answer);
+        let _ = self.sender.send(answer);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::memory::BodyMemory;
     use super::*;
     use crate::stripe::envelope::Envelope;
+
+    #[tokio::test]
+    async fn the_memory_of_a_body_is_held_after_its_client_hung_up() {
+        let (memory, envelope) = (BodyMemory::new(10), Envelope::read(r#"{"id":"evt_1","type":"t"}"#).unwrap());
+        let (intake, writer) = Intake::new(PgConnectOptions::new_without_pgpass(), Arc::default());
+        let mut reserved = memory.reservation();
+        reserved.grow(10).unwrap();
+        let event = NewEvent { envelope, payload: "x".repeat(10), mode_matches: true };
+        let mut request = Box::pin(intake.record(event, reserved));
+        assert!(futures_util::poll!(&mut request).is_pending());
+        drop(request);
+        assert_eq!(memory.left(), 0);
+        drop(writer);
+        assert_eq!(memory.left(), 10);
+    }
 
     #[tokio::test]
     async fn an_event_that_finds_the_queue_full_is_refused_at_once() {
         let (intake, _writer) = Intake::new(PgConnectOptions::new_without_pgpass(), Arc::default());
         let record = || {
             let envelope = Envelope::read(r#"{"id":"evt_1","type":"t"}"#).unwrap();
-            intake.record(NewEvent { envelope, payload: String::new(), mode_matches: true })
+            let event = NewEvent { envelope, payload: String::new(), mode_matches: true };
+            intake.record(event, BodyMemory::new(0).reservation())
         };
         let mut waiting: Vec<_> = (0..MAX_WAITING).map(|_| Box::pin(record())).collect();
         for event in &mut waiting {
