@@ -174,7 +174,9 @@ begin
         returning events.event_id, events.seq
     ), bodies as (
         insert into clawback.event_payloads (event_id, payload)
-        select s.event_id, r.payload from stored s join received r on r.event_id = s.event_id
+        select r.event_id, r.payload from received r
+        -- `is true` makes this a look-up in a hash of ids; a join would put the bodies into the hash.
+        where (r.event_id in (select s.event_id from stored s)) is true
     ), work as (
         insert into clawback.pending_events (seq, event_id) select s.seq, s.event_id from stored s
     )
