@@ -2,12 +2,13 @@
 //! is retried and finally fails, one with a locked row waits.
 
 use clawback::processor::MAX_ATTEMPTS;
+use clawback::store::ledger;
 use serde_json::{Value, json};
 
 use crate::bodies::{charge, dispute, event, event_with, refund, session, with};
-use crate::harness::{TestApp, tell};
+use crate::harness::{Database, TestApp, tell};
 
-async fn ledger(app: &TestApp, event_id: &str) -> Value {
+async fn shown(app: &TestApp, event_id: &str) -> Value {
     app.db.rows(&format!("select * from clawback_v1.events where event_id = '{event_id}'")).await.remove(0)
 }
 
@@ -74,7 +75,7 @@ async fn an_event_that_cannot_be_read_fails_alone_and_names_the_field() {
     for (body, reason) in &bodies {
         let id = serde_json::from_str::<Value>(body)
             .map_or_else(|_| "evt_huge".to_owned(), |b| b["id"].as_str().expect("an id").to_owned());
-        let event = ledger(&app, &id).await;
+        let event = shown(&app, &id).await;
         assert_eq!((&event["state"], &event["last_error"]), (&json!("failed"), &json!(reason)), "{id}");
         assert_eq!((&event["attempts"], &event["payment_id"]), (&json!(1), &Value::Null), "{id}");
         assert!(event["processed_at"].is_string(), "{id}");
@@ -92,14 +93,14 @@ async fn an_event_that_no_handler_reads_is_ignored_with_a_reason() {
     let thin = json!({ "id": "evt_thin", "object": "v2.core.event", "type": "v1.billing.meter.no_meter_found",
         "created": "2026-01-02T03:04:05Z" });
     app.see(&[event("evt_payout", 1, &payout), thin.to_string()]).await;
-    let event = ledger(&app, "evt_payout").await;
+    let event = shown(&app, "evt_payout").await;
     let expected = (json!("ignored"), json!("no handler reads objects of type payout"), json!("po_1"), json!(1));
     assert_eq!(
         (event["state"].clone(), event["last_error"].clone(), event["object_id"].clone(), event["attempts"].clone()),
         expected
     );
     assert!(event["processed_at"].is_string() && event["payment_id"].is_null());
-    let event = ledger(&app, "evt_thin").await;
+    let event = shown(&app, "evt_thin").await;
     assert_eq!(event["state"], "ignored");
     assert!(event["last_error"].as_str().is_some_and(|reason| reason.contains("thin event")), "{event}");
 }
@@ -109,7 +110,7 @@ async fn an_event_of_an_unknown_type_is_read_when_its_object_is_known() {
     let app = TestApp::start().await;
     let kind = json!({ "type": "charge.teleported" });
     app.see(&[event_with("evt_1", 1, &charge("ch_1", json!({})), kind)]).await;
-    let event = ledger(&app, "evt_1").await;
+    let event = shown(&app, "evt_1").await;
     assert_eq!((&event["state"], &event["payment_id"]), (&json!("processed"), &json!("ch_1")));
 }
 
@@ -141,7 +142,7 @@ async fn an_event_the_database_refuses_is_retried_then_fails_and_blocks_no_other
     app.take_in(&ids.map(|id| event(&format!("evt_{id}"), 1, &charge(id, json!({}))))).await;
     held.commit().await.expect("a commit");
     app.db.settle().await;
-    let event = ledger(&app, "evt_ch_poison").await;
+    let event = shown(&app, "evt_ch_poison").await;
     assert_eq!((&event["state"], &event["attempts"]), (&json!("failed"), &json!(MAX_ATTEMPTS)));
     assert!(event["last_error"].as_str().is_some_and(|error| error.starts_with("processing failed: ")), "{event}");
     assert!(event["last_error"].as_str().is_some_and(|error| error.contains("no_poison")), "{event}");
@@ -150,7 +151,7 @@ async fn an_event_the_database_refuses_is_retried_then_fails_and_blocks_no_other
     assert_eq!(waited, json!(expected));
     for neighbour in ["ch_one", "ch_two"] {
         assert!(paid(&app, neighbour).await);
-        assert_eq!(ledger(&app, &format!("evt_{neighbour}")).await["attempts"], 1);
+        assert_eq!(shown(&app, &format!("evt_{neighbour}")).await["attempts"], 1);
     }
 }
 
@@ -165,7 +166,7 @@ async fn an_event_the_database_refused_once_is_processed_on_retry() {
     app.db.execute("update clawback.pending_events set run_at = now()").await;
     app.db.settle().await;
     assert!(paid(&app, "ch_poison").await);
-    let event = ledger(&app, "evt_1").await;
+    let event = shown(&app, "evt_1").await;
     assert_eq!((&event["state"], &event["last_error"]), (&json!("processed"), &Value::Null));
 }
 
@@ -193,14 +194,14 @@ async fn a_locked_row_defers_only_the_events_of_its_payment() {
             app.db.value("select amount_refunded from clawback_v1.payments where payment_id = 'ch_held'").await,
             0
         );
-        assert_eq!(ledger(&app, "evt_re_ch_held").await["state"], "pending");
+        assert_eq!(shown(&app, "evt_re_ch_held").await["state"], "pending");
         consumer.rollback().await.expect("a rollback");
         app.db.settle().await;
         assert_eq!(
             app.db.value("select amount_refunded from clawback_v1.payments where payment_id = 'ch_held'").await,
             10_000
         );
-        let event = ledger(&app, "evt_re_ch_held").await;
+        let event = shown(&app, "evt_re_ch_held").await;
         assert_eq!(
             (&event["state"], &event["attempts"], &event["last_error"]),
             (&json!("processed"), &json!(1), &Value::Null)
@@ -236,7 +237,7 @@ async fn the_ledger_shows_the_result_of_each_event() {
         json!({ "account": "acct_1", "livemode": true, "api_version": "2014-01-31", "type": "charge.refunded" });
     let body = event_with("evt_1", 5, &charge("ch_1", json!({})), envelope);
     app.take_in(std::slice::from_ref(&body)).await;
-    let pending = ledger(&app, "evt_1").await;
+    let pending = shown(&app, "evt_1").await;
     let columns = ["type", "api_version", "account", "livemode", "object_id", "created_at", "state", "attempts"];
     let row: Vec<&Value> = columns.iter().map(|column| &pending[*column]).collect();
     let (created, expected) = ("2023-11-14T22:13:25+00:00", json!(0));
@@ -256,14 +257,14 @@ async fn the_ledger_shows_the_result_of_each_event() {
     assert_eq!((&pending["payment_id"], &pending["processed_at"]), (&Value::Null, &Value::Null));
     held.commit().await.expect("a commit");
     app.db.settle().await;
-    let processed = ledger(&app, "evt_1").await;
+    let processed = shown(&app, "evt_1").await;
     assert_eq!(
         (&processed["state"], &processed["attempts"], &processed["payment_id"]),
         (&json!("processed"), &json!(1), &json!("ch_1"))
     );
     assert_eq!(processed["received_at"], pending["received_at"]);
     app.see(&[body.replace("10000", "20000")]).await;
-    assert_eq!(ledger(&app, "evt_1").await, processed, "of one id the first counts, and a repeat is no work");
+    assert_eq!(shown(&app, "evt_1").await, processed, "of one id the first counts, and a repeat is no work");
     assert_eq!(app.db.value("select amount_paid from clawback_v1.payments").await, 10_000);
     assert_eq!(app.db.value("select payload from clawback_v1.event_payloads").await, body);
 }
@@ -321,13 +322,39 @@ async fn a_pending_row_without_its_event_blocks_no_other() {
     let held = app.db.hold_batches().await;
     // More than one batch holds.
     app.db
-        .execute("insert into clawback.pending_events (seq, event_id) select -n, 'evt_gone_' || n from generate_series(1, 120) n")
+        .execute("insert into clawback.pending_events (seq, event_id) select -n, 'evt_gone_' || n from generate_series(1, 510) n")
         .await;
     app.deliver_all(&tell("full-refund", "o-1")).await;
     held.commit().await.expect("a commit");
     app.db.settle().await;
     assert_eq!(app.db.value("select state from clawback_v1.orders").await, "refunded");
     assert_eq!(app.db.value("select count(*) from clawback.pending_events").await, 0);
+}
+
+/// Stores pending events with bodies of these sizes, in bytes, on a database of their own. How many of them a batch takes,
+/// and for how many bodies the next one is prepared.
+async fn taken(sizes: &str) -> (usize, usize) {
+    let db = Database::migrated().await;
+    db.execute(&format!(
+        "with given as (select 'evt_' || n as id, size from unnest(array[{sizes}]) with ordinality as g (size, n)),
+         bodies as (insert into clawback.event_payloads select id, repeat('x', size) from given),
+         stored as (insert into clawback.events (event_id, type) select id, 't' from given returning seq, event_id)
+         insert into clawback.pending_events (seq, event_id) select seq, event_id from stored"
+    ))
+    .await;
+    let mut conn = db.pool.acquire().await.expect("a connection");
+    let next = ledger::take(&mut conn).await.expect("pending events").events.len();
+    (next, ledger::bodies_ahead(&mut conn).await.expect("bodies").len())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_takes_500_events_or_8_mib_of_bodies_and_at_least_one_event() {
+    let small = |count: usize| vec!["10"; count].join(",");
+    assert_eq!(taken(&small(499)).await, (499, 0));
+    assert_eq!(taken(&small(1_001)).await, (500, 500));
+    assert_eq!(taken("4194304, 4194304, 1").await, (2, 0));
+    assert_eq!(taken("8388609, 1").await, (1, 0));
+    assert_eq!(taken(&format!("{},4194304,4194304,1", small(500))).await, (500, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
