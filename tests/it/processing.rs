@@ -396,13 +396,19 @@ async fn marking_events_as_processed_touches_no_index_of_the_ledger() {
     let held = app.db.hold_batches().await;
     let events: Vec<_> = (0..100).flat_map(|n| tell("paid", &format!("o_{n}"))).collect();
     app.deliver_all(&events).await;
+    // The reason why an event is ignored is the longest text that a row usually gets.
+    for n in 0..300 {
+        let subscription = json!({ "object": "subscription", "id": format!("sub_1MowQVLkdIwHu7ixeRlqHV{n:02}") });
+        let status = app.deliver(&event(&format!("evt_1MowQVLkdIwHu7ixraBm8{n:03}"), 1, &subscription)).await.status();
+        assert_eq!(status, 200);
+    }
     held.rollback().await.expect("a rollback");
     app.db.settle().await;
     // A session reports what it did at its end.
     app.stop().await.expect("a clean stop");
-    let updates = format!("n_tup_upd >= {}", events.len());
+    let updates = format!("n_tup_upd >= {}", events.len() + 300);
     let of_events = "from pg_stat_user_tables where relid = 'clawback.events'::regclass";
     app.db.until(&format!("select {updates} {of_events}")).await;
     let rows = app.db.rows(&format!("select n_tup_upd as updates, n_tup_hot_upd as in_place {of_events}")).await;
-    assert_eq!(rows[0]["updates"], rows[0]["in_place"], "of rows of pages that were full");
+    assert_eq!(rows[0]["updates"], rows[0]["in_place"], "updates that stayed on their page");
 }
