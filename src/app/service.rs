@@ -1,6 +1,7 @@
 //! Puts a running service together from its configuration, and drains it on shutdown.
 
 use std::net::SocketAddr;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -234,19 +235,34 @@ impl Service {
         Ok("processing")
     }
 
-    /// On a thread of its own: a batch computes for milliseconds, for which it would hold up what else its worker has to
-    /// do, such as answering deliveries. Dropped, this ends the processor where it is, as it does a task.
+    /// On a thread of its own: a batch computes for milliseconds, and on a worker it would hold up other tasks, such as
+    /// answering deliveries. When this future is dropped, the processor ends at its next await.
+    ///
+    /// # Panics
+    ///
+    /// When the processor panics.
     async fn process(&self, woken: Arc<Notify>, stop: CancellationToken) {
         let rules = self.rules();
         let processor = Processor { database: self.database.clone(), rules, woken, limit: apply::LIMIT };
-        let (runtime, (ended, end)) = (Handle::current(), oneshot::channel());
-        let aborted = CancellationToken::new();
-        let _abort = aborted.clone().drop_guard();
-        thread::spawn(move || {
-            runtime.block_on(aborted.run_until_cancelled(processor.run(stop)));
-            ended.send(())
+        let (runtime, (done, finished)) = (Handle::current(), oneshot::channel());
+        let dropped = CancellationToken::new();
+        let _drop = dropped.clone().drop_guard();
+        let run = async move {
+            tokio::select! {
+                // First: the processor must not be polled once the runtime shuts down.
+                biased;
+                () = dropped.cancelled() => (),
+                () = processor.run(stop) => (),
+            }
+        };
+        let thread = thread::Builder::new().name("processor".to_owned()).spawn(move || {
+            runtime.block_on(run);
+            let _ = done.send(());
         });
-        end.await.expect("the processor does not panic");
+        let thread = thread.expect("the system allows another thread");
+        if finished.await.is_err() {
+            resume_unwind(thread.join().expect_err("it ended without a word"));
+        }
     }
 
     fn rules(&self) -> Rules {
