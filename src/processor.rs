@@ -71,6 +71,8 @@ impl Processor {
                 Ok(()) => break,
                 Err(error) => {
                     progress.pause(&error);
+                    // Bodies may be erased during an outage.
+                    progress.ahead = Ahead::default();
                     // Not cut short by new events.
                     stop.run_until_cancelled(sleep(backoff::delay(progress.failures))).await;
                 }
@@ -146,17 +148,18 @@ impl Processor {
         }
     }
 
-    /// Pauses if events arrived during a batch: storing them goes first, and a steady trickle shares batches, each of which
-    /// costs some twenty statements. Returns whether any did.
+    /// Pauses if the processor was woken during a batch, as each arrival does: storing events goes first, and a steady
+    /// trickle shares batches, each of which costs some twenty statements. Returns whether it was. The watch wakes too, about
+    /// once a second: so a backlog pauses as often.
     async fn yield_to_arrivals(&self, took: Duration) -> bool {
-        let arrived = self.woken.notified().now_or_never().is_some();
-        if arrived {
+        let woken = self.woken.notified().now_or_never().is_some();
+        if woken {
             sleep((took * 2 / 5).clamp(GATHER, LONGEST_PAUSE)).await;
         }
-        arrived
+        woken
     }
 
-    /// Runs a batch of events. While a backlog waits, the bodies of the next one are read meanwhile.
+    /// Runs a batch of events. With a backlog, the bodies of the next batch are read at the same time.
     async fn next_batch(&self, conn: &mut PgConnection, progress: &mut Progress) -> Result<Batch, BatchError> {
         let reading =
             progress.is_behind.then(|| AbortOnDropHandle::new(tokio::spawn(self.read_ahead(progress.reader.take()))));
@@ -172,7 +175,7 @@ impl Processor {
         done
     }
 
-    /// Reads ahead on a second connection, which lives while events wait.
+    /// Reads ahead on a second connection, which lives while batches are full.
     fn read_ahead(&self, reader: Option<PgConnection>) -> impl Future<Output = Result<ReadAhead, Cause>> + use<> {
         let (database, order_key) = (self.database.clone(), self.rules.order_key.clone());
         async move {
