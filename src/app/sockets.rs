@@ -11,13 +11,13 @@ use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixStream};
 
 use crate::http::server::MAX_CONNECTIONS;
 
-/// Connections that may wait to be accepted, as many as may be open. For a further one the system drops the client's first
-/// packet, which is sent again after a second.
+/// Connections that may wait to be accepted. For a further one the system drops the client's first packet, which the client
+/// sends again after a second.
 const BACKLOG: u32 = MAX_CONNECTIONS as u32;
 /// Of a Unix socket: its owner and group may connect.
 const SOCKET_MODE: u32 = 0o660;
 
-/// Binds an address, or says which setting names another.
+/// Binds an address, or says which setting names another. To be called within a runtime.
 pub(crate) fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<TcpListener> {
     listen(address).with_context(|| format!("cannot listen on {address}: set {variable} to another address"))
 }

@@ -106,8 +106,8 @@ impl Intake {
         (Self { queue: sender, available }, writer)
     }
 
-    /// Returns when the event is committed. Cancelling the future does not cancel the event, which holds the memory of its
-    /// body until it is answered.
+    /// Returns when the event is committed. Cancelling the future does not cancel the event. `memory` is that of its body,
+    /// and is released when the writer answers.
     ///
     /// # Errors
     /// [`Unavailable`] when it could not be stored durably, or when that is unknown.
@@ -166,7 +166,7 @@ struct Waiting {
 #[derive(Debug)]
 struct Reply {
     sender: oneshot::Sender<Result<Recorded, Unavailable>>,
-    /// A client may hang up, and the body still waits.
+    /// The memory of the body, which waits even if the client hung up.
     _memory: Reservation,
 }
 

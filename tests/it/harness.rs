@@ -394,6 +394,8 @@ impl TestApp {
 
     /// Stops the service as SIGTERM does, and returns its result.
     pub async fn stop(&mut self) -> anyhow::Result<()> {
+        // Of a statement that the service gave up.
+        self.db.expect_errors(&["connection to client lost"]);
         drop(self.stop.take());
         timeout(PATIENCE, &mut self.running)
             .await

@@ -56,8 +56,8 @@ async fn processing_that_paused_says_so_once_and_when_it_resumed() {
     db.settle().await;
     let log = serving.terminate(Duration::from_secs(10)).await.stdout;
     let message = |line| serde_json::from_str::<Value>(line).expect("JSON")["message"].as_str().map(str::to_owned);
-    let is_of_processing = |text: &String| text.starts_with("processing paused") || text == "processing resumed";
-    let logged: Vec<String> = log.lines().filter_map(message).filter(is_of_processing).collect();
+    let is_about_processing = |text: &String| text.starts_with("processing paused") || text == "processing resumed";
+    let logged: Vec<String> = log.lines().filter_map(message).filter(is_about_processing).collect();
     assert!(logged.first().is_some_and(|text| text.starts_with("processing paused")), "{log}");
     assert!(logged.last().is_some_and(|text| text == "processing resumed"), "{log}");
     // Another reason is logged too: a connection may break while it is made.
