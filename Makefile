@@ -29,8 +29,8 @@ browser-tools: ## install Chromium and axe-core for the tests of the console (ro
 	@scripts/browser-tools.sh
 
 test: setup browser-tools ## run every test, against a real Postgres and in a real browser
-	# A thousand connections at once take two thousand files: more than a shell allows at first.
-	# Twice as many tests at a time as there are cores, since most of them wait.
+	@# A thousand connections at once take two thousand files: more than a shell allows at first.
+	@# Twice as many tests at a time as there are cores, since most of them wait.
 	@ulimit -n "$$(ulimit -Hn)"; RUST_TEST_THREADS="$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))}" cargo test --locked
 
 screenshots: setup browser-tools ## take the pictures of the console for the docs
@@ -44,15 +44,15 @@ proof: ## property-test against an independent oracle, in memory and on Postgres
 		--nocapture --test-threads=1 the_end_is_the_truth
 
 torture: setup ## break everything around two replicas and check that nothing is lost, doubled, wrong or late: make torture MINUTES=5 ONLY=kills,cuts
-	# A crowd of slow clients takes three thousand connections.
+	@# A crowd of slow clients takes three thousand connections.
 	@ulimit -n "$$(ulimit -Hn)"; MINUTES=$(MINUTES) ONLY=$(ONLY) cargo test --release --locked --test torture -- --nocapture nothing_is_lost
 
 fuzz: setup ## fuzz all that reads what comes from outside, or one target: make fuzz RUNS=10000000 TARGET=fuzz::header
-	# Optimised, with the checks of a debug build: an overflow panics.
+	@# Optimised, with the checks of a debug build: an overflow panics.
 	RUNS=$(RUNS) cargo test --locked --config profile.dev.package.clawback.opt-level=3 --lib --test proof -- --nocapture $(TARGET)
 
 bench: setup ## measure intake and processing beside a textbook handler, 15 minutes: make bench BENCH='--only drain --json'
-	# An overload takes two thousand connections.
+	@# An overload takes two thousand connections.
 	@ulimit -n "$$(ulimit -Hn)"; cargo bench --locked --bench bench -- $(BENCH)
 
 run: setup ## run the service on a private Postgres, for `stripe listen --forward-to`

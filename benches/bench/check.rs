@@ -32,6 +32,7 @@ pub async fn stored(
     let stored: HashSet<&str> = stored.iter().map(String::as_str).collect();
     let is_stored = |event: &&usize| stored.contains(corpus.event_id(**event));
     let acknowledged = acknowledged(corpus, answers);
+    ensure!(!acknowledged.is_empty(), "no event was accepted");
     let unavailable: HashSet<usize> =
         answers.unavailable().map(|answer| corpus.deliveries[answer.delivery].event).collect();
     let lost = acknowledged.iter().filter(|event| !is_stored(event)).count();

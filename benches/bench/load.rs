@@ -98,7 +98,8 @@ struct Shared {
 /// Sends and collects the answers.
 ///
 /// # Errors
-/// When a receiver cannot be reached, breaks off, or does not refuse a forgery.
+/// When a receiver cannot be reached, breaks off, accepts a forgery, or answers a genuine delivery with anything but 200 and
+/// 503.
 pub async fn run(load: Load, corpus: &Arc<Corpus>) -> anyhow::Result<Answers> {
     let mut streams = Vec::new();
     for number in 0..load.connections {
@@ -132,7 +133,11 @@ async fn send(mut stream: TcpStream, shared: Arc<Shared>) -> anyhow::Result<Vec<
         stream.write_all(shared.corpus.request(delivery)).await?;
         let status = read_answer(&mut stream, &mut buffer).await?;
         let at = Instant::now();
-        ensure!(delivery.kind != Kind::Forged || !(200..300).contains(&status), "a forgery was answered {status}");
+        let is_right = match delivery.kind {
+            Kind::New | Kind::Repeat => matches!(status, 200 | 503),
+            Kind::Forged => (400..500).contains(&status),
+        };
+        ensure!(is_right, "a delivery ({:?}) was answered {status}", delivery.kind);
         answers.push(Answer { delivery: place, status, took: at - sent, at });
     }
     Ok(answers)

@@ -1,8 +1,8 @@
 //! `make bench`: how fast the service is, beside a textbook handler on the same machine and in the same run.
 //!
 //! Contenders take turns, each run has a new database, and comparisons are ratios within a round. Each run checks that
-//! the events stored are those acknowledged. `cargo test` runs everything once at tiny sizes, with these checks and
-//! without the targets.
+//! the events stored are those acknowledged, and where they are processed, that the orders' states are right. `cargo test`
+//! runs everything once at tiny sizes, with these checks and without the targets.
 //!
 //! | file | its job |
 //! |---|---|
@@ -57,7 +57,7 @@ struct Args {
     /// Seconds that each run of intake lasts
     #[arg(long, default_value_t = Sizes::full().intake.as_secs_f64())]
     seconds: f64,
-    /// Counts of connections that intake is compared at, separated by commas
+    /// Numbers of connections at which intake is compared, separated by commas; 1 and 32 have targets
     #[arg(long, value_delimiter = ',', default_values_t = Sizes::full().connections)]
     connections: Vec<usize>,
     /// Events in the database of growth

@@ -21,8 +21,8 @@ impl Target {
 
     fn text(self) -> String {
         match self {
-            Self::AtLeast(least) => format!(">= {}", short(least)),
-            Self::AtMost(most) => format!("<= {}", short(most)),
+            Self::AtLeast(least) => format!(">= {least}"),
+            Self::AtMost(most) => format!("<= {most}"),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use sqlx::AssertSqlSafe;
 
 use super::Bench;
@@ -105,6 +105,8 @@ async fn report_heavy(bench: &mut Bench, database: &mut Database) -> anyhow::Res
     let payments = "select max(n) from (select count(*) as n from clawback.payments group by order_id) t";
     let events = "select max(n) from (select count(*) as n from clawback.events group by payment_id) t";
     let (payments, events) = (database.count(payments).await?, database.count(events).await?);
+    let least = bench.sizes.heavy as i64;
+    ensure!(payments >= least && events >= least, "{payments} payments and {events} events are fewer than {least}");
     let figures = [("events of one payment", events as f64, ""), ("payments of one order", payments as f64, "")];
     bench.report.figures("heavy", &figures);
     Ok(())

@@ -1,7 +1,7 @@
 //! Accepting events: the service with and without processing beside the textbook handler, in turn, for each count of
 //! connections.
 
-use super::{Bench, CONNECTIONS, MEMORY, Run, mebibytes};
+use super::{Bench, CONNECTIONS, MEMORY, Run, mebibytes, until_drained};
 use crate::check;
 use crate::report::Target::{AtLeast, AtMost};
 use crate::report::median;
@@ -53,6 +53,10 @@ async fn service(bench: &mut Bench, connections: usize, processing: Processing) 
     let load = bench.closed(&receiver, connections, bench.sizes.intake);
     let run = bench.load(&receiver, load).await?;
     check::stored(&mut database, check::IN_LEDGER, &bench.corpus, &run.answers).await?;
+    if held.is_none() {
+        until_drained(&mut database).await?;
+        check::states(&mut database, &bench.corpus, &run.answers).await?;
+    }
     receiver.stop().await?;
     drop(held);
     bench.world.drop_database(database).await?;
@@ -66,11 +70,11 @@ fn figures(bench: &mut Bench, name: &str, rounds: &[Round], contender: fn(&Round
         ("p50", of(|run| run.answers.quantile(0.5)), "ms"),
         ("p99", of(|run| run.answers.quantile(0.99)), "ms"),
         ("p99.9", of(|run| run.answers.quantile(0.999)), "ms"),
-        ("CPU an event: receiver", of(|run| run.per_event(run.service)), "ms"),
-        ("Postgres", of(|run| run.per_event(run.postgres)), "ms"),
-        ("generator", of(|run| run.per_event(run.generator)), "ms"),
+        ("CPU of the receiver", of(|run| run.per_event(run.service)), "ms/event"),
+        ("CPU of Postgres", of(|run| run.per_event(run.postgres)), "ms/event"),
+        ("CPU of the generator", of(|run| run.per_event(run.generator)), "ms/event"),
         ("memory", of(|run| mebibytes(run.memory.now)), "MiB"),
-        ("peak", of(|run| mebibytes(run.memory.peak)), "MiB"),
+        ("peak memory", of(|run| mebibytes(run.memory.peak)), "MiB"),
     ];
     bench.report.figures(name, &figures);
 }

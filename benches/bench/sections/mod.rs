@@ -1,4 +1,7 @@
 //! The sections, each in a file of its own, and what they share.
+//!
+//! A new one needs a file here, a variant of [`Section`] in the order in which sections run, and, if it has a size of its own,
+//! a field of [`Sizes`], which the smoke test sets to almost nothing.
 
 mod drain;
 mod follow_ups;
@@ -40,13 +43,13 @@ pub enum Section {
     Together,
     /// Time to order state at 100 events a second, and the cost of an idle service.
     Latency,
-    /// Twice the peak.
+    /// Deliveries that are due at twice the peak rate.
     Overload,
     /// Several services on one database.
     Replicas,
     /// Consumers of follow-ups.
     FollowUps,
-    /// Removing old bodies beside it.
+    /// Accepting events while old bodies are removed.
     Retention,
     /// A database with five million events.
     Growth,

@@ -1,4 +1,7 @@
-//! Requests at twice the rate that the service can take.
+//! Requests that are due at twice the rate that the service can take, over nearly as many connections as it takes.
+//!
+//! Each connection has one request in flight, so that a late one delays those behind it. All of them find room in the queue:
+//! the service answers 503 only to what has waited for 2 s.
 
 use super::{Bench, MEMORY, Run, mebibytes, until_drained};
 use crate::check;
@@ -6,13 +9,13 @@ use crate::load::{Load, Pace, quantile};
 use crate::report::Target::{AtLeast, AtMost};
 use crate::world::Template;
 
-/// Connections when the peak is measured. With those of an overload they are fewer than the service takes, which may not
-/// have noticed yet that those are closed.
+/// Connections when the peak is measured. Together with those of the overload, which the service may not yet have seen
+/// closed, they are fewer than it takes.
 const AT_PEAK: usize = 200;
 
 pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
     let (connections, most) = (bench.sizes.overload(), bench.corpus.deliveries.len());
-    let about = format!("twice the peak is sent at a fixed rate, over {connections} connections");
+    let about = format!("requests are due at twice the peak rate, over {connections} connections");
     bench.report.section("overload", &about);
     let peak = at_peak(bench).await?;
     let mut database = bench.world.database(Template::Migrated).await?;
@@ -40,10 +43,12 @@ pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
 async fn at_peak(bench: &mut Bench) -> anyhow::Result<f64> {
     let mut peak = 0.0_f64;
     for _ in 0..bench.sizes.rounds {
-        let database = bench.world.database(Template::Migrated).await?;
+        let mut database = bench.world.database(Template::Migrated).await?;
         let receiver = bench.world.clawback(&database).await?;
         let load = bench.closed(&receiver, AT_PEAK, bench.sizes.intake);
-        peak = peak.max(bench.load(&receiver, load).await?.answers.accepted_per_second());
+        let answers = bench.load(&receiver, load).await?.answers;
+        check::stored(&mut database, check::IN_LEDGER, &bench.corpus, &answers).await?;
+        peak = peak.max(answers.accepted_per_second());
         receiver.stop().await?;
         bench.world.drop_database(database).await?;
     }
@@ -56,13 +61,15 @@ fn report(bench: &mut Bench, peak: f64, run: &Run) {
     let sent = answers.all.len() as f64 / answers.elapsed.as_secs_f64();
     let figures = [
         ("peak", peak, "/s"),
-        ("offered", 2.0 * peak, "/s"),
+        ("due", 2.0 * peak, "/s"),
         ("sent", sent, "/s"),
         ("accepted", answers.accepted_per_second(), "/s"),
         ("answered 503", refusals.len() as f64 / answers.elapsed.as_secs_f64(), "/s"),
-        ("accepted p99", answers.quantile(0.99), "ms"),
+        ("sent to accepted p99", answers.quantile(0.99), "ms"),
     ];
     bench.report.figures("overload", &figures);
     bench.report.judge("accepted / peak", answers.accepted_per_second() / peak, "x", AtLeast(0.8));
-    bench.report.judge("time to a 503, p99", quantile(refusals, 0.99), "ms", AtMost(100.0));
+    if !refusals.is_empty() {
+        bench.report.judge("sent to 503 p99", quantile(refusals, 0.99), "ms", AtMost(3_000.0));
+    }
 }
