@@ -35,7 +35,7 @@ const HEAD_TIME_LIMIT: Duration = Duration::from_secs(10);
 /// Of a request head, in bytes. Larger ones get 431.
 const MAX_HEAD: usize = 16 * 1024;
 /// Of the read buffer, in bytes.
-const MAX_BUFFER: usize = 32 * 1024;
+const MAX_BUFFER: usize = 16 * 1024;
 /// Older connections are closed after the current request, so that clients find new replicas.
 const MAX_AGE: Duration = Duration::from_secs(600);
 /// For a request in progress when the service stops, or when its connection is too old.
