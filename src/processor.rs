@@ -55,8 +55,10 @@ pub struct Processor {
     pub database: PgConnectOptions,
     /// The rules by which events become state.
     pub rules: Rules,
-    /// Notified when there is something to do.
+    /// Notified when something may be due.
     pub woken: Arc<Notify>,
+    /// Notified when this replica stored an event.
+    pub arrived: Arc<Notify>,
     /// Time limit of a whole batch of events.
     pub limit: Duration,
 }
@@ -120,9 +122,16 @@ impl Processor {
             }
             let left = until.saturating_duration_since(Instant::now());
             let pause = left.min(HOUSEKEEPING.saturating_sub(last_housekeeping.elapsed()));
-            if left.is_zero() || timeout(pause, self.woken.notified()).await.is_ok() {
+            if left.is_zero() || timeout(pause, self.wake()).await.is_ok() {
                 return Ok(());
             }
+        }
+    }
+
+    async fn wake(&self) {
+        tokio::select! {
+            () = self.woken.notified() => (),
+            () = self.arrived.notified() => (),
         }
     }
 
@@ -148,15 +157,14 @@ impl Processor {
         }
     }
 
-    /// Pauses if the processor was woken during a batch, as each arrival does: storing events goes first, and a steady
-    /// trickle shares batches, each of which costs some twenty statements. Returns whether it was. The watch wakes too, about
-    /// once a second: so a backlog pauses as often.
+    /// Pauses if events arrived during a batch: storing them goes first, and a steady trickle shares batches, each of which
+    /// costs some twenty statements. Returns whether any did.
     async fn yield_to_arrivals(&self, took: Duration) -> bool {
-        let woken = self.woken.notified().now_or_never().is_some();
-        if woken {
+        let arrived = self.arrived.notified().now_or_never().is_some();
+        if arrived {
             sleep((took * 2 / 5).clamp(GATHER, LONGEST_PAUSE)).await;
         }
-        woken
+        arrived
     }
 
     /// Runs a batch of events. With a backlog, the bodies of the next batch are read at the same time.

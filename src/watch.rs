@@ -24,6 +24,8 @@ use crate::terminal::error_chain::error_chain;
 /// How each part is woken.
 #[derive(Clone, Debug, Default)]
 pub struct Wakes {
+    /// The processor, by intake when it stored an event.
+    pub arrival: Arc<Notify>,
     /// The processor.
     pub processor: Arc<Notify>,
     /// The executor.

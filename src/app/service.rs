@@ -142,7 +142,7 @@ impl Service {
         self.log_start(public.local_addr()?, private.local_addr()?);
         allow_files();
         let wakes = Wakes::default();
-        let (intake, writer) = Intake::new(self.database.clone(), Arc::clone(&wakes.processor));
+        let (intake, writer) = Intake::new(self.database.clone(), Arc::clone(&wakes.arrival));
         let stopping = CancellationToken::new();
         let availability = intake.availability();
         let (secrets, current) = watch::channel(Arc::new(self.secrets.clone()));
@@ -225,7 +225,7 @@ impl Service {
         };
         if let Some(prepared) = stop.run_until_cancelled(startup::prepare(&self.database, plan)).await {
             prepared?;
-            let processing = self.process(Arc::clone(&wakes.processor), stop.clone());
+            let processing = process(self.processor(&wakes), stop.clone());
             let acting = self.execute(Arc::clone(&wakes.executor), stop.clone());
             let disputes = self.work_on_disputes(Arc::clone(&wakes.desk), stop.clone());
             let (missed, notices) = (self.catch_up(stop.clone()), self.post_notices(stop.clone()));
@@ -235,33 +235,13 @@ impl Service {
         Ok("processing")
     }
 
-    /// On a thread of its own: a batch computes for milliseconds, and on a worker it would hold up other tasks, such as
-    /// answering deliveries. When this future is dropped, the processor ends at its next await.
-    ///
-    /// # Panics
-    ///
-    /// When the processor panics.
-    async fn process(&self, woken: Arc<Notify>, stop: CancellationToken) {
-        let rules = self.rules();
-        let processor = Processor { database: self.database.clone(), rules, woken, limit: apply::LIMIT };
-        let (runtime, (done, finished)) = (Handle::current(), oneshot::channel());
-        let dropped = CancellationToken::new();
-        let _drop = dropped.clone().drop_guard();
-        let run = async move {
-            tokio::select! {
-                // First: the processor must not be polled once the runtime shuts down.
-                biased;
-                () = dropped.cancelled() => (),
-                () = processor.run(stop) => (),
-            }
-        };
-        let thread = thread::Builder::new().name("processor".to_owned()).spawn(move || {
-            runtime.block_on(run);
-            let _ = done.send(());
-        });
-        let thread = thread.expect("the system allows another thread");
-        if finished.await.is_err() {
-            resume_unwind(thread.join().expect_err("it ended without a word"));
+    fn processor(&self, wakes: &Wakes) -> Processor {
+        Processor {
+            database: self.database.clone(),
+            rules: self.rules(),
+            woken: Arc::clone(&wakes.processor),
+            arrived: Arc::clone(&wakes.arrival),
+            limit: apply::LIMIT,
         }
     }
 
@@ -303,6 +283,34 @@ impl Service {
         if !sync.modes.is_empty() {
             Sync { rules: Rules { marks: self.marks.clone(), ..sync.rules }, ..sync }.run(stop).await;
         }
+    }
+}
+
+/// Runs the processor on a thread of its own: a batch computes for milliseconds, and on a worker it would hold up other
+/// tasks, such as answering deliveries. When this future is dropped, the processor ends at its next await.
+///
+/// # Panics
+///
+/// When the processor panics.
+async fn process(processor: Processor, stop: CancellationToken) {
+    let (runtime, (done, finished)) = (Handle::current(), oneshot::channel());
+    let dropped = CancellationToken::new();
+    let _drop = dropped.clone().drop_guard();
+    let run = async move {
+        tokio::select! {
+            // First: the processor must not be polled once the runtime shuts down.
+            biased;
+            () = dropped.cancelled() => (),
+            () = processor.run(stop) => (),
+        }
+    };
+    let thread = thread::Builder::new().name("processor".to_owned()).spawn(move || {
+        runtime.block_on(run);
+        let _ = done.send(());
+    });
+    let thread = thread.expect("the system allows another thread");
+    if finished.await.is_err() {
+        resume_unwind(thread.join().expect_err("it ended without a word"));
     }
 }
 

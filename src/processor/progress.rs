@@ -25,7 +25,7 @@ pub(super) struct ReadAhead {
 /// What a processor remembers between batches.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// The last batch was full and nothing woke the processor meanwhile: a backlog waits, and no event is being stored.
+    /// The last batch was full and no event arrived meanwhile: a backlog waits, and nothing else needs the machine.
     pub(super) is_behind: bool,
     /// For the next batch.
     pub(super) ahead: Ahead,

@@ -140,7 +140,8 @@ async fn a_batch_that_does_not_end_is_abandoned_and_its_events_are_retried_one_b
     let processor = Processor {
         database: options(&app.db.url),
         rules: Rules::current("order_id"),
-        woken: Arc::new(Notify::new()),
+        woken: Arc::default(),
+        arrived: Arc::default(),
         limit: Duration::from_secs(2),
     };
     let running = tokio::spawn(async move { processor.run(stopped).await });
@@ -176,7 +177,8 @@ async fn a_backlog_is_processed_though_the_connection_that_reads_ahead_hangs() {
     let processor = Processor {
         database: database.host("127.0.0.1").port(port),
         rules: Rules::current("order_id"),
-        woken: Arc::new(Notify::new()),
+        woken: Arc::default(),
+        arrived: Arc::default(),
         limit: LIMIT,
     };
     let stopped = stop.clone();
@@ -195,7 +197,8 @@ async fn the_processor_stops_while_it_waits_for_a_connection() {
     let processor = Processor {
         database: options(&format!("postgres://u@127.0.0.1:{port}/db?sslmode=disable")),
         rules: Rules::current("order_id"),
-        woken: Arc::new(Notify::new()),
+        woken: Arc::default(),
+        arrived: Arc::default(),
         limit: LIMIT,
     };
     let stopped = stop.clone();
@@ -209,13 +212,14 @@ async fn the_processor_stops_while_it_waits_for_a_connection() {
 async fn traffic_does_not_shorten_the_back_off() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
-    let woken = Arc::new(Notify::new());
+    let arrived = Arc::new(Notify::new());
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     let processor = Processor {
         database: options(&format!("postgres://u@127.0.0.1:{port}/db?sslmode=disable")),
         rules: Rules::current("order_id"),
-        woken: Arc::clone(&woken),
+        woken: Arc::default(),
+        arrived: Arc::clone(&arrived),
         limit: LIMIT,
     };
     let running = tokio::spawn(async move { processor.run(stopped).await });
@@ -223,7 +227,7 @@ async fn traffic_does_not_shorten_the_back_off() {
         let mut ticks = interval(Duration::from_millis(1));
         loop {
             ticks.tick().await;
-            woken.notify_one();
+            arrived.notify_one();
         }
     });
     // Every connection is closed immediately.

@@ -33,8 +33,8 @@ impl Newer {
     async fn start(db: &Database) -> Self {
         let rules = Rules { version: RULES_VERSION + 1, ..Rules::current("order_id") };
         let (database, wakes) = (options(&db.url), Wakes::default());
-        let woken = Arc::clone(&wakes.processor);
-        let processor = Processor { database: database.clone(), rules, woken, limit: LIMIT };
+        let (woken, arrived) = (Arc::clone(&wakes.processor), Arc::clone(&wakes.arrival));
+        let processor = Processor { database: database.clone(), rules, woken, arrived, limit: LIMIT };
         let (modes, policy, poll) = (Vec::new(), Wanted::default(), Duration::from_millis(200));
         let watch = Watch { database, modes, policy, poll, wakes };
         let stop = CancellationToken::new();
