@@ -125,9 +125,9 @@ mod tests {
         batch.answer(&["b".to_owned(), "a".to_owned()], |_, recorded| {
             counted.borrow_mut().push(recorded);
         });
-        let told: Vec<_> = answers.iter_mut().map(|a| a.try_recv().unwrap().unwrap()).collect();
+        let answered: Vec<_> = answers.iter_mut().map(|a| a.try_recv().unwrap().unwrap()).collect();
         use Recorded::{Duplicate, New};
-        assert_eq!(told, [New, Duplicate, Duplicate, New]);
+        assert_eq!(answered, [New, Duplicate, Duplicate, New]);
         assert_eq!(counted.into_inner(), [New, New, Duplicate, Duplicate]);
     }
 
@@ -138,8 +138,8 @@ mod tests {
         let batch = Batch::take(&mut queue);
         assert_eq!(bodies(&batch), ["1", "2"]);
         batch.answer(&["a".to_owned()], |_, _| ());
-        let told: Vec<_> = answers.iter_mut().map(|a| a.try_recv().unwrap().unwrap()).collect();
-        assert_eq!(told, [Recorded::WrongMode, Recorded::New, Recorded::Duplicate]);
+        let answered: Vec<_> = answers.iter_mut().map(|a| a.try_recv().unwrap().unwrap()).collect();
+        assert_eq!(answered, [Recorded::WrongMode, Recorded::New, Recorded::Duplicate]);
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl Recorded {
     }
 }
 
-/// Why an event could not be stored durably. When the answer to a commit was lost, it may have been stored all the same;
+/// Why an event could not be stored durably. When the answer to a commit was lost, it may still have been stored;
 /// the sender must resend it, which is safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unavailable {
@@ -171,7 +171,7 @@ struct Reply {
 }
 
 impl Reply {
-    /// A request that was cancelled is no error: its event is stored or not all the same.
+    /// A request that was cancelled is no error: its event is stored or not regardless.
     fn send(self, answer: Result<Recorded, Unavailable>) {
         let _ = self.sender.send(answer);
     }

@@ -26,7 +26,7 @@ pub(super) enum Problem {
 }
 
 impl Problem {
-    /// What waiting requests are told meanwhile.
+    /// What waiting requests are answered meanwhile.
     pub(super) fn reason(&self) -> Unavailable {
         match self {
             Self::Database(_) | Self::TooSlow => Unavailable::NoDatabase,
