@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use tokio::task::spawn_blocking;
 
 use super::Cause;
@@ -23,7 +23,10 @@ impl Ahead {
     /// # Errors
     /// When the database refuses a statement or is unreachable, or a reader panics. The batch then reads by itself.
     pub async fn read(conn: &mut PgConnection, order_key: String) -> Result<Self, Cause> {
-        let bodies = ledger::bodies_ahead(conn).await?;
+        let mut tx = conn.begin().await?;
+        ledger::find_by_key(&mut tx).await?;
+        let bodies = ledger::bodies_ahead(&mut tx).await?;
+        tx.commit().await?;
         let read = move |(id, body): (String, String)| match handlers::read(&id, &body, &order_key) {
             Ok(facts @ Reading::Facts(..)) => Some((id, facts)),
             Ok(Reading::Ignored(_)) | Err(_) => None,

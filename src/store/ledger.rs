@@ -187,6 +187,17 @@ pub async fn bodies(conn: &mut PgConnection, event_ids: &[&str]) -> sqlx::Result
     Ok(rows.into_iter().map(|row| (row.event_id, row.payload)).collect())
 }
 
+/// Makes the statements of this transaction find rows by key, however few rows the planner believes a table to have.
+pub async fn find_by_key(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"select set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true) as no_hash,
+                  set_config('enable_mergejoin', 'off', true) as no_merge"#
+    )
+    .fetch_one(conn)
+    .await
+    .map(drop)
+}
+
 /// The bodies of the events that come after the next 500 that are due, at most 500 and 8 MiB; in no order.
 pub async fn bodies_ahead(conn: &mut PgConnection) -> sqlx::Result<Vec<(String, String)>> {
     let rows = sqlx::query!(

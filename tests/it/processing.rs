@@ -1,12 +1,14 @@
 //! Promise: no event is lost and none blocks another: an unreadable event fails alone, one that the database refuses
 //! is retried and finally fails, one with a locked row waits.
 
+use clawback::apply::Ahead;
 use clawback::processor::MAX_ATTEMPTS;
 use clawback::store::ledger;
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 
 use crate::bodies::{charge, dispute, event, event_with, refund, session, with};
-use crate::harness::{Database, TestApp, tell};
+use crate::harness::{Database, TestApp, options, tell};
 
 async fn shown(app: &TestApp, event_id: &str) -> Value {
     app.db.rows(&format!("select * from clawback_v1.events where event_id = '{event_id}'")).await.remove(0)
@@ -331,10 +333,8 @@ async fn a_pending_row_without_its_event_blocks_no_other() {
     assert_eq!(app.db.value("select count(*) from clawback.pending_events").await, 0);
 }
 
-/// Stores pending events with bodies of these sizes, in bytes, on a database of their own. How many of them a batch takes,
-/// and for how many bodies the next one is prepared.
-async fn taken(sizes: &str) -> (usize, usize) {
-    let db = Database::migrated().await;
+/// Stores pending events with bodies of these sizes, in bytes.
+async fn store_pending(db: &Database, sizes: &str) {
     db.execute(&format!(
         "with given as (select 'evt_' || n as id, size from unnest(array[{sizes}]) with ordinality as g (size, n)),
          bodies as (insert into clawback.event_payloads select id, repeat('x', size) from given),
@@ -342,6 +342,12 @@ async fn taken(sizes: &str) -> (usize, usize) {
          insert into clawback.pending_events (seq, event_id) select seq, event_id from stored"
     ))
     .await;
+}
+
+/// Of events with bodies of these sizes, how many a batch takes, and how many bodies are read ahead for the next one.
+async fn taken(sizes: &str) -> (usize, usize) {
+    let db = Database::migrated().await;
+    store_pending(&db, sizes).await;
     let mut conn = db.pool.acquire().await.expect("a connection");
     let next = ledger::take(&mut conn).await.expect("pending events").events.len();
     (next, ledger::bodies_ahead(&mut conn).await.expect("bodies").len())
@@ -355,6 +361,22 @@ async fn a_batch_takes_500_events_or_8_mib_of_bodies_and_at_least_one_event() {
     assert_eq!(taken("4194304, 4194304, 1").await, (2, 0));
     assert_eq!(taken("8388609, 1").await, (1, 0));
     assert_eq!(taken(&format!("{},4194304,4194304,1", small(500))).await, (500, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_are_read_ahead_by_key_with_statistics_or_without() {
+    for statistics in ["select", "analyze"] {
+        let db = Database::migrated().await;
+        store_pending(&db, &vec!["1000"; 1_500].join(",")).await;
+        db.execute(statistics).await;
+        let mut conn = PgConnection::connect_with(&options(&db.url)).await.expect("a connection");
+        Ahead::read(&mut conn, "order_id".to_owned()).await.expect("bodies");
+        // A session reports what it did at its end.
+        conn.close().await.expect("a clean end");
+        let of_bodies = "from pg_stat_user_tables where relid = 'clawback.event_payloads'::regclass";
+        db.until(&format!("select idx_scan + seq_scan > 0 {of_bodies}")).await;
+        assert_eq!(db.value(&format!("select seq_scan {of_bodies}")).await, 0, "{statistics}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
