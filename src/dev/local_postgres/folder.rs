@@ -12,8 +12,8 @@ const LOCK: &str = "clawback-dev.lock";
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    /// The lock ends with the file, however the process ends.
-    _lock: File,
+    /// The lock ends with the process at the latest.
+    lock: File,
 }
 
 /// Why a folder cannot be used.
@@ -45,7 +45,7 @@ impl Folder {
         }
         let lock = OpenOptions::new().append(true).create(true).mode(0o600).open(lock).map_err(broken)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock }),
+            Ok(()) => Ok(Self { path, lock }),
             Err(TryLockError::WouldBlock) => Err(FolderError::InUse(path)),
             Err(TryLockError::Error(error)) => Err(broken(error)),
         }
@@ -81,5 +81,12 @@ impl Folder {
         written.sync_all()?;
         fs::rename(&unfinished, &file)?;
         Ok(new)
+    }
+}
+
+impl Drop for Folder {
+    /// A process that another thread is just starting has a copy of the file, which would keep the lock for a moment.
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
     }
 }
