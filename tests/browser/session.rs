@@ -268,7 +268,16 @@ fn found(program: &str) -> Option<PathBuf> {
     env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
-fn run(chromedriver: &Path) -> (Child, BufReader<ChildStdout>, String) {
+/// A driver, what it prints, and where it listens.
+type Running = (Child, BufReader<ChildStdout>, String);
+
+/// Several attempts: a driver ends when the port that it has just found is taken by somebody else.
+fn run(chromedriver: &Path) -> Running {
+    (0..5).find_map(|_| try_to_run(chromedriver)).expect("chromedriver runs")
+}
+
+/// None: it ended by itself.
+fn try_to_run(chromedriver: &Path) -> Option<Running> {
     let mut command = Command::new(chromedriver);
     command.arg("--port=0").env("TZ", ZONE).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().expect("chromedriver starts");
@@ -276,11 +285,14 @@ fn run(chromedriver: &Path) -> (Child, BufReader<ChildStdout>, String) {
     let mut line = String::new();
     while !line.contains("started successfully on port ") {
         line.clear();
-        assert!(output.read_line(&mut line).expect("a line") > 0, "chromedriver ended");
+        if output.read_line(&mut line).expect("a line") == 0 {
+            child.wait().expect("its end");
+            return None;
+        }
     }
     let port = line.trim().trim_end_matches('.').rsplit(' ').next().expect("a port");
     let address = format!("127.0.0.1:{port}");
-    (child, output, address)
+    Some((child, output, address))
 }
 
 fn capabilities(chromium: &Path, profile: &Path, scripts: Scripts) -> WebDriverResult<ChromeCapabilities> {
