@@ -1,8 +1,8 @@
 //! Reads bodies ahead of the batch that will take them, while the batch before it runs.
 //!
 //! A body changes only when it is erased, which is refused while its event is pending. So what it says can be worked out
-//! without the lock. Which events are pending is decided under
-//! the lock, in their batch: what was read ahead and is not taken is dropped, and what was not read ahead is read there.
+//! without the lock. Which events are pending is decided under the lock, in their batch: what was read ahead and is not
+//! taken is dropped, and what was not read ahead is read there.
 
 use std::collections::HashMap;
 

@@ -70,6 +70,6 @@ fn report(bench: &mut Bench, peak: f64, run: &Run) {
     bench.report.figures("overload", &figures);
     bench.report.judge("accepted / peak", answers.accepted_per_second() / peak, "x", AtLeast(0.8));
     if !refusals.is_empty() {
-        bench.report.judge("sent to 503 p99", quantile(refusals, 0.99), "ms", AtMost(3_000.0));
+        bench.report.judge("sent to 503 p99", quantile(refusals, 0.99), "ms", AtMost(100.0));
     }
 }
